@@ -1,0 +1,90 @@
+# A thin front over CMake's presets (CMakePresets.json); `make help` lists what
+# there is. What a preset builds lands in build/<preset>/.
+
+SWEEP ?= default
+RESULTS ?=
+JOBS ?= $(shell nproc)
+
+# The tree is formatted with clang-format 14; another version serves, but may
+# see a few lines differently.
+CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
+
+# With more than 28 bits of mmap randomisation (vm.mmap_rnd_bits), the run-times
+# of older sanitizers die at start: "unexpected memory mapping". Where the
+# kernel lets us, their tests therefore run without it.
+FIXED_LAYOUT = $(shell setarch "$$(uname -m)" -R true 2>/dev/null && \
+	echo 'setarch "$$(uname -m)" -R')
+
+# $(call have,TOOL,OPTION): stop with one line when TOOL is not there; OPTION is
+# what scripts/setup.sh needs to install it.
+have = command -v $(firstword $(1)) >/dev/null || \
+	{ echo "$(firstword $(1)) is not here: run scripts/setup.sh$(2)" >&2; exit 1; }
+
+# The C and C++ files of the tree, the ones not yet added to git included.
+sources = git ls-files -z --cached --others --exclude-standard -- '*.c' '*.h' '*.cc'
+
+# What make lint looks at: the files that the clang build compiles.
+compiled = build/clang/compile_commands.json
+list_compiled = 'import json, sys; \
+	print(*sorted({e["file"] for e in json.load(open(sys.argv[1]))}), sep="\0", end="")'
+
+.DEFAULT_GOAL := release
+.PHONY: release test bench demo dev clang asan tsan \
+	check-format format lint clean help
+
+release: build-release ## build everything (the default)
+
+test: build-release ## build everything and run all tests
+	ctest --preset release -j $(JOBS)
+
+bench: build-release ## measure: run the sweep SWEEP=quick|default|full into results/ (or RESULTS=folder)
+	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)")
+
+demo: build-release ## show each pattern at work
+	build/release/cmp-pattern --pipeline
+	build/release/cmp-pattern --producer-consumer
+
+dev: build-dev ## build for debugging and run all tests
+	ctest --preset dev -j $(JOBS)
+
+clang: build-clang ## build with clang, warnings as errors
+
+asan: build-asan ## build with the address and undefined behaviour sanitizers, run all tests
+	$(FIXED_LAYOUT) ctest --preset asan -j $(JOBS)
+
+tsan: build-tsan ## build with the thread sanitizer, run all tests
+	$(FIXED_LAYOUT) ctest --preset tsan -j $(JOBS)
+
+check-format: ## say which files clang-format would change
+	@$(call have,git,)
+	@$(call have,$(CLANG_FORMAT), --dev)
+	@$(sources) | xargs -0 -r $(CLANG_FORMAT) --dry-run -Werror
+
+format: ## let clang-format change them
+	@$(call have,git,)
+	@$(call have,$(CLANG_FORMAT), --dev)
+	@$(sources) | xargs -0 -r $(CLANG_FORMAT) -i
+
+lint: ## look for mistakes with clang-tidy and cppcheck
+	@$(call have,clang-tidy, --dev)
+	@$(call have,cppcheck, --dev)
+	@$(MAKE) --no-print-directory build-clang
+	@python3 -c $(list_compiled) $(compiled) | xargs -0 -r -n 1 -P $(JOBS) clang-tidy --quiet -p build/clang
+	@cppcheck --quiet -j $(JOBS) --project=$(compiled) \
+		--enable=warning,performance,portability --inline-suppr --error-exitcode=1
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## list these
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='	' read -r name what; do printf 'make %-13s %s\n' "$$name" "$$what"; done
+
+# build-<preset>: configure the first time and when the presets have changed (CMake
+# itself sees to the rest of what it reads), then build.
+build-%:
+	@$(call have,cmake,)
+	@$(call have,ninja,)
+	@$(if $(filter clang,$*),$(call have,clang, --dev))
+	@test build/$*/build.ninja -nt CMakePresets.json || cmake --preset $*
+	@cmake --build --preset $*

@@ -1,0 +1,239 @@
+/* Tests of the small things at the bottom: histogram, list, rng, CHECK. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <weft/atomic.h>
+#include <weft/time.h>
+
+#include "base/check.h"
+#include "base/cpus.h"
+#include "base/hist.h"
+#include "base/list.h"
+#include "base/rng.h"
+
+/* --- hist --- */
+
+static void every_value_is_reported_within_one_percent(void **state)
+{
+	static struct hist h;
+
+	(void)state;
+	for (int64_t v = 1; v > 0 && v < INT64_MAX / 3; v += v / 7 + 1) {
+		double off;
+
+		weft_hist_init(&h);
+		hist_record(&h, v);
+		/* Another maximum, so that the clamp to it cannot help. */
+		hist_record(&h, INT64_MAX);
+		off = (double)weft_hist_quantile(&h, 0.5) / (double)v - 1;
+		if (off > 0.01 || off < -0.01)
+			fail_msg("%jd is reported %g off", (intmax_t)v, off);
+	}
+}
+
+static void quantiles_of_a_known_distribution(void **state)
+{
+	static struct hist h;
+
+	(void)state;
+	weft_hist_init(&h);
+	assert_int_equal(weft_hist_quantile(&h, 0.5), 0);
+	for (int v = 100; v >= 1; v--)
+		hist_record(&h, v);
+	assert_int_equal(weft_hist_quantile(&h, 0), 1);
+	assert_int_equal(weft_hist_quantile(&h, 0.5), 50);
+	assert_int_equal(weft_hist_quantile(&h, 0.99), 99);
+	assert_int_equal(weft_hist_quantile(&h, 0.991), 100);
+	assert_int_equal(weft_hist_quantile(&h, 1), 100);
+	assert_true(weft_hist_mean(&h) == 50.5);
+}
+
+static void merging_is_recording_together(void **state)
+{
+	static struct hist a, b, both;
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 7);
+	weft_hist_init(&a);
+	weft_hist_init(&b);
+	weft_hist_init(&both);
+	for (int i = 0; i < 10000; i++) {
+		int64_t v = (int64_t)(rng_next(&r) >> (rng_next(&r) % 60 + 1));
+
+		hist_record(i % 3 ? &a : &b, v);
+		hist_record(&both, v);
+	}
+	weft_hist_merge(&a, &b);
+	assert_int_equal(a.count, both.count);
+	assert_int_equal(a.min, both.min);
+	assert_int_equal(a.max, both.max);
+	assert_memory_equal(a.bucket, both.bucket, sizeof(a.bucket));
+}
+
+static void extremes_do_not_leave_the_table(void **state)
+{
+	static struct hist h;
+
+	(void)state;
+	weft_hist_init(&h);
+	hist_record(&h, -5);
+	hist_record(&h, 0);
+	hist_record(&h, INT64_MAX);
+	assert_int_equal(h.count, 3);
+	assert_int_equal(weft_hist_quantile(&h, 0.1), 0);
+	assert_int_equal(weft_hist_quantile(&h, 1), INT64_MAX);
+	assert_true(hist_index(UINT64_MAX) < HIST_BUCKETS);
+}
+
+/* --- list --- */
+
+static void list_keeps_order_and_survives_double_unlink(void **state)
+{
+	struct list head, node[3];
+
+	(void)state;
+	list_init(&head);
+	assert_true(list_is_empty(&head));
+	assert_null(list_pop(&head));
+	for (int i = 0; i < 3; i++)
+		list_push(&head, &node[i]);
+	list_unlink(&node[1]);
+	list_unlink(&node[1]);
+	assert_ptr_equal(list_pop(&head), &node[0]);
+	assert_ptr_equal(list_pop(&head), &node[2]);
+	assert_true(list_is_empty(&head));
+}
+
+/* --- rng --- */
+
+static void rng_repeats_and_stays_in_range(void **state)
+{
+	struct rng a, b;
+	unsigned seen[10] = { 0 };
+
+	(void)state;
+	rng_seed(&a, 42);
+	rng_seed(&b, 42);
+	for (int i = 0; i < 10000; i++) {
+		uint64_t v = rng_below(&a, 10);
+
+		assert_int_equal(v, rng_below(&b, 10));
+		assert_true(v < 10);
+		seen[v]++;
+	}
+	/* 1000 each, 10 sigma = 300. */
+	for (int i = 0; i < 10; i++)
+		assert_in_range(seen[i], 700, 1300);
+}
+
+static void rng_is_the_published_generator(void **state)
+{
+	struct rng r = { { 1, 2, 3, 4 } };
+
+	(void)state;
+	/* The first outputs of xoshiro256** from state 1, 2, 3, 4. */
+	assert_true(rng_next(&r) == UINT64_C(11520));
+	assert_true(rng_next(&r) == UINT64_C(0));
+	assert_true(rng_next(&r) == UINT64_C(1509978240));
+}
+
+/* --- time --- */
+
+static void deadlines_saturate(void **state)
+{
+	(void)state;
+	assert_true(weft_deadline_add(5, 7) == 12);
+	assert_true(weft_deadline_add(5, -7) == WEFT_NOW);
+	assert_true(weft_deadline_add(INT64_MAX - 1, 7) == WEFT_FOREVER);
+	assert_true(weft_deadline_add(WEFT_FOREVER, -7) == WEFT_FOREVER);
+	assert_true(weft_deadline_add(INT64_MIN, -7) == WEFT_NOW);
+}
+
+/* --- check --- */
+
+/* Run fn in a child; return what it wrote to stderr and how it ended. */
+static int in_child(void (*fn)(void), char *err, size_t err_bytes)
+{
+	int ends[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(ends[1], STDERR_FILENO);
+		signal(SIGABRT, SIG_DFL);
+		fn();
+		_exit(0);
+	}
+	close(ends[1]);
+	n = read(ends[0], err, err_bytes - 1);
+	err[n > 0 ? n : 0] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void break_invariant(void)
+{
+	weft_check_seed(99);
+	CHECK_EQ(1 + 1, 3);
+}
+
+static void a_failed_check_prints_values_and_seed_and_aborts(void **state)
+{
+	char err[512];
+	int status = in_child(break_invariant, err, sizeof(err));
+
+	(void)state;
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+	assert_non_null(strstr(err, "1 + 1 == 3"));
+	assert_non_null(strstr(err, "2 against 3"));
+	assert_non_null(strstr(err, "seed 99"));
+}
+
+/* --- the machine --- */
+
+static void there_is_a_cpu(void **state)
+{
+	(void)state;
+	assert_in_range(weft_cpus_allowed(), 1, 1u << 20);
+}
+
+static void the_heavy_barrier_can_be_called(void **state)
+{
+	(void)state;
+	weft_barrier_heavy();
+	assert_true(weft_barrier_is_asymmetric() ==
+	            weft_barrier_is_asymmetric());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_value_is_reported_within_one_percent),
+		cmocka_unit_test(quantiles_of_a_known_distribution),
+		cmocka_unit_test(merging_is_recording_together),
+		cmocka_unit_test(extremes_do_not_leave_the_table),
+		cmocka_unit_test(list_keeps_order_and_survives_double_unlink),
+		cmocka_unit_test(rng_repeats_and_stays_in_range),
+		cmocka_unit_test(rng_is_the_published_generator),
+		cmocka_unit_test(deadlines_saturate),
+		cmocka_unit_test(
+		        a_failed_check_prints_values_and_seed_and_aborts),
+		cmocka_unit_test(there_is_a_cpu),
+		cmocka_unit_test(the_heavy_barrier_can_be_called),
+	};
+
+	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}

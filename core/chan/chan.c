@@ -1,0 +1,414 @@
+/*
+ * The front: what every implementation gets around its own few calls.
+ *
+ * An implementation that does not wait is driven by the notifying protocol of
+ * task/waitq.h: try, spin, register, look again, park. One that does its own
+ * waiting is called directly; the front still notifies after each success, for
+ * selects that wait on it.
+ *
+ * Every success, that of a try_ call too, must look for waiters on the other
+ * side: a path that leaves it out hangs.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "chan/internal.h"
+
+static bool usable(const struct weft_chan *c, const void *elem)
+{
+	return c && (elem || c->elem_size == 0);
+}
+
+static size_t cap_of(const struct weft_chan_impl *impl, const void *state,
+                     size_t asked)
+{
+	if (impl->can & WEFT_CAN_UNBOUNDED)
+		return SIZE_MAX;
+	return impl->cap ? impl->cap(state) : asked;
+}
+
+/* waiting.md's finding as a rule: the deeper the buffer, the longer a poll
+ * should leave the peer alone with it. */
+static uint32_t poll_gap(size_t cap)
+{
+	return cap / 2 < 64 ? (uint32_t)(cap / 2) : 64;
+}
+
+int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
+                  size_t cap, size_t elem_size,
+                  const struct weft_chan_opts *opts)
+{
+	struct weft_chan_config config = { .cap = cap, .elem_size = elem_size };
+	struct weft_chan *c;
+	int err;
+
+	if (!out || weft_chan_impl_accepts(impl, cap, elem_size, NULL, 0) ||
+	    (opts && (unsigned)opts->wait > WEFT_WAIT_PARK))
+		return -EINVAL;
+	c = aligned_alloc(_Alignof(struct weft_chan), sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	if (opts) {
+		c->opts = *opts;
+		config.wait = opts->wait;
+	} else {
+		c->opts = (struct weft_chan_opts){ 0 };
+	}
+	c->state = NULL;
+	err = impl->create(&c->state, &config);
+	if (err)
+		goto free_chan;
+	c->impl = impl;
+	c->elem_size = elem_size;
+	c->cap = cap_of(impl, c->state, cap);
+	c->gap = poll_gap(c->cap);
+	weft_store_relaxed(&c->refs, 1u);
+	weft_waitq_init(&c->senders);
+	weft_waitq_init(&c->receivers);
+	*out = c;
+	return 0;
+
+free_chan:
+	free(c);
+	return err;
+}
+
+struct weft_chan *weft_chan_ref(struct weft_chan *c)
+{
+	if (c)
+		weft_fetch_add_relaxed(&c->refs, 1u);
+	return c;
+}
+
+/* Hand what is left to the owner's drop, in order. */
+static void drop_all(struct weft_chan *c)
+{
+	_Alignas(WEFT_CACHE_LINE) unsigned char elem[WEFT_ELEM_MAX];
+
+	if (!c->opts.drop)
+		return;
+	while (c->impl->try_recv(c->state, elem) == 0)
+		c->opts.drop(elem, c->opts.drop_arg);
+}
+
+void weft_chan_unref(struct weft_chan *c)
+{
+	if (!c || weft_fetch_sub_acq_rel(&c->refs, 1u) != 1)
+		return;
+	CHECK_EQ(weft_load_relaxed(&c->senders.n), 0u);
+	CHECK_EQ(weft_load_relaxed(&c->receivers.n), 0u);
+	drop_all(c);
+	c->impl->destroy(c->state);
+	free(c);
+}
+
+/* --- one element, without waiting --- */
+
+int weft_chan_try_send(struct weft_chan *c, const void *elem)
+{
+	int err;
+
+	if (!usable(c, elem))
+		return -EINVAL;
+	err = c->impl->try_send(c->state, elem);
+	if (!err)
+		waitq_notify(&c->receivers, 1);
+	return err;
+}
+
+int weft_chan_try_recv(struct weft_chan *c, void *elem)
+{
+	int err;
+
+	if (!usable(c, elem))
+		return -EINVAL;
+	err = c->impl->try_recv(c->state, elem);
+	if (!err)
+		waitq_notify(&c->senders, 1);
+	return err;
+}
+
+/* --- one element, waiting --- */
+
+/* A direction: what to try, and which queue to wait in. The element of a send
+ * is const; only the send side's try reads it. */
+struct side {
+	int (*attempt)(struct weft_chan *c, void *elem);
+	bool (*more)(const struct weft_chan *c);
+	struct waitq *mine, *theirs;
+	const char *what;
+};
+
+static int attempt_send(struct weft_chan *c, void *elem)
+{
+	return c->impl->try_send(c->state, elem);
+}
+
+static int attempt_recv(struct weft_chan *c, void *elem)
+{
+	return c->impl->try_recv(c->state, elem);
+}
+
+static bool more_space(const struct weft_chan *c)
+{
+	return c->impl->len(c->state) < c->cap;
+}
+
+static bool more_elems(const struct weft_chan *c)
+{
+	return c->impl->len(c->state) > 0;
+}
+
+/* Poll for a while. -EAGAIN when it is time to register. */
+static int spin_for(struct weft_chan *c, const struct side *side, void *elem,
+                    int64_t deadline_ns)
+{
+	struct spinner s;
+	int err = -EAGAIN;
+
+	weft_spinner_init(&s, c->opts.wait, c->gap, deadline_ns);
+	while (err == -EAGAIN && weft_spinner_turn(&s))
+		err = side->attempt(c, elem);
+	return err;
+}
+
+/* Register, look again, park, until something other than -EAGAIN. An expired
+ * deadline still takes what is there: the look comes before the verdict. */
+static int park_for(struct weft_chan *c, const struct side *side, void *elem,
+                    int64_t deadline_ns)
+{
+	struct waiter w;
+	int err, expired = 0;
+
+	weft_waitq_register(side->mine, &w);
+	while ((err = side->attempt(c, elem)) == -EAGAIN && !expired) {
+		expired = weft_waitq_park(side->mine, side->what, deadline_ns);
+		weft_waitq_rearm(side->mine, &w);
+	}
+	/* A notification that this wait did not use up, or that stood for more
+	 * than it took, belongs to the next in line. */
+	if (weft_waitq_leave(side->mine, &w) && (err || side->more(c)))
+		waitq_notify(side->mine, 1);
+	return err == -EAGAIN ? -ETIMEDOUT : err;
+}
+
+static int wait_for(struct weft_chan *c, const struct side *side, void *elem,
+                    int64_t deadline_ns)
+{
+	int err;
+
+	if (deadline_ns == WEFT_NOW)
+		return -ETIMEDOUT;
+	err = spin_for(c, side, elem, deadline_ns);
+	if (err == -EAGAIN)
+		err = park_for(c, side, elem, deadline_ns);
+	if (!err)
+		waitq_notify(side->theirs, 1);
+	return err;
+}
+
+static struct side send_side(struct weft_chan *c)
+{
+	return (struct side){ attempt_send, more_space, &c->senders,
+		              &c->receivers, "chan send" };
+}
+
+static struct side recv_side(struct weft_chan *c)
+{
+	return (struct side){ attempt_recv, more_elems, &c->receivers,
+		              &c->senders, "chan recv" };
+}
+
+/* The slow half of weft_chan_send(), kept out of its way. */
+__attribute__((noinline)) static int
+send_slow(struct weft_chan *c, const void *elem, int64_t deadline_ns)
+{
+	struct side side = send_side(c);
+
+	/* attempt_send() only reads what it is given. */
+	return wait_for(c, &side, (void *)(uintptr_t)elem, deadline_ns);
+}
+
+__attribute__((noinline)) static int recv_slow(struct weft_chan *c, void *elem,
+                                               int64_t deadline_ns)
+{
+	struct side side = recv_side(c);
+
+	return wait_for(c, &side, elem, deadline_ns);
+}
+
+int weft_chan_send(struct weft_chan *c, const void *elem, int64_t deadline_ns)
+{
+	int err;
+
+	if (!usable(c, elem))
+		return -EINVAL;
+	if (c->impl->send)
+		err = c->impl->send(c->state, elem, deadline_ns);
+	else
+		err = c->impl->try_send(c->state, elem);
+	if (err == -EAGAIN)
+		return send_slow(c, elem, deadline_ns);
+	if (!err)
+		waitq_notify(&c->receivers, 1);
+	return err;
+}
+
+int weft_chan_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
+{
+	int err;
+
+	if (!usable(c, elem))
+		return -EINVAL;
+	if (c->impl->recv)
+		err = c->impl->recv(c->state, elem, deadline_ns);
+	else
+		err = c->impl->try_recv(c->state, elem);
+	if (err == -EAGAIN)
+		return recv_slow(c, elem, deadline_ns);
+	if (!err)
+		waitq_notify(&c->senders, 1);
+	return err;
+}
+
+/* --- many elements --- */
+
+/* Move what goes without waiting. Returns how many; *err says why not all. */
+static size_t try_send_some(struct weft_chan *c, const unsigned char *elems,
+                            size_t n, int *err)
+{
+	size_t done = 0;
+
+	*err = 0;
+	if (c->impl->can & WEFT_CAN_BATCH)
+		*err = c->impl->try_send_many(c->state, elems, n, &done);
+	else
+		while (done < n && !*err) {
+			*err = c->impl->try_send(c->state,
+			                         elems + done * c->elem_size);
+			done += !*err;
+		}
+	if (done)
+		waitq_notify(&c->receivers, done);
+	return done;
+}
+
+static size_t try_recv_some(struct weft_chan *c, unsigned char *elems, size_t n,
+                            int *err)
+{
+	size_t done = 0;
+
+	*err = 0;
+	if (c->impl->can & WEFT_CAN_BATCH)
+		*err = c->impl->try_recv_many(c->state, elems, n, &done);
+	else
+		while (done < n && !*err) {
+			*err = c->impl->try_recv(c->state,
+			                         elems + done * c->elem_size);
+			done += !*err;
+		}
+	if (done)
+		waitq_notify(&c->senders, done);
+	return done;
+}
+
+int weft_chan_send_many(struct weft_chan *c, const void *elems, size_t n,
+                        size_t *done, int64_t deadline_ns)
+{
+	const unsigned char *from = elems;
+	int err = 0;
+
+	if (done)
+		*done = 0;
+	if (!done || !usable(c, n ? elems : ""))
+		return -EINVAL;
+	while (*done < n) {
+		*done += try_send_some(c, from + *done * c->elem_size,
+		                       n - *done, &err);
+		if (*done == n)
+			return 0;
+		if (err && err != -EAGAIN)
+			return err;
+		err = weft_chan_send(c, from + *done * c->elem_size,
+		                     deadline_ns);
+		if (err)
+			return err;
+		++*done;
+	}
+	return 0;
+}
+
+int weft_chan_recv_many(struct weft_chan *c, void *elems, size_t n,
+                        size_t *done, int64_t deadline_ns)
+{
+	unsigned char *to = elems;
+	int err;
+
+	if (done)
+		*done = 0;
+	if (!done || !usable(c, n ? elems : ""))
+		return -EINVAL;
+	if (n == 0)
+		return 0;
+	*done = try_recv_some(c, to, n, &err);
+	if (*done)
+		return 0;
+	err = weft_chan_recv(c, to, deadline_ns);
+	if (err)
+		return err;
+	*done = 1;
+	if (n > 1)
+		*done += try_recv_some(c, to + c->elem_size, n - 1, &err);
+	return 0;
+}
+
+/* --- close, and what can be asked --- */
+
+int weft_chan_close(struct weft_chan *c)
+{
+	int err;
+
+	if (!c)
+		return -EINVAL;
+	err = c->impl->close(c->state);
+	if (!err) {
+		waitq_notify_all(&c->senders);
+		waitq_notify_all(&c->receivers);
+	}
+	return err;
+}
+
+size_t weft_chan_len(const struct weft_chan *c)
+{
+	return c ? c->impl->len(c->state) : 0;
+}
+
+size_t weft_chan_cap(const struct weft_chan *c)
+{
+	return c ? c->cap : 0;
+}
+
+size_t weft_chan_elem_size(const struct weft_chan *c)
+{
+	return c ? c->elem_size : 0;
+}
+
+const struct weft_chan_impl *weft_chan_impl_of(const struct weft_chan *c)
+{
+	return c ? c->impl : NULL;
+}
+
+void weft_chan_stats(const struct weft_chan *c, struct weft_chan_stats *out)
+{
+	*out = (struct weft_chan_stats){ 0 };
+	if (!c)
+		return;
+	out->parks = weft_load_relaxed(&c->senders.parks) +
+	             weft_load_relaxed(&c->receivers.parks);
+	out->wakes = weft_load_relaxed(&c->senders.wakes) +
+	             weft_load_relaxed(&c->receivers.wakes);
+	if (c->impl->stats)
+		c->impl->stats(c->state, out);
+}

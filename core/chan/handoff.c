@@ -1,0 +1,312 @@
+/*
+ * handoff: one lock, FIFO waiters, and values that go from stack to stack.
+ *
+ * After Go's chan (runtime/chan.go since 1.6): a sender that finds a receiver
+ * waiting copies straight into that receiver's variable and completes its
+ * wait; a receiver that finds the buffer full takes the oldest element and
+ * moves the longest waiting sender's value into the space. So a waiter never
+ * has to look again, nobody overtakes it, and capacity 0 is the same code
+ * with a buffer of nothing.
+ *
+ * Invariants, under the lock: receivers wait only while the buffer is empty
+ * and no sender waits; senders wait only while the buffer is full; after close
+ * nobody waits.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "chan/elem.h"
+#include "chan/internal.h"
+
+struct handoff {
+	struct spin lock;
+	bool closed;
+	size_t head, len; /* of the buffer, in elements */
+	struct list senders, receivers;
+
+	/* Constant. */
+	size_t cap, elem_size;
+	enum weft_wait wait;
+
+	_Atomic uint64_t parks, wakes;
+	_Alignas(WEFT_CACHE_LINE) unsigned char buffer[];
+};
+
+static int handoff_create(void **state, const struct weft_chan_config *config)
+{
+	struct handoff *h;
+	size_t bytes;
+
+	if (__builtin_mul_overflow(config->cap, config->elem_size, &bytes) ||
+	    bytes > SIZE_MAX / 2)
+		return -ENOMEM;
+	bytes = (sizeof(*h) + bytes + WEFT_CACHE_LINE - 1) &
+	        ~(size_t)(WEFT_CACHE_LINE - 1);
+	h = aligned_alloc(WEFT_CACHE_LINE, bytes);
+	if (!h)
+		return -ENOMEM;
+	spin_init(&h->lock);
+	h->closed = false;
+	h->head = h->len = 0;
+	list_init(&h->senders);
+	list_init(&h->receivers);
+	h->cap = config->cap;
+	h->elem_size = config->elem_size;
+	h->wait = config->wait;
+	weft_store_relaxed(&h->parks, 0u);
+	weft_store_relaxed(&h->wakes, 0u);
+	*state = h;
+	return 0;
+}
+
+static void handoff_destroy(void *state)
+{
+	free(state);
+}
+
+/* --- under the lock --- */
+
+static unsigned char *slot(struct handoff *h, size_t i)
+{
+	size_t at = h->head + i;
+
+	return h->buffer + (at < h->cap ? at : at - h->cap) * h->elem_size;
+}
+
+static void push(struct handoff *h, const void *elem)
+{
+	elem_copy(slot(h, h->len), elem, h->elem_size);
+	h->len++;
+}
+
+static void pop(struct handoff *h, void *elem)
+{
+	elem_copy(elem, slot(h, 0), h->elem_size);
+	h->head = h->head + 1 < h->cap ? h->head + 1 : 0;
+	h->len--;
+}
+
+/* The longest waiting task of a queue whose wait is still open, unlinked and
+ * claimed; NULL when there is none. */
+static struct waiter *claim_first(struct list *queue, bool *parked)
+{
+	struct list *node;
+
+	while ((node = list_pop(queue))) {
+		struct waiter *w = list_entry(node, struct waiter, link);
+
+		if (weft_claim_take(w, parked))
+			return w;
+		/* It gave up, or another case of its select won. It takes
+		 * this lock before its record goes. */
+	}
+	return NULL;
+}
+
+static struct weft_task *finish(struct waiter *w, int result, bool parked)
+{
+	w->result = result;
+	return weft_claim_complete(w, parked);
+}
+
+/* What send and recv do at once. *wake receives a task to unpark after the
+ * lock is released. -EAGAIN when they would have to wait. */
+static int send_now(struct handoff *h, const void *elem,
+                    struct weft_task **wake)
+{
+	struct waiter *w;
+	bool parked;
+
+	if (h->closed)
+		return -EPIPE;
+	w = claim_first(&h->receivers, &parked);
+	if (w) {
+		elem_copy(w->elem, elem, h->elem_size);
+		*wake = finish(w, 0, parked);
+		return 0;
+	}
+	if (h->len == h->cap)
+		return -EAGAIN;
+	push(h, elem);
+	return 0;
+}
+
+static int recv_now(struct handoff *h, void *elem, struct weft_task **wake)
+{
+	bool buffered = h->len > 0, parked;
+	struct waiter *w;
+
+	if (buffered)
+		pop(h, elem);
+	w = claim_first(&h->senders, &parked);
+	if (w) {
+		if (buffered)
+			push(h, w->elem);
+		else
+			elem_copy(elem, w->elem, h->elem_size);
+		*wake = finish(w, 0, parked);
+		return 0;
+	}
+	if (buffered)
+		return 0;
+	return h->closed ? -EPIPE : -EAGAIN;
+}
+
+/* --- with it released --- */
+
+static void wake_up(struct handoff *h, struct weft_task *task)
+{
+	if (!task)
+		return;
+	weft_fetch_add_relaxed(&h->wakes, 1u);
+	weft_unpark(task);
+}
+
+static int await(struct handoff *h, struct waiter *w, struct claim *c,
+                 const char *what, int64_t deadline_ns)
+{
+	int err = weft_claim_wait(c, h->wait, what, h, &h->parks, deadline_ns);
+
+	if (err >= 0)
+		return w->result;
+	spin_lock(&h->lock);
+	list_unlink(&w->link);
+	spin_unlock(&h->lock);
+	return err;
+}
+
+/* Link a wait. The caller holds the lock. */
+static void enqueue(struct list *queue, struct waiter *w, struct claim *c,
+                    void *elem)
+{
+	claim_init(c);
+	*w = (struct waiter){ .task = weft_self(), .claim = c, .elem = elem };
+	list_push(queue, &w->link);
+}
+
+static int handoff_send(void *state, const void *elem, int64_t deadline_ns)
+{
+	struct handoff *h = state;
+	struct weft_task *wake = NULL;
+	struct waiter w;
+	struct claim c;
+	int err;
+
+	spin_lock(&h->lock);
+	err = send_now(h, elem, &wake);
+	if (err == -EAGAIN && deadline_ns != WEFT_NOW) {
+		/* The completer only reads a sender's element. */
+		enqueue(&h->senders, &w, &c, (void *)(uintptr_t)elem);
+		spin_unlock(&h->lock);
+		return await(h, &w, &c, "handoff send", deadline_ns);
+	}
+	spin_unlock(&h->lock);
+	wake_up(h, wake);
+	return err == -EAGAIN ? -ETIMEDOUT : err;
+}
+
+static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
+{
+	struct handoff *h = state;
+	struct weft_task *wake = NULL;
+	struct waiter w;
+	struct claim c;
+	int err;
+
+	spin_lock(&h->lock);
+	err = recv_now(h, elem, &wake);
+	if (err == -EAGAIN && deadline_ns != WEFT_NOW) {
+		enqueue(&h->receivers, &w, &c, elem);
+		spin_unlock(&h->lock);
+		return await(h, &w, &c, "handoff recv", deadline_ns);
+	}
+	spin_unlock(&h->lock);
+	wake_up(h, wake);
+	return err == -EAGAIN ? -ETIMEDOUT : err;
+}
+
+static int handoff_try_send(void *state, const void *elem)
+{
+	int err = handoff_send(state, elem, WEFT_NOW);
+
+	return err == -ETIMEDOUT ? -EAGAIN : err;
+}
+
+static int handoff_try_recv(void *state, void *elem)
+{
+	int err = handoff_recv(state, elem, WEFT_NOW);
+
+	return err == -ETIMEDOUT ? -EAGAIN : err;
+}
+
+/* End the wait of everyone in a queue, one at a time: nobody joins it after
+ * close, so it empties. */
+static void fail_all(struct handoff *h, struct list *queue)
+{
+	struct weft_task *wake;
+	struct waiter *w;
+	bool parked;
+
+	do {
+		wake = NULL;
+		spin_lock(&h->lock);
+		w = claim_first(queue, &parked);
+		if (w)
+			wake = finish(w, -EPIPE, parked);
+		spin_unlock(&h->lock);
+		wake_up(h, wake);
+	} while (w);
+}
+
+static int handoff_close(void *state)
+{
+	struct handoff *h = state;
+	bool was;
+
+	spin_lock(&h->lock);
+	was = h->closed;
+	h->closed = true;
+	spin_unlock(&h->lock);
+	if (was)
+		return -EPIPE;
+	fail_all(h, &h->senders);
+	fail_all(h, &h->receivers);
+	return 0;
+}
+
+static size_t handoff_len(const void *state)
+{
+	/* The lock is not part of what const promises. */
+	struct handoff *h = (struct handoff *)(uintptr_t)state;
+	size_t len;
+
+	spin_lock(&h->lock);
+	len = h->len;
+	spin_unlock(&h->lock);
+	return len;
+}
+
+static void handoff_stats(const void *state, struct weft_chan_stats *add_to)
+{
+	const struct handoff *h = state;
+
+	add_to->parks += weft_load_relaxed(&h->parks);
+	add_to->wakes += weft_load_relaxed(&h->wakes);
+}
+
+const struct weft_chan_impl weft_chan_impl_handoff = {
+	WEFT_CHAN_ABI_HEADER,
+	.name = "handoff",
+	.summary = "lock, FIFO waiters, values from stack to stack (Go's chan)",
+	.can = WEFT_CAN_BOUNDED | WEFT_CAN_RENDEZVOUS | WEFT_CAN_FIFO |
+	       WEFT_CAN_PRODUCER_FIFO | WEFT_CAN_TIMEOUT | WEFT_CAN_LEN,
+	.create = handoff_create,
+	.destroy = handoff_destroy,
+	.try_send = handoff_try_send,
+	.try_recv = handoff_try_recv,
+	.close = handoff_close,
+	.len = handoff_len,
+	.send = handoff_send,
+	.recv = handoff_recv,
+	.stats = handoff_stats,
+};

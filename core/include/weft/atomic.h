@@ -1,0 +1,137 @@
+/*
+ * Atomic operations with the memory order in the name.
+ *
+ * Everything in weft that two tasks may touch at once goes through here, for
+ * two reasons: a reader sees the order without counting arguments, and a build
+ * can hand these operations to a perturber or a scheduler instead of the CPU.
+ * A channel plug-in that uses them is checked the same way.
+ *
+ * `p` points to an _Atomic object. CAS takes a pointer to the expected value,
+ * writes the value found there when it fails (then with the failure order:
+ * relaxed, or acquire where the name says acquire, acq_rel or seq_cst), and
+ * returns true when it stored. There are no stand-alone fences: TSan cannot
+ * see them. See weft_barrier_heavy() for the one pair that needs more.
+ */
+#ifndef WEFT_ATOMIC_H
+#define WEFT_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weft/export.h>
+
+#define weft_load_relaxed(p) atomic_load_explicit(p, memory_order_relaxed)
+#define weft_load_acquire(p) atomic_load_explicit(p, memory_order_acquire)
+#define weft_load_seq_cst(p) atomic_load_explicit(p, memory_order_seq_cst)
+
+#define weft_store_relaxed(p, v)                                               \
+	atomic_store_explicit(p, v, memory_order_relaxed)
+#define weft_store_release(p, v)                                               \
+	atomic_store_explicit(p, v, memory_order_release)
+#define weft_store_seq_cst(p, v)                                               \
+	atomic_store_explicit(p, v, memory_order_seq_cst)
+
+#define weft_xchg_relaxed(p, v)                                                \
+	atomic_exchange_explicit(p, v, memory_order_relaxed)
+#define weft_xchg_acquire(p, v)                                                \
+	atomic_exchange_explicit(p, v, memory_order_acquire)
+#define weft_xchg_release(p, v)                                                \
+	atomic_exchange_explicit(p, v, memory_order_release)
+#define weft_xchg_acq_rel(p, v)                                                \
+	atomic_exchange_explicit(p, v, memory_order_acq_rel)
+#define weft_xchg_seq_cst(p, v)                                                \
+	atomic_exchange_explicit(p, v, memory_order_seq_cst)
+
+#define weft_cas_relaxed(p, expected, v)                                       \
+	atomic_compare_exchange_strong_explicit(                               \
+	        p, expected, v, memory_order_relaxed, memory_order_relaxed)
+#define weft_cas_acquire(p, expected, v)                                       \
+	atomic_compare_exchange_strong_explicit(                               \
+	        p, expected, v, memory_order_acquire, memory_order_acquire)
+#define weft_cas_release(p, expected, v)                                       \
+	atomic_compare_exchange_strong_explicit(                               \
+	        p, expected, v, memory_order_release, memory_order_relaxed)
+#define weft_cas_acq_rel(p, expected, v)                                       \
+	atomic_compare_exchange_strong_explicit(                               \
+	        p, expected, v, memory_order_acq_rel, memory_order_acquire)
+#define weft_cas_seq_cst(p, expected, v)                                       \
+	atomic_compare_exchange_strong_explicit(                               \
+	        p, expected, v, memory_order_seq_cst, memory_order_seq_cst)
+
+/* May fail without cause: for loops that would retry anyway. */
+#define weft_cas_weak_acquire(p, expected, v)                                  \
+	atomic_compare_exchange_weak_explicit(                                 \
+	        p, expected, v, memory_order_acquire, memory_order_relaxed)
+#define weft_cas_weak_acq_rel(p, expected, v)                                  \
+	atomic_compare_exchange_weak_explicit(                                 \
+	        p, expected, v, memory_order_acq_rel, memory_order_acquire)
+#define weft_cas_weak_relaxed(p, expected, v)                                  \
+	atomic_compare_exchange_weak_explicit(                                 \
+	        p, expected, v, memory_order_relaxed, memory_order_relaxed)
+#define weft_cas_weak_seq_cst(p, expected, v)                                  \
+	atomic_compare_exchange_weak_explicit(                                 \
+	        p, expected, v, memory_order_seq_cst, memory_order_seq_cst)
+
+#define weft_fetch_add_relaxed(p, v)                                           \
+	atomic_fetch_add_explicit(p, v, memory_order_relaxed)
+#define weft_fetch_add_acquire(p, v)                                           \
+	atomic_fetch_add_explicit(p, v, memory_order_acquire)
+#define weft_fetch_add_release(p, v)                                           \
+	atomic_fetch_add_explicit(p, v, memory_order_release)
+#define weft_fetch_add_acq_rel(p, v)                                           \
+	atomic_fetch_add_explicit(p, v, memory_order_acq_rel)
+#define weft_fetch_add_seq_cst(p, v)                                           \
+	atomic_fetch_add_explicit(p, v, memory_order_seq_cst)
+
+#define weft_fetch_sub_relaxed(p, v)                                           \
+	atomic_fetch_sub_explicit(p, v, memory_order_relaxed)
+#define weft_fetch_sub_release(p, v)                                           \
+	atomic_fetch_sub_explicit(p, v, memory_order_release)
+#define weft_fetch_sub_acq_rel(p, v)                                           \
+	atomic_fetch_sub_explicit(p, v, memory_order_acq_rel)
+#define weft_fetch_sub_seq_cst(p, v)                                           \
+	atomic_fetch_sub_explicit(p, v, memory_order_seq_cst)
+
+#define weft_fetch_or_acq_rel(p, v)                                            \
+	atomic_fetch_or_explicit(p, v, memory_order_acq_rel)
+#define weft_fetch_or_seq_cst(p, v)                                            \
+	atomic_fetch_or_explicit(p, v, memory_order_seq_cst)
+
+/* Stops the compiler, not the CPU, from moving memory accesses across it. */
+#define weft_barrier_compiler() atomic_signal_fence(memory_order_seq_cst)
+
+/*
+ * The heavy half of an asymmetric store-load barrier.
+ *
+ * Orders every access of the caller before it against every access after it,
+ * and makes each running thread of the process behave as if it had a full
+ * barrier somewhere during the call. A thread whose store and later load are
+ * kept in program order by weft_barrier_compiler() is therefore ordered with
+ * the caller's store before and load after this call, without paying for a
+ * barrier of its own.
+ *
+ * Costs a system call: for the side that is about to sleep. Only to be relied
+ * on when weft_barrier_is_asymmetric() says so; where it does not, this is a
+ * full barrier of the calling thread alone.
+ */
+WEFT_API void weft_barrier_heavy(void);
+
+/*
+ * Whether weft_barrier_heavy() reaches the other threads (membarrier(2) with
+ * private expedited commands, and a build that may use it). Constant for the
+ * life of the process.
+ */
+WEFT_API bool weft_barrier_is_asymmetric(void);
+
+/* Tells the CPU that this is a spin loop. Does not yield: see weft_relax(). */
+static inline void weft_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+	__asm__ __volatile__("yield" ::: "memory");
+#endif
+}
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * sync: waiting for others without a channel.
+ *
+ * These live in the caller's memory and need no destruction. They may be freed
+ * once no call on them is under way; for a waitgroup, as soon as the wait that
+ * saw zero has returned.
+ */
+#ifndef WEFT_SYNC_H
+#define WEFT_SYNC_H
+
+#include <stdint.h>
+
+#include <weft/export.h>
+#include <weft/time.h>
+
+/*
+ * lock: mutual exclusion that parks the task, not the thread.
+ *
+ * Not recursive. Not fair: a running task may overtake a woken one. What was
+ * written under the lock is visible to the next holder.
+ */
+struct weft_lock {
+	_Alignas(WEFT_CACHE_LINE) unsigned char opaque[3 * WEFT_CACHE_LINE];
+};
+
+/* Make `l` an open lock. */
+WEFT_API void weft_lock_init(struct weft_lock *l);
+
+/* Take the lock. Returns 0; -EINVAL for NULL; -ETIMEDOUT, never when the lock
+ * was free. */
+WEFT_API WEFT_NODISCARD int weft_lock_acquire_until(struct weft_lock *l,
+                                                    int64_t deadline_ns);
+
+/* Take the lock, however long it takes. `l` must not be NULL. */
+WEFT_API void weft_lock_acquire(struct weft_lock *l);
+
+/* Take the lock if it is free. Returns 0, -EAGAIN, or -EINVAL for NULL. */
+WEFT_API WEFT_NODISCARD int weft_lock_try(struct weft_lock *l);
+
+/* Release the lock. Aborts when it is not held. Any task may release it. */
+WEFT_API void weft_lock_release(struct weft_lock *l);
+
+/*
+ * waitgroup: wait until a count is down to zero.
+ *
+ * Add before the work is handed out, not from within it. It may be used again
+ * after it reached zero.
+ */
+struct weft_waitgroup {
+	_Alignas(WEFT_CACHE_LINE) unsigned char opaque[3 * WEFT_CACHE_LINE];
+};
+
+/* Make `wg` a waitgroup with count 0. */
+WEFT_API void weft_waitgroup_init(struct weft_waitgroup *wg);
+
+/*
+ * Add `n`, which may be negative, to the count; at zero everyone who waits is
+ * woken. Returns 0; -EINVAL for NULL, or when the count would leave
+ * 0..INT64_MAX, and then nothing is changed.
+ */
+WEFT_API int weft_waitgroup_add(struct weft_waitgroup *wg, int64_t n);
+
+/* weft_waitgroup_add(wg, -1). */
+WEFT_API int weft_waitgroup_done(struct weft_waitgroup *wg);
+
+/*
+ * Wait until the count is zero. Returns 0; -EINVAL for NULL; -ETIMEDOUT, never
+ * when the count was zero. What was written before the adds that led to zero
+ * is visible after 0.
+ */
+WEFT_API WEFT_NODISCARD int weft_waitgroup_wait(struct weft_waitgroup *wg,
+                                                int64_t deadline_ns);
+
+#endif

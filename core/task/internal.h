@@ -1,0 +1,154 @@
+/*
+ * The task record and the seam between what every runtime shares (task.c,
+ * registry.c) and what one runtime does (threads.c).
+ */
+#ifndef WEFT_TASK_INTERNAL_H
+#define WEFT_TASK_INTERNAL_H
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <weft/atomic.h>
+#include <weft/task.h>
+
+#include "base/list.h"
+#include "base/rng.h"
+
+#define TASK_NAME_BYTES 32
+
+struct run;
+
+/*
+ * Values of weft_task.permit. A parked value also says how to wake: whoever
+ * does it must not look at the rest of the record, which may belong to another
+ * task by then.
+ */
+enum {
+	PERMIT_NONE,   /* running, or about to park */
+	PERMIT_GIVEN,  /* the next park returns at once */
+	PERMIT_PARKED, /* asleep on the word as a futex */
+	PERMIT_MANUAL, /* the same in a run with a manual clock: see park.c */
+	PERMIT_DUE,    /* was MANUAL, and the clock has passed the deadline */
+};
+
+/* Where weft_task_exit() lands. Lives on the stack of weft_try(). */
+struct exit_point {
+	jmp_buf jump;
+	struct exit_point *outer;
+	int status;
+};
+
+struct weft_task {
+	/* The futex word: the only field other tasks touch on a fast path. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint32_t permit;
+
+	/* Own fields: read and written by the task itself. */
+	_Alignas(WEFT_CACHE_LINE) struct run *run; /* NULL when adopted */
+	struct exit_point *exit_point;
+	struct rng rng;
+	uint32_t yields; /* rounds of yield before a park: see spinner.h */
+	weft_task_fn fn;
+	void *arg;
+	int status; /* published by `ended` */
+
+	/* Written by the task, read by anyone who prints it. */
+	_Atomic(const char *) waits_for; /* NULL = running; a literal */
+	_Atomic(const void *) waits_on;
+	_Atomic int64_t waits_since;
+	_Atomic uint64_t parks, wakes;
+
+	/* The task that joins; ENDED once the status is there. */
+	_Atomic(struct weft_task *) joiner;
+
+	/* Guarded by run->lock. */
+	struct list in_run; /* run->tasks or run->ended */
+	bool joinable;      /* a handle is out */
+
+	/* Guarded by the lock of the manual clocks in park.c. */
+	struct list in_sleepers;
+	int64_t sleeps_until;
+
+	/* Guarded by the registry's lock. */
+	struct list in_registry; /* all in use, or the free ones */
+	bool in_use;
+	char name[TASK_NAME_BYTES];
+
+	pthread_t thread;
+};
+
+struct run {
+	pthread_mutex_t lock;
+	struct list tasks;     /* spawned, not ended or with a handle out */
+	struct list ended;     /* to be reaped by whoever comes by */
+	_Atomic uint64_t live; /* not ended, the first task included */
+	struct weft_task *first;
+	const struct runtime *runtime;
+	uint64_t seed;
+
+	bool manual;              /* the rest is of manual clocks only */
+	_Atomic int64_t now;      /* written under the lock in park.c */
+	struct list sleepers;     /* parked tasks; guarded by the same */
+	_Atomic uint32_t running; /* tasks not parked; a futex word */
+
+	/* Of tasks that ended. */
+	_Atomic uint64_t started, parks, wakes;
+};
+
+/* What a runtime supplies. All of it is called on slow paths only. */
+struct runtime {
+	/* Start task_main(t) as an own flow of control. 0 or -errno. */
+	int (*start)(struct weft_task *t, size_t stack_bytes);
+	/* Wait for what is left of a task that has ended. */
+	void (*reap)(struct weft_task *t);
+	/* Wait while t->permit has the given parked value. May return early.
+	 * -ETIMEDOUT when deadline_ns (monotonic) passed. */
+	int (*sleep)(struct weft_task *t, uint32_t parked, int64_t deadline_ns);
+	/* Wake whoever sleeps on the permit. */
+	void (*wake)(_Atomic uint32_t *permit);
+	void (*yield)(void);
+};
+
+extern const struct runtime weft_runtime_threads;
+
+/* The body of a spawned task: what `start` must call. */
+void weft_task_main(struct weft_task *t);
+/* End t with `status`; the last thing a task does but for its thread. */
+void weft_task_end(struct weft_task *t, int status);
+
+/* registry.c: every record of the process, recycled and never freed. */
+struct weft_task *weft_task_record_get(const char *name);
+void weft_task_record_put(struct weft_task *t);
+
+/* park.c: the count that weft_clock_settle() waits for. No-ops unless the
+ * clock of the run is manual. */
+void weft_running_more(struct run *r);
+void weft_running_less(struct run *r);
+
+/* The calling task or NULL. Not inlined, so that no compiler keeps the
+ * address of a thread's variable across a switch. */
+struct weft_task *weft_self_or_null(void);
+void weft_self_set(struct weft_task *t);
+
+/*
+ * What the caller waits for, for whoever prints it: `what` is a literal such
+ * as "chan recv", `on` the object. Set on slow paths, before weft_park();
+ * weft_wait_done() clears it. Returns clock_mono().
+ */
+int64_t weft_wait_begin(const char *what, const void *on);
+void weft_wait_done(void);
+
+/* The same around a call that blocks the OS thread itself. */
+void weft_block_begin(const char *what, const void *on);
+void weft_block_done(void);
+
+/* Tasks and adopted threads of the process that hold a CPU or want one. */
+unsigned weft_runnable(void);
+void weft_runnable_add(int n);
+
+/* CPUs allowed, as of the last weft_run() or adoption. */
+unsigned weft_cpus(void);
+void weft_cpus_refresh(void);
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * Every task record of the process.
+ *
+ * Records are recycled and never freed: weft_unpark() may touch one after its
+ * task has ended, because a waker lets go of the queue before it wakes. An
+ * unpark that comes too late gives a stray permit to whoever has the record
+ * by then, and a stray permit is something every waiter must live with.
+ *
+ * A lock of its own, held for list operations only, lets a watchdog walk the
+ * records while everything else hangs.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cpus.h"
+#include "task/internal.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct list in_use = { &in_use, &in_use };
+static struct list spare = { &spare, &spare };
+
+static _Atomic int runnable;
+static _Atomic unsigned cpus;
+
+static struct weft_task *record_new(void)
+{
+	struct weft_task *t = aligned_alloc(_Alignof(struct weft_task),
+	                                    sizeof(struct weft_task));
+
+	if (!t)
+		return NULL;
+	memset(t, 0, sizeof(*t));
+	list_init(&t->in_registry);
+	return t;
+}
+
+/* Everything but the permit: a late unpark may write that at any time. */
+static void record_reset(struct weft_task *t, const char *name)
+{
+	t->run = NULL;
+	t->exit_point = NULL;
+	rng_seed(&t->rng, 1);
+	t->yields = 0;
+	t->fn = NULL;
+	t->arg = NULL;
+	t->status = 0;
+	weft_store_relaxed(&t->waits_for, NULL);
+	weft_store_relaxed(&t->waits_on, NULL);
+	weft_store_relaxed(&t->waits_since, clock_mono());
+	weft_store_relaxed(&t->parks, 0u);
+	weft_store_relaxed(&t->wakes, 0u);
+	weft_store_relaxed(&t->joiner, NULL);
+	list_init(&t->in_run);
+	list_init(&t->in_sleepers);
+	t->joinable = false;
+	strncpy(t->name, name ? name : "task", TASK_NAME_BYTES - 1);
+	t->name[TASK_NAME_BYTES - 1] = '\0';
+}
+
+struct weft_task *weft_task_record_get(const char *name)
+{
+	struct list *node;
+	struct weft_task *t;
+
+	pthread_mutex_lock(&lock);
+	node = list_pop(&spare);
+	t = node ? list_entry(node, struct weft_task, in_registry)
+	         : record_new();
+	if (t) {
+		record_reset(t, name);
+		t->in_use = true;
+		list_push(&in_use, &t->in_registry);
+	}
+	pthread_mutex_unlock(&lock);
+	return t;
+}
+
+void weft_task_record_put(struct weft_task *t)
+{
+	pthread_mutex_lock(&lock);
+	t->in_use = false;
+	list_unlink(&t->in_registry);
+	list_push(&spare, &t->in_registry);
+	pthread_mutex_unlock(&lock);
+}
+
+static void print_one(FILE *to, const struct weft_task *t, int64_t now)
+{
+	const char *what = weft_load_acquire(&t->waits_for);
+	const void *on = weft_load_relaxed(&t->waits_on);
+	double ms = (double)(now - weft_load_relaxed(&t->waits_since)) / 1e6;
+
+	if (!what)
+		fprintf(to, "  task %-20s running\n", t->name);
+	else if (!on)
+		fprintf(to, "  task %-20s parked on %s for %.1f ms\n", t->name,
+		        what, ms);
+	else
+		fprintf(to, "  task %-20s parked on %s %p for %.1f ms\n",
+		        t->name, what, on, ms);
+}
+
+size_t weft_tasks_print(FILE *to)
+{
+	int64_t now = clock_mono();
+	size_t n = 0;
+
+	pthread_mutex_lock(&lock);
+	for (struct list *l = in_use.next; l != &in_use; l = l->next, n++)
+		print_one(to, list_entry(l, struct weft_task, in_registry),
+		          now);
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+unsigned weft_runnable(void)
+{
+	int n = weft_load_relaxed(&runnable);
+
+	return n > 0 ? (unsigned)n : 0;
+}
+
+void weft_runnable_add(int n)
+{
+	weft_fetch_add_relaxed(&runnable, n);
+}
+
+unsigned weft_cpus(void)
+{
+	unsigned n = weft_load_relaxed(&cpus);
+
+	return n ? n : 1;
+}
+
+void weft_cpus_refresh(void)
+{
+	weft_store_relaxed(&cpus, weft_cpus_allowed());
+}

@@ -1,0 +1,45 @@
+/*
+ * spinner: what a wait does before it parks.
+ *
+ * Parking costs two system calls and a wake-up across cores, as much as
+ * hundreds of messages, so a wait first polls. With a CPU to spare it pauses
+ * between polls, in gaps that double; then it yields between polls, for as
+ * many rounds as paid off for this task lately; then it is time to park.
+ * Without one (a single allowed CPU, or more runnable tasks than CPUs) every
+ * poll would only keep the peer from running: it yields once, then parks.
+ *
+ *	spinner_init(&s, policy, gap, deadline_ns);
+ *	while (!ready && spinner_turn(&s))
+ *		ready = look();
+ */
+#ifndef WEFT_TASK_SPINNER_H
+#define WEFT_TASK_SPINNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weft/chan.h>
+
+struct spinner {
+	enum weft_wait policy;
+	bool alone;      /* nobody to spin for on another CPU */
+	uint32_t gap;    /* pauses before the next poll */
+	uint32_t pauses; /* left of the budget */
+	uint32_t yields; /* left */
+	int64_t deadline_ns;
+};
+
+/* gap: the fewest pauses between polls; more where a poll disturbs a peer
+ * that is making progress, 1 where each poll counts. */
+void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
+                       int64_t deadline_ns);
+
+/* Pass some time. False, at once, when it is time to park, or when the
+ * deadline has expired, which a park then finds out again. */
+bool weft_spinner_turn(struct spinner *s);
+
+/* Learn from a park of the calling task that lasted `ns`: after a short one,
+ * yielding longer would have been better, after a long one it was a waste. */
+void weft_spinner_parked(int64_t ns);
+
+#endif

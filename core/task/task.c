@@ -1,0 +1,392 @@
+/*
+ * Tasks: run, spawn, join, and the ways a task ends.
+ *
+ * Lifetime. A spawned task is linked in its run until it is reaped: by
+ * weft_join() if a handle is out, else by the next spawn or by the end of the
+ * run. Reaping waits for the thread itself, so a task may touch its record and
+ * its run until its last instruction.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "task/internal.h"
+
+static _Thread_local struct weft_task *self;
+static pthread_once_t adopted_once = PTHREAD_ONCE_INIT;
+static pthread_key_t adopted_key;
+
+/* What weft_task.joiner points to once the task has ended. */
+static struct weft_task ended_mark;
+#define ENDED (&ended_mark)
+
+__attribute__((noinline)) struct weft_task *weft_self_or_null(void)
+{
+	return self;
+}
+
+__attribute__((noinline)) void weft_self_set(struct weft_task *t)
+{
+	self = t;
+}
+
+/* A thread that was adopted has ended. */
+static void disown(void *record)
+{
+	weft_runnable_add(-1);
+	weft_task_record_put(record);
+}
+
+static void adopted_key_make(void)
+{
+	CHECK_EQ(pthread_key_create(&adopted_key, disown), 0);
+	weft_cpus_refresh();
+}
+
+static struct weft_task *adopt(void)
+{
+	struct weft_task *t = weft_task_record_get("foreign thread");
+
+	/* A thread that cannot be given a record cannot wait at all, and most
+	 * of the calls that come here have no error to say so with. */
+	CHECK(t != NULL);
+	pthread_once(&adopted_once, adopted_key_make);
+	CHECK_EQ(pthread_setspecific(adopted_key, t), 0);
+	weft_runnable_add(1);
+	weft_self_set(t);
+	return t;
+}
+
+struct weft_task *weft_self(void)
+{
+	struct weft_task *t = weft_self_or_null();
+
+	return t ? t : adopt();
+}
+
+const char *weft_task_name(const struct weft_task *task)
+{
+	return task ? task->name : "";
+}
+
+uint64_t weft_rand(void)
+{
+	return rng_next(&weft_self()->rng);
+}
+
+int64_t weft_wait_begin(const char *what, const void *on)
+{
+	struct weft_task *t = weft_self();
+	int64_t now = clock_mono();
+
+	weft_store_relaxed(&t->waits_on, on);
+	weft_store_relaxed(&t->waits_since, now);
+	weft_store_release(&t->waits_for, what);
+	return now;
+}
+
+void weft_wait_done(void)
+{
+	weft_store_relaxed(&weft_self()->waits_for, NULL);
+}
+
+void weft_block_begin(const char *what, const void *on)
+{
+	weft_wait_begin(what, on);
+	weft_runnable_add(-1);
+}
+
+void weft_block_done(void)
+{
+	weft_runnable_add(1);
+	weft_wait_done();
+}
+
+void weft_task_exit(int status)
+{
+	struct weft_task *t = weft_self_or_null();
+
+	CHECK(t != NULL && t->exit_point != NULL);
+	t->exit_point->status = status;
+	_longjmp(t->exit_point->jump, 1);
+}
+
+int weft_try(weft_task_fn fn, void *arg, int *status)
+{
+	struct exit_point here;
+	int result;
+
+	if (!fn)
+		return -EINVAL;
+	here.outer = weft_self()->exit_point;
+	weft_self()->exit_point = &here;
+	if (_setjmp(here.jump) == 0) {
+		here.status = fn(arg);
+		result = 0;
+	} else {
+		result = -ECANCELED;
+	}
+	weft_self()->exit_point = here.outer;
+	if (status)
+		*status = here.status;
+	return result;
+}
+
+void weft_task_main(struct weft_task *t)
+{
+	int status = 0;
+
+	weft_try(t->fn, t->arg, &status);
+	weft_task_end(t, status);
+}
+
+/* Add the figures of a task that ends to those of its run. */
+static void account(struct run *r, const struct weft_task *t)
+{
+	weft_fetch_add_relaxed(&r->parks, weft_load_relaxed(&t->parks));
+	weft_fetch_add_relaxed(&r->wakes, weft_load_relaxed(&t->wakes));
+}
+
+void weft_task_end(struct weft_task *t, int status)
+{
+	struct run *r = t->run;
+	struct weft_task *joiner;
+
+	t->status = status;
+	weft_wait_begin("nothing: it has ended", NULL);
+	pthread_mutex_lock(&r->lock);
+	account(r, t);
+	if (!t->joinable) {
+		list_unlink(&t->in_run);
+		list_push(&r->ended, &t->in_run);
+	}
+	pthread_mutex_unlock(&r->lock);
+
+	/* [ended] releases the status, and all that the task wrote. */
+	joiner = weft_xchg_acq_rel(&t->joiner, ENDED);
+	if (joiner)
+		weft_unpark(joiner);
+	weft_runnable_add(-1);
+	if (weft_fetch_sub_acq_rel(&r->live, 1u) == 2) /* [live] */
+		weft_unpark(r->first);
+	weft_running_less(r);
+}
+
+static void reap(struct weft_task *t)
+{
+	t->run->runtime->reap(t);
+	weft_task_record_put(t);
+}
+
+/* Reap what ended without a handle. */
+static void reap_ended(struct run *r)
+{
+	struct list *node;
+
+	do {
+		pthread_mutex_lock(&r->lock);
+		node = list_pop(&r->ended);
+		pthread_mutex_unlock(&r->lock);
+		if (node)
+			reap(list_entry(node, struct weft_task, in_run));
+	} while (node);
+}
+
+int weft_spawn(struct weft_task **out, const struct weft_task_opts *opts,
+               weft_task_fn fn, void *arg)
+{
+	static const struct weft_task_opts defaults;
+	struct weft_task *me = weft_self_or_null(), *t;
+	struct run *r = me ? me->run : NULL;
+	int err;
+
+	if (!fn || !r)
+		return -EINVAL;
+	if (!opts)
+		opts = &defaults;
+	reap_ended(r);
+	t = weft_task_record_get(opts->name);
+	if (!t)
+		return -ENOMEM;
+	t->run = r;
+	t->fn = fn;
+	t->arg = arg;
+	t->joinable = out != NULL;
+	rng_seed(&t->rng, rng_next(&me->rng));
+
+	pthread_mutex_lock(&r->lock);
+	list_push(&r->tasks, &t->in_run);
+	pthread_mutex_unlock(&r->lock);
+	weft_fetch_add_relaxed(&r->started, 1u);
+	weft_fetch_add_relaxed(&r->live, 1u);
+	weft_runnable_add(1);
+	weft_running_more(r);
+	err = r->runtime->start(t, opts->stack_bytes);
+	if (err)
+		goto not_started;
+	/* Without a handle t may be gone by now. */
+	if (out)
+		*out = t;
+	return 0;
+
+not_started:
+	weft_running_less(r);
+	weft_runnable_add(-1);
+	weft_fetch_sub_relaxed(&r->live, 1u);
+	weft_fetch_sub_relaxed(&r->started, 1u);
+	pthread_mutex_lock(&r->lock);
+	list_unlink(&t->in_run);
+	pthread_mutex_unlock(&r->lock);
+	weft_task_record_put(t);
+	return err == -ENOMEM ? -ENOMEM : -EAGAIN;
+}
+
+/* Wait for ENDED; the caller is t's joiner. */
+static int wait_ended(struct weft_task *t, struct weft_task *me,
+                      int64_t deadline_ns)
+{
+	struct weft_task *mine = me;
+	int err = 0;
+
+	weft_wait_begin("join", t);
+	while (weft_load_acquire(&t->joiner) != ENDED && !err) /* [ended] */
+		err = weft_park(deadline_ns);
+	weft_wait_done();
+	/* The withdrawal fails when the task ended after all. */
+	if (err && weft_cas_acq_rel(&t->joiner, &mine, NULL))
+		return err;
+	return 0;
+}
+
+int weft_join_until(struct weft_task *task, int *status, int64_t deadline_ns)
+{
+	struct weft_task *me = weft_self_or_null(), *joiner = NULL;
+	int err;
+	bool mine;
+
+	if (!task || !me || task == me || !me->run || task->run != me->run)
+		return -EINVAL;
+	pthread_mutex_lock(&me->run->lock);
+	mine = task->joinable;
+	pthread_mutex_unlock(&me->run->lock);
+	if (!mine)
+		return -EINVAL;
+	if (weft_cas_acq_rel(&task->joiner, &joiner, me)) {
+		err = wait_ended(task, me, deadline_ns);
+		if (err)
+			return err;
+	} else if (joiner != ENDED) {
+		return -EINVAL;
+	}
+
+	pthread_mutex_lock(&me->run->lock);
+	mine = task->joinable;
+	task->joinable = false;
+	list_unlink(&task->in_run);
+	pthread_mutex_unlock(&me->run->lock);
+	if (!mine)
+		return -EINVAL;
+	if (status)
+		*status = task->status;
+	reap(task);
+	return 0;
+}
+
+int weft_join(struct weft_task *task, int *status)
+{
+	return weft_join_until(task, status, WEFT_FOREVER);
+}
+
+/* Every task has ended: reap those with a handle that nobody joined, too. */
+static void reap_all(struct run *r)
+{
+	struct list *node;
+
+	reap_ended(r);
+	while ((node = list_pop(&r->tasks)))
+		reap(list_entry(node, struct weft_task, in_run));
+}
+
+static int run_init(struct run *r, const struct weft_run_opts *opts)
+{
+	*r = (struct run){ .runtime = &weft_runtime_threads };
+	list_init(&r->tasks);
+	list_init(&r->ended);
+	list_init(&r->sleepers);
+	r->seed = opts->seed ? opts->seed : 1;
+	r->manual = opts->clock == WEFT_CLOCK_MANUAL;
+	weft_store_relaxed(&r->now, 1); /* after WEFT_NOW */
+	weft_store_relaxed(&r->running, 1u);
+	weft_store_relaxed(&r->live, 1u);
+	weft_store_relaxed(&r->started, 1u);
+	r->first = weft_task_record_get(opts->name ? opts->name : "main");
+	if (!r->first)
+		return -ENOMEM;
+	r->first->run = r;
+	rng_seed(&r->first->rng, r->seed);
+	return -pthread_mutex_init(&r->lock, NULL);
+}
+
+int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
+             weft_task_fn fn, void *arg)
+{
+	static const struct weft_run_opts defaults;
+	struct weft_task *before = weft_self_or_null();
+	struct run r;
+	int status = 0, err;
+
+	if (!opts)
+		opts = &defaults;
+	if (!fn || runtime != WEFT_THREADS || (before && before->run) ||
+	    (opts->clock != WEFT_CLOCK_MONOTONIC &&
+	     opts->clock != WEFT_CLOCK_MANUAL))
+		return -EINVAL;
+	err = run_init(&r, opts);
+	if (err)
+		return err;
+	weft_cpus_refresh();
+	weft_check_seed(r.seed);
+	if (!before)
+		weft_runnable_add(1);
+	weft_self_set(r.first);
+
+	weft_try(fn, arg, &status);
+	weft_wait_begin("the end of every task", NULL);
+	while (weft_load_acquire(&r.live) != 1) /* [live] */
+		weft_park(WEFT_FOREVER);
+	reap_all(&r);
+
+	weft_self_set(before);
+	if (!before)
+		weft_runnable_add(-1);
+	weft_task_record_put(r.first);
+	pthread_mutex_destroy(&r.lock);
+	return status;
+}
+
+void weft_run_stats(struct weft_run_stats *out)
+{
+	struct weft_task *me = weft_self_or_null();
+	struct run *r = me ? me->run : NULL;
+
+	*out = (struct weft_run_stats){ 0 };
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	out->tasks = weft_load_relaxed(&r->started);
+	out->live = weft_load_relaxed(&r->live);
+	out->parks = weft_load_relaxed(&r->parks) +
+	             weft_load_relaxed(&r->first->parks);
+	out->wakes = weft_load_relaxed(&r->wakes) +
+	             weft_load_relaxed(&r->first->wakes);
+	for (struct list *l = r->tasks.next; l != &r->tasks; l = l->next) {
+		struct weft_task *t = list_entry(l, struct weft_task, in_run);
+
+		if (weft_load_relaxed(&t->joiner) == ENDED)
+			continue; /* accounted for */
+		out->parks += weft_load_relaxed(&t->parks);
+		out->wakes += weft_load_relaxed(&t->wakes);
+	}
+	pthread_mutex_unlock(&r->lock);
+}

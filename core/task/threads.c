@@ -1,0 +1,95 @@
+/*
+ * The `threads` runtime: one pthread per task, asleep on the task's own futex
+ * word with an absolute CLOCK_MONOTONIC deadline.
+ *
+ * No condition variable: glibc before 2.41 can lose a wake-up of those
+ * (sourceware 25847).
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "task/internal.h"
+
+static int futex_sleep(struct weft_task *t, uint32_t parked,
+                       int64_t deadline_ns)
+{
+	struct timespec ts, *until = NULL;
+	long r;
+
+	if (deadline_ns != WEFT_FOREVER) {
+		ts = clock_timespec(deadline_ns);
+		until = &ts;
+	}
+	r = syscall(SYS_futex, &t->permit,
+	            FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, parked, until, NULL,
+	            FUTEX_BITSET_MATCH_ANY);
+	/* EAGAIN: no longer parked. EINTR: a signal. The caller looks. */
+	return r < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
+}
+
+static void futex_wake(_Atomic uint32_t *permit)
+{
+	syscall(SYS_futex, permit, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL,
+	        NULL, 0);
+}
+
+/* Runs when the task called pthread_exit(): it has failed, and must not be
+ * waited for in vain. */
+static void task_left(void *arg)
+{
+	weft_task_end(arg, -ECANCELED);
+}
+
+static void *thread_main(void *arg)
+{
+	struct weft_task *t = arg;
+
+	weft_self_set(t);
+	pthread_cleanup_push(task_left, t);
+	weft_task_main(t);
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
+static int thread_start(struct weft_task *t, size_t stack_bytes)
+{
+	pthread_attr_t attr;
+	int err;
+
+	err = pthread_attr_init(&attr);
+	if (err)
+		return -err;
+	if (stack_bytes) {
+		if (stack_bytes < (size_t)PTHREAD_STACK_MIN)
+			stack_bytes = (size_t)PTHREAD_STACK_MIN;
+		err = pthread_attr_setstacksize(&attr, stack_bytes);
+	}
+	if (!err)
+		err = pthread_create(&t->thread, &attr, thread_main, t);
+	pthread_attr_destroy(&attr);
+	return -err;
+}
+
+static void thread_reap(struct weft_task *t)
+{
+	CHECK_EQ(pthread_join(t->thread, NULL), 0);
+}
+
+static void thread_yield(void)
+{
+	sched_yield();
+}
+
+const struct runtime weft_runtime_threads = {
+	.start = thread_start,
+	.reap = thread_reap,
+	.sleep = futex_sleep,
+	.wake = futex_wake,
+	.yield = thread_yield,
+};

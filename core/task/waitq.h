@@ -1,0 +1,161 @@
+/*
+ * waitq: tasks that wait for something to change. The one wait queue under
+ * channels, select and sync.
+ *
+ * Two kinds of object meet it:
+ *
+ * - A notifying one only says "look again". A waiter registers, looks again,
+ *   parks; when woken it looks, and if it finds nothing it keeps its place
+ *   (weft_waitq_rearm) and parks again. The claim word is not used.
+ *
+ * - A completing one finishes the waiter's operation for it, under its own
+ *   lock: it claims the waiter, moves the element, and completes the claim.
+ *   One claim word stands for the whole wait, however many queues it is
+ *   linked in, so exactly one of them can win.
+ *
+ * Rules for notifying ones, each of which costs a lost wake-up if broken:
+ *
+ * 1. Whoever changes the state notifies after the change: waitq_notify().
+ * 2. A waiter looks again between weft_waitq_register() and its first park.
+ * 3. A waiter that was notified and leaves, for whatever reason, while there
+ *    is more to be had passes the notification on: weft_waitq_leave() says so.
+ *
+ * Waking comes after the lock is released. The waker reads the task pointer
+ * first: the waiter's record is on its stack, and gone once it may run on.
+ */
+#ifndef WEFT_TASK_WAITQ_H
+#define WEFT_TASK_WAITQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/atomic.h>
+#include <weft/task.h>
+
+#include "base/barrier.h"
+#include "base/list.h"
+#include "task/spin.h"
+#include "task/spinner.h"
+
+/* Values of a claim word; CLAIM_DONE + k is "case k happened". */
+enum {
+	CLAIM_WAITING,  /* open, and the waiter polls the word */
+	CLAIM_PARKED,   /* open, and the waiter must be unparked */
+	CLAIM_TAKEN,    /* someone is completing it */
+	CLAIM_GIVEN_UP, /* the waiter withdrew */
+	CLAIM_DONE,
+};
+
+struct claim {
+	_Atomic uint32_t word;
+};
+
+/* One registration of a wait, on the waiter's stack. */
+struct waiter {
+	struct list link; /* guarded by the queue's lock */
+	struct weft_task *task;
+	bool notified; /* guarded by the queue's lock */
+
+	/* Completing queues only. */
+	struct claim *claim;
+	uint32_t which; /* the case to report */
+	void *elem;     /* where the value goes to or comes from */
+	int result;     /* written by the completer, under its claim */
+};
+
+struct waitq {
+	/* Registered waiters. Written under the lock; looked at by everyone
+	 * who changes the state, so alone on its line with what goes along
+	 * with it. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint32_t n;
+	struct spin lock;
+	struct list waiters;
+	_Atomic uint64_t parks, wakes; /* so far */
+};
+
+void weft_waitq_init(struct waitq *q);
+
+/* --- notifying --- */
+
+void weft_waitq_notify_slow(struct waitq *q, size_t k);
+
+/*
+ * Tell up to k waiters to look again, the longest waiting first. A notified
+ * waiter that has not looked yet does not count: each notification finds a
+ * different one. Call it after the change was published.
+ */
+static inline void waitq_notify(struct waitq *q, size_t k)
+{
+	if (__builtin_expect(barrier_light_is_set(&q->n), 0))
+		weft_waitq_notify_slow(q, k);
+}
+
+/* Tell every waiter. */
+static inline void waitq_notify_all(struct waitq *q)
+{
+	waitq_notify(q, SIZE_MAX);
+}
+
+/*
+ * waitq_notify() for those whose change was a seq_cst read-modify-write and
+ * whose waiters use weft_waitq_link() and then look with one: cheaper for the
+ * waiter, and free for a notifier that needs the read-modify-write anyway.
+ */
+static inline void waitq_notify_seq_cst(struct waitq *q, size_t k)
+{
+	if (__builtin_expect(weft_load_seq_cst(&q->n) != 0, 0))
+		weft_waitq_notify_slow(q, k);
+}
+
+/* Link w as a waiter of the calling task. Not enough by itself: see above. */
+void weft_waitq_link(struct waitq *q, struct waiter *w);
+
+/* Link w, so that what was published before a waitq_notify() that did not see
+ * w is visible after this. */
+void weft_waitq_register(struct waitq *q, struct waiter *w);
+
+/* w, still linked, is about to look again: it may be notified anew. */
+void weft_waitq_rearm(struct waitq *q, struct waiter *w);
+
+/* Unlink w. True when it holds a notification: see rule 3. */
+bool weft_waitq_leave(struct waitq *q, struct waiter *w);
+
+/* Park as a waiter of q; `what` is for the state dump. As weft_park(). */
+int weft_waitq_park(struct waitq *q, const char *what, int64_t deadline_ns);
+
+/*
+ * Notify and wake every waiter without letting go of the lock, which the
+ * caller holds and releases after: for objects that a woken waiter may free.
+ */
+void weft_waitq_wake_all_locked(struct waitq *q);
+
+/* --- completing --- */
+
+static inline void claim_init(struct claim *c)
+{
+	weft_store_relaxed(&c->word, (uint32_t)CLAIM_WAITING);
+}
+
+/*
+ * Win the right to complete w. On true the caller copies the element, sets
+ * w->result and must call weft_claim_complete(); nobody else will touch w, and
+ * w stays valid until then. *parked tells whether to unpark.
+ */
+bool weft_claim_take(struct waiter *w, bool *parked);
+
+/*
+ * Report w's case as done: the last touch of w. Returns the task to unpark
+ * once all locks are released, or NULL when it polls.
+ */
+struct weft_task *weft_claim_complete(struct waiter *w, bool parked);
+
+/*
+ * Wait until the claim is decided. Returns the case that was done, or
+ * -ETIMEDOUT, after which nobody can complete it any more.
+ */
+int weft_claim_wait(struct claim *c, enum weft_wait policy, const char *what,
+                    const void *on, _Atomic uint64_t *parks,
+                    int64_t deadline_ns);
+
+#endif
