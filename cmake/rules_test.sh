@@ -1,0 +1,72 @@
+#!/bin/sh
+# The rules that keep other runtimes and sanitizers possible, as a grep:
+# outside of core/task and core/base nothing blocks a thread, sleeps or reads a
+# clock; nowhere is there a volatile, a fence or a bare C11 atomic.
+#
+#   cmake/rules_test.sh ROOT [--self-test]
+#
+# Exceptions are by name: the channels whose point is to wait in the kernel.
+set -eu
+
+root=${1:?usage: rules_test.sh ROOT [--self-test]}
+
+blocking='(pthread_(mutex|cond|rwlock|barrier|spin|join|create|timedjoin)[a-z_]*|sem_(wait|timedwait|post|init)|(clock_)?nanosleep|usleep|sleep|s?poll|ppoll|p?select|epoll_[a-z_]+|clock_gettime|gettimeofday|timespec_get|clock_mono|sched_yield|syscall|futex)[[:space:]]*\('
+atomics='(volatile|atomic_thread_fence|__sync_[a-z_]+|__atomic_[a-z_]+|atomic_(load|store|exchange|fetch|compare)[a-z_]*)'
+
+# Comments are not code: this cuts /* ... */ on one line, and lines that start
+# as the inside of a comment does.
+hits() { # hits PATTERN FILE...
+	pattern=$1
+	shift
+	for file; do
+		sed -e 's|/\*[^*]*\*/||g' -e 's|^[[:space:]]*/\*.*||' \
+			-e 's|^[[:space:]]*\* .*||' -e 's|^ \*/*$||' "$file" |
+			grep -nE "(^|[^A-Za-z0-9_>.])$pattern" |
+			sed "s|^|$file:|" || true
+	done
+}
+
+sources() { # sources of the rooms, without tests
+	find "$@" -name '*.[ch]' ! -name '*_test.c' | sort
+}
+
+check() { # check ROOT
+	cd "$1"
+	found=$(
+		hits "$blocking" $(sources core/chan core/sync patterns \
+			stress 2>/dev/null | grep -vE \
+			'core/chan/(condvar|pipe|socketpair|chan_fd)\.[ch]$' |
+			grep -vE '^stress/(broken|conform|random)/')
+		hits "$atomics" $(sources core patterns stress bench \
+			2>/dev/null | grep -v '^core/include/weft/atomic\.h$')
+	)
+	[ -z "$found" ] || { printf '%s\n' "$found"; return 1; }
+}
+
+# A check that cannot fail is no check.
+self_test() {
+	tree=$(mktemp -d)
+	trap 'rm -rf "$tree"' EXIT
+	mkdir -p "$tree/core/chan" "$tree/core/sync" "$tree/patterns/x" \
+		"$tree/stress" "$tree/bench" "$tree/core/include/weft"
+	printf '/* usleep(1) in a comment */\nint ok;\n' >"$tree/patterns/x/x.c"
+	(check "$tree") || { echo "a clean tree is refused"; exit 1; }
+	for line in 'usleep(5);' 'pthread_mutex_lock(&m);' 'clock_gettime(a, b);' \
+		'volatile int x;' 'atomic_thread_fence(o);' 'poll(p, 1, 2);'; do
+		printf '%s\n' "$line" >"$tree/patterns/x/bad.c"
+		if (check "$tree") >/dev/null; then
+			echo "not found: $line"
+			exit 1
+		fi
+	done
+}
+
+if [ "${2:-}" = --self-test ]; then
+	self_test
+else
+	check "$root" || {
+		echo "core and patterns wait and tell time through weft/task.h," \
+			"and share memory through weft/atomic.h"
+		exit 1
+	}
+fi
