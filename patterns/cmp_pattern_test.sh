@@ -1,0 +1,90 @@
+#!/bin/sh
+# cmp-pattern as it is called: exit codes, usage, complaints, one demo.
+#
+#	cmp_pattern_test.sh path/to/cmp-pattern
+set -u
+
+cmp_pattern=$1
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+failures=0
+
+fail() {
+	echo "FAILED: $1" >&2
+	cat "$scratch/out" "$scratch/err" >&2
+	failures=$((failures + 1))
+}
+
+# run STATUS ARGS...: call it; its exit status must be STATUS.
+run() {
+	expected=$1
+	shift
+	"$cmp_pattern" "$@" >"$scratch/out" 2>"$scratch/err"
+	status=$?
+	[ "$status" -eq "$expected" ] ||
+		fail "cmp-pattern $*: exit status $status, not $expected"
+}
+
+# says FILE TEXT: a line of FILE (out or err) has TEXT in it.
+says() {
+	grep -qF -e "$2" "$scratch/$1" || fail "std$1 does not say: $2"
+}
+
+# complains TEXT: one line on stderr, TEXT in it, nothing on stdout.
+complains() {
+	says err "$1"
+	[ "$(wc -l <"$scratch/err")" -eq 1 ] || fail "not one line: $1"
+	[ ! -s "$scratch/out" ] || fail "prints something: $1"
+}
+
+run 1
+says out 'Usage: cmp-pattern'
+says out '--pipeline '
+says out '--producer-consumer '
+run 1 --seed=5
+says out 'Usage: cmp-pattern'
+run 0 --help
+says out 'Usage: cmp-pattern'
+run 0 --pipeline --help
+says out 'Usage: cmp-pattern'
+
+run 2 --piepline
+complains "unknown flag '--piepline', did you mean '--pipeline'?"
+run 2 --producer_consumer
+complains "did you mean '--producer-consumer'?"
+run 2 pipeline
+complains "unknown flag 'pipeline', did you mean '--pipeline'?"
+run 2 --sed=3
+complains "'--sed=3'"
+run 2 --xyzzyxyzzy
+complains "unknown flag '--xyzzyxyzzy', --help lists what there is"
+run 2 --pipeline ''
+complains "unknown flag ''"
+
+for seed in 0 -1 12x '' ' 7' 18446744073709551616; do
+	run 2 --pipeline "--seed=$seed"
+	complains "--seed=$seed: allowed 1..18446744073709551615"
+done
+run 2 --seed many
+complains '--seed=many: allowed 1..18446744073709551615'
+run 2 --pipeline --seed
+complains '--seed needs a number'
+
+run 0 --pipeline --seed 7
+[ ! -s "$scratch/err" ] || fail 'the demo complains'
+head -n 3 "$scratch/out" | cmp -s - <<'END' || fail 'the heading is another'
+Running Pipeline Pattern Example...
+=== Pipeline Pattern Example ===
+Pipeline stages:
+END
+[ "$(grep -c '^Result: [0-9]*$' "$scratch/out")" -eq 10 ] ||
+	fail 'not ten results'
+
+if [ -w /dev/full ]; then
+	"$cmp_pattern" --help >/dev/full 2>"$scratch/err"
+	[ $? -eq 1 ] || fail 'a full disk is not noticed'
+	says err 'cannot write the output'
+fi
+
+[ "$failures" -eq 0 ] && echo 'all passed'
+exit $((failures > 0))

@@ -1,0 +1,125 @@
+/* The demo: two producers, three consumers, a buffer of five. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "pattern.h"
+#include "producer_consumer.h"
+
+#define PRODUCERS 2
+#define CONSUMERS 3
+#define ITEMS 10 /* of each producer */
+#define BUFFER 5
+
+int producer_consumer_demo(FILE *out);
+
+struct party {
+	FILE *out;
+	struct weft_buffer *buffer;
+	int number;
+	struct weft_task *task;
+};
+
+/* What takes time in the real thing: from 100 ms to below max_ms. */
+static void pretend_to_work(unsigned max_ms)
+{
+	int64_t ms = 100 + (int64_t)(weft_rand() % (max_ms - 100));
+
+	weft_sleep_until(weft_deadline_in(ms * WEFT_MS));
+}
+
+static int produce(void *arg)
+{
+	struct party *me = arg;
+	int item, err = 0;
+
+	for (int i = 0; i < ITEMS && !err; i++) {
+		item = (int)(weft_rand() % 100);
+		/* Before it is put: a consumer's line cannot come first. */
+		fprintf(me->out, "Producer %d produced: %d\n", me->number,
+		        item);
+		err = weft_buffer_put(me->buffer, &item, WEFT_FOREVER);
+		pretend_to_work(300);
+	}
+	return err;
+}
+
+static int producer_main(void *arg)
+{
+	struct party *me = arg;
+	int status = 0;
+
+	weft_buffer_produce(me->buffer, produce, me, &status);
+	return status;
+}
+
+static int consumer_main(void *arg)
+{
+	struct party *me = arg;
+	int item, err;
+
+	while (!(err = weft_buffer_take(me->buffer, &item, WEFT_FOREVER))) {
+		fprintf(me->out, "Consumer %d consumed: %d\n", me->number,
+		        item);
+		pretend_to_work(400);
+	}
+	return err == -EPIPE ? 0 : err;
+}
+
+/* Start n of them; *started is how many there are after an error. */
+static int start(struct party *parties, int n, const char *name,
+                 weft_task_fn fn, int *started)
+{
+	char full[32];
+	int err = 0;
+
+	for (int i = 0; i < n && !err; i++) {
+		snprintf(full, sizeof(full), "%s %d", name, i + 1);
+		parties[i].number = i + 1;
+		err = weft_spawn(&parties[i].task,
+		                 &(struct weft_task_opts){ .name = full }, fn,
+		                 &parties[i]);
+		*started += !err;
+	}
+	return err;
+}
+
+static int join(struct party *parties, int n)
+{
+	int err = 0, status;
+
+	for (int i = 0; i < n; i++) {
+		weft_join(parties[i].task, &status);
+		err = err ? err : status;
+	}
+	return err;
+}
+
+int producer_consumer_demo(FILE *out)
+{
+	const struct weft_buffer_opts opts = {
+		.cap = BUFFER,
+		.elem_size = sizeof(int),
+		.producers = PRODUCERS,
+	};
+	struct party parties[PRODUCERS + CONSUMERS];
+	struct weft_buffer *buffer;
+	int err, started = 0, status;
+
+	err = weft_buffer_new(&buffer, &opts);
+	if (err)
+		return err;
+	for (int i = 0; i < PRODUCERS + CONSUMERS; i++)
+		parties[i] = (struct party){ .out = out, .buffer = buffer };
+	err = start(parties, PRODUCERS, "producer", producer_main, &started);
+	if (!err)
+		err = start(parties + PRODUCERS, CONSUMERS, "consumer",
+		            consumer_main, &started);
+	if (err)
+		weft_buffer_stop(buffer);
+	status = join(parties, started);
+	err = err ? err : status;
+	if (!err)
+		fprintf(out, "Producer-Consumer example completed!\n");
+	weft_buffer_free(buffer);
+	return err;
+}

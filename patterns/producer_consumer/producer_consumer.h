@@ -1,0 +1,165 @@
+/*
+ * buffer: a bounded buffer between producers and consumers that knows when the
+ * last producer is done.
+ *
+ *   state                  put         take
+ *   open                   0           0
+ *   closed, items left     -EPIPE      0
+ *   closed, empty          -EPIPE      -EPIPE
+ *   stopped                -ECANCELED  -ECANCELED
+ *
+ * The end: the buffer counts its producers. Each says weft_buffer_done() once,
+ * and the last of them closes the buffer: consumers take what is left and then
+ * get -EPIPE, all of them. So no producer has to know whether it is the last,
+ * and nobody closes under another's feet.
+ *
+ * A producer that ends without saying so would leave the consumers waiting
+ * for ever. weft_buffer_produce() runs one such that this cannot happen:
+ * however the function ends, by return, weft_task_exit() or pthread_exit(), it
+ * is done.
+ *
+ * Any task may call anything below at any time on a live buffer, within the
+ * senders and receivers that the implementation allows.
+ */
+#ifndef WEFT_PATTERNS_PRODUCER_CONSUMER_H
+#define WEFT_PATTERNS_PRODUCER_CONSUMER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/chan.h>
+#include <weft/task.h>
+
+struct weft_buffer;
+
+/* Zero everywhere but in elem_size is the default. */
+struct weft_buffer_opts {
+	const struct weft_chan_impl *impl; /* NULL = handoff */
+	size_t cap;          /* items; 0: put waits until it is taken */
+	size_t elem_size;    /* bytes of an item; may be 0 */
+	enum weft_wait wait; /* how puts and takes wait */
+
+	/* Producers from the start, each of which owes one
+	 * weft_buffer_done(); 0 = 1. */
+	unsigned producers;
+
+	/* Count puts, takes and the high watermark. Costs two atomic
+	 * additions and one look at the fill per item, on memory that all
+	 * tasks share: leave it off where every nanosecond counts. */
+	bool count;
+
+	/* For what is left when the buffer is freed; NULL when there is
+	 * nothing to release. */
+	void (*drop)(void *elem, void *drop_arg);
+	void *drop_arg;
+};
+
+struct weft_buffer_stats {
+	size_t len;         /* items inside; exact at rest */
+	size_t cap;         /* as the implementation has it */
+	unsigned producers; /* that are not done */
+
+	/* With `count`, exact at rest; otherwise 0. */
+	uint64_t puts, takes;
+	size_t high; /* the most items seen inside, never above cap */
+};
+
+/*
+ * Make a buffer.
+ *
+ * opts  NULL for the defaults (with items of 0 bytes).
+ *
+ * Returns 0; -EINVAL for NULL or what the implementation refuses; -ENOMEM. On
+ * failure *out is untouched.
+ */
+WEFT_API WEFT_NODISCARD int
+weft_buffer_new(struct weft_buffer **out, const struct weft_buffer_opts *opts);
+
+/* Drop what is left and free the buffer. NULL is ignored. No other call may be
+ * under way: join producers and consumers first. */
+WEFT_API void weft_buffer_free(struct weft_buffer *b);
+
+/*
+ * Put one item in, waiting for space until `deadline_ns`.
+ *
+ * Returns 0; -EPIPE when it is or becomes closed; -ECANCELED when it is or
+ * becomes stopped; -ETIMEDOUT; -EINVAL for NULL; -ENOMEM from unbounded
+ * implementations. After an error the item is still the caller's.
+ */
+WEFT_API WEFT_NODISCARD int
+weft_buffer_put(struct weft_buffer *b, const void *elem, int64_t deadline_ns);
+
+/* Put without waiting: -EAGAIN when it is full. */
+WEFT_API WEFT_NODISCARD int weft_buffer_try_put(struct weft_buffer *b,
+                                                const void *elem);
+
+/* Put n items in, in order; other producers' may come between. *done receives
+ * how many; after an error the rest is still the caller's. */
+WEFT_API WEFT_NODISCARD int weft_buffer_put_many(struct weft_buffer *b,
+                                                 const void *elems, size_t n,
+                                                 size_t *done,
+                                                 int64_t deadline_ns);
+
+/*
+ * Take the oldest item, waiting for one until `deadline_ns`.
+ *
+ * Returns 0; -EPIPE when it is closed and empty; -ECANCELED once stopped,
+ * items or not; -ETIMEDOUT; -EINVAL for NULL. A take that failed has not taken
+ * an item.
+ */
+WEFT_API WEFT_NODISCARD int weft_buffer_take(struct weft_buffer *b, void *elem,
+                                             int64_t deadline_ns);
+
+/* Take without waiting: -EAGAIN when it is empty. */
+WEFT_API WEFT_NODISCARD int weft_buffer_try_take(struct weft_buffer *b,
+                                                 void *elem);
+
+/* Take up to n items: wait for one, then take what is there. *done receives
+ * how many. */
+WEFT_API WEFT_NODISCARD int weft_buffer_take_many(struct weft_buffer *b,
+                                                  void *elems, size_t n,
+                                                  size_t *done,
+                                                  int64_t deadline_ns);
+
+/*
+ * One producer more, who owes one weft_buffer_done(). To be called by, or on
+ * behalf of, somebody who is not done yet: otherwise the last one may be done
+ * just before.
+ *
+ * Returns 0; -EPIPE when all were done or the buffer is closed or stopped
+ * already; -EINVAL for NULL.
+ */
+WEFT_API WEFT_NODISCARD int weft_buffer_attach(struct weft_buffer *b);
+
+/* One producer is done; the last one closes the buffer. Returns 0; -EINVAL for
+ * NULL, or when all were done already. */
+WEFT_API int weft_buffer_done(struct weft_buffer *b);
+
+/*
+ * Run fn(arg) as one of the producers, on the calling task, and call
+ * weft_buffer_done() for it however it ends.
+ *
+ * status  receives what fn returned or gave weft_task_exit(); may be NULL.
+ *
+ * Returns 0 when fn returned, -ECANCELED when it called weft_task_exit(),
+ * -EINVAL for NULL, and then nobody is done.
+ */
+WEFT_API int weft_buffer_produce(struct weft_buffer *b, weft_task_fn fn,
+                                 void *arg, int *status);
+
+/* Close now, whoever is not done: puts fail, those that wait too, and takes
+ * drain what is there. Returns 0; -EPIPE when it was closed or stopped
+ * already; -EINVAL for NULL. */
+WEFT_API int weft_buffer_close(struct weft_buffer *b);
+
+/* Stop: puts and takes fail, those that wait too; what is inside stays there
+ * for weft_buffer_free() to drop. Any number of times. Returns 0, or -EINVAL
+ * for NULL. */
+WEFT_API int weft_buffer_stop(struct weft_buffer *b);
+
+/* Figures of the buffer; zeros for NULL. */
+WEFT_API void weft_buffer_stats(const struct weft_buffer *b,
+                                struct weft_buffer_stats *out);
+
+#endif

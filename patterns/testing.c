@@ -1,0 +1,413 @@
+#include "testing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft/atomic.h>
+
+#include "task/spin.h"
+
+/* --- runs and tasks --- */
+
+static int body(void *arg)
+{
+	weft_task_fn *fn = arg;
+	struct weft_run_stats stats;
+	int status = (*fn)(NULL);
+
+	weft_run_stats(&stats);
+	CHECK_EQ(stats.live, 1u);
+	return status;
+}
+
+int testing_run(enum weft_clock clock, weft_task_fn fn)
+{
+	struct weft_run_opts opts = { .clock = clock, .seed = 3 };
+
+	return weft_run(WEFT_THREADS, &opts, body, &fn);
+}
+
+struct weft_task *testing_spawn(weft_task_fn fn, void *arg)
+{
+	struct weft_task *t;
+
+	CHECK_EQ(weft_spawn(&t, NULL, fn, arg), 0);
+	return t;
+}
+
+int testing_join(struct weft_task *t)
+{
+	int status;
+
+	CHECK_EQ(weft_join(t, &status), 0);
+	return status;
+}
+
+int testing_join_moving(struct weft_task *t)
+{
+	int status, err;
+
+	for (;;) {
+		CHECK_EQ(weft_clock_settle(), 0);
+		err = weft_join_until(t, &status, WEFT_NOW);
+		if (!err)
+			return status;
+		CHECK_EQ(err, -ETIMEDOUT);
+		CHECK_EQ(weft_clock_advance(10 * WEFT_MS), 0);
+	}
+}
+
+/* --- lines --- */
+
+static bool take_number(const char **line, int *number)
+{
+	const char *begin = *line;
+
+	for (*number = 0; **line >= '0' && **line <= '9'; ++*line)
+		*number = *number * 10 + (**line - '0');
+	return *line > begin && (*begin != '0' || *line == begin + 1);
+}
+
+bool testing_line_is(const char *line, const char *form, int *numbers)
+{
+	for (; *form; form++) {
+		if (*form == '#') {
+			if (!take_number(&line, numbers++))
+				return false;
+		} else if (*line++ != *form) {
+			return false;
+		}
+	}
+	return *line == '\0';
+}
+
+/* --- cells --- */
+
+struct driver {
+	struct cell *cell;
+	unsigned id;
+	struct weft_task *task;
+};
+
+static int driver_main(void *arg)
+{
+	struct driver *d = arg;
+
+	d->cell->pattern->work(d->cell, d->id);
+	return 0;
+}
+
+static void set_knobs(struct cell *cell, const char *knobs)
+{
+	char text[200], why[PATTERN_WHY_BYTES], *rest = text, *word, *value;
+
+	CHECK_LT(snprintf(text, sizeof(text), "%s", knobs), (int)sizeof(text));
+	while ((word = strtok_r(rest, " ", &rest))) {
+		value = strchr(word, '=');
+		CHECK(value != NULL);
+		*value = '\0';
+		CHECK_EQ(params_set(cell->pattern, &cell->params, word,
+		                    value + 1, why, sizeof(why)),
+		         0);
+	}
+}
+
+static void drive(struct cell *cell)
+{
+	unsigned n = cell->pattern->drivers(&cell->params);
+	struct driver *drivers = calloc(n, sizeof(*drivers));
+
+	CHECK(drivers != NULL);
+	cell->t0 = weft_now();
+	for (unsigned i = 0; i < n; i++) {
+		drivers[i] = (struct driver){ .cell = cell, .id = i };
+		drivers[i].task = testing_spawn(driver_main, &drivers[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		testing_join(drivers[i].task);
+	free(drivers);
+}
+
+static void look_at_consumers(struct testing_cell *t, const struct cell *cell)
+{
+	for (unsigned i = 0; i < cell->consumers; i++) {
+		t->consumed += cell->share[i];
+		t->latencies += cell->latency[i].count;
+		if (cell->latency[i].count && cell->latency[i].max > t->longest)
+			t->longest = cell->latency[i].max;
+	}
+}
+
+int testing_cell_run(struct testing_cell *t)
+{
+	struct cell cell = { .pattern = t->pattern,
+		             .chan = t->chan,
+		             .items = t->items,
+		             .pace_ns = t->pace_ns };
+	int err;
+
+	params_default(t->pattern, &cell.params);
+	set_knobs(&cell, t->knobs ? t->knobs : "");
+	err = t->pattern->accept(&cell.params, t->why, sizeof(t->why));
+	if (err)
+		return err;
+	cell.consumers = t->pattern->consumers(&cell.params);
+	cell.share = calloc(cell.consumers, sizeof(*cell.share));
+	cell.latency = calloc(cell.consumers, sizeof(*cell.latency));
+	CHECK(cell.share && cell.latency);
+	for (unsigned i = 0; i < cell.consumers; i++)
+		weft_hist_init(&cell.latency[i]);
+
+	err = t->pattern->setup(&cell);
+	if (err)
+		goto free_consumers;
+	drive(&cell);
+	t->pattern->stop(&cell);
+	err = t->pattern->verify(&cell, t->why, sizeof(t->why));
+	t->pattern->teardown(&cell);
+	look_at_consumers(t, &cell);
+
+free_consumers:
+	free(cell.share);
+	free(cell.latency);
+	return err;
+}
+
+void testing_verified(struct testing_cell t)
+{
+	int err = testing_cell_run(&t);
+
+	if (err)
+		fprintf(stderr, "%s over %s, %s: %s\n", t.pattern->name,
+		        t.chan->name, t.knobs ? t.knobs : "", t.why);
+	CHECK_EQ(err, 0);
+	CHECK_EQ(t.consumed, t.items);
+}
+
+void testing_caught(struct testing_cell t, const char *words)
+{
+	char text[200], *rest = text, *word;
+
+	CHECK_EQ(testing_cell_run(&t), -EIO);
+	CHECK_LT(snprintf(text, sizeof(text), "%s", words), (int)sizeof(text));
+	while ((word = strtok_r(rest, " ", &rest))) {
+		if (!strstr(t.why, word))
+			fprintf(stderr, "'%s' is not in '%s'\n", word, t.why);
+		CHECK(strstr(t.why, word) != NULL);
+	}
+}
+
+/* --- a ring under a lock, and what can be wrong with it --- */
+
+enum fault { NONE, DROP, REPEAT, SWAP, CORRUPT };
+
+struct ring {
+	struct spin lock;
+	enum fault fault;
+	bool closed, holding;
+	size_t head, len, cap, elem_size;
+	uint64_t sent;
+	unsigned char held[WEFT_ELEM_MAX];
+	unsigned char buffer[];
+};
+
+static int ring_create(void **state, const struct weft_chan_config *config,
+                       enum fault fault)
+{
+	/* Room for what a fault adds. */
+	size_t slots = config->cap + 2;
+	struct ring *r = calloc(1, sizeof(*r) + slots * config->elem_size);
+
+	if (!r)
+		return -ENOMEM;
+	r->cap = config->cap;
+	r->elem_size = config->elem_size;
+	r->fault = fault;
+	*state = r;
+	return 0;
+}
+
+static void ring_destroy(void *state)
+{
+	free(state);
+}
+
+static void push(struct ring *r, const void *elem)
+{
+	size_t at = (r->head + r->len++) % (r->cap + 2);
+
+	memcpy(r->buffer + at * r->elem_size, elem, r->elem_size);
+}
+
+static void push_corrupt(struct ring *r, const void *elem)
+{
+	unsigned char copy[WEFT_ELEM_MAX];
+
+	memcpy(copy, elem, r->elem_size);
+	copy[2] ^= 0x10;
+	push(r, copy);
+}
+
+/* The faults happen to the 50th of each hundred. */
+static void push_faulty(struct ring *r, const void *elem)
+{
+	bool now = r->fault && r->sent++ % 100 == 50;
+
+	if (!now || r->fault == REPEAT || r->fault == NONE) {
+		push(r, elem);
+	} else if (r->fault == CORRUPT) {
+		push_corrupt(r, elem);
+	} else if (r->fault == SWAP) {
+		memcpy(r->held, elem, r->elem_size);
+		r->holding = true;
+		return;
+	}
+	if (now && r->fault == REPEAT)
+		push(r, elem);
+	if (r->holding)
+		push(r, r->held);
+	r->holding = false;
+}
+
+static int ring_try_send(void *state, const void *elem)
+{
+	struct ring *r = state;
+	int err = 0;
+
+	spin_lock(&r->lock);
+	if (r->closed)
+		err = -EPIPE;
+	else if (r->len >= r->cap)
+		err = -EAGAIN;
+	else
+		push_faulty(r, elem);
+	spin_unlock(&r->lock);
+	return err;
+}
+
+static int ring_try_recv(void *state, void *elem)
+{
+	struct ring *r = state;
+	int err = 0;
+
+	spin_lock(&r->lock);
+	if (r->len > 0) {
+		memcpy(elem, r->buffer + r->head * r->elem_size, r->elem_size);
+		r->head = (r->head + 1) % (r->cap + 2);
+		r->len--;
+	} else {
+		err = r->closed ? -EPIPE : -EAGAIN;
+	}
+	spin_unlock(&r->lock);
+	return err;
+}
+
+static int ring_close(void *state)
+{
+	struct ring *r = state;
+	bool was;
+
+	spin_lock(&r->lock);
+	was = r->closed;
+	r->closed = true;
+	spin_unlock(&r->lock);
+	return was ? -EPIPE : 0;
+}
+
+static size_t ring_len(const void *state)
+{
+	struct ring *r = (struct ring *)(uintptr_t)state;
+	size_t len;
+
+	spin_lock(&r->lock);
+	len = r->len < r->cap ? r->len : r->cap;
+	spin_unlock(&r->lock);
+	return len;
+}
+
+#define RING(fault)                                                            \
+	static int fault##_create(void **state,                                \
+	                          const struct weft_chan_config *config)       \
+	{                                                                      \
+		return ring_create(state, config, fault);                      \
+	}
+
+RING(NONE)
+RING(DROP)
+RING(REPEAT)
+RING(SWAP)
+RING(CORRUPT)
+
+#define RING_IMPL(testing_name, fault, ends)                                   \
+	const struct weft_chan_impl testing_##testing_name = {                 \
+		WEFT_CHAN_ABI_HEADER,                                          \
+		.name = #testing_name,                                         \
+		.summary = "for tests",                                        \
+		.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_TIMEOUT |   \
+		       WEFT_CAN_LEN,                                           \
+		.max_senders = ends,                                           \
+		.max_receivers = ends,                                         \
+		.create = fault##_create,                                      \
+		.destroy = ring_destroy,                                       \
+		.try_send = ring_try_send,                                     \
+		.try_recv = ring_try_recv,                                     \
+		.close = ring_close,                                           \
+		.len = ring_len,                                               \
+	}
+
+RING_IMPL(drops, DROP, 0);
+RING_IMPL(repeats, REPEAT, 0);
+RING_IMPL(swaps, SWAP, 0);
+RING_IMPL(corrupts, CORRUPT, 0);
+RING_IMPL(one_to_one, NONE, 1);
+
+/* --- the floor --- */
+
+struct nothing {
+	_Atomic bool closed;
+};
+
+static int nothing_create(void **state, const struct weft_chan_config *config)
+{
+	(void)config;
+	*state = calloc(1, sizeof(struct nothing));
+	return *state ? 0 : -ENOMEM;
+}
+
+static int nothing_send(void *state, const void *elem)
+{
+	struct nothing *n = state;
+
+	(void)elem;
+	return weft_load_acquire(&n->closed) ? -EPIPE : 0;
+}
+
+static int nothing_recv(void *state, void *elem)
+{
+	(void)state;
+	(void)elem;
+	return 0;
+}
+
+static int nothing_close(void *state)
+{
+	struct nothing *n = state;
+
+	return weft_xchg_acq_rel(&n->closed, true) ? -EPIPE : 0;
+}
+
+static size_t nothing_len(const void *state)
+{
+	(void)state;
+	return 0;
+}
+
+const struct weft_chan_impl testing_floor = {
+	WEFT_CHAN_ABI_HEADER,     .name = "floor",
+	.summary = "for tests",   .can = WEFT_CAN_BOUNDED | WEFT_NO_DATA,
+	.create = nothing_create, .destroy = ring_destroy,
+	.try_send = nothing_send, .try_recv = nothing_recv,
+	.close = nothing_close,   .len = nothing_len,
+};

@@ -1,0 +1,101 @@
+/* testing: how the tests of the patterns run, and broken channels for them. */
+#ifndef WEFT_PATTERNS_TESTING_H
+#define WEFT_PATTERNS_TESTING_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <weft/weft.h>
+
+#include "base/check.h"
+#include "pattern.h"
+
+/* Counts of tests that repeat something shrink under the sanitizers. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define TESTING_SLOW 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define TESTING_SLOW 1
+#endif
+#endif
+#ifndef TESTING_SLOW
+#define TESTING_SLOW 0
+#endif
+
+/*
+ * Run a test's body as the first task of a run, and fail unless it returns 0
+ * and leaves no task behind. What fails inside aborts (CHECK): cmocka's own
+ * jump must not leave a run.
+ */
+int testing_run(enum weft_clock clock, weft_task_fn fn);
+
+#define TEST_ON(clock, name)                                                   \
+	static int name##_body(void *arg);                                     \
+	static void name(void **state)                                         \
+	{                                                                      \
+		(void)state;                                                   \
+		assert_int_equal(testing_run(clock, name##_body), 0);          \
+	}                                                                      \
+	static int name##_body(__attribute__((unused)) void *arg)
+
+#define TEST(name) TEST_ON(WEFT_CLOCK_MONOTONIC, name)
+#define TEST_MANUAL(name) TEST_ON(WEFT_CLOCK_MANUAL, name)
+
+/* Spawn fn(arg). */
+struct weft_task *testing_spawn(weft_task_fn fn, void *arg);
+
+/* What the task returned. */
+int testing_join(struct weft_task *t);
+
+/* On the manual clock: the same, moving time on whenever all tasks wait. */
+int testing_join_moving(struct weft_task *t);
+
+/* Whether `line` is `form` from beginning to end, each # of which stands for a
+ * number that does not begin with 0 unless it is 0; numbers[] receives them. */
+bool testing_line_is(const char *line, const char *form, int *numbers);
+
+/* One cell, run as the bench would, without its gate and its figures. */
+struct testing_cell {
+	const struct pattern *pattern;
+	const struct weft_chan_impl *chan;
+	const char *knobs; /* "workers=2 cap=0"; the others at their default */
+	uint64_t items;
+	int64_t pace_ns;
+
+	/* What came of it. */
+	char why[PATTERN_WHY_BYTES];
+	uint64_t consumed, latencies; /* over all consumers */
+	int64_t longest;              /* of the latencies, in ns */
+};
+
+/* Returns what verify, or else what accept or setup returned. Aborts when a
+ * knob cannot be set. */
+int testing_cell_run(struct testing_cell *t);
+
+/* As testing_cell_run(), which must succeed. */
+void testing_verified(struct testing_cell t);
+
+/* The cell must fail with a reason that has all of `words` in it. */
+void testing_caught(struct testing_cell t, const char *words);
+
+/*
+ * Channels of our own, all of them bounded rings of any capacity from 1. The
+ * broken ones do what their name says to elements 50, 150, 250, ... of those
+ * that are sent; one sender at a time.
+ */
+extern const struct weft_chan_impl testing_drops;
+extern const struct weft_chan_impl testing_repeats;
+extern const struct weft_chan_impl testing_swaps;
+extern const struct weft_chan_impl testing_corrupts;
+
+/* Right, but for one sender and one receiver only. */
+extern const struct weft_chan_impl testing_one_to_one;
+
+/* Moves no data; every operation succeeds at once until it is closed. */
+extern const struct weft_chan_impl testing_floor;
+
+#endif
