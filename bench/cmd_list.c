@@ -1,0 +1,321 @@
+/* weft list: the patterns with their knobs, and the channels. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/args.h"
+#include "bench/command.h"
+#include "bench/json.h"
+
+struct request {
+	bool patterns, channels, json;
+	const struct weft_chan_impl *loaded;
+};
+
+/* Built-in channels, then the loaded one. */
+static const struct weft_chan_impl *channel_at(const struct request *r,
+                                               size_t i)
+{
+	const struct weft_chan_impl *chan = weft_chan_impl_at(i);
+
+	if (chan || !r->loaded)
+		return chan;
+	return i == 0 || weft_chan_impl_at(i - 1) ? r->loaded : NULL;
+}
+
+static const struct {
+	uint64_t bit;
+	const char *name;
+} caps[] = {
+	{ WEFT_CAN_BOUNDED, "bounded" },
+	{ WEFT_CAN_UNBOUNDED, "unbounded" },
+	{ WEFT_CAN_RENDEZVOUS, "rendezvous" },
+	{ WEFT_CAN_FIFO, "fifo" },
+	{ WEFT_CAN_PRODUCER_FIFO, "producer_fifo" },
+	{ WEFT_CAN_SELECT, "select" },
+	{ WEFT_CAN_TIMEOUT, "timeout" },
+	{ WEFT_CAN_BATCH, "batch" },
+	{ WEFT_CAN_LEN, "len" },
+	{ WEFT_NO_DATA, "no_data" },
+	{ WEFT_BLOCKS_THREAD, "blocks_thread" },
+};
+
+#define CAPS (sizeof(caps) / sizeof(caps[0]))
+
+/* --- JSON --- */
+
+static void json_value(struct json *j, const char *key, const struct knob *knob,
+                       int64_t value)
+{
+	if (knob->choices)
+		json_string(j, key, knob->choices[value]);
+	else
+		json_int(j, key, value);
+}
+
+static void json_choices(struct json *j, const struct knob *knob)
+{
+	if (!knob->choices) {
+		json_null(j, "choices");
+		return;
+	}
+	json_array_begin(j, "choices");
+	for (size_t i = 0; knob->choices[i]; i++)
+		json_string(j, NULL, knob->choices[i]);
+	json_array_end(j);
+}
+
+/* "1,2,4" as an array, of numbers unless the knob has words. */
+static void json_sweep(struct json *j, const struct knob *knob)
+{
+	const char *at = knob->sweep;
+
+	json_array_begin(j, "sweep");
+	while (at && *at) {
+		char word[32];
+		size_t length = strcspn(at, ",");
+
+		snprintf(word, sizeof(word), "%.*s", (int)length, at);
+		if (knob->choices)
+			json_string(j, NULL, word);
+		else
+			json_int(j, NULL, strtoll(word, NULL, 10));
+		at += length + (at[length] == ',');
+	}
+	json_array_end(j);
+}
+
+static void json_knob(struct json *j, const struct knob *knob)
+{
+	json_object_begin(j, NULL);
+	json_string(j, "name", knob->name);
+	json_string(j, "unit", knob->unit);
+	json_value(j, "default", knob, knob->def);
+	if (knob->choices) {
+		json_null(j, "min");
+		json_null(j, "max");
+	} else {
+		json_int(j, "min", knob->min);
+		json_int(j, "max", knob->max);
+	}
+	json_choices(j, knob);
+	json_string(j, "help", knob->help);
+	json_sweep(j, knob);
+	json_object_end(j);
+}
+
+static void json_patterns(struct json *j, const char *key)
+{
+	const struct pattern *p;
+
+	json_array_begin(j, key);
+	for (size_t i = 0; (p = pattern_at(i)); i++) {
+		json_object_begin(j, NULL);
+		json_string(j, "name", p->name);
+		json_string(j, "flag", p->flag);
+		json_string(j, "summary", p->summary);
+		json_array_begin(j, "knobs");
+		for (size_t k = 0; p->knobs[k].name; k++)
+			json_knob(j, &p->knobs[k]);
+		json_array_end(j);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+/* A limit, where 0 stands for "any": null in JSON. */
+static void json_limit(struct json *j, const char *key, uint64_t limit)
+{
+	if (limit)
+		json_uint(j, key, limit);
+	else
+		json_null(j, key);
+}
+
+static void json_channel(struct json *j, const struct weft_chan_impl *chan)
+{
+	json_object_begin(j, NULL);
+	json_string(j, "name", chan->name);
+	json_string(j, "summary", chan->summary);
+	json_array_begin(j, "caps");
+	for (size_t i = 0; i < CAPS; i++)
+		if (chan->can & caps[i].bit)
+			json_string(j, NULL, caps[i].name);
+	json_array_end(j);
+	json_limit(j, "max_senders", chan->max_senders);
+	json_limit(j, "max_receivers", chan->max_receivers);
+	json_uint(j, "min_cap",
+	          chan->can & WEFT_CAN_BOUNDED &&
+	                  !(chan->can & WEFT_CAN_RENDEZVOUS));
+	if (chan->can & (WEFT_CAN_BOUNDED | WEFT_CAN_UNBOUNDED))
+		json_limit(j, "max_cap", chan->max_cap);
+	else
+		json_uint(j, "max_cap", 0);
+	json_object_end(j);
+}
+
+static void json_channels(struct json *j, const char *key,
+                          const struct request *r)
+{
+	const struct weft_chan_impl *chan;
+
+	json_array_begin(j, key);
+	for (size_t i = 0; (chan = channel_at(r, i)); i++)
+		json_channel(j, chan);
+	json_array_end(j);
+}
+
+static void print_json(const struct request *r)
+{
+	struct json j;
+
+	json_init(&j, stdout);
+	if (r->patterns && r->channels) {
+		json_object_begin(&j, NULL);
+		json_patterns(&j, "patterns");
+		json_channels(&j, "channels", r);
+		json_object_end(&j);
+	} else if (r->patterns) {
+		json_patterns(&j, NULL);
+	} else {
+		json_channels(&j, NULL, r);
+	}
+	json_finish(&j);
+}
+
+/* --- for people --- */
+
+static void print_knob(const struct knob *knob)
+{
+	char head[64];
+
+	snprintf(head, sizeof(head), "--%s=%s", knob->name,
+	         !knob->choices ? "N" : "WORD");
+	printf("    %-20s %s", head, knob->help);
+	if (knob->choices) {
+		printf(" (");
+		for (size_t i = 0; knob->choices[i]; i++)
+			printf("%s%s", i ? ", " : "", knob->choices[i]);
+		printf("; default %s)\n", knob->choices[knob->def]);
+	} else {
+		printf(" (%" PRId64 "..%" PRId64 "%s%s; default %" PRId64 ")\n",
+		       knob->min, knob->max, *knob->unit ? " " : "", knob->unit,
+		       knob->def);
+	}
+}
+
+static void print_patterns(void)
+{
+	const struct pattern *p;
+
+	puts("patterns");
+	for (size_t i = 0; (p = pattern_at(i)); i++) {
+		printf("  %-20s %s\n", p->name, p->summary);
+		for (size_t k = 0; p->knobs[k].name; k++)
+			print_knob(&p->knobs[k]);
+	}
+}
+
+static void print_limit(const char *what, unsigned limit)
+{
+	if (limit)
+		printf(", at most %u %s", limit, what);
+}
+
+static void print_channel(const struct weft_chan_impl *chan)
+{
+	bool first = true;
+
+	printf("  %-20s %s\n", chan->name, chan->summary);
+	printf("    ");
+	for (size_t i = 0; i < CAPS; i++) {
+		if (!(chan->can & caps[i].bit))
+			continue;
+		printf("%s%s", first ? "" : ", ", caps[i].name);
+		first = false;
+	}
+	if (chan->max_cap)
+		printf(", capacity at most %zu", chan->max_cap);
+	print_limit("senders", chan->max_senders);
+	print_limit("receivers", chan->max_receivers);
+	putchar('\n');
+}
+
+static void print_text(const struct request *r)
+{
+	const struct weft_chan_impl *chan;
+
+	if (r->patterns)
+		print_patterns();
+	if (r->patterns && r->channels)
+		putchar('\n');
+	if (!r->channels)
+		return;
+	puts("channels");
+	for (size_t i = 0; (chan = channel_at(r, i)); i++)
+		print_channel(chan);
+}
+
+/* --- the command --- */
+
+static int parse_option(const struct arg *arg, struct request *r)
+{
+	static const char *const known[] = { "--json", "--load", NULL };
+	char word[ARG_KEY_BYTES + 2];
+
+	if (strcmp(arg->key, "json") == 0)
+		return arg_flag(arg, &r->json);
+	if (strcmp(arg->key, "load") == 0)
+		return arg_needs_value(arg) ? EXIT_BAD_INPUT
+		                            : arg_load(arg->value, &r->loaded);
+	snprintf(word, sizeof(word), "--%s", arg->key);
+	return complain_unknown("list has no option", word, known);
+}
+
+static int parse(int argc, char **argv, struct request *r)
+{
+	static const char *const known[] = { "patterns", "channels", NULL };
+	struct arg arg;
+	int err = 0;
+
+	for (int i = 1; i < argc && !err; i++) {
+		if (arg_split(argv[i], &arg))
+			err = parse_option(&arg, r);
+		else if (strcmp(argv[i], "patterns") == 0)
+			r->patterns = true;
+		else if (strcmp(argv[i], "channels") == 0)
+			r->channels = true;
+		else
+			err = complain_unknown("nothing to list called",
+			                       argv[i], known);
+	}
+	if (!r->patterns && !r->channels)
+		r->patterns = r->channels = true;
+	return err;
+}
+
+static int run(int argc, char **argv)
+{
+	struct request r = { 0 };
+	int err = parse(argc, argv, &r);
+
+	if (err)
+		return err;
+	if (r.json)
+		print_json(&r);
+	else
+		print_text(&r);
+	return 0;
+}
+
+const struct command command_list = {
+	.name = "list",
+	.summary = "what there is: patterns with their knobs, and channels",
+	.help = "list [patterns|channels] [--json] [--load=FILE.so]\n"
+	        "\n"
+	        "  --json          as JSON: an array, or an object of two "
+	        "without a word\n"
+	        "  --load=FILE.so  list the channel in FILE.so too\n",
+	.run = run,
+};

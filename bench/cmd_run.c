@@ -1,0 +1,211 @@
+/* weft run: measures one cell. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/args.h"
+#include "bench/command.h"
+#include "bench/report.h"
+#include "bench/runner.h"
+
+#define DEFAULT_CHANNEL "handoff"
+
+struct request {
+	struct plan plan;
+	bool chosen; /* a channel was given */
+	bool json;
+};
+
+/* Every option beside the pattern's own knobs. */
+static const char *const options[] = { "chan", "load",    "reps",
+	                               "time", "latency", "timeout",
+	                               "seed", "json",    NULL };
+
+#define OPTIONS (sizeof(options) / sizeof(options[0]) - 1)
+
+static int set_channel(struct request *r, const struct arg *arg)
+{
+	if (arg_needs_value(arg))
+		return EXIT_BAD_INPUT;
+	if (r->chosen)
+		return complain("--%s=%s: give one channel, with --chan or "
+		                "--load",
+		                arg->key, arg->value);
+	r->chosen = true;
+	if (strcmp(arg->key, "load") == 0)
+		return arg_load(arg->value, &r->plan.chan);
+	return arg_channel(arg->value, &r->plan.chan);
+}
+
+static int set_knob(struct request *r, const struct arg *arg)
+{
+	char why[256];
+
+	if (arg_needs_value(arg))
+		return EXIT_BAD_INPUT;
+	if (params_set(r->plan.pattern, &r->plan.params, arg->key, arg->value,
+	               why, sizeof(why)))
+		return complain("--%s", why);
+	return 0;
+}
+
+static int unknown_option(const struct request *r, const struct arg *arg)
+{
+	const char *known[PATTERN_KNOBS_MAX + OPTIONS + 1] = { NULL };
+	const struct knob *knob = r->plan.pattern->knobs;
+	char what[128];
+	size_t n = 0;
+
+	for (; n < PATTERN_KNOBS_MAX && knob[n].name; n++)
+		known[n] = knob[n].name;
+	for (size_t i = 0; i < OPTIONS; i++)
+		known[n + i] = options[i];
+	snprintf(what, sizeof(what), "%s has no key", r->plan.pattern->name);
+	return complain_unknown(what, arg->key, known);
+}
+
+static int set_option(struct request *r, const struct arg *arg)
+{
+	struct plan *plan = &r->plan;
+	uint64_t n = 0;
+	int err;
+
+	if (strcmp(arg->key, "json") == 0)
+		return arg_flag(arg, &r->json);
+	if (strcmp(arg->key, "chan") == 0 || strcmp(arg->key, "load") == 0)
+		return set_channel(r, arg);
+	if (strcmp(arg->key, "reps") == 0) {
+		err = arg_number(arg, 1, RESULT_REPS_MAX, &n);
+		plan->reps = (unsigned)n;
+	} else if (strcmp(arg->key, "time") == 0) {
+		err = arg_number(arg, 1, 60000, &n);
+		plan->time_ns = (int64_t)n * WEFT_MS;
+	} else if (strcmp(arg->key, "latency") == 0) {
+		err = arg_number(arg, 0, 1, &n);
+		plan->latency = n;
+	} else if (strcmp(arg->key, "timeout") == 0) {
+		err = arg_number(arg, 1, 86400, &n);
+		plan->timeout_ns = (int64_t)n * WEFT_SEC;
+	} else if (strcmp(arg->key, "seed") == 0) {
+		err = arg_number(arg, 0, UINT64_MAX, &plan->seed);
+	} else if (plan_knob(plan->pattern, arg->key) >= 0) {
+		err = set_knob(r, arg);
+	} else {
+		err = unknown_option(r, arg);
+	}
+	return err;
+}
+
+/* The pattern may stand anywhere; the knobs need it first. NULL after
+ * complaining. */
+static const struct pattern *find_pattern(int argc, char **argv)
+{
+	const struct pattern *pattern = NULL;
+	struct arg arg;
+
+	for (int i = 1; i < argc; i++) {
+		if (arg_split(argv[i], &arg))
+			continue;
+		if (pattern) {
+			complain("cannot make sense of '%s': there is a "
+			         "pattern already, and values are given as "
+			         "--KEY=VALUE",
+			         argv[i]);
+			return NULL;
+		}
+		if (arg_pattern(argv[i], &pattern))
+			return NULL;
+	}
+	if (!pattern)
+		complain("run needs a pattern; weft list patterns shows what "
+		         "there is");
+	return pattern;
+}
+
+static int parse(int argc, char **argv, struct request *r)
+{
+	const struct pattern *pattern = find_pattern(argc, argv);
+	struct arg arg;
+	int err = 0;
+
+	if (!pattern)
+		return EXIT_BAD_INPUT;
+	plan_init(&r->plan, pattern, weft_chan_impl_find(DEFAULT_CHANNEL));
+	for (int i = 1; i < argc && !err; i++)
+		if (arg_split(argv[i], &arg))
+			err = set_option(r, &arg);
+	return err;
+}
+
+/* What cannot run is bad input: without --json, stdout stays empty. */
+static void show(const struct result *out, bool json)
+{
+	if (json) {
+		report_json(out, stdout);
+		if (!verdict_is_good(out->verdict))
+			complain("%s: %s", verdict_name(out->verdict),
+			         out->why);
+	} else if (out->verdict == VERDICT_NA) {
+		complain("%s", out->why);
+	} else {
+		report_text(out, stdout);
+	}
+}
+
+static void show_and_end(const struct result *out, void *arg)
+{
+	const struct request *r = arg;
+
+	if (r->json)
+		report_json(out, stdout);
+	else
+		report_text(out, stdout);
+	fflush(stdout);
+	runner_abandon(verdict_exit(out->verdict));
+}
+
+static int run(int argc, char **argv)
+{
+	struct request r = { 0 };
+	struct result *out;
+	int err = parse(argc, argv, &r);
+
+	if (err)
+		return err;
+	out = malloc(sizeof(*out));
+	if (!out)
+		return complain("out of memory");
+	runner_measure(&r.plan, out, show_and_end, &r);
+	show(out, r.json);
+	err = verdict_exit(out->verdict);
+	free(out);
+	return err;
+}
+
+const struct command command_run = {
+	.name = "run",
+	.summary = "measure one pattern over one channel, and check every run",
+	.help = "run PATTERN [--chan=NAME|--load=FILE.so] [--KEY=VALUE ...]\n"
+	        "                [--reps=N] [--time=MS] [--latency=0|1] "
+	        "[--timeout=S] [--seed=N] [--json]\n"
+	        "\n"
+	        "  PATTERN         see weft list patterns, also for its KEYs\n"
+	        "  --chan=NAME     see weft list channels "
+	        "(default " DEFAULT_CHANNEL ")\n"
+	        "  --load=FILE.so  a channel of your own instead\n"
+	        "  --items=N       messages per run (default 0: as many as "
+	        "take "
+	        "--time)\n"
+	        "  --reps=N        measured repetitions (default 5)\n"
+	        "  --time=MS       length of one (default 100)\n"
+	        "  --latency=0|1   one more repetition, for latency (default "
+	        "1)\n"
+	        "  --timeout=S     end a run that takes longer (default 30)\n"
+	        "  --seed=N        of everything random (default 1)\n"
+	        "  --json          one JSON object on stdout\n"
+	        "\n"
+	        "Exit status: 0 verified; 1 failed or hung; 2 bad input, or "
+	        "the channel\n"
+	        "cannot do this.\n",
+	.run = run,
+};

@@ -1,0 +1,63 @@
+/*
+ * plan: one cell and how to measure it; what the user asked for.
+ *
+ * A cell is a pattern over a channel with every knob set.
+ */
+#ifndef BENCH_PLAN_H
+#define BENCH_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "patterns/pattern.h"
+
+#define PLAN_ITEMS_MIN 100
+#define PLAN_ITEMS_MAX (UINT64_C(1) << 25)
+
+struct plan {
+	const struct pattern *pattern;
+	const struct weft_chan_impl *chan;
+	struct params params;
+
+	unsigned reps;      /* measured repetitions */
+	int64_t time_ns;    /* length of one, when items is 0 (auto) */
+	bool latency;       /* one more repetition, for latency */
+	int64_t timeout_ns; /* of every single run, set-up included */
+	uint64_t seed;
+};
+
+/* The given cell with every knob at its default, measured the default way. */
+void plan_init(struct plan *plan, const struct pattern *pattern,
+               const struct weft_chan_impl *chan);
+
+/* Position of a knob in the pattern's list; -1 when it has none such. */
+int plan_knob(const struct pattern *pattern, const char *knob);
+
+/* A knob's value as the user would write it; in `to` unless it is a word. */
+#define KNOB_TEXT_BYTES 24
+const char *knob_text(const struct knob *knob, int64_t value,
+                      char to[KNOB_TEXT_BYTES]);
+
+/* The value of the knob `items`: how many messages a run moves; 0 means as
+ * many as fill time_ns. */
+uint64_t plan_items(const struct plan *plan);
+
+/* The most messages that one run of this cell may move. */
+uint64_t plan_items_max(const struct plan *plan);
+
+/*
+ * The name of the cell: pattern/chan:NAME/knob:value/... with the knobs that
+ * `shown` says yes to, all of them when it is NULL.
+ */
+void plan_name(const struct plan *plan, bool (*shown)(const struct knob *),
+               char *name, size_t name_bytes);
+
+/*
+ * Whether the channel can do what the cell asks of it. Returns 0, or -EINVAL
+ * with one line in `why` that names the value and what is allowed. Such a cell
+ * is N/A: nothing else stands in for it.
+ */
+int plan_possible(const struct plan *plan, char *why, size_t why_bytes);
+
+#endif

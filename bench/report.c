@@ -1,0 +1,285 @@
+#include <string.h>
+
+#include "bench/json.h"
+#include "bench/report.h"
+
+#define SCHEMA 1
+
+#define LATENCY_KIND "open-loop sojourn"
+
+static bool has_latency(const struct result *r)
+{
+	return verdict_is_good(r->verdict) && r->latency.count > 0;
+}
+
+static bool is_oversubscribed(const struct result *r)
+{
+	return r->tasks > r->cpus;
+}
+
+/* --- JSON --- */
+
+static void json_params(struct json *j, const struct result *r)
+{
+	const struct knob *knob = r->plan->pattern->knobs;
+
+	json_object_begin(j, "params");
+	for (size_t i = 0; knob[i].name; i++) {
+		int64_t value = r->plan->params.value[i];
+
+		if (strcmp(knob[i].name, "items") == 0)
+			continue;
+		if (knob[i].choices)
+			json_string(j, knob[i].name, knob[i].choices[value]);
+		else
+			json_int(j, knob[i].name, value);
+	}
+	json_uint(j, "items", r->items);
+	json_object_end(j);
+}
+
+static void json_sample(struct json *j, const struct sample *s)
+{
+	json_object_begin(j, NULL);
+	json_int(j, "ns", s->ns);
+	json_uint(j, "messages", s->messages);
+	json_int(j, "start_skew_ns", s->start_skew_ns);
+	json_double(j, "cpu_seconds", s->cpu_seconds);
+	json_uint(j, "voluntary_switches", s->voluntary_switches);
+	json_uint(j, "involuntary_switches", s->involuntary_switches);
+	json_uint(j, "parks", s->parks);
+	json_uint(j, "wakes", s->wakes);
+	json_object_end(j);
+}
+
+/* A median, or null where the numbers mean nothing. */
+static void json_median(struct json *j, const char *key, const struct result *r,
+                        double (*figure)(const struct sample *))
+{
+	if (verdict_is_good(r->verdict) && r->n > 0)
+		json_double(j, key, result_median(r, figure));
+	else
+		json_null(j, key);
+}
+
+static void json_latency(struct json *j, const struct result *r)
+{
+	const struct latency *l = &r->latency;
+
+	if (!has_latency(r)) {
+		json_null(j, "latency_ns");
+		return;
+	}
+	json_object_begin(j, "latency_ns");
+	json_string(j, "kind", LATENCY_KIND);
+	json_double(j, "load", LATENCY_LOAD);
+	json_uint(j, "count", l->count);
+	json_int(j, "p50", l->p50);
+	json_int(j, "p90", l->p90);
+	json_int(j, "p99", l->p99);
+	json_int(j, "p999", l->p999);
+	json_int(j, "max", l->max);
+	json_object_end(j);
+}
+
+static void json_fairness(struct json *j, const struct result *r)
+{
+	if (!verdict_is_good(r->verdict) || r->n == 0 || r->consumers < 2) {
+		json_null(j, "fairness");
+		return;
+	}
+	json_object_begin(j, "fairness");
+	json_double(j, "jain", result_median(r, sample_jain));
+	json_double(j, "least_share", result_median(r, sample_least_share));
+	json_object_end(j);
+}
+
+static void json_figures(struct json *j, const struct result *r)
+{
+	json_median(j, "messages_per_second", r, sample_messages_per_second);
+	json_median(j, "ns_per_message", r, sample_ns_per_message);
+	json_array_begin(j, "samples");
+	for (unsigned i = 0; i < r->n; i++)
+		json_sample(j, &r->sample[i]);
+	json_array_end(j);
+	json_latency(j, r);
+	json_median(j, "cpu_seconds", r, sample_cpu_seconds);
+	json_median(j, "voluntary_switches", r, sample_voluntary);
+	json_median(j, "involuntary_switches", r, sample_involuntary);
+	json_uint(j, "peak_rss_bytes", r->peak_rss_bytes);
+	json_fairness(j, r);
+}
+
+void report_json(const struct result *r, FILE *to)
+{
+	struct json j;
+
+	json_init(&j, to);
+	json_object_begin(&j, NULL);
+	json_int(&j, "schema", SCHEMA);
+	json_string(&j, "pattern", r->plan->pattern->name);
+	json_string(&j, "chan", r->plan->chan->name);
+	json_params(&j, r);
+	json_uint(&j, "tasks", r->tasks);
+	json_uint(&j, "cpus", r->cpus);
+	json_bool(&j, "oversubscribed", is_oversubscribed(r));
+	json_string(&j, "verdict", verdict_name(r->verdict));
+	json_string(&j, "why", r->why);
+	json_figures(&j, r);
+	json_uint(&j, "seed", r->plan->seed);
+	json_object_end(&j);
+	json_finish(&j);
+}
+
+/* --- for people --- */
+
+/* Decimals that leave three digits of a number below 1000. */
+static int decimals(double x)
+{
+	if (x < 9.995)
+		return 2;
+	return x < 99.95 ? 1 : 0;
+}
+
+/* Nanoseconds with three digits and a unit that fits. */
+static const char *text_ns(char to[16], double ns)
+{
+	static const char *const units[] = { "ns", "us", "ms", "s" };
+	size_t i = 0;
+
+	for (; ns >= 999.5 && i < 3; i++)
+		ns /= 1000;
+	snprintf(to, 16, "%.*f %s", decimals(ns), ns, units[i]);
+	return to;
+}
+
+/* A count per second, likewise. */
+static const char *text_rate(char to[16], double rate)
+{
+	static const char *const units[] = { "", " k", " M", " G" };
+	size_t i = 0;
+
+	for (; rate >= 999.5 && i < 3; i++)
+		rate /= 1000;
+	snprintf(to, 16, "%.*f%s", decimals(rate), rate, units[i]);
+	return to;
+}
+
+static void text_cell(const struct result *r, FILE *to)
+{
+	const struct knob *knob = r->plan->pattern->knobs;
+	char value[KNOB_TEXT_BYTES];
+
+	fprintf(to, "%s over %s:", r->plan->pattern->name, r->plan->chan->name);
+	for (size_t i = 0; knob[i].name; i++)
+		if (strcmp(knob[i].name, "items") != 0)
+			fprintf(to, " %s=%s", knob[i].name,
+			        knob_text(&knob[i], r->plan->params.value[i],
+			                  value));
+	fprintf(to, " items=%llu, seed %llu\n", (unsigned long long)r->items,
+	        (unsigned long long)r->plan->seed);
+}
+
+static void text_verdict(const struct result *r, FILE *to)
+{
+	if (r->verdict == VERDICT_VERIFIED) {
+		fprintf(to,
+		        "VERIFIED: in all %u runs (calibration and latency "
+		        "included) every message is\naccounted for, and in "
+		        "order wherever %s promises one.\n",
+		        r->runs, r->plan->pattern->name);
+		return;
+	}
+	fprintf(to, "%s: %s", verdict_name(r->verdict), r->why);
+	if (r->runs && !verdict_is_good(r->verdict))
+		fprintf(to, " (%u before this one passed)", r->runs);
+	fputc('\n', to);
+}
+
+static void text_throughput(const struct result *r, FILE *to)
+{
+	char rate[16], median[16], low[16], high[16];
+
+	text_rate(rate, result_median(r, sample_messages_per_second));
+	text_ns(median, result_median(r, sample_ns_per_message));
+	text_ns(low, result_min(r, sample_ns_per_message));
+	text_ns(high, result_max(r, sample_ns_per_message));
+	fprintf(to, "  throughput  %s messages/s", rate);
+	fprintf(to, ", %s per message", median);
+	if (r->n > 1)
+		fprintf(to, " (median of %u; %s to %s)", r->n, low, high);
+	fputc('\n', to);
+}
+
+static void text_latency(const struct result *r, FILE *to)
+{
+	const struct latency *l = &r->latency;
+	const struct {
+		const char *name;
+		int64_t ns;
+	} all[] = { { "p50", l->p50 },
+		    { "p90", l->p90 },
+		    { "p99", l->p99 },
+		    { "p99.9", l->p999 },
+		    { "max", l->max } };
+	char ns[16];
+
+	if (!has_latency(r))
+		return;
+	fprintf(to, "  latency    ");
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		fprintf(to, "%s %s %s", i ? "," : "", all[i].name,
+		        text_ns(ns, (double)all[i].ns));
+	fprintf(to,
+	        "\n              (%s at %.0f %% of that throughput, %llu "
+	        "messages)\n",
+	        LATENCY_KIND, LATENCY_LOAD * 100, (unsigned long long)l->count);
+}
+
+static void text_cost(const struct result *r, FILE *to)
+{
+	double messages = (double)r->items;
+
+	fprintf(to, "  cost        %.3g CPU-seconds per million messages\n",
+	        result_median(r, sample_cpu_seconds) / messages * 1e6);
+	fprintf(to,
+	        "  per message %.2g voluntary switches, %.2g involuntary, "
+	        "%.2g parks, %.2g wakes\n",
+	        result_median(r, sample_voluntary) / messages,
+	        result_median(r, sample_involuntary) / messages,
+	        result_median(r, sample_parks) / messages,
+	        result_median(r, sample_wakes) / messages);
+}
+
+static void text_rest(const struct result *r, FILE *to)
+{
+	char skew[16];
+
+	if (r->consumers > 1)
+		fprintf(to,
+		        "  fairness    Jain's index %.3f, least consumer %.2f "
+		        "of a fair share\n",
+		        result_median(r, sample_jain),
+		        result_median(r, sample_least_share));
+	fprintf(to, "  memory      %.1f MB at its peak\n",
+	        (double)r->peak_rss_bytes / 1e6);
+	fprintf(to, "  start       the last driver began %s after t0\n",
+	        text_ns(skew, result_median(r, sample_start_skew)));
+	fprintf(to, "  tasks       %u on %u %s%s\n", r->tasks, r->cpus,
+	        r->cpus == 1 ? "CPU" : "CPUs",
+	        is_oversubscribed(r) ? ": oversubscribed, the scheduler is "
+	                               "measured too"
+	                             : "");
+}
+
+void report_text(const struct result *r, FILE *to)
+{
+	text_cell(r, to);
+	text_verdict(r, to);
+	if (!verdict_is_good(r->verdict) || r->n == 0)
+		return;
+	text_throughput(r, to);
+	text_latency(r, to);
+	text_cost(r, to);
+	text_rest(r, to);
+}

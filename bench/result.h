@@ -1,0 +1,92 @@
+/* result: what the measurement of one cell found. */
+#ifndef BENCH_RESULT_H
+#define BENCH_RESULT_H
+
+#include "base/hist.h"
+#include "bench/plan.h"
+
+#define RESULT_REPS_MAX 1000
+
+/* Latency is measured at this part of the throughput. */
+#define LATENCY_LOAD 0.5
+
+/* What verify says, or what a watchdog does. */
+#define RESULT_WHY_BYTES (PATTERN_WHY_BYTES + 200)
+
+enum verdict {
+	VERDICT_VERIFIED, /* every run passed the check of its pattern */
+	VERDICT_FLOOR,    /* the same over a channel that moves no data */
+	VERDICT_NA,       /* this channel or machine cannot do the cell */
+	VERDICT_FAILED,   /* a run failed its check */
+	VERDICT_HUNG,     /* the watchdog ended a run */
+};
+
+/* One measured repetition, from the opening of the gate to the last end. */
+struct sample {
+	int64_t ns;
+	uint64_t messages;
+	int64_t start_skew_ns; /* from t0 until the last driver had started */
+	double cpu_seconds;    /* user and system, of the whole process */
+	uint64_t voluntary_switches, involuntary_switches;
+	uint64_t parks, wakes; /* as weft_run_stats() counts them */
+	double jain;           /* fairness among consumers: 1 = all equal */
+	double least_share;    /* smallest share, as a part of a fair one */
+};
+
+struct latency {
+	uint64_t count;
+	int64_t p50, p90, p99, p999, max; /* nanoseconds */
+};
+
+struct result {
+	const struct plan *plan;
+	enum verdict verdict;
+	char why[RESULT_WHY_BYTES]; /* "" when there is nothing to explain */
+
+	uint64_t items; /* messages per measured run; 0 before that is known */
+	unsigned tasks, cpus, consumers;
+	unsigned runs; /* that passed their check */
+	unsigned n;    /* samples */
+	struct sample sample[RESULT_REPS_MAX];
+	struct latency latency; /* count 0 when not measured */
+	uint64_t peak_rss_bytes;
+};
+
+/* "VERIFIED", "FLOOR", "N/A", "FAILED" or "HUNG". */
+const char *verdict_name(enum verdict verdict);
+
+/* Whether the numbers of such a result mean anything. */
+bool verdict_is_good(enum verdict verdict);
+
+/* The exit status of a command that measured one such cell. */
+int verdict_exit(enum verdict verdict);
+
+/* Figures of one sample. */
+double sample_ns_per_message(const struct sample *s);
+double sample_messages_per_second(const struct sample *s);
+double sample_cpu_seconds(const struct sample *s);
+double sample_voluntary(const struct sample *s);
+double sample_involuntary(const struct sample *s);
+double sample_parks(const struct sample *s);
+double sample_wakes(const struct sample *s);
+double sample_jain(const struct sample *s);
+double sample_least_share(const struct sample *s);
+double sample_start_skew(const struct sample *s);
+
+/* A figure over all samples; 0 without samples. */
+double result_median(const struct result *r,
+                     double (*figure)(const struct sample *));
+double result_min(const struct result *r,
+                  double (*figure)(const struct sample *));
+double result_max(const struct result *r,
+                  double (*figure)(const struct sample *));
+
+/* Fill `out` from the merged histograms of all consumers. */
+void latency_from_hist(struct latency *out, const struct hist *h);
+
+/* Jain's index and the least share of n consumers' counts; 1 and 1 when there
+ * is nothing to share. */
+void fairness(const uint64_t *share, unsigned n, double *jain,
+              double *least_share);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * runner: measures one cell.
+ *
+ * Calibrates the number of messages unless the plan gives it, repeats the
+ * run, takes one more for latency, and verifies every one of them. The first
+ * run that fails its check ends the measurement.
+ */
+#ifndef BENCH_RUNNER_H
+#define BENCH_RUNNER_H
+
+#include "bench/result.h"
+
+/*
+ * Measure `plan`, which must outlive `out`.
+ *
+ * hung  called with `out` and `arg` when the watchdog ended a run, after it
+ * printed each task's state to stderr; must end the process, since tasks that
+ * hang cannot be joined.
+ *
+ * The caller must not be a task; its process must not hold other tasks that
+ * use CPU, which would be charged to the cell.
+ */
+void runner_measure(const struct plan *plan, struct result *out,
+                    void (*hung)(const struct result *out, void *arg),
+                    void *arg);
+
+/*
+ * End the process at once, whatever its tasks are doing: for `hung`. Nothing
+ * is flushed.
+ */
+WEFT_NORETURN void runner_abandon(int status);
+
+#endif

@@ -1,0 +1,572 @@
+/*
+ * The runner, tried on a pattern that does what each test asks of it. No
+ * channel is involved.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <weft/atomic.h>
+
+#include "base/check.h"
+#include "bench/isolated.h"
+#include "bench/runner.h"
+
+/* --- the pattern --- */
+
+enum { KNOB_DRIVERS, KNOB_ITEMS, KNOB_FAULT, KNOB_CAP };
+
+enum fault {
+	NO_FAULT,
+	SETUP_ENOMEM,
+	SETUP_EINVAL,
+	SETUP_HANGS,
+	WORK_HANGS, /* in driver 0 */
+	STOP_HANGS,
+	VERIFY_FAILS,
+	LATENCY_VERIFY_FAILS,
+	WORK_CRASHES,
+};
+
+static const struct knob knobs[] = {
+	[KNOB_DRIVERS] = { .name = "drivers", .def = 2, .min = 1, .max = 64 },
+	[KNOB_ITEMS] = { .name = "items", .max = 1 << 20 },
+	[KNOB_FAULT] = { .name = "fault", .max = 100 },
+	[KNOB_CAP] = { .name = "cap", .def = 1, .max = 1 << 20 },
+	{ .name = NULL },
+};
+
+/* What the runs left behind for the test to look at; reset by plan_for(). */
+static struct {
+	unsigned setups, stops, verifies, teardowns;
+	uint64_t last_items;
+	int64_t last_pace_ns;
+	bool early;     /* a driver ran before t0 was read */
+	bool unstarted; /* stop came before every driver had worked */
+} seen;
+
+static _Atomic unsigned worked;
+
+static unsigned fault_of(const struct cell *cell)
+{
+	return (unsigned)cell->params.value[KNOB_FAULT];
+}
+
+static void hang(void)
+{
+	for (;;)
+		weft_park(WEFT_FOREVER);
+}
+
+static int fake_accept(const struct params *p, char *why, size_t why_bytes)
+{
+	if (p->value[KNOB_CAP] != 13)
+		return 0;
+	snprintf(why, why_bytes, "cap=13: allowed are all others");
+	return -EINVAL;
+}
+
+static void fake_channel(const struct params *p, struct pattern_channel *out)
+{
+	out->cap = (size_t)p->value[KNOB_CAP];
+	out->elem_size = 8;
+	out->senders = (unsigned)p->value[KNOB_DRIVERS];
+	out->receivers = 1;
+}
+
+static unsigned fake_drivers(const struct params *p)
+{
+	return (unsigned)p->value[KNOB_DRIVERS];
+}
+
+static int fake_setup(struct cell *cell)
+{
+	seen.setups++;
+	seen.last_items = cell->items;
+	seen.last_pace_ns = cell->pace_ns;
+	weft_store_relaxed(&worked, 0u);
+	if (fault_of(cell) == SETUP_ENOMEM)
+		return -ENOMEM;
+	if (fault_of(cell) == SETUP_EINVAL)
+		return -EINVAL;
+	if (fault_of(cell) == SETUP_HANGS)
+		hang();
+	return 0;
+}
+
+/* At least a microsecond for each item, and the second driver does twice as
+ * much of them as the others. */
+static void fake_work(struct cell *cell, unsigned driver)
+{
+	int64_t until = cell->t0 + (int64_t)cell->items * WEFT_US;
+
+	if (cell->t0 == 0 || weft_now() < cell->t0)
+		seen.early = true;
+	if (fault_of(cell) == WORK_CRASHES)
+		abort();
+	if (fault_of(cell) == WORK_HANGS && driver == 0)
+		hang();
+	while (weft_now() < until)
+		weft_yield();
+	cell->share[driver] = driver == 1 ? 2 : 1;
+	if (cell->pace_ns)
+		hist_record(&cell->latency[driver], 1000 * (driver + 1));
+	weft_fetch_add_relaxed(&worked, 1u);
+}
+
+static void fake_stop(struct cell *cell)
+{
+	seen.stops++;
+	seen.unstarted |=
+	        weft_load_relaxed(&worked) != fake_drivers(&cell->params);
+	if (fault_of(cell) == STOP_HANGS)
+		hang();
+}
+
+static int fake_verify(struct cell *cell, char *why, size_t why_bytes)
+{
+	seen.verifies++;
+	if (fault_of(cell) == VERIFY_FAILS ||
+	    (fault_of(cell) == LATENCY_VERIFY_FAILS && cell->pace_ns)) {
+		snprintf(why, why_bytes, "lost 3 of %llu items",
+		         (unsigned long long)cell->items);
+		return -EIO;
+	}
+	return 0;
+}
+
+static void fake_teardown(struct cell *cell)
+{
+	(void)cell;
+	seen.teardowns++;
+}
+
+static const struct pattern fake = {
+	.name = "fake",
+	.knobs = knobs,
+	.accept = fake_accept,
+	.channel = fake_channel,
+	.drivers = fake_drivers,
+	.tasks = fake_drivers,
+	.consumers = fake_drivers,
+	.setup = fake_setup,
+	.work = fake_work,
+	.stop = fake_stop,
+	.verify = fake_verify,
+	.teardown = fake_teardown,
+};
+
+/* A short measurement of the fake over `handoff`. */
+static struct plan plan_for(enum fault fault)
+{
+	struct plan plan;
+
+	memset(&seen, 0, sizeof(seen));
+	plan_init(&plan, &fake, weft_chan_impl_find("handoff"));
+	plan.params.value[KNOB_ITEMS] = 100;
+	plan.params.value[KNOB_FAULT] = fault;
+	plan.reps = 3;
+	plan.latency = false;
+	return plan;
+}
+
+static void no_hang(const struct result *out, void *arg)
+{
+	(void)arg;
+	CHECK(out->verdict == VERDICT_VERIFIED);
+}
+
+static struct result *measure(const struct plan *plan)
+{
+	static struct result out;
+
+	runner_measure(plan, &out, no_hang, NULL);
+	return &out;
+}
+
+/* --- what a run is --- */
+
+static void a_good_cell_is_verified(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct result *r = measure(&plan);
+
+	(void)state;
+	assert_int_equal(r->verdict, VERDICT_VERIFIED);
+	assert_string_equal(r->why, "");
+	assert_int_equal(r->n, 3);
+	assert_int_equal(r->runs, 3);
+	assert_int_equal(r->items, 100);
+	assert_int_equal(r->tasks, 2);
+	assert_true(r->cpus >= 1);
+	assert_true(r->peak_rss_bytes > 0);
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct sample *s = &r->sample[i];
+
+		assert_int_equal(s->messages, 100);
+		assert_true(s->ns >= 100 * WEFT_US);
+		assert_true(s->start_skew_ns >= 0);
+		assert_true(s->start_skew_ns <= s->ns);
+		assert_true(s->cpu_seconds >= 0);
+	}
+}
+
+static void every_run_is_set_up_stopped_verified_and_torn_down(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+
+	(void)state;
+	plan.latency = true;
+	measure(&plan);
+	assert_int_equal(seen.setups, 4);
+	assert_int_equal(seen.stops, 4);
+	assert_int_equal(seen.verifies, 4);
+	assert_int_equal(seen.teardowns, 4);
+}
+
+static void drivers_start_after_t0_and_end_before_stop(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+
+	(void)state;
+	plan.params.value[KNOB_DRIVERS] = 16;
+	plan.reps = 20;
+	measure(&plan);
+	assert_false(seen.early);
+	assert_false(seen.unstarted);
+}
+
+static void parks_are_counted_per_sample(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct result *r = measure(&plan);
+
+	(void)state;
+	/* At least that of the runner, which sleeps meanwhile. */
+	for (unsigned i = 0; i < r->n; i++)
+		assert_true(r->sample[i].parks >= 1);
+}
+
+static void fairness_compares_the_consumers(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct result *r = measure(&plan);
+
+	(void)state;
+	/* Shares 1 and 2: 3^2 / (2 * 5), and 1 of the fair 1.5. */
+	assert_true(result_median(r, sample_jain) > 0.899);
+	assert_true(result_median(r, sample_jain) < 0.901);
+	assert_true(result_median(r, sample_least_share) > 0.666);
+	assert_true(result_median(r, sample_least_share) < 0.667);
+}
+
+/* --- how many messages --- */
+
+static void items_are_found_to_fill_the_time(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct result *r;
+
+	(void)state;
+	plan.params.value[KNOB_ITEMS] = 0;
+	plan.time_ns = 20 * WEFT_MS;
+	plan.reps = 1;
+	r = measure(&plan);
+	assert_int_equal(r->verdict, VERDICT_VERIFIED);
+	/* A microsecond each, or more when the machine was busy. */
+	assert_true(r->items <= 20000);
+	assert_true(r->items >= PLAN_ITEMS_MIN);
+	assert_int_equal(r->sample[0].messages, r->items);
+	assert_int_equal(seen.last_items, r->items);
+	assert_int_equal(r->n, 1);
+	assert_true(r->runs > r->n);
+	assert_int_equal(seen.verifies, r->runs);
+}
+
+static void a_time_too_short_for_it_still_moves_some(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+
+	(void)state;
+	plan.params.value[KNOB_ITEMS] = 0;
+	plan.time_ns = 1;
+	assert_int_equal(measure(&plan)->items, PLAN_ITEMS_MIN);
+}
+
+static void latency_is_measured_at_half_the_throughput(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct result *r;
+	double ns;
+
+	(void)state;
+	plan.latency = true;
+	r = measure(&plan);
+	ns = result_median(r, sample_ns_per_message);
+	assert_int_equal(r->n, 3);
+	assert_int_equal(r->runs, 4);
+	assert_int_equal(seen.last_pace_ns, (int64_t)(2 * ns));
+	assert_true(seen.last_items <= 100);
+	assert_int_equal(r->items, 100);
+	/* One of each driver's, merged. */
+	assert_int_equal(r->latency.count, 2);
+	assert_int_equal(r->latency.p50, 1002);
+	assert_int_equal(r->latency.max, 2000);
+}
+
+/* --- what goes wrong --- */
+
+static void a_failed_check_ends_it_and_says_why(void **state)
+{
+	struct plan plan = plan_for(VERIFY_FAILS);
+	struct result *r = measure(&plan);
+
+	(void)state;
+	assert_int_equal(r->verdict, VERDICT_FAILED);
+	assert_string_equal(r->why, "lost 3 of 100 items");
+	assert_int_equal(seen.setups, 1);
+	assert_int_equal(seen.teardowns, 1);
+	assert_int_equal(r->n, 0);
+}
+
+static void calibration_is_verified_too(void **state)
+{
+	struct plan plan = plan_for(VERIFY_FAILS);
+
+	(void)state;
+	plan.params.value[KNOB_ITEMS] = 0;
+	assert_int_equal(measure(&plan)->verdict, VERDICT_FAILED);
+	assert_int_equal(seen.setups, 1);
+}
+
+static void the_latency_repetition_is_verified_too(void **state)
+{
+	struct plan plan = plan_for(LATENCY_VERIFY_FAILS);
+	struct result *r;
+
+	(void)state;
+	plan.latency = true;
+	r = measure(&plan);
+	assert_int_equal(r->verdict, VERDICT_FAILED);
+	assert_int_equal(r->n, 3);
+	assert_int_equal(r->latency.count, 0);
+}
+
+static void a_machine_that_says_no_is_no_failure(void **state)
+{
+	struct plan plan = plan_for(SETUP_ENOMEM);
+
+	(void)state;
+	assert_int_equal(measure(&plan)->verdict, VERDICT_NA);
+	assert_int_equal(seen.teardowns, 0);
+	plan = plan_for(SETUP_EINVAL);
+	assert_int_equal(measure(&plan)->verdict, VERDICT_FAILED);
+	assert_int_equal(seen.teardowns, 0);
+}
+
+static void not_possible(const struct plan *plan, const char *why)
+{
+	struct result *r = measure(plan);
+
+	assert_int_equal(r->verdict, VERDICT_NA);
+	assert_string_equal(r->why, why);
+	assert_int_equal(seen.setups, 0);
+}
+
+static void a_cell_the_channel_cannot_do_is_not_run(void **state)
+{
+	struct weft_chan_impl chan = *weft_chan_impl_find("handoff");
+	struct pattern needy = fake;
+	struct plan plan = plan_for(NO_FAULT);
+
+	(void)state;
+	plan.chan = &chan;
+	chan.max_senders = 1;
+	not_possible(&plan, "channel handoff cannot have 2 senders at once "
+	                    "(allowed: 1..1)");
+	chan.max_senders = 2;
+	chan.can &= ~(uint64_t)WEFT_CAN_RENDEZVOUS;
+	plan.params.value[KNOB_CAP] = 0;
+	not_possible(&plan, "channel handoff cannot have capacity 0 (allowed: "
+	                    "1 or more)");
+	plan.params.value[KNOB_CAP] = 13;
+	not_possible(&plan, "cap=13: allowed are all others");
+	plan.params.value[KNOB_CAP] = 1;
+	chan.can &= ~(uint64_t)WEFT_CAN_TIMEOUT;
+	needy.needs = WEFT_CAN_TIMEOUT;
+	plan.pattern = &needy;
+	not_possible(&plan, "pattern fake needs deadlines, which channel "
+	                    "handoff does not have");
+}
+
+/* --- hangs: each in a child, since they end the process --- */
+
+static void end_hung(const struct result *out, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "result: %s: %s\n", verdict_name(out->verdict),
+	        out->why);
+	runner_abandon(
+	        out->verdict == VERDICT_HUNG && out->peak_rss_bytes ? 42 : 43);
+}
+
+/* Measure in a child; what it prints on stderr, which the caller frees. */
+static char *hung_output(enum fault fault)
+{
+	struct plan plan = plan_for(fault);
+	size_t used = 0, room = 1 << 16;
+	char *text = calloc(1, room);
+	int fd[2], status;
+	ssize_t n;
+	pid_t child;
+
+	assert_non_null(text);
+	assert_int_equal(pipe(fd), 0);
+	plan.timeout_ns = 500 * WEFT_MS;
+	plan.seed = 77;
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct result out;
+
+		dup2(fd[1], STDERR_FILENO);
+		runner_measure(&plan, &out, end_hung, NULL);
+		_exit(44);
+	}
+	close(fd[1]);
+	while ((n = read(fd[0], text + used, room - used - 1)) > 0)
+		used += (size_t)n;
+	close(fd[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+	return text;
+}
+
+static void says(const char *text, const char *what)
+{
+	if (!strstr(text, what))
+		fail_msg("'%s' is not in:\n%s", what, text);
+}
+
+static void a_hang_in_the_work_shows_every_task(void **state)
+{
+	char *text = hung_output(WORK_HANGS);
+
+	(void)state;
+	says(text, "HUNG: fake/chan:handoff/drivers:2/fault:4/cap:1/items:100, "
+	           "seed 77: 1 of 2 drivers had not ended after 0.5 s\n");
+	says(text, "task driver 0 ");
+	says(text, "parked on ");
+	says(text, "task runner ");
+	says(text, "task watchdog ");
+	says(text, "result: HUNG: 1 of 2 drivers had not ended");
+	free(text);
+}
+
+static void a_hang_in_setup_or_stop_is_caught_too(void **state)
+{
+	char *text = hung_output(SETUP_HANGS);
+
+	(void)state;
+	says(text, "result: HUNG: setup had not ended after 0.5 s");
+	free(text);
+	text = hung_output(STOP_HANGS);
+	says(text, "result: HUNG: stop had not ended after 0.5 s");
+	free(text);
+}
+
+static void a_process_of_its_own_brings_back_its_result(void **state)
+{
+	static struct result out;
+	struct plan plan = plan_for(NO_FAULT);
+	char why[200] = "";
+
+	(void)state;
+	assert_int_equal(isolated_measure(&plan, &out, why, sizeof(why)), 0);
+	assert_int_equal(out.verdict, VERDICT_VERIFIED);
+	assert_int_equal(out.n, 3);
+	assert_ptr_equal(out.plan, &plan);
+	assert_int_equal(seen.setups, 0);
+}
+
+static void a_process_of_its_own_may_hang_or_crash(void **state)
+{
+	static struct result out;
+	struct plan plan = plan_for(WORK_HANGS);
+	char why[200] = "";
+
+	(void)state;
+	plan.timeout_ns = 500 * WEFT_MS;
+	assert_int_equal(isolated_measure(&plan, &out, why, sizeof(why)), 0);
+	assert_int_equal(out.verdict, VERDICT_HUNG);
+	plan = plan_for(WORK_CRASHES);
+	assert_int_equal(isolated_measure(&plan, &out, why, sizeof(why)), -EIO);
+	says(why, "CRASHED: killed by signal 6");
+}
+
+/* --- figures --- */
+
+static void a_median_stands_in_the_middle(void **state)
+{
+	static struct result r;
+
+	(void)state;
+	r.n = 0;
+	assert_true(result_median(&r, sample_ns_per_message) == 0);
+	r.n = 4;
+	for (unsigned i = 0; i < r.n; i++)
+		r.sample[i] =
+		        (struct sample){ .ns = 10 * (4 - i), .messages = 10 };
+	assert_true(result_median(&r, sample_ns_per_message) == 2.5);
+	assert_true(result_min(&r, sample_ns_per_message) == 1);
+	assert_true(result_max(&r, sample_ns_per_message) == 4);
+	r.n = 3;
+	assert_true(result_median(&r, sample_ns_per_message) == 3);
+}
+
+static void fairness_of_nothing_is_fair(void **state)
+{
+	const uint64_t none[3] = { 0 }, one[3] = { 9, 0, 0 };
+	double jain, least;
+
+	(void)state;
+	fairness(none, 3, &jain, &least);
+	assert_true(jain == 1 && least == 1);
+	fairness(one, 3, &jain, &least);
+	assert_true(jain > 0.333 && jain < 0.334 && least == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_good_cell_is_verified),
+		cmocka_unit_test(
+		        every_run_is_set_up_stopped_verified_and_torn_down),
+		cmocka_unit_test(drivers_start_after_t0_and_end_before_stop),
+		cmocka_unit_test(parks_are_counted_per_sample),
+		cmocka_unit_test(fairness_compares_the_consumers),
+		cmocka_unit_test(items_are_found_to_fill_the_time),
+		cmocka_unit_test(a_time_too_short_for_it_still_moves_some),
+		cmocka_unit_test(latency_is_measured_at_half_the_throughput),
+		cmocka_unit_test(a_failed_check_ends_it_and_says_why),
+		cmocka_unit_test(calibration_is_verified_too),
+		cmocka_unit_test(the_latency_repetition_is_verified_too),
+		cmocka_unit_test(a_machine_that_says_no_is_no_failure),
+		cmocka_unit_test(a_cell_the_channel_cannot_do_is_not_run),
+		cmocka_unit_test(a_hang_in_the_work_shows_every_task),
+		cmocka_unit_test(a_hang_in_setup_or_stop_is_caught_too),
+		cmocka_unit_test(a_process_of_its_own_brings_back_its_result),
+		cmocka_unit_test(a_process_of_its_own_may_hang_or_crash),
+		cmocka_unit_test(a_median_stands_in_the_middle),
+		cmocka_unit_test(fairness_of_nothing_is_fair),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

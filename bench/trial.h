@@ -1,0 +1,40 @@
+/*
+ * trial: one run of one cell, from setup to teardown, under a watchdog.
+ *
+ *	watchdog   the first task; sleeps until the runner ends or time is up
+ *	runner     setup; gate; sleeps while the drivers work; stop; verify;
+ *	           teardown
+ *	driver 0.. wait at the gate; work()
+ *
+ * Everything a channel under test could hang in happens outside the watchdog.
+ */
+#ifndef BENCH_TRIAL_H
+#define BENCH_TRIAL_H
+
+#include "bench/result.h"
+
+struct trial {
+	/* What to do. */
+	const struct plan *plan;
+	uint64_t items;    /* >= 1 */
+	int64_t pace_ns;   /* 0: closed loop; otherwise latency is recorded */
+	struct hist *hist; /* receives all latencies; NULL with pace_ns 0 */
+
+	/*
+	 * Called when the time is up, after each task's state was printed;
+	 * verdict and why are set. Must end the process: tasks that hang
+	 * cannot be joined.
+	 */
+	void (*hung)(struct trial *t);
+	void *hung_arg;
+
+	/* What came of it; all but the first two count when that is good. */
+	enum verdict verdict;
+	char why[RESULT_WHY_BYTES];
+	struct sample sample;
+};
+
+/* Run it. The caller must not be a task. */
+void trial_run(struct trial *t);
+
+#endif

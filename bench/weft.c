@@ -1,0 +1,114 @@
+/* The `weft` command: finds the subcommand and hands over. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/args.h"
+#include "bench/command.h"
+
+static const struct command *const commands[] = {
+	&command_list,
+	&command_run,
+	&command_bench,
+	&command_context,
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: weft COMMAND [ARGUMENTS]\n"
+	      "\n"
+	      "Measures concurrency patterns over channels, and checks every "
+	      "run.\n"
+	      "\n",
+	      to);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-8s %s\n", commands[i]->name,
+		        commands[i]->summary);
+	fputs("\n"
+	      "  weft help COMMAND says more; weft --version, which this is.\n"
+	      "\n"
+	      "Exit status: 0 all verified; 1 something failed its check or "
+	      "hung;\n"
+	      "2 bad input, or a cell that the channel cannot do.\n",
+	      to);
+}
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	const char *known[COMMANDS + 2] = { NULL };
+
+	for (size_t i = 0; i < COMMANDS; i++)
+		known[i] = commands[i]->name;
+	known[COMMANDS] = "help";
+	return complain_unknown("no command", name, known);
+}
+
+static int help(const char *about)
+{
+	const struct command *command;
+
+	if (!about) {
+		print_usage(stdout);
+		return 0;
+	}
+	command = command_find(about);
+	if (!command)
+		return unknown_command(about);
+	printf("usage: weft %s", command->help);
+	return 0;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
+static int dispatch(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0)
+		return help(argc > 1 ? argv[1] : NULL);
+	if (strcmp(argv[0], "--version") == 0) {
+		puts("weft " WEFT_VERSION);
+		return 0;
+	}
+	command = command_find(argv[0]);
+	if (!command)
+		return unknown_command(argv[0]);
+	if (asks_for_help(argc, argv))
+		return help(argv[0]);
+	return command->run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	if (argc < 2) {
+		print_usage(stderr);
+		return 1;
+	}
+	status = dispatch(argc - 1, argv + 1);
+	/* A result that nobody got is no success. */
+	if ((fflush(stdout) || ferror(stdout)) && status == 0) {
+		fprintf(stderr, "weft: cannot write the output: %s\n",
+		        strerror(errno));
+		return 1;
+	}
+	return status;
+}

@@ -1,0 +1,400 @@
+#!/usr/bin/env python3
+"""The weft command from outside: verdicts, exit statuses, and what it prints.
+
+    weft_test.py WEFT BROKEN_DIR [unittest arguments]
+
+BROKEN_DIR holds the broken channels of stress/broken as shared objects.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import unittest
+from collections import namedtuple
+
+WEFT = ""
+BROKEN = ""
+
+Answer = namedtuple("Answer", "status out err")
+
+#: As short as a run can be and still be one.
+SHORT = ["--reps=1", "--time=1", "--latency=0"]
+
+
+def weft(*args):
+    done = subprocess.run([WEFT, *args], stdin=subprocess.DEVNULL, timeout=120,
+                          capture_output=True, text=True)
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def strict(text):
+    """JSON without the NaN and Infinity that Python lets pass."""
+    def refuse(word):
+        raise ValueError("%s is not JSON" % word)
+    return json.loads(text, parse_constant=refuse)
+
+
+def broken(name):
+    return "--load=%s/%s.so" % (BROKEN, name)
+
+
+class Command(unittest.TestCase):
+    def test_usage_without_arguments_is_a_failure(self):
+        answer = weft()
+        self.assertEqual(answer.status, 1)
+        self.assertEqual(answer.out, "")
+        self.assertIn("usage: weft COMMAND", answer.err)
+
+    def test_help_is_not(self):
+        for args in (["--help"], ["help"]):
+            answer = weft(*args)
+            self.assertEqual((answer.status, answer.err), (0, ""))
+            for name in ("list", "run", "bench", "context"):
+                self.assertIn("\n  %s " % name, answer.out)
+
+    def test_every_command_has_help(self):
+        for name in ("list", "run", "bench", "context"):
+            answer = weft("help", name)
+            self.assertEqual((answer.status, answer.err), (0, ""))
+            self.assertTrue(answer.out.startswith("usage: weft " + name))
+            self.assertEqual(weft(name, "--help"), answer)
+
+    def test_version(self):
+        self.assertRegex(weft("--version").out, r"\Aweft \d+\.\d+\.\d+\n\Z")
+
+    def test_a_result_nobody_can_read_is_a_failure(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([WEFT, "list"], stdout=full, text=True,
+                                  stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot write", done.stderr)
+
+
+class List(unittest.TestCase):
+    def test_patterns(self):
+        patterns = strict(weft("list", "patterns", "--json").out)
+        names = [p["name"] for p in patterns]
+        self.assertEqual(names, sorted(names))
+        self.assertIn("pipeline", names)
+        for pattern in patterns:
+            self.assertTrue(pattern["summary"])
+            for knob in pattern["knobs"]:
+                self.check_knob(knob)
+
+    def check_knob(self, knob):
+        self.assertEqual(list(knob), ["name", "unit", "default", "min", "max",
+                                      "choices", "help", "sweep"])
+        options = {"chan", "load", "reps", "time", "latency", "timeout",
+                   "seed", "json"}
+        self.assertNotIn(knob["name"], options, "hidden behind an option")
+        if knob["choices"] is None:
+            allowed = range(knob["min"], knob["max"] + 1)
+        else:
+            allowed = knob["choices"]
+        for value in knob["sweep"] + [knob["default"]]:
+            self.assertIn(value, allowed)
+
+    def test_channels(self):
+        channels = strict(weft("list", "channels", "--json").out)
+        by_name = {c["name"]: c for c in channels}
+        self.assertIn("rendezvous", by_name["handoff"]["caps"])
+        self.assertEqual(by_name["handoff"]["min_cap"], 0)
+        self.assertEqual(by_name["condvar"]["min_cap"], 1)
+        self.assertIsNone(by_name["condvar"]["max_senders"])
+
+    def test_a_loaded_channel_comes_last(self):
+        channels = strict(weft("list", "channels", "--json",
+                               broken("dropping")).out)
+        self.assertEqual(channels[-1]["name"], "dropping")
+
+    def test_both_at_once(self):
+        both = strict(weft("list", "--json").out)
+        self.assertEqual(list(both), ["patterns", "channels"])
+        text = weft("list").out
+        for entry in both["patterns"] + both["channels"]:
+            self.assertRegex(text, r"(?m)^  %s " % entry["name"])
+
+
+class Context(unittest.TestCase):
+    def test_says_what_it_knows(self):
+        context = strict(weft("context", "--json").out)
+        self.assertEqual(list(context), [
+            "cpu", "cpus_online", "cpus_allowed", "kernel", "os", "compiler",
+            "flags", "build_type", "sanitize", "libc", "governor",
+            "hypervisor", "membarrier", "clock_overhead_ns", "steal",
+            "weft_version"])
+        self.assertGreaterEqual(context["cpus_allowed"], 1)
+        self.assertGreater(context["clock_overhead_ns"], 0)
+        self.assertNotIn("", (context["cpu"], context["governor"]))
+        self.assertEqual(weft("context").status, 0)
+
+
+class Run(unittest.TestCase):
+    FIELDS = [
+        "schema", "pattern", "chan", "params", "tasks", "cpus",
+        "oversubscribed", "verdict", "why", "messages_per_second",
+        "ns_per_message", "samples", "latency_ns", "cpu_seconds",
+        "voluntary_switches", "involuntary_switches", "peak_rss_bytes",
+        "fairness", "seed"]
+    SAMPLE = [
+        "ns", "messages", "start_skew_ns", "cpu_seconds",
+        "voluntary_switches", "involuntary_switches", "parks", "wakes"]
+
+    def test_a_pipeline_without_buffers_is_verified(self):
+        answer = weft("run", "pipeline", "--chan=handoff", "--workers=2",
+                      "--cap=0", "--seed=7")
+        self.assertEqual((answer.status, answer.err), (0, ""))
+        self.assertIn("\nVERIFIED: ", answer.out)
+        self.assertIn("seed 7\n", answer.out)
+        for word in ("throughput", "latency", "cost", "memory", "tasks"):
+            self.assertIn("\n  %s " % word, answer.out)
+
+    def test_every_pattern_over_every_channel(self):
+        both = strict(weft("list", "--json").out)
+        for pattern in both["patterns"]:
+            for chan in both["channels"]:
+                with self.subTest(pattern=pattern["name"], chan=chan["name"]):
+                    answer = weft("run", pattern["name"], "--json",
+                                  "--chan=" + chan["name"], *SHORT)
+                    cell = strict(answer.out)
+                    self.assertIn((answer.status, cell["verdict"]),
+                                  [(0, "VERIFIED"), (2, "N/A")], cell["why"])
+
+    def test_the_object_is_complete(self):
+        cell = strict(weft("run", "pipeline", "--cap=64", "--reps=3",
+                           "--time=5", "--seed=9", "--json").out)
+        self.assertEqual(list(cell), self.FIELDS)
+        self.assertEqual((cell["schema"], cell["seed"]), (1, 9))
+        self.assertEqual((cell["pattern"], cell["chan"]),
+                         ("pipeline", "handoff"))
+        self.assertEqual(cell["params"]["cap"], 64)
+        self.assertEqual(len(cell["samples"]), 3)
+        for sample in cell["samples"]:
+            self.assertEqual(list(sample), self.SAMPLE)
+            self.assertEqual(sample["messages"], cell["params"]["items"])
+        ns = sorted(s["ns"] / s["messages"] for s in cell["samples"])
+        self.assertAlmostEqual(cell["ns_per_message"], ns[1])
+        self.assertAlmostEqual(cell["messages_per_second"], 1e9 / ns[1], 3)
+        self.assertEqual(cell["oversubscribed"], cell["tasks"] > cell["cpus"])
+        self.assertGreater(cell["peak_rss_bytes"], 0)
+        latency = cell["latency_ns"]
+        self.assertEqual(list(latency), ["kind", "load", "count", "p50", "p90",
+                                         "p99", "p999", "max"])
+        self.assertGreater(latency["count"], 0)
+        self.assertLessEqual(latency["p50"], latency["max"])
+
+    def test_items_and_latency_as_asked(self):
+        cell = strict(weft("run", "pipeline", "--items=500", "--reps=2",
+                           "--latency=0", "--json").out)
+        self.assertEqual([s["messages"] for s in cell["samples"]], [500, 500])
+        self.assertIsNone(cell["latency_ns"])
+
+    def test_fairness_needs_somebody_to_compare_with(self):
+        def fairness(*args):
+            return strict(weft("run", "producer_consumer", "--json", *SHORT,
+                               *args).out)["fairness"]
+        self.assertIsNone(fairness("--consumers=1"))
+        two = fairness("--consumers=2")
+        self.assertGreater(two["jain"], 0)
+        self.assertLessEqual(two["least_share"], 1)
+
+
+class Broken(unittest.TestCase):
+    """A check that cannot fail is no check."""
+
+    CELLS = [
+        ["pipeline", "--workers=1", "--cap=64", "--items=20000"],
+        ["producer_consumer", "--producers=1", "--consumers=1", "--cap=64",
+         "--items=20000"],
+    ]
+
+    def fails(self, channel, words):
+        for cell in self.CELLS:
+            with self.subTest(cell=cell[0]):
+                answer = weft("run", *cell, broken(channel), "--json",
+                              "--timeout=60")
+                result = strict(answer.out)
+                self.assertEqual(answer.status, 1)
+                self.assertEqual(result["verdict"], "FAILED")
+                self.assertEqual(result["chan"], channel)
+                self.assertRegex(result["why"], words)
+                self.assertIsNone(result["messages_per_second"])
+                self.assertIn("FAILED", answer.err)
+
+    def test_dropping(self):
+        self.fails("dropping", "lost")
+
+    def test_duplicating(self):
+        self.fails("duplicating", "twice")
+
+    def test_swapping(self):
+        self.fails("swapping", "order")
+
+    def test_corrupting(self):
+        self.fails("corrupting", "never sent")
+
+    def test_the_verdict_is_printed_for_people_too(self):
+        answer = weft("run", *self.CELLS[0], broken("dropping"))
+        self.assertEqual(answer.status, 1)
+        self.assertRegex(answer.out, r"\nFAILED: .*lost")
+        self.assertNotIn("throughput", answer.out)
+
+    def test_the_base_of_them_all_is_sound(self):
+        # With fewer items than the fault needs to strike.
+        answer = weft("run", "pipeline", "--workers=1", "--cap=64",
+                      "--items=900", broken("dropping"))
+        self.assertEqual(answer.status, 0, answer.out)
+
+    def test_deaf_is_ended_by_the_watchdog(self):
+        for cell in self.CELLS:
+            with self.subTest(cell=cell[0]):
+                answer = weft("run", *cell, broken("deaf"), "--timeout=1",
+                              "--seed=5", "--json")
+                result = strict(answer.out)
+                self.assertEqual(answer.status, 1)
+                self.assertEqual(result["verdict"], "HUNG")
+                self.assertEqual(list(result), Run.FIELDS)
+                self.assertRegex(answer.err,
+                                 r"HUNG: %s/chan:deaf/.*seed 5" % cell[0])
+                self.assertRegex(answer.err, r"task driver 0 ")
+                self.assertRegex(answer.err, r"task \S.*parked on")
+
+    def test_deaf_for_people(self):
+        answer = weft("run", *self.CELLS[0], broken("deaf"), "--timeout=1")
+        self.assertEqual(answer.status, 1)
+        self.assertRegex(answer.out, r"\nHUNG: ")
+
+
+class BadInput(unittest.TestCase):
+    #: Arguments, and what the one line must name: the value, what is allowed.
+    TABLE = [
+        (["rnu"], ["'rnu'", "did you mean 'run'", "bench"]),
+        (["help", "lsit"], ["'lsit'", "did you mean 'list'"]),
+        (["list", "paterns"], ["'paterns'", "did you mean 'patterns'"]),
+        (["list", "--jsn"], ["'--jsn'", "--json"]),
+        (["context", "now"], ["'now'", "--json"]),
+        (["run"], ["pattern"]),
+        (["run", "pipelin"], ["'pipelin'", "did you mean 'pipeline'",
+                              "producer_consumer"]),
+        (["run", "zzzz"], ["'zzzz'", "pipeline"]),
+        (["run", "pipeline", "2"], ["'2'", "--KEY=VALUE"]),
+        (["run", "pipeline", "--chan=handof"],
+         ["'handof'", "did you mean 'handoff'", "condvar"]),
+        (["run", "pipeline", "--chan=handoff", "--chan=condvar"],
+         ["--chan=condvar", "one channel"]),
+        (["run", "pipeline", "--wrokers=2"],
+         ["'wrokers'", "did you mean 'workers'", "cap", "timeout"]),
+        (["run", "pipeline", "--workers", "2"], ["'2'", "--KEY=VALUE"]),
+        (["run", "pipeline", "--workers"], ["--workers=VALUE"]),
+        (["run", "pipeline", "--json=1"], ["--json=1", "no value"]),
+        (["run", "pipeline", "--workers=0"], ["workers=0", "1.."]),
+        (["run", "pipeline", "--workers=99999999"],
+         ["workers=99999999", "1.."]),
+        (["run", "pipeline", "--workers=two"], ["workers=two", "1.."]),
+        (["run", "pipeline", "--workers="], ["workers=", "1.."]),
+        (["run", "pipeline", "--cap=-1"], ["cap=-1", "0.."]),
+        (["run", "pipeline", "--reps=0"], ["--reps=0", "1 to"]),
+        (["run", "pipeline", "--time=0"], ["--time=0", "1 to"]),
+        (["run", "pipeline", "--time=+5"], ["--time=+5", "1 to"]),
+        (["run", "pipeline", "--timeout=1.5"], ["--timeout=1.5", "1 to"]),
+        (["run", "pipeline", "--latency=2"], ["--latency=2", "0 to 1"]),
+        (["run", "pipeline", "--seed=x"], ["--seed=x", "0 to"]),
+        (["run", "pipeline", "--seed=18446744073709551616"],
+         ["--seed=18446744073709551616", "0 to"]),
+        (["run", "pipeline", "--chan=condvar", "--cap=0"],
+         ["condvar", "capacity 0", "1 or more"]),
+        (["run", "pipeline", "--load=/no/such/file.so"],
+         ["/no/such/file.so"]),
+        (["run", "pipeline", "--load=/dev/null"], ["--load=/dev/null"]),
+        (["bench", "--benchmark_format=xml"], ["'xml'", "json"]),
+        (["bench", "--no_such_flag"], ["--no_such_flag"]),
+        (["bench", "--time=0"], ["--time=0", "1 to"]),
+        (["bench", "--benchmark_filter=nothing_is_called_that"],
+         ["nothing_is_called_that"]),
+    ]
+
+    def is_refused(self, args, words):
+        with self.subTest(args=args):
+            answer = weft(*args)
+            self.assertEqual(answer.status, 2, answer)
+            self.assertEqual(answer.out, "")
+            self.assertRegex(answer.err, r"\A[^\n]+\n\Z")
+            for word in words:
+                self.assertIn(word, answer.err)
+
+    def test_table(self):
+        for args, words in self.TABLE:
+            self.is_refused(args, words)
+
+    def test_a_plug_in_of_another_abi(self):
+        self.is_refused(["run", "pipeline", broken("old_abi")],
+                        ["old_abi.so", "ABI 0", "takes 1"])
+        self.is_refused(["list", broken("old_abi")], ["ABI 0"])
+
+    def test_a_plug_in_that_contradicts_itself(self):
+        self.is_refused(["run", "pipeline", broken("contradicting")],
+                        ["contradicting.so", "batch", "try_send_many"])
+
+    def test_an_impossible_cell_is_an_object_with_json(self):
+        answer = weft("run", "pipeline", "--chan=condvar", "--cap=0", "--json")
+        cell = strict(answer.out)
+        self.assertEqual(answer.status, 2)
+        self.assertEqual(list(cell), Run.FIELDS)
+        self.assertEqual((cell["verdict"], cell["samples"]), ("N/A", []))
+        self.assertIn("capacity 0", cell["why"])
+        self.assertIn("capacity 0", answer.err)
+
+
+class Bench(unittest.TestCase):
+    #: One cell of each channel, since only the defaults have another capacity.
+    FILTER = "--benchmark_filter=^pipeline/chan:%s/.*/cap:1/"
+
+    def names(self, *args):
+        answer = weft("bench", "--benchmark_list_tests", *args)
+        self.assertEqual(answer.status, 0, answer.err)
+        return answer.out.split()
+
+    def test_the_cells(self):
+        names = self.names()
+        self.assertEqual(len(names), len(set(names)))
+        for name in names:
+            self.assertRegex(name, r"^[a-z_]+/chan:[a-z0-9_-]+(/[a-z_]+:\w+)*/"
+                                   r"iterations:1/repeats:3/manual_time$")
+        self.assertTrue(any(re.match("pipeline/chan:handoff/.*cap:0/", n)
+                            for n in names))
+        self.assertFalse(any(re.match("pipeline/chan:condvar/.*cap:0/", n)
+                             for n in names))
+
+    def test_json(self):
+        answer = weft("bench", self.FILTER % "handoff", "--benchmark_format=json",
+                      "--benchmark_repetitions=2", "--time=1")
+        self.assertEqual(answer.status, 0, answer.err)
+        document = strict(answer.out)
+        self.assertIn("weft_version", document["context"])
+        rows = [row for row in document["benchmarks"]
+                if row["run_type"] == "iteration"]
+        self.assertTrue(rows)
+        for row in rows:
+            self.assertEqual(row["repetitions"], 2)
+            self.assertAlmostEqual(row["real_time"], row["ns_per_message"], 3)
+            self.assertGreater(row["messages_per_second"], 0)
+            self.assertGreater(row["latency_p50_ns"], 0)
+
+    def test_one_that_fails_is_an_error_and_the_rest_is_measured(self):
+        answer = weft("bench", broken("deaf"), "--timeout=1", "--time=1",
+                      self.FILTER % "(deaf|handoff)",
+                      "--benchmark_repetitions=1", "--benchmark_format=json")
+        rows = strict(answer.out)["benchmarks"]
+        self.assertEqual(answer.status, 1)
+        failed = [row for row in rows if row.get("error_occurred")]
+        self.assertTrue(failed)
+        self.assertLess(len(failed), len(rows))
+        for row in failed:
+            self.assertIn("chan:deaf", row["name"])
+            self.assertRegex(row["error_message"], "^HUNG: ")
+
+
+if __name__ == "__main__":
+    WEFT, BROKEN = sys.argv[1:3]
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])

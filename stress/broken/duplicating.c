@@ -1,0 +1,13 @@
+/* duplicating: delivers one item in a thousand twice. */
+#include "base.h"
+
+static inline void fault(struct ring *r)
+{
+	/* Strikes late when there is no space for the second one. */
+	if (r->pushed < ONE_IN || ring_is_full(r))
+		return;
+	ring_push(r, ring_at(r, ring_len(r) - 1));
+	r->pushed = 0;
+}
+
+BROKEN_RING("duplicating", "for tests: delivers one item in a thousand twice");
