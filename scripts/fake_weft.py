@@ -1,0 +1,74 @@
+"""A `weft` for test_sweep.py: made-up numbers at once, nothing measured.
+
+A channel fails in the way its name says. The test writes a copy with its own
+interpreter in the first line.
+"""
+
+import json
+import os
+import sys
+import time
+
+
+def knob(name, low, high, sweep):
+    return {"name": name, "unit": "", "default": 1, "min": low, "max": high,
+            "help": "", "sweep": sweep}
+
+
+PATTERNS = [
+    {"name": "pipeline", "summary": "", "knobs": [
+        knob("workers", 1, 64, [1, 2]), knob("cap", 0, 4096, "0,64")]},
+    {"name": "producer_consumer", "summary": "", "knobs": [
+        knob("producers", 1, 64, [1]), knob("consumers", 1, 64, [1]),
+        knob("cap", 0, 4096, [0])]}]
+CONTEXT = {"cpu": "Fake CPU (R) 9000 @ 1GHz", "cpus_online": 2, "kernel": "1",
+           "compiler": "cc", "flags": "-O2", "build_type": "Release",
+           "sanitize": os.environ.get("FAKE_SANITIZE", ""), "governor": "unknown"}
+VERDICTS = {"drops": ("FAILED", "999 of 1000 arrived", 1),
+            "hangs": ("HUNG", "no progress", 1),
+            "picky": ("N/A", "no rendezvous", 2)}
+
+args = sys.argv[1:]
+options = dict(a[2:].partition("=")[::2] for a in args if a.startswith("--"))
+if os.environ.get("FAKE_LOG"):
+    open(os.environ["FAKE_LOG"], "a").write(" ".join(args) + "\n")
+if args[0] == "context":
+    print(json.dumps(CONTEXT))
+    sys.exit()
+if args[0] == "list":
+    names = os.environ.get("FAKE_CHANNELS", "alpha,beta").split(",")
+    names += ["mine"] if "load" in options else []
+    print(json.dumps(PATTERNS if args[1] == "patterns" else
+                     [{"name": n, "summary": "", "caps": []} for n in names]))
+    sys.exit()
+chan = options.get("chan", "mine")
+verdict, why, status = VERDICTS.get(chan, ("VERIFIED", "", 0))
+if chan == "crashes":
+    sys.stderr.write("CHECK failed: 1 == 2\n")
+    sys.stderr.flush()
+    os.abort()
+if chan == "refuses":
+    sys.stderr.write("weft: no such thing\n")
+    sys.exit(2)
+if chan == "mute":
+    sys.exit(0)
+if chan in ("sleeps", "slow"):
+    time.sleep(100 if chan == "sleeps" else 0.2)
+workers = int(options.get("workers") or options.get("producers") or 1)
+items = int(options.get("items", 1000 * workers))
+ns = items * 100 * (2 if chan == "beta" else 1)
+latency = {"kind": "open-loop sojourn", "load": 0.5, "count": 90, "p50": 500.0,
+           "p90": 900, "p99": 2000, "p999": 9000, "max": 30000}
+skip = {"time", "reps", "seed", "json", "latency", "chan", "load"}
+print(json.dumps({
+    "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers, "cpus": 2,
+    "params": {**{k: int(v) for k, v in options.items() if k not in skip},
+               "items": items},
+    "oversubscribed": workers > 1, "verdict": verdict, "why": why,
+    "samples": [{"ns": ns, "messages": items, "start_skew_ns": 1000,
+                 "cpu_seconds": ns / 1e9, "voluntary_switches": 10, "parks": 5,
+                 "involuntary_switches": float("nan"), "wakes": 5}],
+    "latency_ns": None if options.get("latency") == "0" else latency,
+    "peak_rss_bytes": 4096, "fairness": {"jain": 1.0, "least_share": 0.5},
+    "seed": int(options["seed"])}))
+sys.exit(status)

@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Measures every cell of a sweep and leaves a finished run in results/.
+
+Each cell (a pattern over a channel with fixed knobs) is measured in short
+slices, one process each. The rounds are interleaved: every round runs every
+cell once, in a seeded shuffled order, so that what drifts on the machine hits
+all of them alike. docs/measuring.md says why.
+"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+
+import plot
+from weftlib import (ROOT, Problem, Refused, binary, cells as cellmaker, context,
+                     gbench, gnuplot, plan, rundir, shown, summary, sweepfile,
+                     tables)
+from weftlib.progress import Progress
+from weftlib.runner import Interrupt, Runner
+
+EPILOG = """\
+exit status: 0 every cell is verified or impossible (N/A); 1 a cell failed its
+check, hung or crashed; 2 bad input, nothing measured; 130 interrupted, what
+was measured is kept in a folder whose name ends in .partial
+"""
+
+#: How many failed cells the terminal names; summary.md names all.
+BAD_SHOWN = 12
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is what --help is for."""
+
+    def error(self, message):
+        self.exit(2, "%s: %s (see --help)\n" % (self.prog, message))
+
+
+def parse_arguments(argv):
+    parser = Parser(
+        prog="sweep.py", description=__doc__.split("\n", 1)[0], epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    add = parser.add_argument
+    add("--sweep", metavar="NAME|FILE", default="default",
+        help="a sweep in bench/sweeps, or a file (default: %(default)s)")
+    add("--weft", metavar="PATH", default=str(ROOT / "build/release/weft"),
+        help="the measuring command (default: build/release/weft)")
+    add("--results", metavar="DIR", default=str(ROOT / "results"),
+        help="where the run's folder is made (default: results)")
+    add("--rounds", type=number_in(1, 1000), metavar="N",
+        help="rounds of every cell, whatever the sweep says; no budget then")
+    add("--time", type=number_in(1, 60000), metavar="MS",
+        help="length of every slice, whatever the sweep says; no budget then")
+    add("--seed", type=number_in(0, 2**31 - 1), metavar="N",
+        help="of the order and of the patterns (default: a new one)")
+    add("--filter", type=pattern, metavar="REGEX",
+        help="only cells whose name matches, such as 'chan:ring/.*cap:0'")
+    add("--load", metavar="FILE.so", action="append", default=[],
+        help="also measure the channel in this shared object; repeatable")
+    add("--slice-timeout", type=number_in(1, 86400), metavar="S", default=60,
+        help="a slice without an answer for this long is HUNG "
+             "(default: %(default)s)")
+    add("--no-plot", action="store_true", help="draw no pictures")
+    add("--list", action="store_true",
+        help="print the cells and the estimated time, measure nothing")
+    add("--quiet", action="store_true", help="no progress, only the result")
+    add("--allow-sanitized", action="store_true",
+        help="measure a sanitized build all the same")
+    return parser.parse_args(argv)
+
+
+def number_in(low, high):
+    """An argparse type: a whole number from low to high."""
+    def parse(text):
+        if not re.match(r"\d+\Z", text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(
+                "'%s' must be a whole number from %d to %d" % (text, low, high))
+        return int(text)
+    return parse
+
+
+def pattern(text):
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError("'%s': %s" % (text, error))
+
+
+def choose_cells(options, weft, sweep):
+    """The cells to measure, fitted to the budget, and that budget."""
+    patterns = weft.ask("list", "patterns", "--json")
+    channels = weft.ask("list", "channels", "--json")
+    loaded = binary.load_channels(weft, options.load, channels, patterns[0]["name"])
+    override = {key: value for key, value in
+                (("rounds", options.rounds), ("time", options.time)) if value}
+    cells = cellmaker.build(sweep, patterns, channels, loaded, override)
+    if options.filter:
+        cells = [cell for cell in cells if options.filter.search(cell.name)]
+        if not cells:
+            raise Problem("--filter '%s' matches none of the cells; --list shows "
+                          "their names" % options.filter.pattern)
+    budget = None if override else sweep.settings["budget"]
+    return (plan.fit(cells, budget) if budget else cells), budget
+
+
+def refuse_sanitized(machine, options):
+    """Sanitizers cost several times the channel: such numbers mislead."""
+    sanitize = str(machine.get("sanitize") or "none")
+    if sanitize.lower() not in ("none", "unknown", "off") and not (
+            options.allow_sanitized):
+        raise Problem("this weft is built with sanitizers (%s); build the release "
+                      "preset with `make`, or say --allow-sanitized" % sanitize)
+
+
+def print_list(sweep, cells):
+    for cell in cells:
+        print(cell.name)
+    print(tables.estimate_line(sweep.name, cells, plan.estimate(cells)))
+
+
+def shown_argv(argv):
+    """The arguments without the paths of this machine."""
+    result = []
+    for word in argv:
+        key, equals, value = word.rpartition("=")
+        result.append(key + equals + (shown(value) if os.sep in value else value))
+    return ["scripts/sweep.py"] + result
+
+
+def measure(run, info, cells, budget, weft, options, interrupt):
+    """Runs all rounds and writes the files; returns (summary, picture names).
+
+    The interrupt stays armed until everything is written: a second Ctrl-C
+    changes nothing any more.
+    """
+    run.append(info)
+    progress = Progress(sys.stderr, sum(cell.rounds for cell in cells),
+                        info["rounds"], plan.estimate(cells), options.quiet)
+    runner = Runner(weft, cells, info["seed"], options.slice_timeout, budget,
+                    run.append, progress, interrupt)
+    try:
+        complete = runner.run()
+    except Problem as problem:
+        progress.clear()
+        if isinstance(problem, Refused):
+            run.discard()
+        raise
+    progress.finish(runner.slices)
+    context.finish(info, runner.rounds_done, complete)
+    run.rewrite_context(info)
+    return write_results(run, weft, options)
+
+
+def write_results(run, weft, options):
+    """Everything that follows from the samples."""
+    info, records = rundir.read_samples(run.path / rundir.SAMPLES)
+    result = summary.build(info, records)
+    run.write("summary.json", rundir.dumps(result, indent=1) + "\n")
+    run.write("benchmark.json", rundir.dumps(
+        gbench.build(result, records, shown(weft.path)), indent=1) + "\n")
+    pictures = []
+    if not options.no_plot:
+        try:
+            pictures = plot.draw_run(str(run.path))
+        except Problem as problem:
+            print("sweep.py: no pictures: %s" % problem, file=sys.stderr)
+    run.write("summary.md", tables.markdown(result, pictures))
+    if not info["partial"]:
+        run.complete()
+    return result, pictures
+
+
+def report(result, run, pictures):
+    """What the user sees at the end."""
+    folder = relative(run.path)
+    print(tables.terminal(result) or "nothing was measured")
+    print("\nresults   %s/ (summary.md, summary.json, benchmark.json, samples.jsonl)"
+          % folder)
+    for name in pictures:
+        if name.endswith(".png"):
+            print("picture   %s/%s" % (folder, name))
+    if result["context"]["partial"]:
+        print("PARTIAL   interrupted in round %d of %d" % (
+            result["context"]["rounds_done"] + 1, result["context"]["rounds"]))
+    bad = tables.bad_cells(result)
+    for line in bad[:BAD_SHOWN]:
+        print("FAIL      " + line)
+    if len(bad) > BAD_SHOWN:
+        print("FAIL      and %d more, all in summary.md" % (len(bad) - BAD_SHOWN))
+
+
+def relative(path):
+    """From where the user stands, unless that is longer than the full path."""
+    return min((os.path.relpath(path), str(path)), key=len)
+
+
+def sweep(options, argv):
+    """Checks everything that can be checked, then measures."""
+    sweep_file = sweepfile.load(sweepfile.find(options.sweep))
+    if not (options.no_plot or options.list):
+        gnuplot.check()
+    weft = binary.Weft(options.weft)
+    cells, budget = choose_cells(options, weft, sweep_file)
+    if options.list:
+        print_list(sweep_file, cells)
+        return 0
+    machine = weft.ask("context", "--json")
+    refuse_sanitized(machine, options)
+    seed = options.seed
+    if seed is None:
+        seed = int.from_bytes(os.urandom(4), "little") >> 1
+    info = context.capture(machine, weft, sweep_file, cells, seed, shown_argv(argv))
+    with Interrupt(weft) as interrupt:
+        run = rundir.RunDir(options.results, context.directory_name(info))
+        if not options.quiet:
+            print("%s, seed %d" % (tables.estimate_line(
+                sweep_file.name, cells, plan.estimate(cells)), seed), flush=True)
+        result, pictures = measure(run, info, cells, budget, weft, options, interrupt)
+        report(result, run, pictures)
+    if result["context"]["partial"]:
+        return 130
+    return 1 if tables.bad_cells(result) else 0
+
+
+def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    options = parse_arguments(argv)
+    sys.stdout.reconfigure(errors="replace")
+    try:
+        return sweep(options, argv)
+    except Problem as problem:
+        print("sweep.py: %s" % problem, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader of our table went away; the results are written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

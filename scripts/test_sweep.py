@@ -1,0 +1,383 @@
+#!/usr/bin/env python3
+"""Tests of sweep.py, plot.py and what they share, against fake_weft.py.
+
+    python3 scripts/test_sweep.py
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parent
+sys.path.insert(0, str(SCRIPTS))
+sys.dont_write_bytecode = True
+
+from weftlib import Problem, cells, context, plan, stats, sweepfile  # noqa: E402
+
+PATTERNS = [{"name": "pipeline", "knobs": [
+    {"name": "workers", "unit": "tasks", "min": 1, "max": 64, "sweep": [1, 2, 4]},
+    {"name": "cap", "unit": "messages", "min": 0, "max": 4096},
+    {"name": "wait", "min": 0, "max": 0}]},
+    {"name": "pc", "knobs": [{"name": "producers"}, {"name": "consumers"}]}]
+CHANNELS = [{"name": "alpha"}, {"name": "beta"}]
+
+
+def build(text, **more):
+    return cells.build(sweepfile.parse(text, "s"), PATTERNS, CHANNELS, **more)
+
+
+class SweepFiles(unittest.TestCase):
+    def refused(self, text, *parts):
+        with self.assertRaises(Problem) as caught:
+            build(text)
+        for part in parts:
+            self.assertIn(part, str(caught.exception))
+
+    def test_lists_multiply(self):
+        found = build("rounds = 2 # twice\npattern = pipeline workers=1, 2 cap=0,64")
+        self.assertEqual(len(found), 8)
+        self.assertEqual(found[0].name, "pipeline/chan:alpha/workers:1/cap:0")
+        self.assertEqual({cell.rounds for cell in found}, {2})
+
+    def test_names_follow_the_patterns_order_of_knobs(self):
+        self.assertEqual(build("pattern=pipeline chan=beta cap=0 workers=2")[0].name,
+                         "pipeline/chan:beta/workers:2/cap:0")
+
+    def test_coupled_knobs_are_equal(self):
+        found = build("pattern=pc chan=alpha producers+consumers=1,4")
+        self.assertEqual([cell.knobs for cell in found],
+                         [(("producers", n), ("consumers", n)) for n in "14"])
+
+    def test_star_takes_the_knobs_own_list(self):
+        self.assertEqual(len(build("pattern=pipeline chan=alpha workers=*")), 3)
+
+    def test_line_settings_and_overrides(self):
+        text = "time=9\npattern=pipeline chan=alpha cap=1 time=60 rounds=3"
+        self.assertEqual((build(text)[0].time_ms, build(text)[0].rounds), (60, 3))
+        self.assertEqual(build(text, override={"time": 5})[0].time_ms, 5)
+
+    def test_loaded_channels_join_every_line(self):
+        found = build("pattern=pipeline chan=beta cap=1", loaded=[("mine", "m.so")])
+        self.assertEqual([(cell.chan, cell.load) for cell in found],
+                         [("beta", ""), ("mine", "m.so")])
+
+    def test_bad_lines_name_place_value_and_what_is_allowed(self):
+        line = "pattern=pipeline "
+        self.refused("\n" + line + "workers=0", "s:2", "workers=0", "from 1 to 64")
+        self.refused(line + "workers=x", "s:1", "workers=x")
+        self.refused(line + "sides=1", "s:1", "sides", "workers, cap")
+        self.refused(line + "chan=gamma", "s:1", "gamma", "alpha, beta")
+        self.refused("pattern=nope", "s:1", "nope", "pipeline, pc")
+        self.refused(line + "workers", "s:1", "'workers'", "key=value")
+        self.refused(line + "workers=1,,2", "s:1", "workers=1,,2")
+        self.refused(line + "workers=1,1", "s:1", "twice")
+        self.refused(line + "workers=1 workers=2", "s:1", "twice")
+        self.refused(line + "budget=5", "s:1", "budget")
+        self.refused("rounds=0\n" + line, "s:1", "rounds=0", "1 to 1000")
+        self.refused("round=3\n" + line, "s:1", "round", "rounds, time")
+        self.refused(line + "seed=3", "s:1", "--seed")
+        self.refused(line + "cap=*", "s:1", "cap=*")
+        self.refused(line + "cap=1\n" + line + "cap=1,2", "s:2", "s:1")
+        self.refused("# nothing\n", "pattern=NAME")
+
+    def test_words_are_not_checked_as_numbers(self):
+        self.assertEqual(len(build("pattern=pipeline chan=alpha wait=spin,park")), 2)
+
+    def test_own_sweeps_parse_and_state_a_budget(self):
+        for name, limit in (("quick", 30), ("default", 180), ("full", 3600)):
+            sweep = sweepfile.load(sweepfile.find(name))
+            self.assertLess(sweep.settings["budget"], limit)
+
+
+class Plans(unittest.TestCase):
+    def cells(self, count, **more):
+        values = dict(time_ms=50, rounds=7, latency=2, where="s:1")
+        values.update(more)
+        return [cells.Cell("p", "c%d" % i, (), **values) for i in range(count)]
+
+    def test_order_is_seeded_balanced_and_differs_between_rounds(self):
+        some = self.cells(20)
+        orders = [plan.round_order(some, turn, 42) for turn in range(7)]
+        self.assertEqual(orders, [plan.round_order(some, t, 42) for t in range(7)])
+        self.assertNotEqual(orders[0], plan.round_order(some, 0, 43))
+        self.assertNotEqual(orders[0], orders[1])
+        for order in orders:
+            self.assertCountEqual(order, some)
+
+    def test_cells_with_fewer_rounds_leave_earlier(self):
+        some = self.cells(3) + self.cells(1, rounds=2, where="s:2")
+        self.assertEqual([len(plan.round_order(some, t, 1)) for t in (0, 1, 2, 6)],
+                         [4, 4, 3, 3])
+
+    def test_budget_shrinks_slices_then_rounds_but_not_below_three(self):
+        easy = plan.fit(self.cells(10), 1000)
+        self.assertEqual((easy[0].time_ms, easy[0].rounds), (50, 7))
+        shorter = plan.fit(self.cells(100), 50)
+        self.assertLess(shorter[0].time_ms, 50)
+        self.assertLessEqual(plan.estimate(shorter), 50)
+        fewer = plan.fit(self.cells(100), 20)
+        self.assertLessEqual(plan.estimate(fewer), 20)
+        self.assertLess(fewer[0].rounds, 7)
+        least = plan.fit(self.cells(100), 1)
+        self.assertEqual((least[0].time_ms, least[0].rounds), (plan.SHORTEST_MS, 3))
+
+    def test_latency_rounds_are_spread_and_start_with_the_first(self):
+        cell = self.cells(1)[0]
+        self.assertEqual([t for t in range(7) if cell.measures_latency(t)], [0, 3])
+        silent = self.cells(1, latency=0)[0]
+        self.assertFalse(any(silent.measures_latency(t) for t in range(7)))
+
+
+class Statistics(unittest.TestCase):
+    def test_quantiles(self):
+        self.assertEqual(stats.median([3, 1, 2]), 2)
+        self.assertEqual(stats.median([4, 1, 2, 3]), 2.5)
+        self.assertEqual(stats.quantile([1, 2, 3, 4, 5], 0.25), 2)
+
+    def test_ranks_match_the_binomial_tables(self):
+        ranks = [(stats.sign_test_rank(n, level) or (0, 0))[0] for n, level in (
+            (5, .95), (6, .95), (7, .99), (8, .99), (11, .999), (21, .95),
+            (21, .98), (31, .95), (31, .98), (41, .95), (41, .98), (41, .99))]
+        self.assertEqual(ranks, [0, 1, 0, 1, 1, 6, 5, 10, 9, 14, 13, 12])
+        self.assertAlmostEqual(stats.sign_test_rank(6)[1], 1 - 2 / 64)
+
+    def test_description(self):
+        found = stats.describe([10, 12, 11, 9, 13, 30])
+        self.assertEqual((found["median"], found["min"], found["max"]), (11.5, 9, 30))
+        self.assertEqual((found["ci_low"], found["ci_high"]), (9, 30))
+        self.assertIsNone(stats.describe([1, 2])["ci_low"])
+        self.assertIsNone(stats.describe([]))
+
+    def test_three_digits(self):
+        self.assertEqual([stats.three_digits(v) for v in (
+            0.08123, 0.9996, 1.234, 12.34, 99.96, 1234.5, 0, None)],
+            ["0.0812", "1.00", "1.23", "12.3", "100", "1234", "0", "-"])
+
+
+class Context(unittest.TestCase):
+    def test_cpu_names_become_slugs(self):
+        for cpu, slug in (("Intel(R) Xeon(R) CPU E5-2676 v3 @ 2.40GHz",
+                           "intel-xeon-e5-2676-v3-4c"),
+                          ("AMD EPYC 7763 64-Core Processor", "amd-epyc-7763-4c"),
+                          ("", "unknown-4c")):
+            self.assertEqual(context.cpu_slug({"cpu": cpu, "cpus_online": 4}), slug)
+
+    def test_steal_is_a_share_of_busy_time_and_never_negative(self):
+        before = {"busy": 100, "idle": 0, "steal": 5}
+        after = {"busy": 190, "idle": 900, "steal": 15}
+        self.assertEqual(context.steal(before, after)["share_of_busy"], 0.1)
+        self.assertEqual(context.steal(after, before)["jiffies"], 0)
+        self.assertEqual(context.steal(None, after), "unknown")
+
+
+class Runs(unittest.TestCase):
+    """Whole sweeps over the fake."""
+
+    def setUp(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="weft-test-"))
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.weft = self.dir / "weft"
+        self.weft.write_text("#!%s -IS\n%s" % (
+            sys.executable, (SCRIPTS / "fake_weft.py").read_text()))
+        self.weft.chmod(0o755)
+        self.results = self.dir / "results"
+
+    def command(self, text, *more, plot=False):
+        (self.dir / "sweep").write_text(text)
+        return [sys.executable, "-B", str(SCRIPTS / "sweep.py"), "--weft",
+                str(self.weft), "--results", str(self.results), "--sweep",
+                str(self.dir / "sweep"), *([] if plot else ["--no-plot"]), *more]
+
+    def env(self, channels="alpha,beta", **more):
+        return {**os.environ, "FAKE_CHANNELS": channels,
+                "FAKE_LOG": str(self.dir / "log"), **more}
+
+    def sweep(self, text, *more, status=0, plot=False, **env):
+        done = subprocess.run(self.command(text, *more, plot=plot), text=True,
+                              capture_output=True, env=self.env(**env), timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        return done
+
+    def run_folder(self):
+        folders = list(self.results.iterdir())
+        self.assertEqual(len(folders), 1, folders)
+        return folders[0]
+
+    def read(self, name="summary.json"):
+        return json.loads((self.run_folder() / name).read_text())
+
+    def refused(self, text, *parts, **more):
+        """Exit 2, one line that says all of `parts`, and nothing written."""
+        done = self.sweep(text, *more.pop("args", ()), status=2, **more)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        for part in parts:
+            self.assertIn(part, done.stderr)
+        if self.results.is_dir():
+            self.assertEqual(list(self.results.iterdir()), [])
+
+    def test_a_good_run_leaves_everything(self):
+        done = self.sweep("rounds=6\npattern=pipeline workers=1,2 cap=0", "--seed=7")
+        self.assertRegex(self.run_folder().name,
+                         r"^\d{8}T\d{6}Z-(nogit|[0-9a-f]{7,}(-dirty)?)-fake-9000-2c$")
+        summary = self.read()
+        self.assertEqual(summary["verdicts"], {"VERIFIED": 4})
+        cell = summary["cells"][0]
+        self.assertEqual(cell["messages_per_second"]["median"], 1e7)
+        self.assertEqual(cell["messages_per_second"]["ci_low"], 1e7)
+        self.assertEqual(cell["latency_ns"]["p50"], 500)
+        self.assertEqual(cell["voluntary_switches_per_message"], 0.01)
+        self.assertIsNone(cell["involuntary_switches_per_message"])
+        self.assertIn("weft run pipeline --chan=alpha", cell["command"])
+        self.assertIn("10.0 ±0%", done.stdout)
+        self.assertIn("* more tasks than the 2 CPUs", done.stdout)
+        self.assertIn("pipeline", (self.run_folder() / "summary.md").read_text())
+        self.assertTrue(all(len(line) <= 100 for line in done.stdout.splitlines()
+                            if not line.startswith("results")))
+
+    def test_samples_begin_with_the_context_and_follow_the_seeded_order(self):
+        self.sweep("rounds=2\npattern=pipeline workers=1,2 cap=0,1", "--seed=7")
+        text = (self.run_folder() / "samples.jsonl").read_text()
+        self.assertNotIn(str(self.dir), text)
+        first, *rest = map(json.loads, text.splitlines())
+        self.assertEqual((first["schema"], first["partial"], first["seed"]),
+                         (1, False, 7))
+        for key in ("cpu", "kernel", "compiler", "flags", "git", "governor",
+                    "steal", "load_before", "load_after", "argv", "started"):
+            self.assertIn(key, first)
+        self.assertEqual(len(rest), 16)
+        some = build("pattern=pipeline workers=1,2 cap=0,1")
+        for turn in (0, 1):
+            self.assertEqual(
+                [entry["cell"] for entry in rest if entry["round"] == turn],
+                [cell.name for cell in plan.round_order(some, turn, 7)])
+
+    def test_later_slices_do_the_work_the_first_one_chose(self):
+        self.sweep("rounds=3\nlatency=1\npattern=pipeline chan=alpha workers=4")
+        runs = [line for line in (self.dir / "log").read_text().splitlines()
+                if line.startswith("run")]
+        self.assertNotIn("--items", runs[0])
+        self.assertTrue(all("--items=4000" in line for line in runs[1:]))
+        self.assertEqual(["--latency=0" in line for line in runs],
+                         [False, True, True])
+
+    def test_bad_cells_are_reported_once_and_the_rest_measured(self):
+        done = self.sweep("rounds=3\npattern=pipeline cap=0", status=1,
+                          channels="alpha,drops,hangs,crashes,picky,mute")
+        cell = {c["chan"]: c for c in self.read()["cells"]}
+        found = {name: (c["verdict"], c["slices"]) for name, c in cell.items()}
+        self.assertEqual(found,
+                         {"alpha": ("VERIFIED", 3), "drops": ("FAILED", 1),
+                          "hangs": ("HUNG", 1), "crashes": ("CRASHED", 1),
+                          "picky": ("N/A", 1), "mute": ("CRASHED", 1)})
+        self.assertIn("SIGABRT", cell["crashes"]["why"])
+        self.assertIsNone(cell["drops"]["messages_per_second"])
+        self.assertIn("FAIL      FAILED pipeline/chan:drops/cap:0: 999 of 1000 arrived",
+                      done.stdout)
+        self.assertIn("CHECK failed: 1 == 2",
+                      (self.run_folder() / "samples.jsonl").read_text())
+        self.assertNotIn("FAIL      N/A", done.stdout)
+
+    def test_impossible_cells_alone_are_no_failure(self):
+        self.sweep("pattern=pipeline cap=0 rounds=1", channels="alpha,picky")
+
+    def test_a_silent_slice_is_hung(self):
+        self.sweep("rounds=3\npattern=pipeline cap=0", "--slice-timeout=1", status=1,
+                   channels="alpha,sleeps")
+        self.assertEqual(self.read()["verdicts"], {"VERIFIED": 1, "HUNG": 1})
+
+    def test_an_interrupted_run_is_kept_and_marked(self):
+        child = subprocess.Popen(
+            self.command("rounds=50\npattern=pipeline workers=1,2 cap=0"),
+            env=self.env("alpha,slow"), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        log = self.dir / "log"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not (
+                log.exists() and log.read_text().count("\nrun ") > 6):
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+        self.assertEqual(child.returncode, 130, err)
+        self.assertIn("PARTIAL", out)
+        self.assertTrue(self.run_folder().name.endswith(".partial"))
+        summary = self.read()
+        self.assertTrue(summary["context"]["partial"])
+        self.assertEqual(summary["verdicts"], {"VERIFIED": 4})
+        self.assertTrue(self.read("benchmark.json")["context"]["weft_partial"])
+        self.assertIn("PARTIAL", (self.run_folder() / "summary.md").read_text())
+
+    def test_google_benchmark_json(self):
+        self.sweep("rounds=3\npattern=pipeline cap=0", status=1,
+                   channels="alpha,drops,picky")
+        document = self.read("benchmark.json")
+        for key in ("date", "host_name", "executable", "num_cpus", "mhz_per_cpu",
+                    "cpu_scaling_enabled", "caches", "load_avg",
+                    "library_build_type"):
+            self.assertIn(key, document["context"])
+        rows = document["benchmarks"]
+        self.assertEqual([row["run_type"] for row in rows],
+                         ["iteration"] * 3 + ["aggregate", "iteration"])
+        self.assertEqual(rows[0]["name"], "pipeline/chan:alpha/cap:0")
+        self.assertEqual((rows[3]["real_time"], rows[3]["time_unit"]), (100.0, "ns"))
+        self.assertEqual(rows[3]["aggregate_name"], "median")
+        self.assertTrue(rows[4]["error_occurred"])
+        self.assertIn("999 of 1000", rows[4]["error_message"])
+
+    def test_filter_list_and_load(self):
+        (self.dir / "mine.so").write_text("")
+        done = self.sweep("pattern=pipeline cap=0,64", "--list", "--filter=cap:64",
+                          "--load=" + str(self.dir / "mine.so"))
+        self.assertEqual(done.stdout.splitlines()[:3], [
+            "pipeline/chan:%s/cap:64" % name for name in ("alpha", "beta", "mine")])
+        self.assertFalse(self.results.exists())
+
+    def test_bad_input_is_one_line_and_nothing_is_written(self):
+        good = "pattern=pipeline cap=0 rounds=1"
+        self.refused("pattern=pipeline cap=9999", "sweep:1", "cap=9999", "0 to 4096")
+        self.refused(good, "nothing", args=["--filter=nothing"])
+        self.refused(good, "no such thing", channels="refuses", args=["--quiet"])
+        self.refused(good, "nope.so", args=["--load=nope.so"])
+        self.refused(good, "address", FAKE_SANITIZE="address")
+        self.weft.unlink()
+        self.refused(good, "weft", "`make`")
+
+    def test_an_unwritable_results_folder_is_named_before_measuring(self):
+        self.results.write_text("a file, not a folder")
+        done = self.sweep("pattern=pipeline cap=0", status=2)
+        self.assertIn(str(self.results), done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        self.assertNotIn("\nrun ", (self.dir / "log").read_text())
+
+    def test_a_missing_gnuplot_is_named_before_measuring(self):
+        empty = self.dir / "empty"
+        empty.mkdir()
+        self.refused("pattern=pipeline cap=0", "gnuplot", "scripts/setup.sh",
+                     "--no-plot", plot=True, PATH=str(empty))
+
+    @unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
+    def test_pictures(self):
+        self.sweep("rounds=3\npattern=pipeline workers=1,2 cap=0,64\n"
+                   "pattern=producer_consumer producers+consumers=1,2 cap=0",
+                   plot=True, channels="alpha,my_own^{chan},picky", status=0)
+        names = {file.name for file in self.run_folder().iterdir()}
+        for kind in ("throughput", "latency"):
+            for pattern in ("pipeline", "producer_consumer"):
+                for suffix in ("svg", "png"):
+                    self.assertIn("%s-%s.%s" % (kind, pattern, suffix), names)
+        svg = (self.run_folder() / "throughput-pipeline.svg").read_text()
+        self.assertIn("my_own^{chan}", svg)
+        self.assertIn("higher is better", svg)
+        self.assertIn("more tasks than CPUs (2)", re.sub(r"<[^>]*>", "", svg))
+
+
+if __name__ == "__main__":
+    unittest.main()

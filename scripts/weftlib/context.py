@@ -1,0 +1,184 @@
+"""Where and how a run was measured.
+
+The binary knows its compiler, flags and machine; this adds what can be seen
+from outside: the commit, and what else the machine did meanwhile. Whatever
+cannot be known says "unknown", never a guess.
+"""
+
+import os
+import platform
+import re
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+
+from . import ROOT, SCHEMA
+
+UNKNOWN = "unknown"
+SLUG_LENGTH = 32
+#: Words of a CPU's name that say nothing about which one it is.
+NOISE = re.compile(
+    r"\((r|tm)\)|\b(cpu|processor|with radeon.*)\b|@.*|\b\d+-core\b", re.I)
+
+
+def utc_now():
+    return datetime.now(timezone.utc)
+
+
+def git_state():
+    """{"commit", "dirty"} of the project, or unknown outside git."""
+    commit = git("rev-parse", "--short=7", "HEAD")
+    if not commit:
+        return {"commit": UNKNOWN, "dirty": UNKNOWN}
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit,
+            "dirty": UNKNOWN if changed is None else bool(changed)}
+
+
+def git(*args):
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *args], timeout=30,
+                              capture_output=True, text=True)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def capture(machine, weft, sweep, cells, seed, argv):
+    """The context of a run that is about to start, as plain JSON data.
+
+    `machine` is what `weft context --json` printed. The run counts as partial
+    until `finish` says otherwise.
+    """
+    context = {"schema": SCHEMA, "partial": True}
+    context.update(machine)
+    context.update(
+        schema=SCHEMA, partial=True, git=git_state(), weft_sha256=weft.sha256(),
+        started=utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"), ended=None,
+        argv=argv, seed=seed, cells=len(cells),
+        rounds=max(cell.rounds for cell in cells), rounds_done=0,
+        time_ms=sorted({cell.time_ms for cell in cells}),
+        sweep={"name": sweep.name, "text": sweep.text},
+        python=platform.python_version(), aslr=aslr(), thp=thp(),
+        cpu_mhz=cpu_mhz(), caches=caches(),
+        load_before=load(), load_after=None,
+        cpu_time_before=cpu_time(), steal=None,
+        throttled_before=throttled(), throttled=None)
+    return context
+
+
+def finish(context, rounds_done, complete):
+    """Adds what is known at the end only."""
+    before, after = context.pop("cpu_time_before"), cpu_time()
+    throttled_before, now = context.pop("throttled_before"), throttled()
+    context.update(
+        ended=utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"), partial=not complete,
+        rounds_done=rounds_done, load_after=load(),
+        steal=steal(before, after),
+        throttled=UNKNOWN if UNKNOWN in (throttled_before, now)
+        else now - throttled_before)
+
+
+def directory_name(context):
+    """<utc>-<commit>-<cpu>, sorted by time and telling at a glance."""
+    git_part = context["git"]["commit"]
+    if git_part == UNKNOWN:
+        git_part = "nogit"
+    elif context["git"]["dirty"] is True:
+        git_part += "-dirty"
+    stamp = re.sub(r"[-:]", "", context["started"])
+    return "-".join((stamp, git_part, cpu_slug(context)))
+
+
+def cpu_slug(context):
+    """The CPU's name as part of a file name: amd-epyc-2c."""
+    name = NOISE.sub(" ", str(context.get("cpu") or UNKNOWN)).lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:SLUG_LENGTH].strip("-")
+    count = context.get("cpus_online")
+    return (slug or UNKNOWN) + ("-%dc" % count if isinstance(count, int) else "")
+
+
+def read(path):
+    """The text of a small system file, or None."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def load():
+    try:
+        return [round(value, 2) for value in os.getloadavg()]
+    except OSError:
+        return UNKNOWN
+
+
+def cpu_time():
+    """Jiffies of all CPUs from /proc/stat: all, idle and steal, or None."""
+    fields = (read("/proc/stat") or "").split("\n")[0].split()
+    if len(fields) < 9 or fields[0] != "cpu":
+        return None
+    user, nice, system, idle, iowait, irq, softirq, steal_time = map(int, fields[1:9])
+    idle += iowait
+    return {"busy": user + nice + system + irq + softirq, "idle": idle,
+            "steal": steal_time}
+
+
+def steal(before, after):
+    """CPU time the hypervisor kept for others during the run.
+
+    As a share of what was not idle: an idle CPU loses nothing. A counter may
+    run backwards on some hosts; that counts as nothing.
+    """
+    if not before or not after:
+        return UNKNOWN
+    delta = {key: max(0, after[key] - before[key]) for key in before}
+    wanted = delta["busy"] + delta["steal"]
+    share = delta["steal"] / wanted if wanted else 0.0
+    return {"jiffies": delta["steal"], "share_of_busy": round(share, 5),
+            "before": before["steal"], "after": after["steal"]}
+
+
+def throttled():
+    """How often a cgroup's CPU quota stopped us so far, or unknown."""
+    text = read("/sys/fs/cgroup/cpu.stat") or ""
+    found = re.search(r"^nr_throttled (\d+)$", text, re.M)
+    return int(found.group(1)) if found else UNKNOWN
+
+
+def aslr():
+    return read("/proc/sys/kernel/randomize_va_space") or UNKNOWN
+
+
+def thp():
+    """The chosen one of "always [madvise] never"."""
+    found = re.search(r"\[(\w+)\]",
+                      read("/sys/kernel/mm/transparent_hugepage/enabled") or "")
+    return found.group(1) if found else UNKNOWN
+
+
+def cpu_mhz():
+    found = re.search(r"^cpu MHz\s*:\s*([\d.]+)", read("/proc/cpuinfo") or "", re.M)
+    return float(found.group(1)) if found else UNKNOWN
+
+
+def caches():
+    """The caches CPU 0 sees, in the shape Google Benchmark gives them."""
+    found = []
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, size = read(index / "level"), read(index / "size")
+        kind, shared = read(index / "type"), read(index / "shared_cpu_list")
+        if level and size and kind and re.match(r"\d+K\Z", size):
+            found.append({"type": kind, "level": int(level),
+                          "size": int(size[:-1]) * 1024,
+                          "num_sharing": count_cpus(shared or "0")})
+    return found
+
+
+def count_cpus(text):
+    """How many CPUs a list such as 0-3,8 holds."""
+    total = 0
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        total += int(last or first) - int(first) + 1
+    return total

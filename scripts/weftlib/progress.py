@@ -1,0 +1,91 @@
+"""Showing how far a sweep is: one moving line, or a plain line now and then."""
+
+import os
+import shutil
+import time
+
+from .stats import duration
+
+BAR = 20
+PLAIN_EVERY = 2.0
+REDRAW_EVERY = 0.1
+
+
+class Progress:
+    """Reports to `stream`; a terminal gets a bar that is redrawn in place.
+
+    A stream that goes away (a closed terminal, a broken pipe) must not cost
+    the measurements, so writing to it never raises.
+    """
+
+    def __init__(self, stream, total, rounds, estimate, quiet=False):
+        self.stream = stream
+        self.total = total
+        self.rounds = rounds
+        self.estimate = estimate
+        self.quiet = quiet
+        self.terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.begun = time.monotonic()
+        self.shown = None
+        self.bar_drawn = False
+
+    def step(self, done, cost_done, cell, turn):
+        """`done` slices are over; `cell` of round `turn` runs next.
+
+        `cost_done` is the estimated cost of what is over: the ratio to the
+        time it really took corrects the estimate of the rest.
+        """
+        now = time.monotonic()
+        every = REDRAW_EVERY if self.terminal else PLAIN_EVERY
+        if self.quiet or (self.shown and now - self.shown < every):
+            return
+        self.shown = now
+        elapsed = now - self.begun
+        left = self.time_left(elapsed, cost_done)
+        if self.terminal:
+            self.draw(done, left, cell, turn)
+        else:
+            self.write("sweep: %d of %d slices, round %d of %d, %s elapsed, "
+                       "%s left: %s\n" % (done, self.total, turn + 1, self.rounds,
+                                          duration(elapsed), left, cell))
+
+    def time_left(self, elapsed, cost_done):
+        remaining = max(0.0, self.estimate - cost_done)
+        if cost_done > 0.05 * self.estimate:
+            remaining *= elapsed / cost_done
+        return "about " + duration(remaining)
+
+    def draw(self, done, left, cell, turn):
+        full = BAR * done // max(1, self.total)
+        line = "[%s%s] %d/%d  round %d/%d  %s left  %s" % (
+            "#" * full, "." * (BAR - full), done, self.total,
+            turn + 1, self.rounds, left, cell)
+        width = shutil.get_terminal_size().columns - 1
+        self.write("\r" + line[:width].ljust(width))
+        self.bar_drawn = True
+
+    def say(self, line):
+        """A line of its own, above the bar."""
+        if not self.quiet:
+            self.clear()
+            self.write(line + "\n")
+
+    def finish(self, done):
+        """The last word: the bar goes, a plain log gets its last line."""
+        self.clear()
+        if not self.quiet:
+            self.write("sweep: %d of %d slices in %s\n" % (
+                done, self.total, duration(time.monotonic() - self.begun)))
+
+    def clear(self):
+        if self.bar_drawn:
+            width = shutil.get_terminal_size().columns - 1
+            self.write("\r" + " " * width + "\r")
+            self.bar_drawn = False
+
+    def write(self, text):
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (OSError, ValueError):
+            self.quiet = True

@@ -1,0 +1,156 @@
+"""Running the rounds: one process per slice, every cell once per round."""
+
+import signal
+import time
+from datetime import datetime, timezone
+
+from . import Refused
+from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
+from .plan import FEWEST_ROUNDS, round_order, slice_seconds
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupt:
+    """Turns SIGINT, SIGTERM and SIGHUP into a flag and ends the running slice.
+
+    The flag stays watched until the results are written, so that a second
+    Ctrl-C cannot leave half of them.
+    """
+
+    def __init__(self, weft):
+        self.weft = weft
+        self.signal = None
+
+    def __enter__(self):
+        self.before = {number: signal.signal(number, self.handle)
+                       for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def handle(self, number, _frame):
+        self.signal = number
+        self.weft.stop()
+
+
+class Runner:
+    """Measures `cells`; every finished slice goes to `sink(record)`."""
+
+    def __init__(self, weft, cells, seed, timeout, budget, sink, progress,
+                 interrupt):
+        self.weft = weft
+        self.cells = cells
+        self.seed = seed
+        self.timeout = timeout
+        self.budget = budget
+        self.sink = sink
+        self.progress = progress
+        self.interrupt = interrupt
+        self.items = {}  # cell name: the work its first slice chose
+        self.over = set()  # cells that are not run again
+        self.slices = 0
+        self.cost = 0.0
+        self.rounds_done = 0
+        self.begun = time.monotonic()
+
+    def run(self):
+        """All rounds. Returns whether none of them was cut off by a signal."""
+        for turn in range(max(cell.rounds for cell in self.cells)):
+            if not self.another_fits(turn):
+                break
+            for order, cell in enumerate(round_order(self.cells, turn, self.seed)):
+                if self.interrupt.signal:
+                    return False
+                self.step(cell, turn, order)
+            if self.interrupt.signal:
+                return False
+            self.rounds_done = turn + 1
+        return True
+
+    def another_fits(self, turn):
+        """Whether round `turn` still fits the budget, going by those before.
+
+        The estimate cannot know how slow a machine or a channel is; this can.
+        """
+        if self.budget is None or turn < FEWEST_ROUNDS:
+            return True
+        elapsed = time.monotonic() - self.begun
+        return elapsed * (turn + 1) / turn <= self.budget
+
+    def step(self, cell, turn, order):
+        """One cell of one round, unless the cell is over."""
+        expected = slice_seconds(cell, turn)
+        if cell.name not in self.over:
+            self.progress.step(self.slices, self.cost, cell.name, turn)
+            self.measure(cell, turn, order)
+            if self.interrupt.signal:
+                return
+        self.slices += 1
+        self.cost += expected
+
+    def measure(self, cell, turn, order):
+        started = datetime.now(timezone.utc)
+        answer = self.weft.run(self.arguments(cell, turn), self.timeout)
+        if self.interrupt.signal:
+            return  # the slice was cut off, its answer means nothing
+        judged = judge(answer, self.timeout)
+        if judged is None and turn > 0:
+            judged = "CRASHED", "refused, though accepted in the rounds before"
+        if judged is None:
+            raise Refused("%s: weft refuses %s: %s" % (
+                cell.where, cell.name,
+                last_lines(answer.stderr, 1) or "exit status 2"))
+        self.keep(cell, answer, *judged)
+        self.sink(record(cell, turn, order, started, answer, *judged))
+
+    def arguments(self, cell, turn):
+        """The command line of one slice, without the binary."""
+        args = ["run", cell.pattern,
+                "--load=" + cell.load if cell.load else "--chan=" + cell.chan]
+        args += ["--%s=%s" % knob for knob in cell.knobs]
+        if cell.name in self.items:
+            args.append("--items=%d" % self.items[cell.name])
+        args += ["--time=%d" % cell.time_ms, "--reps=1",
+                 "--seed=%d" % self.seed, "--json"]
+        if not cell.measures_latency(turn):
+            args.append("--latency=0")
+        return args
+
+    def keep(self, cell, answer, verdict, why):
+        """Learns from a slice what the cell's later ones need."""
+        if verdict not in MEASURED:
+            self.over.add(cell.name)
+        elif "items" not in dict(cell.knobs):
+            items = answer.json.get("params", {}).get("items")
+            if isinstance(items, int) and items > 0:
+                self.items.setdefault(cell.name, items)
+        if verdict in BAD:
+            self.progress.say("%s %s%s" % (verdict, cell.name,
+                                           ": " + why if why else ""))
+
+
+def record(cell, turn, order, started, answer, verdict, why):
+    """One line of samples.jsonl: what the binary said, and about the slice.
+
+    The binary's own object comes first; what the sweep knows better (the
+    verdict of a crash, above all) replaces its fields.
+    """
+    line = dict(answer.json or {})
+    line.update(
+        cell=cell.name, pattern=cell.pattern, chan=cell.chan,
+        knobs=dict((key, number(value)) for key, value in cell.knobs),
+        verdict=verdict, why=why, round=turn, order=order,
+        utc=started.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        exit_status=answer.status, wall_seconds=round(answer.seconds, 6),
+    )
+    if verdict not in MEASURED:
+        line["stderr"] = last_lines(answer.stderr, STDERR_LINES)
+    return line
+
+
+def number(value):
+    """Knob values as numbers where they are numbers."""
+    return int(value) if value.isdigit() else value

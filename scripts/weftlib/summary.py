@@ -1,0 +1,139 @@
+"""From raw slices to one entry per cell: summary.json.
+
+Rates and times are medians over all samples of a cell, latency percentiles
+are medians over the rounds that measured latency. A cell that failed its
+check, hung or crashed has no numbers: a wrong channel has no speed.
+"""
+
+import json
+import shlex
+from pathlib import Path
+
+from . import SCHEMA, Problem
+from .binary import MEASURED, VERDICTS
+from .rundir import SAMPLES, read_samples
+from .stats import describe, median
+
+PERCENTILES = ("p50", "p90", "p99", "p999", "max")
+
+
+def read(directory):
+    """The summary of a run folder, from its raw samples if it has no other."""
+    directory = Path(directory)
+    for name in ("summary.json", SAMPLES):
+        path = directory / name
+        if not path.is_file():
+            continue
+        try:
+            if name == SAMPLES:
+                return build(*read_samples(path))
+            return check_schema(json.loads(path.read_text(encoding="utf-8")), path)
+        except (OSError, ValueError, KeyError) as error:
+            raise Problem("cannot read '%s': %s" % (path, error))
+    raise Problem("'%s' holds no run: neither summary.json nor %s"
+                  % (directory, SAMPLES))
+
+
+def check_schema(summary, path):
+    if summary.get("schema", 0) > SCHEMA:
+        raise Problem("'%s' has schema %s; this version reads up to %d"
+                      % (path, summary["schema"], SCHEMA))
+    return summary
+
+
+def build(context, records):
+    """The whole summary: context, counts by verdict, one entry per cell."""
+    groups = {}
+    for entry in records:
+        groups.setdefault(entry["cell"], []).append(entry)
+    cells = [cell_summary(slices) for slices in groups.values()]
+    cells.sort(key=cell_order)
+    counts = {verdict: sum(cell["verdict"] == verdict for cell in cells)
+              for verdict in VERDICTS}
+    return {"schema": SCHEMA, "context": context,
+            "verdicts": {v: n for v, n in counts.items() if n}, "cells": cells}
+
+
+def by_value(values):
+    """A sort key for knob values: numbers by value and before words."""
+    return [(0, value, "") if isinstance(value, (int, float)) else (1, 0, value)
+            for value in values]
+
+
+def cell_order(cell):
+    return (cell["pattern"], list(cell["knobs"]),
+            by_value(cell["knobs"].values()), cell["chan"])
+
+
+def cell_summary(slices):
+    """One cell: its verdict is the worst of its slices, which are in order."""
+    worst = max(slices, key=lambda entry: VERDICTS.index(entry["verdict"]))
+    head = {key: worst.get(key) for key in
+            ("pattern", "chan", "knobs", "params", "tasks", "cpus",
+             "oversubscribed", "verdict", "why")}
+    cell = {"name": worst["cell"], **head, "slices": len(slices),
+            "command": command(worst)}
+    good = slices if worst["verdict"] in MEASURED else []
+    samples = [s for entry in good for s in entry.get("samples") or []
+               if s.get("ns") and s.get("messages")]
+    cell.update(
+        messages_per_second=describe([s["messages"] * 1e9 / s["ns"] for s in samples]),
+        ns_per_message=describe([s["ns"] / s["messages"] for s in samples]),
+        latency_ns=latency([entry["latency_ns"] for entry in good
+                            if entry.get("latency_ns")]),
+        cpu_seconds_per_million_messages=per_message(samples, "cpu_seconds", 1e6),
+        voluntary_switches_per_message=per_message(samples, "voluntary_switches"),
+        involuntary_switches_per_message=per_message(samples, "involuntary_switches"),
+        parks_per_message=per_message(samples, "parks"),
+        wakes_per_message=per_message(samples, "wakes"),
+        start_skew_ns=middle(s.get("start_skew_ns") for s in samples),
+        peak_rss_bytes=max((entry.get("peak_rss_bytes") or 0 for entry in good),
+                           default=0) or None,
+        fairness=fairness([entry["fairness"] for entry in good
+                           if entry.get("fairness")]))
+    return cell
+
+
+def middle(values):
+    """The median of what is known, or None."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def per_message(samples, key, scale=1):
+    """The median cost per message of something the samples count."""
+    return middle(s[key] * scale / s["messages"] for s in samples
+                  if s.get(key) is not None)
+
+
+def latency(measured):
+    """Percentiles as medians over the rounds; `max` is the largest of all."""
+    if not measured:
+        return None
+    result = {"kind": measured[0].get("kind"), "load": measured[0].get("load"),
+              "rounds": len(measured),
+              "count": sum(entry.get("count") or 0 for entry in measured)}
+    for key in PERCENTILES:
+        result[key] = middle(entry.get(key) for entry in measured)
+    result["max"] = max((entry["max"] for entry in measured
+                         if entry.get("max") is not None), default=None)
+    return result
+
+
+def fairness(measured):
+    if not measured:
+        return None
+    return {key: middle(entry.get(key) for entry in measured)
+            for key in ("jain", "least_share")}
+
+
+def command(entry):
+    """How to run this cell alone; a user's own channel needs --load instead."""
+    words = ["weft", "run", entry["pattern"], "--chan=" + entry["chan"]]
+    words += ["--%s=%s" % knob for knob in entry["knobs"].items()]
+    items = (entry.get("params") or {}).get("items")
+    if items and "items" not in entry["knobs"]:
+        words.append("--items=%d" % items)
+    if entry.get("seed") is not None:
+        words.append("--seed=%s" % entry["seed"])
+    return shlex.join(words)

@@ -1,0 +1,264 @@
+"""Tables of a run: rows are knobs, columns are channels, cells say medians.
+
+The same grid is printed to the terminal and written as Markdown. Knobs that
+do not vary stand in the heading, not in a column.
+"""
+
+from dataclasses import dataclass
+
+from .binary import BAD, MEASURED
+from .context import UNKNOWN
+from .stats import duration, three_digits
+
+WIDTH = 100
+MARK = "*"
+
+
+@dataclass
+class Table:
+    """A titled grid; the first `keys` columns say which row it is."""
+
+    title: str
+    header: list
+    rows: list
+    keys: int
+
+
+def by_pattern(summary):
+    """{pattern: its cells}, in the summary's order."""
+    patterns = {}
+    for cell in summary["cells"]:
+        patterns.setdefault(cell["pattern"], []).append(cell)
+    return patterns
+
+
+def columns_of(cells):
+    return sorted({cell["chan"] for cell in cells})
+
+
+def knob(cell, key):
+    """The knob's value: what the sweep gave, else the default that was used."""
+    return cell["knobs"].get(key, (cell["params"] or {}).get(key, "-"))
+
+
+def varying(cells):
+    """The knobs of these cells that take more than one value, and the others."""
+    keys = dict.fromkeys(key for cell in cells for key in cell["knobs"])
+    split = {True: [], False: []}
+    for key in keys:
+        split[len({knob(cell, key) for cell in cells} - {"-"}) > 1].append(key)
+    return split[True], split[False]
+
+
+def grid(cells, title, text):
+    """One table; `text(cell)` says what stands in a place."""
+    moving, fixed = varying(cells)
+    moving = moving or fixed
+    chans = columns_of(cells)
+    rows = {}
+    for cell in cells:
+        key = tuple(str(knob(cell, name)) for name in moving)
+        rows.setdefault(key, {})[cell["chan"]] = cell
+    if fixed and moving != fixed:
+        title += " (%s)" % ", ".join(
+            "%s %s" % (name, knob(cells[0], name)) for name in fixed)
+    lines = [list(key) + [tasks_text(row.values())]
+             + [text(row[chan]) if chan in row else "" for chan in chans]
+             for key, row in rows.items()]
+    return Table(title, moving + ["tasks"] + chans, lines, len(moving) + 1)
+
+
+def tasks_text(cells):
+    """The number of tasks, marked when there are more of them than CPUs."""
+    for cell in cells:
+        if cell.get("tasks"):
+            return "%d%s" % (cell["tasks"], MARK if cell["oversubscribed"] else "")
+    return "-"
+
+
+def throughput_text(cell, spread=True):
+    """`12.3 ±4%` in million messages a second, or the verdict in words."""
+    rate = cell["messages_per_second"]
+    if cell["verdict"] not in MEASURED or not rate:
+        return cell["verdict"]
+    text = three_digits(rate["median"] / 1e6)
+    if spread and rate["n"] > 1:
+        text += " ±%.0f%%" % (100 * rate["spread"])
+    return text
+
+
+def latency_text(cell):
+    """`p50 / p99` in microseconds."""
+    found = cell["latency_ns"]
+    if cell["verdict"] not in MEASURED:
+        return cell["verdict"]
+    if not found:
+        return "-"
+    return " / ".join(three_digits(None if found[key] is None else found[key] / 1e3)
+                      for key in ("p50", "p99"))
+
+
+def cost_text(cell):
+    """CPU seconds per million messages / voluntary switches per message."""
+    if cell["verdict"] not in MEASURED:
+        return cell["verdict"]
+    return " / ".join(three_digits(cell[key]) for key in (
+        "cpu_seconds_per_million_messages", "voluntary_switches_per_message"))
+
+
+def widths(table):
+    return [max(map(len, column)) for column in zip(table.header, *table.rows)]
+
+
+def fits(table):
+    sizes = widths(table)
+    return sum(sizes) + 2 * (len(sizes) - 1) <= WIDTH
+
+
+def narrow(table):
+    """The table in as many blocks as it takes to stay within WIDTH columns."""
+    if fits(table):
+        return [table]
+    sizes, blocks = widths(table), [[]]
+    keys = sum(size + 2 for size in sizes[:table.keys])
+    used = keys
+    for column in range(table.keys, len(table.header)):
+        if used + sizes[column] > WIDTH and blocks[-1]:
+            blocks.append([])
+            used = keys
+        blocks[-1].append(column)
+        used += sizes[column] + 2
+    return [pick(table, list(range(table.keys)) + block) for block in blocks]
+
+
+def pick(table, columns):
+    return Table(table.title, [table.header[c] for c in columns],
+                 [[row[c] for c in columns] for row in table.rows], table.keys)
+
+
+def render_text(table):
+    """Aligned columns for a terminal."""
+    sizes = widths(table)
+    lines = [table.title]
+    for row in [table.header] + table.rows:
+        lines.append("  ".join(text.rjust(size)
+                               for text, size in zip(row, sizes)).rstrip())
+    return "\n".join(lines)
+
+
+def render_markdown(table):
+    def line(row):
+        return "| " + " | ".join(escape(text) for text in row) + " |"
+    rule = "|" + "--:|" * len(table.header)
+    return "\n".join([line(table.header), rule] + [line(row) for row in table.rows])
+
+
+def escape(text):
+    """What a channel or a message calls itself must not become Markdown."""
+    for char in "\\`*_|<>[]":
+        text = text.replace(char, "\\" + char)
+    return text
+
+
+def throughput_tables(cells, pattern):
+    """For the terminal: with spread if that fits, in blocks if need be."""
+    title = "%s, million messages/s" % pattern
+    table = grid(cells, title, throughput_text)
+    if not fits(table):
+        table = grid(cells, title, lambda cell: throughput_text(cell, False))
+    return narrow(table)
+
+
+def terminal(summary):
+    """Everything the sweep prints about the numbers at its end."""
+    parts = ["\n\n".join(render_text(table)
+                         for table in throughput_tables(cells, pattern))
+             for pattern, cells in by_pattern(summary).items()]
+    notes = []
+    if any("±" in part for part in parts):
+        notes.append("± half the interquartile range over the rounds.")
+    crowded = [cell for cell in summary["cells"] if cell.get("oversubscribed")]
+    if crowded:
+        notes.append("%s more tasks than the %d CPUs: the scheduler is measured too."
+                     % (MARK, crowded[0]["cpus"]))
+    return "\n\n".join(parts + (["\n".join(notes)] if notes else []))
+
+
+def bad_cells(summary):
+    """One line for each cell that failed, hung or crashed."""
+    return ["%s %s%s" % (cell["verdict"], cell["name"],
+                         ": " + cell["why"] if cell["why"] else "")
+            for cell in summary["cells"] if cell["verdict"] in BAD]
+
+
+def reasons(summary):
+    """{why: the channels of N/A cells}: said once, not once per cell."""
+    found = {}
+    for cell in summary["cells"]:
+        if cell["verdict"] == "N/A":
+            found.setdefault(cell["why"] or "no reason given", set()).add(cell["chan"])
+    return found
+
+
+def markdown(summary, pictures):
+    """summary.md: what was measured, where, and what came out."""
+    run = summary["context"]
+    parts = ["# weft %s" % run["sweep"]["name"], banner(summary), trust(run)]
+    for pattern, cells in by_pattern(summary).items():
+        parts.append("## %s" % escape(pattern))
+        parts += ["![%s](%s)" % (name.rsplit(".", 1)[0], name) for name in pictures
+                  if name.endswith("-%s.svg" % pattern)]
+        for what, text in (
+                ("Throughput, million messages/s (higher is better)", throughput_text),
+                ("Latency, µs, p50 / p99 (lower is better)", latency_text),
+                ("Cost, CPU seconds per million messages / voluntary context "
+                 "switches per message (lower is better)", cost_text)):
+            table = grid(cells, what, text)
+            parts += ["**%s**" % escape(table.title), render_markdown(table)]
+    parts.append("%s more tasks than CPUs. ± half the interquartile range over the "
+                 "rounds." % escape(MARK))
+    parts += ["N/A %s: %s" % (escape(", ".join(sorted(chans))), escape(why))
+              for why, chans in reasons(summary).items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def banner(summary):
+    """The first thing to know: is it whole, is it right."""
+    run = summary["context"]
+    counts = ", ".join("%d %s" % (n, v) for v, n in summary["verdicts"].items())
+    lines = ["%d cells: %s." % (len(summary["cells"]), counts or "nothing measured")]
+    if run["partial"]:
+        lines.insert(0, "**PARTIAL: this run was interrupted after %d of %d rounds.**"
+                     % (run["rounds_done"], run["rounds"]))
+    lines += ["- " + escape(line) for line in bad_cells(summary)]
+    return "\n".join(lines)
+
+
+def trust(run):
+    """Where the numbers come from, and what may have disturbed them."""
+    steal = run.get("steal")
+    share = ("%.2f %% of busy time" % (100 * steal["share_of_busy"])
+             if isinstance(steal, dict) else UNKNOWN)
+    dirty = {True: ", with changes", False: ""}.get(run["git"]["dirty"], "")
+    rows = [("CPU", "%s, %s online" % (run.get("cpu"), run.get("cpus_online"))),
+            ("kernel", run.get("kernel")), ("system", run.get("os")),
+            ("compiler", run.get("compiler")), ("flags", run.get("flags")),
+            ("build", run.get("build_type")), ("libc", run.get("libc")),
+            ("commit", run["git"]["commit"] + dirty),
+            ("governor", run.get("governor")), ("hypervisor", run.get("hypervisor")),
+            ("steal", share), ("load before, after",
+                               "%s, %s" % (run["load_before"], run["load_after"])),
+            ("started", run["started"]), ("seed", run["seed"]),
+            ("rounds", "%s of %s" % (run["rounds_done"], run["rounds"]))]
+    return "\n".join(["| | |", "|---|---|"] + [
+        "| %s | %s |" % (key, escape(str(UNKNOWN if value in (None, "") else value)))
+        for key, value in rows])
+
+
+def estimate_line(name, cells, seconds):
+    slices = sum(cell.rounds for cell in cells)
+    times = sorted({cell.time_ms for cell in cells})
+    spans = "%d" % times[0] if len(times) == 1 else "%d to %d" % (times[0], times[-1])
+    return ("sweep %s: %d cells, %d rounds, %d slices of %s ms; about %s"
+            % (name, len(cells), max(cell.rounds for cell in cells), slices, spans,
+               duration(seconds)))
