@@ -48,7 +48,8 @@ struct weft_task {
 	_Alignas(WEFT_CACHE_LINE) struct run *run; /* NULL when adopted */
 	struct exit_point *exit_point;
 	struct rng rng;
-	uint32_t yields; /* rounds of yield before a park: see spinner.h */
+	uint32_t yields;    /* rounds before a park: see spinner.h */
+	uint32_t yield_ban; /* parks until yielding is tried again */
 	weft_task_fn fn;
 	void *arg;
 	int status; /* published by `ended` */

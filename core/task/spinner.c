@@ -3,12 +3,19 @@
 #include <weft/atomic.h>
 #include <weft/task.h>
 
+#include "base/clock.h"
 #include "task/internal.h"
 
 #define PAUSES 100u
 #define GAP_MAX 64u
 #define YIELDS_MAX 256u
 #define SHORT_PARK_NS (100 * WEFT_US)
+
+/* Switching to a task that waits as we do and back takes a few microseconds, a
+ * time slice takes milliseconds. */
+#define SLOW_YIELD_NS (100 * WEFT_US)
+/* Parks after a slow yield before yielding is tried again. */
+#define SLOW_YIELD_PARKS 128u
 
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
                        int64_t deadline_ns)
@@ -17,7 +24,7 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 	s->alone = weft_cpus() < 2;
 	s->gap = gap < 1 ? 1 : gap > GAP_MAX ? GAP_MAX : gap;
 	s->pauses = s->alone ? 0 : PAUSES;
-	s->yields = s->alone ? 1 : weft_self()->yields;
+	s->yields = s->alone ? !weft_self()->yield_ban : weft_self()->yields;
 	s->deadline_ns = deadline_ns;
 }
 
@@ -28,6 +35,21 @@ static void pause_for(struct spinner *s)
 	s->pauses -= s->gap < s->pauses ? s->gap : s->pauses;
 	if (s->gap < GAP_MAX)
 		s->gap *= 2;
+}
+
+/* Yield, and for a while no more when that cost a time slice. */
+static void yield_watched(struct spinner *s)
+{
+	int64_t before = clock_mono();
+	struct weft_task *t;
+
+	weft_yield();
+	if (clock_mono() - before < SLOW_YIELD_NS)
+		return;
+	t = weft_self();
+	t->yields = 0;
+	t->yield_ban = SLOW_YIELD_PARKS;
+	s->yields = 0;
 }
 
 bool weft_spinner_turn(struct spinner *s)
@@ -44,7 +66,7 @@ bool weft_spinner_turn(struct spinner *s)
 		return false;
 	if (s->yields)
 		s->yields--;
-	weft_yield();
+	yield_watched(s);
 	return true;
 }
 
@@ -52,7 +74,9 @@ void weft_spinner_parked(int64_t ns)
 {
 	struct weft_task *t = weft_self();
 
-	if (ns >= SHORT_PARK_NS)
+	if (t->yield_ban)
+		t->yield_ban--;
+	else if (ns >= SHORT_PARK_NS)
 		t->yields /= 2;
 	else
 		t->yields = t->yields * 2 + 8 < YIELDS_MAX ? t->yields * 2 + 8
