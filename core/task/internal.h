@@ -140,6 +140,9 @@ void weft_self_set(struct weft_task *t);
 int64_t weft_wait_begin(const char *what, const void *on);
 void weft_wait_done(void);
 
+/* What a task waits for that has ended and is not yet joined. */
+#define WAITS_FOR_NOTHING ""
+
 /* The same around a call that blocks the OS thread itself. */
 void weft_block_begin(const char *what, const void *on);
 void weft_block_done(void);

@@ -96,6 +96,8 @@ static void print_one(FILE *to, const struct weft_task *t, int64_t now)
 
 	if (!what)
 		fprintf(to, "  task %-20s running\n", t->name);
+	else if (!*what)
+		fprintf(to, "  task %-20s ended\n", t->name);
 	else if (!on)
 		fprintf(to, "  task %-20s parked on %s for %.1f ms\n", t->name,
 		        what, ms);

@@ -93,6 +93,9 @@ void weft_wait_done(void)
 
 void weft_block_begin(const char *what, const void *on)
 {
+	struct weft_task *t = weft_self();
+
+	weft_store_relaxed(&t->parks, weft_load_relaxed(&t->parks) + 1);
 	weft_wait_begin(what, on);
 	weft_runnable_add(-1);
 }
@@ -154,7 +157,7 @@ void weft_task_end(struct weft_task *t, int status)
 	struct weft_task *joiner;
 
 	t->status = status;
-	weft_wait_begin("nothing: it has ended", NULL);
+	weft_wait_begin(WAITS_FOR_NOTHING, NULL);
 	pthread_mutex_lock(&r->lock);
 	account(r, t);
 	if (!t->joinable) {
