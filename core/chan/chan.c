@@ -199,7 +199,7 @@ static int wait_for(struct weft_chan *c, const struct side *side, void *elem,
 {
 	int err;
 
-	if (deadline_ns == WEFT_NOW)
+	if (deadline_ns <= WEFT_NOW)
 		return -ETIMEDOUT;
 	err = spin_for(c, side, elem, deadline_ns);
 	if (err == -EAGAIN)

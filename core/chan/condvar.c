@@ -126,7 +126,7 @@ static int wait_on(struct condvar *q, pthread_cond_t *cond, const char *what,
 	struct timespec until = clock_timespec(deadline_ns);
 	int err;
 
-	if (deadline_ns == WEFT_NOW)
+	if (deadline_ns <= WEFT_NOW)
 		return -ETIMEDOUT;
 	weft_fetch_add_relaxed(&q->parks, 1u);
 	weft_block_begin(what, q);

@@ -194,7 +194,7 @@ static int handoff_send(void *state, const void *elem, int64_t deadline_ns)
 
 	spin_lock(&h->lock);
 	err = send_now(h, elem, &wake);
-	if (err == -EAGAIN && deadline_ns != WEFT_NOW) {
+	if (err == -EAGAIN && deadline_ns > WEFT_NOW) {
 		/* The completer only reads a sender's element. */
 		enqueue(&h->senders, &w, &c, (void *)(uintptr_t)elem);
 		spin_unlock(&h->lock);
@@ -215,7 +215,7 @@ static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
 
 	spin_lock(&h->lock);
 	err = recv_now(h, elem, &wake);
-	if (err == -EAGAIN && deadline_ns != WEFT_NOW) {
+	if (err == -EAGAIN && deadline_ns > WEFT_NOW) {
 		enqueue(&h->receivers, &w, &c, elem);
 		spin_unlock(&h->lock);
 		return await(h, &w, &c, "handoff recv", deadline_ns);

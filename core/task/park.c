@@ -139,7 +139,7 @@ int weft_park(int64_t deadline_ns)
 
 	if (take_permit(t))
 		return 0;
-	if (deadline_ns == WEFT_NOW)
+	if (deadline_ns <= WEFT_NOW)
 		return -ETIMEDOUT;
 	weft_store_relaxed(&t->parks, weft_load_relaxed(&t->parks) + 1);
 	if (!labelled)

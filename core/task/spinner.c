@@ -54,7 +54,7 @@ static void yield_watched(struct spinner *s)
 
 bool weft_spinner_turn(struct spinner *s)
 {
-	if (s->policy == WEFT_WAIT_PARK || s->deadline_ns == WEFT_NOW)
+	if (s->policy == WEFT_WAIT_PARK || s->deadline_ns <= WEFT_NOW)
 		return false;
 	if (s->pauses) {
 		pause_for(s);

@@ -435,6 +435,23 @@ TEST(a_real_deadline_is_not_early)
 	return 0;
 }
 
+static int negative_deadline(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(weft_park(-1), -ETIMEDOUT);
+	CHECK_EQ(weft_park(INT64_MIN), -ETIMEDOUT);
+	weft_sleep_until(INT64_MIN);
+	return 0;
+}
+
+/* The kernel refuses negative times, which must not look like a wake-up. */
+static void a_deadline_before_the_epoch_has_expired(void **state)
+{
+	(void)state;
+	assert_int_equal(on(WEFT_CLOCK_MONOTONIC, negative_deadline, NULL), 0);
+	assert_int_equal(on(WEFT_CLOCK_MANUAL, negative_deadline, NULL), 0);
+}
+
 /* --- the rest --- */
 
 static int rand_of(void *arg)
@@ -579,6 +596,7 @@ int main(void)
 		cmocka_unit_test(the_clock_calls_refuse_the_monotonic_clock),
 		cmocka_unit_test(the_clock_does_not_go_back),
 		cmocka_unit_test(a_real_deadline_is_not_early),
+		cmocka_unit_test(a_deadline_before_the_epoch_has_expired),
 		cmocka_unit_test(random_numbers_repeat_with_the_seed),
 		cmocka_unit_test(
 		        the_state_dump_names_tasks_and_what_they_wait_for),

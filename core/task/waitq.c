@@ -176,7 +176,7 @@ int weft_claim_wait(struct claim *c, enum weft_wait policy, const char *what,
 	struct spinner s;
 	int which, err = 0;
 
-	if (deadline_ns != WEFT_NOW) {
+	if (deadline_ns > WEFT_NOW) {
 		weft_spinner_init(&s, policy, 1, deadline_ns);
 		do {
 			which = claim_case(c);
