@@ -120,6 +120,12 @@ int plan_possible(const struct plan *plan, char *why, size_t why_bytes)
 		         pattern->name, missing, chan->name);
 		return -EINVAL;
 	}
+	if ((chan->can & WEFT_NO_DATA) && !pattern->no_data) {
+		snprintf(why, why_bytes,
+		         "pattern %s needs data, and channel %s moves none",
+		         pattern->name, chan->name);
+		return -EINVAL;
+	}
 	err = pattern->accept(&plan->params, why, why_bytes);
 	if (err)
 		return err;

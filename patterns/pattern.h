@@ -87,6 +87,9 @@ struct pattern {
 
 	/* Bits of enum weft_chan_can that the channel must have. */
 	uint64_t needs;
+	/* Whether it also runs over a channel that moves no data
+	 * (WEFT_NO_DATA), to show what the harness costs. */
+	bool no_data;
 	/* Whether these parameters make sense together. 0, or -EINVAL and one
 	 * line that names the value and what is allowed. */
 	int (*accept)(const struct params *p, char *why, size_t why_bytes);

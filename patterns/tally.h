@@ -6,7 +6,7 @@
  * what it receives, privately: a bitmap over all items, and for every producer
  * the number it expects next at the earliest. Nothing is shared while counting,
  * nothing is allocated, and every page has been touched before, so a count
- * costs about 2 ns and may stay on in measured runs. Memory: C * items / 8
+ * costs 2 to 3 ns and may stay on in measured runs. Memory: C * items / 8
  * bytes.
  *
  * The verdict is exact: a loss does not hide behind a duplicate, as it can in
@@ -79,22 +79,18 @@ static inline void tally_count(struct tally *t, unsigned consumer,
                                unsigned producer, uint64_t seq)
 {
 	struct tally_consumer *c = &t->consumer[consumer];
-	uint64_t id, bit;
+	uint64_t id;
 
+	/* What is not below `next` has not been seen: no need to look. */
 	if (__builtin_expect(producer >= t->producers, 0) ||
 	    __builtin_expect(seq >= t->base[producer + 1] - t->base[producer],
-	                     0)) {
-		tally_odd(t, consumer, producer, seq);
-		return;
-	}
-	id = t->base[producer] + seq;
-	bit = UINT64_C(1) << (id % 64);
-	if (__builtin_expect((c->seen[id / 64] & bit) != 0, 0) ||
+	                     0) ||
 	    __builtin_expect(seq < c->next[producer], 0)) {
 		tally_odd(t, consumer, producer, seq);
 		return;
 	}
-	c->seen[id / 64] |= bit;
+	id = t->base[producer] + seq;
+	c->seen[id / 64] |= UINT64_C(1) << (id % 64);
 	c->next[producer] = seq + 1;
 }
 

@@ -79,6 +79,10 @@ int testing_cell_run(struct testing_cell *t);
 /* As testing_cell_run(), which must succeed. */
 void testing_verified(struct testing_cell t);
 
+/* The same over every built-in channel that can do it, with `t.chan` as each
+ * of them. Returns how many there were. */
+int testing_verified_over_all(struct testing_cell t);
+
 /* The cell must fail with a reason that has all of `words` in it. */
 void testing_caught(struct testing_cell t, const char *words);
 

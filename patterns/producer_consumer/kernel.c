@@ -143,6 +143,8 @@ static int make_batches(struct state *s, unsigned n)
 	return 0;
 }
 
+/* Consumers that stop by count must not find the buffer closed by producers
+ * who were faster: then one more, who is never done, keeps it open. */
 static int make_buffer(const struct cell *cell, struct state *s)
 {
 	struct weft_buffer_opts opts = {
@@ -150,7 +152,7 @@ static int make_buffer(const struct cell *cell, struct state *s)
 		.cap = (size_t)param(cell, "cap"),
 		.elem_size = s->payload,
 		.wait = (enum weft_wait)param(cell, "wait"),
-		.producers = s->producers,
+		.producers = s->producers + (s->tally ? 0 : 1),
 	};
 
 	return weft_buffer_new(&s->buffer, &opts);
@@ -369,6 +371,7 @@ const struct pattern pattern_producer_consumer = {
 	.title = "Producer-Consumer",
 	.summary = "several tasks fill one bounded buffer, several empty it",
 	.knobs = knobs,
+	.no_data = true,
 	.accept = accept,
 	.channel = channel,
 	.drivers = drivers,
