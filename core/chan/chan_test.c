@@ -157,6 +157,8 @@ static void run_job(enum weft_clock clock, weft_task_fn fn, struct job *job)
 	struct weft_run_opts opts = { .clock = clock, .seed = 5 };
 
 	job->c = make(job);
+	if (job->impl->cap)
+		job->cap = weft_chan_cap(job->c); /* it was rounded up */
 	assert_int_equal(weft_run(WEFT_THREADS, &opts, fn, job), 0);
 	weft_chan_unref(job->c);
 }
@@ -201,19 +203,21 @@ static int table_body(void *arg)
 	struct weft_chan *c = job->c;
 	uint64_t v;
 
-	CHECK_EQ(weft_chan_cap(c), job->cap);
+	CHECK_LE(job->cap, weft_chan_cap(c));
 	CHECK_EQ(weft_chan_elem_size(c), sizeof(v));
 	CHECK(weft_chan_impl_of(c) == job->impl);
 	CHECK_EQ(weft_chan_try_recv(c, &v), -EAGAIN);
 	CHECK_EQ(weft_chan_recv(c, &v, WEFT_NOW), -ETIMEDOUT);
 	for (v = 0; v < job->cap; v++) {
-		CHECK_EQ(weft_chan_len(c), v);
+		if (job->impl->can & WEFT_CAN_LEN)
+			CHECK_EQ(weft_chan_len(c), v);
 		CHECK_EQ(weft_chan_send(c, &v, WEFT_NOW), 0);
 	}
 	v = 99;
 	CHECK_EQ(weft_chan_try_send(c, &v), -EAGAIN);
 	CHECK_EQ(weft_chan_send(c, &v, WEFT_NOW), -ETIMEDOUT);
-	CHECK_EQ(weft_chan_len(c), job->cap);
+	if (job->impl->can & WEFT_CAN_LEN)
+		CHECK_EQ(weft_chan_len(c), job->cap);
 	CHECK_EQ(weft_chan_close(c), 0);
 	CHECK_EQ(weft_chan_close(c), -EPIPE);
 	CHECK_EQ(weft_chan_try_send(c, &v), -EPIPE);
@@ -432,7 +436,7 @@ static int close_body(void *arg)
 			weft_yield(); /* some wait, some have not begun */
 	CHECK_EQ(weft_chan_close(job->c), 0);
 	join_n(t, 20);
-	if (full)
+	if (full && (job->impl->can & WEFT_CAN_LEN))
 		CHECK_EQ(weft_chan_len(job->c), job->cap);
 	return 0;
 }
@@ -550,15 +554,15 @@ static int batch_body(void *arg)
 {
 	struct job *job = arg;
 	uint64_t out[100], in[100], next = 0;
-	size_t done = 9;
+	size_t done = 9, fits = job->cap < 100 ? job->cap : 100;
 
 	CHECK_EQ(weft_chan_recv_many(job->c, in, 0, &done, WEFT_FOREVER), 0);
 	CHECK_EQ(done, 0u);
 	for (size_t i = 0; i < 100; i++)
 		out[i] = i;
 	CHECK_EQ(weft_chan_send_many(job->c, out, 100, &done, WEFT_NOW),
-	         job->cap >= 100 ? 0 : -ETIMEDOUT);
-	CHECK_EQ(done, job->cap);
+	         fits == 100 ? 0 : -ETIMEDOUT);
+	CHECK_EQ(done, fits);
 	CHECK_EQ(weft_chan_close(job->c), 0);
 	while (weft_chan_recv_many(job->c, in, 3, &done, WEFT_FOREVER) == 0) {
 		CHECK(done >= 1 && done <= 3);
@@ -566,7 +570,7 @@ static int batch_body(void *arg)
 			CHECK_EQ(in[i], next++);
 	}
 	CHECK_EQ(done, 0u);
-	CHECK_EQ(next, job->cap);
+	CHECK_EQ(next, fits);
 	CHECK_EQ(weft_chan_send_many(job->c, out, 2, &done, WEFT_NOW), -EPIPE);
 	CHECK_EQ(done, 0u);
 	return 0;
@@ -633,6 +637,8 @@ static void the_last_unref_drops_what_is_left_in_order(void **state)
 	for (size_t i = 0; (impl = impl_at(i)); i++) {
 		struct weft_chan *c;
 
+		if (impl->can & WEFT_NO_DATA)
+			continue;
 		dropped = 0;
 		assert_int_equal(weft_chan_new(&c, impl, 5, 8, &opts), 0);
 		for (uint64_t v = 0; v < 5; v++)
@@ -660,6 +666,10 @@ static void elements_of_any_size_arrive_whole(void **state)
 		for (size_t s = 0; s < 8; s++) {
 			struct weft_chan *c;
 
+			if (weft_chan_impl_accepts(impl, 3, sizes[s], NULL,
+			                           0) ||
+			    (impl->can & WEFT_NO_DATA))
+				continue;
 			memset(in, 0, sizeof(in));
 			assert_int_equal(
 			        weft_chan_new(&c, impl, 3, sizes[s], NULL), 0);

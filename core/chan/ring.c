@@ -1,0 +1,314 @@
+/*
+ * ring: a bounded queue for any number of senders and receivers, without a
+ * lock: Dmitry Vyukov's ring of sequence-numbered slots, with the lap in the
+ * position as in crossbeam's array channel, so that any capacity will do.
+ *
+ * A position is a lap and an index below the capacity. Laps count in steps of
+ * `lap`, a power of two above the capacity, so that index `cap` never occurs
+ * and the three values of a slot's sequence number are distinct even when
+ * there is one slot only. For the slot of position p, seq is
+ *
+ *	p          free, and the sender that claims p may write
+ *	p + 1      full, and the receiver that claims p may read
+ *	p + lap    free again, for the sender of the next lap
+ *
+ * Claiming is a CAS on tail or head, and the linearization point: nothing
+ * fails after it. Closing sets the lowest bit of tail, so that a claim and a
+ * close exclude each other at no cost.
+ *
+ * A slot that is claimed and not yet published holds up whoever comes to it:
+ * such a call waits for that peer, a few instructions away unless it lost its
+ * CPU. It looks at the opposite index to tell this from full and empty.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "chan/elem.h"
+#include "chan/internal.h"
+
+#define CLOSED UINT64_C(1)
+
+struct slot {
+	_Atomic uint64_t seq;
+	unsigned char elem[];
+};
+
+struct ring {
+	/* Positions, shifted left by one; bit 0 of tail is CLOSED. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t tail; /* CAS by senders */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t head; /* by receivers */
+
+	/* Constant. */
+	_Alignas(WEFT_CACHE_LINE) uint64_t cap;
+	uint64_t lap;
+	size_t elem_size, slot_size;
+
+	_Alignas(WEFT_CACHE_LINE) unsigned char slots[];
+};
+
+static struct slot *slot_at(const struct ring *r, uint64_t pos)
+{
+	return (struct slot *)(void *)(r->slots +
+	                               (pos & (r->lap - 1)) * r->slot_size);
+}
+
+/* The position after pos. */
+static uint64_t next(const struct ring *r, uint64_t pos)
+{
+	uint64_t index = pos & (r->lap - 1);
+
+	return index + 1 < r->cap ? pos + 1 : pos - index + r->lap;
+}
+
+/* The position n <= cap after pos. */
+static uint64_t after(const struct ring *r, uint64_t pos, uint64_t n)
+{
+	uint64_t index = (pos & (r->lap - 1)) + n;
+
+	return index < r->cap ? pos + n : pos + n - r->cap + r->lap;
+}
+
+/* Elements between head and tail. */
+static uint64_t distance(const struct ring *r, uint64_t head, uint64_t tail)
+{
+	uint64_t laps = (tail / r->lap - head / r->lap) * r->cap;
+
+	return laps + (tail & (r->lap - 1)) - (head & (r->lap - 1));
+}
+
+static uint64_t lap_for(uint64_t cap)
+{
+	uint64_t lap = 2;
+
+	while (lap <= cap)
+		lap *= 2;
+	return lap;
+}
+
+static int ring_create(void **state, const struct weft_chan_config *config)
+{
+	size_t slot_size =
+	        (sizeof(struct slot) + config->elem_size + 7) & ~(size_t)7;
+	struct ring *r;
+	size_t bytes;
+
+	if (__builtin_mul_overflow(config->cap, slot_size, &bytes) ||
+	    bytes > SIZE_MAX / 2)
+		return -ENOMEM;
+	bytes = (sizeof(*r) + bytes + WEFT_CACHE_LINE - 1) &
+	        ~(size_t)(WEFT_CACHE_LINE - 1);
+	r = aligned_alloc(WEFT_CACHE_LINE, bytes);
+	if (!r)
+		return -ENOMEM;
+	r->cap = config->cap;
+	r->lap = lap_for(config->cap);
+	r->elem_size = config->elem_size;
+	r->slot_size = slot_size;
+	weft_store_relaxed(&r->tail, 0u);
+	weft_store_relaxed(&r->head, 0u);
+	for (uint64_t i = 0; i < r->cap; i++)
+		weft_store_relaxed(&slot_at(r, i)->seq, i);
+	*state = r;
+	return 0;
+}
+
+static void ring_destroy(void *state)
+{
+	free(state);
+}
+
+/* Wait for a peer that has claimed a slot and not yet published it. */
+static void await_peer(unsigned *turns)
+{
+	if (++*turns < 64)
+		weft_relax();
+	else
+		weft_yield();
+}
+
+/*
+ * Whether the ring was full at the instant when tail was read as `pos`: head
+ * a lap behind it now was there then, for head does not pass tail.
+ */
+static bool is_full(const struct ring *r, uint64_t pos)
+{
+	return weft_load_acquire(&r->head) >> 1 == pos - r->lap;
+}
+
+/* How many slots from pos on have the sequence number that their position
+ * asks for, `ahead` being 0 for free and 1 for full; at most n. Nobody else
+ * may change them before whoever claims them. */
+static uint64_t ready(const struct ring *r, uint64_t pos, uint64_t ahead,
+                      uint64_t n)
+{
+	uint64_t k = 0;
+
+	/* [slot] acquires what the last user of the slot did with it. */
+	while (k < n &&
+	       weft_load_acquire(&slot_at(r, pos)->seq) == pos + ahead) {
+		pos = next(r, pos);
+		k++;
+	}
+	return k;
+}
+
+/* Claim up to n positions for writing. Returns how many, from *pos on; 0 with
+ * *err when there is none. */
+static uint64_t claim_tail(struct ring *r, uint64_t n, uint64_t *pos, int *err)
+{
+	uint64_t tail = weft_load_acquire(&r->tail);
+	unsigned turns = 0;
+
+	for (;;) {
+		uint64_t k;
+
+		if (tail & CLOSED) {
+			*err = -EPIPE;
+			return 0;
+		}
+		*pos = tail >> 1;
+		k = ready(r, *pos, 0, n);
+		if (k) {
+			if (weft_cas_weak_acq_rel(&r->tail, &tail,
+			                          after(r, *pos, k) << 1))
+				return k;
+			continue;
+		}
+		if (is_full(r, *pos)) {
+			*err = -EAGAIN;
+			return 0;
+		}
+		await_peer(&turns);
+		tail = weft_load_acquire(&r->tail);
+	}
+}
+
+static uint64_t claim_head(struct ring *r, uint64_t n, uint64_t *pos, int *err)
+{
+	uint64_t head = weft_load_acquire(&r->head), tail;
+	unsigned turns = 0;
+
+	for (;;) {
+		uint64_t k;
+
+		*pos = head >> 1;
+		k = ready(r, *pos, 1, n);
+		if (k) {
+			if (weft_cas_weak_acq_rel(&r->head, &head,
+			                          after(r, *pos, k) << 1))
+				return k;
+			continue;
+		}
+		tail = weft_load_acquire(&r->tail);
+		if (tail >> 1 == *pos) {
+			*err = tail & CLOSED ? -EPIPE : -EAGAIN;
+			return 0;
+		}
+		await_peer(&turns);
+		head = weft_load_acquire(&r->head);
+	}
+}
+
+static void write_slot(struct ring *r, uint64_t pos, const void *elem)
+{
+	struct slot *s = slot_at(r, pos);
+
+	elem_copy(s->elem, elem, r->elem_size);
+	weft_store_release(&s->seq, pos + 1); /* pairs with [slot] */
+}
+
+static void read_slot(struct ring *r, uint64_t pos, void *elem)
+{
+	struct slot *s = slot_at(r, pos);
+
+	elem_copy(elem, s->elem, r->elem_size);
+	weft_store_release(&s->seq, pos + r->lap); /* pairs with [slot] */
+}
+
+static int ring_try_send(void *state, const void *elem)
+{
+	struct ring *r = state;
+	uint64_t pos;
+	int err;
+
+	if (!claim_tail(r, 1, &pos, &err))
+		return err;
+	write_slot(r, pos, elem);
+	return 0;
+}
+
+static int ring_try_recv(void *state, void *elem)
+{
+	struct ring *r = state;
+	uint64_t pos;
+	int err;
+
+	if (!claim_head(r, 1, &pos, &err))
+		return err;
+	read_slot(r, pos, elem);
+	return 0;
+}
+
+static int ring_try_send_many(void *state, const void *elems, size_t n,
+                              size_t *done)
+{
+	struct ring *r = state;
+	const unsigned char *from = elems;
+	uint64_t pos;
+	int err = 0;
+
+	*done = claim_tail(r, n < r->cap ? n : r->cap, &pos, &err);
+	for (size_t i = 0; i < *done; i++, pos = next(r, pos))
+		write_slot(r, pos, from + i * r->elem_size);
+	return err;
+}
+
+static int ring_try_recv_many(void *state, void *elems, size_t n, size_t *done)
+{
+	struct ring *r = state;
+	unsigned char *to = elems;
+	uint64_t pos;
+	int err = 0;
+
+	*done = claim_head(r, n < r->cap ? n : r->cap, &pos, &err);
+	for (size_t i = 0; i < *done; i++, pos = next(r, pos))
+		read_slot(r, pos, to + i * r->elem_size);
+	return err;
+}
+
+static int ring_close(void *state)
+{
+	struct ring *r = state;
+
+	return weft_fetch_or_acq_rel(&r->tail, CLOSED) & CLOSED ? -EPIPE : 0;
+}
+
+static size_t ring_len(const void *state)
+{
+	struct ring *r = (struct ring *)(uintptr_t)state;
+	uint64_t tail, head, n;
+
+	/* A pair that was true at one instant: tail did not move. */
+	do {
+		tail = weft_load_acquire(&r->tail);
+		head = weft_load_acquire(&r->head);
+	} while (weft_load_acquire(&r->tail) != tail);
+	n = distance(r, head >> 1, tail >> 1);
+	return n < r->cap ? n : r->cap;
+}
+
+const struct weft_chan_impl weft_chan_impl_ring = {
+	WEFT_CHAN_ABI_HEADER,
+	.name = "ring",
+	.summary = "sequence-numbered slots, no lock (Vyukov's MPMC ring)",
+	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
+	       WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH | WEFT_CAN_LEN,
+	.create = ring_create,
+	.destroy = ring_destroy,
+	.try_send = ring_try_send,
+	.try_recv = ring_try_recv,
+	.try_send_many = ring_try_send_many,
+	.try_recv_many = ring_try_recv_many,
+	.close = ring_close,
+	.len = ring_len,
+};
