@@ -147,10 +147,6 @@ void weft_wait_done(void);
 void weft_block_begin(const char *what, const void *on);
 void weft_block_done(void);
 
-/* Tasks and adopted threads of the process that hold a CPU or want one. */
-unsigned weft_runnable(void);
-void weft_runnable_add(int n);
-
 /* CPUs allowed, as of the last weft_run() or adoption. */
 unsigned weft_cpus(void);
 void weft_cpus_refresh(void);

@@ -91,10 +91,8 @@ static int park_monotonic(struct weft_task *t, int64_t deadline_ns)
 
 	if (!begin_park(t, PERMIT_PARKED))
 		return 0;
-	weft_runnable_add(-1);
 	while (!err && weft_load_relaxed(&t->permit) == PERMIT_PARKED)
 		err = rt->sleep(t, PERMIT_PARKED, deadline_ns);
-	weft_runnable_add(1);
 	return end_park(t);
 }
 
@@ -116,14 +114,12 @@ static int park_manual(struct weft_task *t, int64_t deadline_ns)
 	}
 	t->sleeps_until = deadline_ns;
 	list_push(&r->sleepers, &t->in_sleepers);
-	weft_runnable_add(-1);
 	weft_running_less(r);
 	while (weft_load_relaxed(&t->permit) == PERMIT_MANUAL) {
 		pthread_mutex_unlock(&manual_lock);
 		r->runtime->sleep(t, PERMIT_MANUAL, WEFT_FOREVER);
 		pthread_mutex_lock(&manual_lock);
 	}
-	weft_runnable_add(1); /* the waker has done weft_running_more() */
 	list_unlink(&t->in_sleepers);
 	err = end_park(t);
 unlock:

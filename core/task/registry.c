@@ -22,7 +22,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list in_use = { &in_use, &in_use };
 static struct list spare = { &spare, &spare };
 
-static _Atomic int runnable;
 static _Atomic unsigned cpus;
 
 static struct weft_task *record_new(void)
@@ -117,18 +116,6 @@ size_t weft_tasks_print(FILE *to)
 		          now);
 	pthread_mutex_unlock(&lock);
 	return n;
-}
-
-unsigned weft_runnable(void)
-{
-	int n = weft_load_relaxed(&runnable);
-
-	return n > 0 ? (unsigned)n : 0;
-}
-
-void weft_runnable_add(int n)
-{
-	weft_fetch_add_relaxed(&runnable, n);
 }
 
 unsigned weft_cpus(void)

@@ -2,11 +2,15 @@
  * spinner: what a wait does before it parks.
  *
  * Parking costs two system calls and a wake-up across cores, as much as
- * hundreds of messages, so a wait first polls. With a CPU to spare it pauses
- * between polls, in gaps that double; then it yields between polls, for as
- * many rounds as paid off for this task lately; then it is time to park.
- * Without one (a single allowed CPU, or more runnable tasks than CPUs) every
- * poll would only keep the peer from running: it yields once, then parks.
+ * hundreds of messages, so a wait first polls. It pauses between polls, in
+ * gaps that double, a microsecond or two in all; then it yields between polls,
+ * for as many rounds as paid off for this task lately; then it is time to park.
+ * On a single allowed CPU every poll would only keep the peer from running: it
+ * yields once, then parks.
+ *
+ * A yield that is slow to return went to somebody who is not waiting for us
+ * and used up a time slice. Then yielding is given up for a while: a parked
+ * task gets its CPU back at once when it is woken. docs/adr/0004 has figures.
  *
  *	spinner_init(&s, policy, gap, deadline_ns);
  *	while (!ready && spinner_turn(&s))
@@ -22,7 +26,7 @@
 
 struct spinner {
 	enum weft_wait policy;
-	bool alone;      /* nobody to spin for on another CPU */
+	bool alone;      /* one CPU: the peer cannot run while we do */
 	uint32_t gap;    /* pauses before the next poll */
 	uint32_t pauses; /* left of the budget */
 	uint32_t yields; /* left */

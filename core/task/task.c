@@ -34,7 +34,6 @@ __attribute__((noinline)) void weft_self_set(struct weft_task *t)
 /* A thread that was adopted has ended. */
 static void disown(void *record)
 {
-	weft_runnable_add(-1);
 	weft_task_record_put(record);
 }
 
@@ -53,7 +52,6 @@ static struct weft_task *adopt(void)
 	CHECK(t != NULL);
 	pthread_once(&adopted_once, adopted_key_make);
 	CHECK_EQ(pthread_setspecific(adopted_key, t), 0);
-	weft_runnable_add(1);
 	weft_self_set(t);
 	return t;
 }
@@ -97,12 +95,10 @@ void weft_block_begin(const char *what, const void *on)
 
 	weft_store_relaxed(&t->parks, weft_load_relaxed(&t->parks) + 1);
 	weft_wait_begin(what, on);
-	weft_runnable_add(-1);
 }
 
 void weft_block_done(void)
 {
-	weft_runnable_add(1);
 	weft_wait_done();
 }
 
@@ -170,7 +166,6 @@ void weft_task_end(struct weft_task *t, int status)
 	joiner = weft_xchg_acq_rel(&t->joiner, ENDED);
 	if (joiner)
 		weft_unpark(joiner);
-	weft_runnable_add(-1);
 	if (weft_fetch_sub_acq_rel(&r->live, 1u) == 2) /* [live] */
 		weft_unpark(r->first);
 	weft_running_less(r);
@@ -223,7 +218,6 @@ int weft_spawn(struct weft_task **out, const struct weft_task_opts *opts,
 	pthread_mutex_unlock(&r->lock);
 	weft_fetch_add_relaxed(&r->started, 1u);
 	weft_fetch_add_relaxed(&r->live, 1u);
-	weft_runnable_add(1);
 	weft_running_more(r);
 	err = r->runtime->start(t, opts->stack_bytes);
 	if (err)
@@ -235,7 +229,6 @@ int weft_spawn(struct weft_task **out, const struct weft_task_opts *opts,
 
 not_started:
 	weft_running_less(r);
-	weft_runnable_add(-1);
 	weft_fetch_sub_relaxed(&r->live, 1u);
 	weft_fetch_sub_relaxed(&r->started, 1u);
 	pthread_mutex_lock(&r->lock);
@@ -323,12 +316,13 @@ static int run_init(struct run *r, const struct weft_run_opts *opts)
 	weft_store_relaxed(&r->running, 1u);
 	weft_store_relaxed(&r->live, 1u);
 	weft_store_relaxed(&r->started, 1u);
+	CHECK_EQ(pthread_mutex_init(&r->lock, NULL), 0); /* on Linux it is */
 	r->first = weft_task_record_get(opts->name ? opts->name : "main");
 	if (!r->first)
 		return -ENOMEM;
 	r->first->run = r;
 	rng_seed(&r->first->rng, r->seed);
-	return -pthread_mutex_init(&r->lock, NULL);
+	return 0;
 }
 
 int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
@@ -350,8 +344,6 @@ int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
 		return err;
 	weft_cpus_refresh();
 	weft_check_seed(r.seed);
-	if (!before)
-		weft_runnable_add(1);
 	weft_self_set(r.first);
 
 	weft_try(fn, arg, &status);
@@ -361,8 +353,6 @@ int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
 	reap_all(&r);
 
 	weft_self_set(before);
-	if (!before)
-		weft_runnable_add(-1);
 	weft_task_record_put(r.first);
 	pthread_mutex_destroy(&r.lock);
 	return status;

@@ -547,25 +547,6 @@ static void any_thread_may_park_and_be_unparked(void **state)
 	assert_string_equal(weft_task_name(weft_self()), "foreign thread");
 }
 
-static int runnable_now(void *arg)
-{
-	*(unsigned *)arg = weft_runnable();
-	return 0;
-}
-
-static void the_count_of_runnable_tasks_comes_back(void **state)
-{
-	unsigned before = weft_runnable(), inside = 0;
-	_Atomic int n = 0;
-
-	(void)state;
-	on(WEFT_CLOCK_MONOTONIC, spawn_and_leave, &n);
-	on(WEFT_CLOCK_MANUAL, spawn_and_leave, &n);
-	on(WEFT_CLOCK_MONOTONIC, runnable_now, &inside);
-	assert_true(inside >= 1);
-	assert_int_equal(weft_runnable(), before);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -601,7 +582,6 @@ int main(void)
 		cmocka_unit_test(
 		        the_state_dump_names_tasks_and_what_they_wait_for),
 		cmocka_unit_test(any_thread_may_park_and_be_unparked),
-		cmocka_unit_test(the_count_of_runnable_tasks_comes_back),
 	};
 
 	return cmocka_run_group_tests_name("task", tests, NULL, NULL);
