@@ -1,9 +1,11 @@
 /*
  * The heavy half of the asymmetric barrier: membarrier(2), private expedited.
  *
- * The process registers once, before its second thread can exist in practice:
- * a constructor would run in programs that never use weft, so it is done at
- * the first question. pthread_once makes the answer constant and visible.
+ * The process registers once, at the first question; a constructor would run in
+ * programs that never use weft. With one thread that takes a microsecond, with
+ * several it waits for a grace period of the kernel, 14 ms as measured: so
+ * weft_run() asks before there are tasks. pthread_once makes the answer
+ * constant and visible.
  */
 #include <linux/membarrier.h>
 #include <pthread.h>

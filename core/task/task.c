@@ -343,6 +343,7 @@ int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
 	if (err)
 		return err;
 	weft_cpus_refresh();
+	weft_barrier_is_asymmetric(); /* registering is quick with one thread */
 	weft_check_seed(r.seed);
 	weft_self_set(r.first);
 
