@@ -197,12 +197,14 @@ size_t weft_fd_len(const void *state)
 {
 	const struct fd_chan *q = state;
 	int bytes = 0;
+	size_t n;
 
-	/* A socket says how long the first message is, a pipe how much there
-	 * is in all: an impression, never more than the capacity. */
+	/* An impression. Two senders at once can both find the last room of a
+	 * socket, so the capacity has to be put in here. */
 	if (ioctl(q->read_fd, FIONREAD, &bytes) != 0 || bytes < 0)
 		return 0;
-	return (size_t)bytes / q->elem_size;
+	n = (size_t)bytes / q->elem_size;
+	return n < q->cap ? n : q->cap;
 }
 
 size_t weft_fd_cap(const void *state)

@@ -48,11 +48,16 @@ static bool name_is_good(const char *name)
 	               '\0';
 }
 
+/* Every bit of enum weft_chan_can that this ABI knows. */
+#define CAN_ALL ((uint64_t)(WEFT_BLOCKS_THREAD << 1) - 1)
+
 /* The capability that `impl` declares against its operations; NULL if none. */
 static const char *contradiction(const struct weft_chan_impl *impl)
 {
 	uint64_t can = impl->can;
 
+	if (can & ~CAN_ALL)
+		return "declares a capability that this weft does not know";
 	if (!(can &
 	      (WEFT_CAN_BOUNDED | WEFT_CAN_UNBOUNDED | WEFT_CAN_RENDEZVOUS)))
 		return "has no capacity: neither bounded, unbounded nor "
@@ -75,7 +80,7 @@ static const char *contradiction(const struct weft_chan_impl *impl)
 	return NULL;
 }
 
-/* Everything that a built-in implementation fulfils by our tests. */
+/* What a plug-in must fulfil; the built-in ones do, by our tests. */
 static int impl_check(const struct weft_chan_impl *impl, char *why,
                       size_t why_bytes)
 {
@@ -102,6 +107,10 @@ static int impl_check(const struct weft_chan_impl *impl, char *why,
 	wrong = contradiction(impl);
 	if (wrong)
 		return refuse(why, why_bytes, "%s", wrong);
+	if (weft_chan_impl_find(impl->name))
+		return refuse(why, why_bytes,
+		              "is named %s, as a built-in channel is",
+		              impl->name);
 	return 0;
 }
 
@@ -109,14 +118,13 @@ int weft_chan_load(const char *path, const struct weft_chan_impl **out,
                    char *why, size_t why_bytes)
 {
 	const struct weft_chan_impl *impl;
+	char here[4096];
 	void *object;
 	int err;
 
-	if (!path || !out)
+	if (!path || !*path || !out)
 		return refuse(why, why_bytes, "no path given");
 	/* Without a slash dlopen would search the library path instead. */
-	char here[4096];
-
 	if (!strchr(path, '/')) {
 		snprintf(here, sizeof(here), "./%s", path);
 		path = here;
@@ -144,7 +152,7 @@ static void cap_range(const struct weft_chan_impl *impl, char *to, size_t n)
 	const char *low = impl->can & WEFT_CAN_RENDEZVOUS ? "0" : "1";
 
 	if (impl->can & WEFT_CAN_UNBOUNDED)
-		snprintf(to, n, "any: it is unbounded");
+		snprintf(to, n, "1 or more, and it is unbounded");
 	else if (!(impl->can & WEFT_CAN_BOUNDED))
 		snprintf(to, n, "0 only");
 	else if (impl->max_cap)
@@ -155,8 +163,10 @@ static void cap_range(const struct weft_chan_impl *impl, char *to, size_t n)
 
 static bool cap_is_good(const struct weft_chan_impl *impl, size_t cap)
 {
+	/* An unbounded channel makes nothing of its capacity, but 0 asks for a
+	 * rendezvous, which it cannot be. */
 	if (impl->can & WEFT_CAN_UNBOUNDED)
-		return true;
+		return cap != 0;
 	if (cap == 0)
 		return impl->can & WEFT_CAN_RENDEZVOUS;
 	return (impl->can & WEFT_CAN_BOUNDED) &&

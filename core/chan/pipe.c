@@ -40,6 +40,7 @@ const struct weft_chan_impl weft_chan_impl_pipe = {
 	.summary = "pipe(2), polled; capacity rounded up to whole pages",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
 	       WEFT_CAN_TIMEOUT | WEFT_BLOCKS_THREAD,
+	.max_cap = 65536,
 	.min_elem = 1,
 	.max_elem = PIPE_BUF,
 	.create = pipe_create,

@@ -53,6 +53,7 @@ const struct weft_chan_impl weft_chan_impl_socketpair = {
 	.summary = "unix(7) SOCK_SEQPACKET, polled; capacity as it comes out",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
 	       WEFT_CAN_TIMEOUT | WEFT_BLOCKS_THREAD,
+	.max_cap = 4096,
 	.min_elem = 1,
 	.create = socket_create,
 	.destroy = weft_fd_destroy,

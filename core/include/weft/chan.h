@@ -100,7 +100,8 @@ WEFT_API int weft_chan_impl_accepts(const struct weft_chan_impl *impl,
 /*
  * Make a channel with one reference, the caller's.
  *
- * cap        elements; what 0 means is in the table above.
+ * cap        elements; 0 is a rendezvous, which the implementation must
+ * declare. An unbounded one takes any other value and makes nothing of it.
  * elem_size  bytes, 0 to WEFT_ELEM_MAX. With 0 every elem may be NULL.
  * opts       NULL for the defaults.
  *
