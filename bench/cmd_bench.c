@@ -47,6 +47,14 @@ static void count_latency(struct gbench_outcome *out, const struct latency *l)
 	count(out, "latency_max_ns", (double)l->max);
 }
 
+/* What the latency is, where it is not what is usual here. */
+static const char *label(const struct result *r)
+{
+	return r->latency.count && r->plan->pattern->closed_loop
+	               ? "latency: closed-loop round trip"
+	               : NULL;
+}
+
 /* All of it plain numbers: Google Benchmark must not divide them by times or
  * threads of its own. */
 static void fill(struct gbench_outcome *out, const struct result *r)
@@ -54,6 +62,7 @@ static void fill(struct gbench_outcome *out, const struct result *r)
 	const struct sample *s = &r->sample[0];
 	double messages = (double)s->messages;
 
+	out->label = label(r);
 	out->seconds = sample_ns_per_message(s) / 1e9;
 	count(out, "messages_per_second", sample_messages_per_second(s));
 	count(out, "ns_per_message", sample_ns_per_message(s));
@@ -144,6 +153,9 @@ static void add_context(const struct bench *bench)
 	gbench_context("weft_seed", text);
 	gbench_context("weft_time", "Time is per message; CPU is the parent's "
 	                            "and means nothing: see cpu_s_per_M");
+	gbench_context("weft_latency", "open-loop sojourn at half the "
+	                               "throughput, unless its label says "
+	                               "otherwise");
 	gbench_context("weft_library",
 	               "a debug build of Google Benchmark does no harm: the "
 	               "kernels are timed outside of it");

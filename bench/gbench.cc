@@ -97,6 +97,8 @@ void one_repetition(benchmark::State &state, gbench_fn fn, void *cell)
 	}
 	while (state.KeepRunning())
 		state.SetIterationTime(outcome.seconds);
+	if (outcome.label)
+		state.SetLabel(outcome.label);
 	for (size_t i = 0; i < outcome.counters; i++)
 		state.counters[outcome.counter[i].name] =
 		        outcome.counter[i].value;

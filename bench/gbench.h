@@ -24,6 +24,7 @@ struct gbench_counter {
 /* What one repetition reports. */
 struct gbench_outcome {
 	const char *error; /* NULL, or why the rest means nothing */
+	const char *label; /* what to print beside the figures; or NULL */
 	double seconds;    /* what the Time column shows */
 	size_t counters;
 	struct gbench_counter counter[GBENCH_COUNTERS_MAX];

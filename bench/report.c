@@ -5,7 +5,13 @@
 
 #define SCHEMA 1
 
-#define LATENCY_KIND "open-loop sojourn"
+/* Latency of a closed loop stands for itself: a stall delays the next request
+ * as well, and counts once. */
+static const char *latency_kind(const struct result *r)
+{
+	return r->plan->pattern->closed_loop ? "closed-loop round trip"
+	                                     : "open-loop sojourn";
+}
 
 static bool has_latency(const struct result *r)
 {
@@ -71,8 +77,11 @@ static void json_latency(struct json *j, const struct result *r)
 		return;
 	}
 	json_object_begin(j, "latency_ns");
-	json_string(j, "kind", LATENCY_KIND);
-	json_double(j, "load", LATENCY_LOAD);
+	json_string(j, "kind", latency_kind(r));
+	if (r->plan->pattern->closed_loop)
+		json_null(j, "load");
+	else
+		json_double(j, "load", LATENCY_LOAD);
 	json_uint(j, "count", l->count);
 	json_int(j, "p50", l->p50);
 	json_int(j, "p90", l->p90);
@@ -230,10 +239,11 @@ static void text_latency(const struct result *r, FILE *to)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		fprintf(to, "%s %s %s", i ? "," : "", all[i].name,
 		        text_ns(ns, (double)all[i].ns));
-	fprintf(to,
-	        "\n              (%s at %.0f %% of that throughput, %llu "
-	        "messages)\n",
-	        LATENCY_KIND, LATENCY_LOAD * 100, (unsigned long long)l->count);
+	fprintf(to, "\n              (%s", latency_kind(r));
+	if (!r->plan->pattern->closed_loop)
+		fprintf(to, " at %.0f %% of that throughput",
+		        LATENCY_LOAD * 100);
+	fprintf(to, ", %llu messages)\n", (unsigned long long)l->count);
 }
 
 static void text_cost(const struct result *r, FILE *to)

@@ -7,7 +7,7 @@
 
 #define RESULT_REPS_MAX 1000
 
-/* Latency is measured at this part of the throughput. */
+/* Latency of an open loop is measured at this part of the throughput. */
 #define LATENCY_LOAD 0.5
 
 /* What verify says, or what a watchdog does. */

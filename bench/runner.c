@@ -10,11 +10,6 @@
 #include "bench/runner.h"
 #include "bench/trial.h"
 
-/* What a calibration run must last to say something about longer ones: a few
- * turns of the scheduler, and a good part of what it is scaled to. */
-#define LONG_ENOUGH_NS (5 * WEFT_MS)
-#define LONG_ENOUGH_PART 5
-
 struct measurement {
 	const struct plan *plan;
 	struct result *out;
@@ -71,42 +66,42 @@ static uint64_t clamp(double x, uint64_t low, uint64_t high)
 	return x < (double)high ? (uint64_t)x : high;
 }
 
-static int64_t long_enough(int64_t time_ns)
-{
-	int64_t part = time_ns / LONG_ENOUGH_PART;
-	int64_t ns = part > LONG_ENOUGH_NS ? part : LONG_ENOUGH_NS;
-
-	return ns < time_ns ? ns : time_ns;
-}
-
 /* `items` took `ns`; how many to try for `wanted` ns, without a leap: short
  * runs are mostly beginning and end. */
 static uint64_t grow(uint64_t items, int64_t ns, int64_t wanted, uint64_t max)
 {
-	double growth = 1.5 * (double)wanted / (double)ns;
+	double growth = (double)wanted / (double)ns;
 
 	growth = growth < 2 ? 2 : growth > 16 ? 16 : growth;
 	return clamp((double)items * growth, items, max);
 }
 
 /*
- * Find how many messages take plan->time_ns: grow the runs until one is long
- * enough to go by. 0 when one of them failed.
+ * Find how many messages take plan->time_ns: grow the runs until one lasts half
+ * as long, and run that one again. A stall makes a short run long; only what a
+ * second run bears out is believed. 0 when one of them failed.
  */
 static uint64_t calibrate(struct measurement *m)
 {
 	uint64_t max = plan_items_max(m->plan);
 	uint64_t min = max < PLAN_ITEMS_MIN ? max : PLAN_ITEMS_MIN;
-	int64_t enough = long_enough(m->plan->time_ns);
-	uint64_t items = min;
+	uint64_t items = min, long_before = 0;
+	int64_t wanted = m->plan->time_ns, ns = 0;
 	struct trial t;
 
 	while (one_run(m, &t, items, 0, NULL)) {
-		if (t.sample.ns >= enough || items == max)
-			return clamp((double)items * (double)m->plan->time_ns /
-			                     (double)t.sample.ns,
+		bool is_long = t.sample.ns >= wanted / 2 || items == max;
+
+		if (is_long && long_before == items) {
+			ns = t.sample.ns < ns ? t.sample.ns : ns;
+			return clamp((double)items * (double)wanted /
+			                     (double)ns,
 			             min, max);
-		items = grow(items, t.sample.ns, enough, max);
+		}
+		ns = t.sample.ns;
+		long_before = is_long ? items : 0;
+		if (!is_long)
+			items = grow(items, ns, wanted, max);
 	}
 	return 0;
 }
@@ -125,9 +120,10 @@ static bool measure_throughput(struct measurement *m, uint64_t items)
 }
 
 /*
- * Open loop, below the measured throughput, for about the same time. What is
- * recorded starts when a message was due, not when a busy sender got round
- * to it: a stall counts for every message that it held up.
+ * An open loop runs below the measured throughput, for about the same time.
+ * What is recorded starts when a message was due, not when a busy sender got
+ * round to it: a stall counts for every message that it held up. A closed loop
+ * runs as it did before, and is timed from within.
  */
 static void measure_latency(struct measurement *m, uint64_t items)
 {
@@ -135,14 +131,18 @@ static void measure_latency(struct measurement *m, uint64_t items)
 	        result_median(m->out, sample_ns_per_message) / LATENCY_LOAD;
 	int64_t pace_ns = pace < 1 ? 1 : (int64_t)pace;
 	uint64_t min = items < PLAN_ITEMS_MIN ? items : PLAN_ITEMS_MIN;
-	uint64_t paced =
+	uint64_t timed =
 	        clamp((double)m->plan->time_ns / (double)pace_ns, min, items);
 	struct hist *h = malloc(sizeof(*h));
 	struct trial t;
 
 	CHECK(h != NULL);
 	weft_hist_init(h);
-	if (one_run(m, &t, paced, pace_ns, h))
+	if (m->plan->pattern->closed_loop) {
+		pace_ns = 0;
+		timed = items;
+	}
+	if (one_run(m, &t, timed, pace_ns, h))
 		latency_from_hist(&m->out->latency, h);
 	free(h);
 	m->out->items = items;

@@ -45,6 +45,7 @@ static const struct knob knobs[] = {
 /* What the runs left behind for the test to look at; reset by plan_for(). */
 static struct {
 	unsigned setups, stops, verifies, teardowns;
+	unsigned timed; /* setups of a run that measures latency */
 	uint64_t last_items;
 	int64_t last_pace_ns;
 	bool early;     /* a driver ran before t0 was read */
@@ -88,6 +89,7 @@ static unsigned fake_drivers(const struct params *p)
 static int fake_setup(struct cell *cell)
 {
 	seen.setups++;
+	seen.timed += cell->latency != NULL;
 	seen.last_items = cell->items;
 	seen.last_pace_ns = cell->pace_ns;
 	weft_store_relaxed(&worked, 0u);
@@ -115,7 +117,7 @@ static void fake_work(struct cell *cell, unsigned driver)
 	while (weft_now() < until)
 		weft_yield();
 	cell->share[driver] = driver == 1 ? 2 : 1;
-	if (cell->pace_ns)
+	if (cell->latency)
 		hist_record(&cell->latency[driver], 1000 * (driver + 1));
 	weft_fetch_add_relaxed(&worked, 1u);
 }
@@ -317,6 +319,26 @@ static void latency_is_measured_at_half_the_throughput(void **state)
 	/* One of each driver's, merged. */
 	assert_int_equal(r->latency.count, 2);
 	assert_int_equal(r->latency.p50, 1002);
+	assert_int_equal(r->latency.max, 2000);
+}
+
+static void latency_of_a_closed_loop_is_measured_at_full_speed(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct pattern closed = fake;
+	struct result *r;
+
+	(void)state;
+	closed.closed_loop = true;
+	plan.pattern = &closed;
+	plan.latency = true;
+	r = measure(&plan);
+	assert_int_equal(r->n, 3);
+	assert_int_equal(r->runs, 4);
+	assert_int_equal(seen.timed, 1);
+	assert_int_equal(seen.last_pace_ns, 0);
+	assert_int_equal(seen.last_items, 100);
+	assert_int_equal(r->latency.count, 2);
 	assert_int_equal(r->latency.max, 2000);
 }
 
@@ -555,6 +577,8 @@ int main(void)
 		cmocka_unit_test(items_are_found_to_fill_the_time),
 		cmocka_unit_test(a_time_too_short_for_it_still_moves_some),
 		cmocka_unit_test(latency_is_measured_at_half_the_throughput),
+		cmocka_unit_test(
+		        latency_of_a_closed_loop_is_measured_at_full_speed),
 		cmocka_unit_test(a_failed_check_ends_it_and_says_why),
 		cmocka_unit_test(calibration_is_verified_too),
 		cmocka_unit_test(the_latency_repetition_is_verified_too),

@@ -344,7 +344,7 @@ static int run_init(struct run *run, struct trial *t)
 	cell->share = zeroed(cell->consumers, sizeof(*cell->share));
 	if (!run->drivers || !cell->share)
 		return -ENOMEM;
-	if (!t->pace_ns)
+	if (!t->hist)
 		return 0;
 	cell->latency = zeroed(cell->consumers, sizeof(*cell->latency));
 	if (!cell->latency)
@@ -372,7 +372,7 @@ void trial_run(struct trial *t)
 		err = weft_run(WEFT_THREADS, &opts, watchdog_main, &run);
 	if (err)
 		conclude_error(t, "cannot start the run", err);
-	else if (t->pace_ns)
+	else if (t->hist)
 		for (unsigned i = 0; i < run.cell.consumers; i++)
 			weft_hist_merge(t->hist, &run.cell.latency[i]);
 	run_fini(&run);

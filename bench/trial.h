@@ -17,8 +17,8 @@ struct trial {
 	/* What to do. */
 	const struct plan *plan;
 	uint64_t items;    /* >= 1 */
-	int64_t pace_ns;   /* 0: closed loop; otherwise latency is recorded */
-	struct hist *hist; /* receives all latencies; NULL with pace_ns 0 */
+	int64_t pace_ns;   /* 0: closed loop */
+	struct hist *hist; /* receives all latencies; NULL = do not measure */
 
 	/*
 	 * Called when the time is up, after each task's state was printed;

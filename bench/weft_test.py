@@ -184,6 +184,19 @@ class Run(unittest.TestCase):
         self.assertGreater(latency["count"], 0)
         self.assertLessEqual(latency["p50"], latency["max"])
 
+    def test_latency_of_a_closed_loop_says_so(self):
+        cell = ["ping_pong", "--items=200", "--reps=1"]
+        latency = strict(weft("run", *cell, "--json").out)["latency_ns"]
+        self.assertEqual(latency["kind"], "closed-loop round trip")
+        self.assertIsNone(latency["load"])
+        self.assertEqual(latency["count"], 200)
+        self.assertIn("(closed-loop round trip, 200 messages)",
+                      weft("run", *cell).out)
+        paced = strict(weft("run", "pipeline", "--items=200", "--reps=1",
+                            "--json").out)["latency_ns"]
+        self.assertEqual((paced["kind"], paced["load"]),
+                         ("open-loop sojourn", 0.5))
+
     def test_items_and_latency_as_asked(self):
         cell = strict(weft("run", "pipeline", "--items=500", "--reps=2",
                            "--latency=0", "--json").out)
@@ -233,6 +246,21 @@ class Broken(unittest.TestCase):
 
     def test_corrupting(self):
         self.fails("corrupting", "never sent")
+
+    def test_a_round_trip_that_is_not_one(self):
+        # One message at a time: there is nothing that could be swapped.
+        cell = ["ping_pong", "--cap=64", "--items=3000", "--json"]
+        for channel, verdict, words in (
+                ("duplicating", "FAILED", "requests out of turn"),
+                ("corrupting", "FAILED", "corrupt|Protocol"),
+                ("dropping", "HUNG", "2 of 2 drivers"),
+                ("swapping", "VERIFIED", "^$")):
+            with self.subTest(channel=channel):
+                answer = weft("run", *cell, broken(channel), "--reps=1",
+                              "--latency=0", "--timeout=3")
+                result = strict(answer.out)
+                self.assertEqual(result["verdict"], verdict)
+                self.assertRegex(result["why"], words)
 
     def test_the_verdict_is_printed_for_people_too(self):
         answer = weft("run", *self.CELLS[0], broken("dropping"))

@@ -56,11 +56,16 @@ struct cell {
 	 * can. Otherwise item i is due at t0 + i * pace_ns and is sent then or
 	 * as soon after as possible; the kernel records, for each item, the
 	 * time from when it was due to when it was consumed.
+	 *
+	 * A pattern with closed_loop set is never paced. Where it is given
+	 * `latency`, it records how long each round trip took its client, and
+	 * reads no clock otherwise.
 	 */
 	int64_t pace_ns;
 	int64_t t0; /* read just before the gate opens */
 
-	/* One histogram per consumer, `consumers` of them, for pace_ns > 0. */
+	/* One histogram per consumer, `consumers` of them, for pace_ns > 0 or
+	 * a closed loop's latency; otherwise NULL. */
 	struct hist *latency;
 	/* Items consumed by each consumer, for the fairness figures. */
 	uint64_t *share;
@@ -90,6 +95,9 @@ struct pattern {
 	/* Whether it also runs over a channel that moves no data
 	 * (WEFT_NO_DATA), to show what the harness costs. */
 	bool no_data;
+	/* Whether latency is the time of a round trip, with the next one begun
+	 * when the last has ended: a closed loop, and labelled so. */
+	bool closed_loop;
 	/* Whether these parameters make sense together. 0, or -EINVAL and one
 	 * line that names the value and what is allowed. */
 	int (*accept)(const struct params *p, char *why, size_t why_bytes);

@@ -234,7 +234,7 @@ void testing_caught(struct testing_cell t, const char *words)
 
 /* --- a ring under a lock, and what can be wrong with it --- */
 
-enum fault { NONE, DROP, REPEAT, SWAP, CORRUPT };
+enum fault { NONE, DROP, REPEAT, SWAP, CORRUPT, CORRUPT_END };
 
 struct ring {
 	struct spin lock;
@@ -279,7 +279,7 @@ static void push_corrupt(struct ring *r, const void *elem)
 	unsigned char copy[WEFT_ELEM_MAX];
 
 	memcpy(copy, elem, r->elem_size);
-	copy[2] ^= 0x10;
+	copy[r->fault == CORRUPT ? 2 : r->elem_size - 1] ^= 0x10;
 	push(r, copy);
 }
 
@@ -290,7 +290,7 @@ static void push_faulty(struct ring *r, const void *elem)
 
 	if (!now || r->fault == REPEAT || r->fault == NONE) {
 		push(r, elem);
-	} else if (r->fault == CORRUPT) {
+	} else if (r->fault == CORRUPT || r->fault == CORRUPT_END) {
 		push_corrupt(r, elem);
 	} else if (r->fault == SWAP) {
 		memcpy(r->held, elem, r->elem_size);
@@ -372,6 +372,7 @@ RING(DROP)
 RING(REPEAT)
 RING(SWAP)
 RING(CORRUPT)
+RING(CORRUPT_END)
 
 #define RING_IMPL(testing_name, fault, ends)                                   \
 	const struct weft_chan_impl testing_##testing_name = {                 \
@@ -394,6 +395,7 @@ RING_IMPL(drops, DROP, 0);
 RING_IMPL(repeats, REPEAT, 0);
 RING_IMPL(swaps, SWAP, 0);
 RING_IMPL(corrupts, CORRUPT, 0);
+RING_IMPL(corrupts_end, CORRUPT_END, 0);
 RING_IMPL(one_to_one, NONE, 1);
 
 /* --- the floor --- */

@@ -95,6 +95,7 @@ extern const struct weft_chan_impl testing_drops;
 extern const struct weft_chan_impl testing_repeats;
 extern const struct weft_chan_impl testing_swaps;
 extern const struct weft_chan_impl testing_corrupts;
+extern const struct weft_chan_impl testing_corrupts_end; /* the last byte */
 
 /* Right, but for one sender and one receiver only. */
 extern const struct weft_chan_impl testing_one_to_one;

@@ -16,6 +16,7 @@ def knob(name, low, high, sweep):
 
 
 PATTERNS = [
+    {"name": "ping_pong", "summary": "", "knobs": [knob("pairs", 1, 64, [1])]},
     {"name": "pipeline", "summary": "", "knobs": [
         knob("workers", 1, 64, [1, 2]), knob("cap", 0, 4096, "0,64")]},
     {"name": "producer_consumer", "summary": "", "knobs": [
@@ -59,6 +60,8 @@ items = int(options.get("items", 1000 * workers))
 ns = items * 100 * (2 if chan == "beta" else 1)
 latency = {"kind": "open-loop sojourn", "load": 0.5, "count": 90, "p50": 500.0,
            "p90": 900, "p99": 2000, "p999": 9000, "max": 30000}
+if args[1] == "ping_pong":
+    latency.update(kind="closed-loop round trip", load=None)
 skip = {"time", "reps", "seed", "json", "latency", "chan", "load"}
 print(json.dumps({
     "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers, "cpus": 2,

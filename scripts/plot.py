@@ -19,7 +19,7 @@ from weftlib.binary import BAD, MEASURED
 from weftlib.gnuplot import quote
 from weftlib.sheet import Sheet
 from weftlib.summary import by_value
-from weftlib.tables import by_pattern, knob, varying
+from weftlib.tables import by_pattern, knob, latency_kinds, varying
 
 #: Knobs that set the number of tasks make the axis, the other ones panels. A
 #: line must not join different shapes (many to one, one to many), so the shape
@@ -151,27 +151,14 @@ def draw_latency(out, context, pattern, cells):
         return []
     counts = {cell["tasks"] for cell in drawn}
     number = "the fewest" if len(counts) > 1 else max(counts)
+    kinds = latency_kinds(drawn)
     return draw_sheets(out, "latency-" + pattern, context, cells, drawn, Chart(
         title="%s: latency with %s tasks" % (pattern, number),
-        note=latency_kinds(drawn) + "; medians over the rounds, but max is the "
+        note=kinds[:1].upper() + kinds[1:] + "; medians over the rounds, but max is the "
              "largest of all.",
         frame=FRAME + y_latency(values) + x_percentiles(),
         x="percentile of the messages", y="latency  (lower is better)",
         series=latency_series, tasks_in_titles=len(counts) > 1))
-
-
-def latency_kinds(cells):
-    """What was timed, said once per kind: `Open-loop sojourn at load 0.5`."""
-    kinds = []
-    for cell in cells:
-        found = cell["latency_ns"]
-        kind = found.get("kind") or "latency"
-        if found.get("load") is not None:
-            kind += " at load %g" % found["load"]
-        if kind not in kinds:
-            kinds.append(kind)
-    text = "; ".join(kinds)
-    return text[:1].upper() + text[1:]
 
 
 def draw_sheets(out, name, context, cells, drawn, chart):

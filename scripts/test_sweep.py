@@ -332,6 +332,18 @@ class Runs(unittest.TestCase):
         self.assertTrue(rows[4]["error_occurred"])
         self.assertIn("999 of 1000", rows[4]["error_message"])
 
+    def test_a_closed_loop_is_labelled(self):
+        self.sweep("rounds=3\npattern=ping_pong\npattern=pipeline cap=0",
+                   channels="alpha")
+        text = (self.run_folder() / "summary.md").read_text()
+        self.assertIn("Latency (closed-loop round trip), µs", text)
+        self.assertIn("Latency (open-loop sojourn at load 0.5), µs", text)
+        labels = {row["name"].split("/")[0]: row.get("label")
+                  for row in self.read("benchmark.json")["benchmarks"]
+                  if row["run_type"] == "aggregate"}
+        self.assertEqual(labels, {"ping_pong": "latency: closed-loop round trip",
+                                  "pipeline": None})
+
     def test_filter_list_and_load(self):
         (self.dir / "mine.so").write_text("")
         done = self.sweep("pattern=pipeline cap=0,64", "--list", "--filter=cap:64",

@@ -98,6 +98,18 @@ def latency_text(cell):
                       for key in ("p50", "p99"))
 
 
+def latency_kinds(cells):
+    """What was timed, said once per kind: `open-loop sojourn at load 0.5`."""
+    kinds = []
+    for found in (cell["latency_ns"] for cell in cells if cell["latency_ns"]):
+        kind = found.get("kind") or "latency"
+        if found.get("load") is not None:
+            kind += " at load %g" % found["load"]
+        if kind not in kinds:
+            kinds.append(kind)
+    return "; ".join(kinds)
+
+
 def cost_text(cell):
     """CPU seconds per million messages / voluntary switches per message."""
     if cell["verdict"] not in MEASURED:
@@ -208,9 +220,11 @@ def markdown(summary, pictures):
         parts.append("## %s" % escape(pattern))
         parts += ["![%s](%s)" % (name.rsplit(".", 1)[0], name) for name in pictures
                   if name.endswith("-%s.svg" % pattern)]
+        kinds = latency_kinds(cells)
         for what, text in (
                 ("Throughput, million messages/s (higher is better)", throughput_text),
-                ("Latency, µs, p50 / p99 (lower is better)", latency_text),
+                ("Latency%s, µs, p50 / p99 (lower is better)"
+                 % (" (%s)" % kinds if kinds else ""), latency_text),
                 ("Cost, CPU seconds per million messages / voluntary context "
                  "switches per message (lower is better)", cost_text)):
             table = grid(cells, what, text)
