@@ -140,3 +140,23 @@ int plan_possible(const struct plan *plan, char *why, size_t why_bytes)
 		               chan->max_receivers, why, why_bytes);
 	return err;
 }
+
+int plan_probe(const struct plan *plan, size_t *cap, char *why,
+               size_t why_bytes)
+{
+	struct pattern_channel asked = { 0 };
+	struct weft_chan *c;
+	int err;
+
+	plan->pattern->channel(&plan->params, &asked);
+	err = weft_chan_new(&c, plan->chan, asked.cap, asked.elem_size, NULL);
+	if (err) {
+		snprintf(why, why_bytes,
+		         "channel %s of capacity %zu cannot be made here: %s",
+		         plan->chan->name, asked.cap, strerror(-err));
+		return err;
+	}
+	*cap = weft_chan_cap(c);
+	weft_chan_unref(c);
+	return 0;
+}

@@ -61,4 +61,12 @@ void plan_name(const struct plan *plan, bool (*shown)(const struct knob *),
  */
 int plan_possible(const struct plan *plan, char *why, size_t why_bytes);
 
+/*
+ * Make the channel of the cell once, for what only making it can tell. Returns
+ * 0 with the capacity that it really has, SIZE_MAX when unbounded; or the error
+ * with one line in `why`, when the system does not grant that much.
+ */
+int plan_probe(const struct plan *plan, size_t *cap, char *why,
+               size_t why_bytes);
+
 #endif

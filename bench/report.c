@@ -129,6 +129,10 @@ void report_json(const struct result *r, FILE *to)
 	json_string(&j, "pattern", r->plan->pattern->name);
 	json_string(&j, "chan", r->plan->chan->name);
 	json_params(&j, r);
+	if (r->cap == SIZE_MAX)
+		json_null(&j, "actual_cap");
+	else
+		json_uint(&j, "actual_cap", r->cap);
 	json_uint(&j, "tasks", r->tasks);
 	json_uint(&j, "cpus", r->cpus);
 	json_bool(&j, "oversubscribed", is_oversubscribed(r));
@@ -271,6 +275,10 @@ static void text_rest(const struct result *r, FILE *to)
 		        "of a fair share\n",
 		        result_median(r, sample_jain),
 		        result_median(r, sample_least_share));
+	if (r->cap == SIZE_MAX)
+		fprintf(to, "  channels    unbounded\n");
+	else
+		fprintf(to, "  channels    of capacity %zu\n", r->cap);
 	fprintf(to, "  memory      %.1f MB at its peak\n",
 	        (double)r->peak_rss_bytes / 1e6);
 	fprintf(to, "  start       the last driver began %s after t0\n",

@@ -164,8 +164,10 @@ void runner_measure(const struct plan *plan, struct result *out,
 	out->consumers = plan->pattern->consumers(&plan->params);
 	out->cpus = weft_cpus_allowed();
 	out->items = items;
+	out->cap = SIZE_MAX;
 	out->verdict = VERDICT_NA;
-	if (plan_possible(plan, out->why, sizeof(out->why)))
+	if (plan_possible(plan, out->why, sizeof(out->why)) ||
+	    plan_probe(plan, &out->cap, out->why, sizeof(out->why)))
 		return;
 	if (!items)
 		items = calibrate(&m);

@@ -132,7 +132,7 @@ class Context(unittest.TestCase):
 
 class Run(unittest.TestCase):
     FIELDS = [
-        "schema", "pattern", "chan", "params", "tasks", "cpus",
+        "schema", "pattern", "chan", "params", "actual_cap", "tasks", "cpus",
         "oversubscribed", "verdict", "why", "messages_per_second",
         "ns_per_message", "samples", "latency_ns", "cpu_seconds",
         "voluntary_switches", "involuntary_switches", "peak_rss_bytes",

@@ -217,7 +217,7 @@ def notes(cells, text, width):
     missing, skipped = [], []
     for (verdict, chan), group in sorted(groups.items()):
         if verdict == "N/A":
-            skipped.append((chan, len(group)))
+            skipped.append((chan, len(group), sum(c["chan"] == chan for c in cells)))
         elif verdict in BAD and len(group) > NAMED_CELLS:
             missing.append("%s %s in %d cells" % (chan, verdict, len(group)))
         elif verdict in BAD:
@@ -225,8 +225,9 @@ def notes(cells, text, width):
     if missing:
         text += "  Not drawn: " + ", ".join(missing) + "."
     if skipped:
-        text += "  Cells N/A: " + ", ".join(
-            "%s\u00a0%d" % one for one in skipped) + "."
+        text += "  N/A: " + ", ".join(
+            "%s\u00a0in\u00a0%d\u00a0of\u00a0%d\u00a0cells" % one
+            for one in skipped) + "."
     return wrap(text, width)
 
 

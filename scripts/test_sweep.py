@@ -337,7 +337,8 @@ class Runs(unittest.TestCase):
                    channels="alpha")
         text = (self.run_folder() / "summary.md").read_text()
         self.assertIn("Latency (closed-loop round trip), µs", text)
-        self.assertIn("Latency (open-loop sojourn at load 0.5), µs", text)
+        self.assertIn("Latency (open-loop sojourn at load 0.5 of each cell's "
+                      "own throughput), µs", text)
         labels = {row["name"].split("/")[0]: row.get("label")
                   for row in self.read("benchmark.json")["benchmarks"]
                   if row["run_type"] == "aggregate"}

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from . import Problem
 
-INSTALL = "install it with scripts/setup.sh, or use --no-plot"
+INSTALL = "install it with scripts/setup.sh (a sweep can do without: --no-plot)"
 
 #: Colours that stay apart for the colour-blind (Okabe and Ito, without the
 #: yellow that vanishes on white), each with its own mark. A channel keeps its

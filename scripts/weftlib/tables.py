@@ -99,12 +99,16 @@ def latency_text(cell):
 
 
 def latency_kinds(cells):
-    """What was timed, said once per kind: `open-loop sojourn at load 0.5`."""
+    """What was timed, said once per kind: `open-loop sojourn at load 0.5`.
+
+    The load is a share of what that very cell can do: a slow channel is asked
+    for less than a fast one.
+    """
     kinds = []
     for found in (cell["latency_ns"] for cell in cells if cell["latency_ns"]):
         kind = found.get("kind") or "latency"
         if found.get("load") is not None:
-            kind += " at load %g" % found["load"]
+            kind += " at load %g of each cell's own throughput" % found["load"]
         if kind not in kinds:
             kinds.append(kind)
     return "; ".join(kinds)
