@@ -87,7 +87,7 @@ static void drop_all(struct weft_chan *c)
 {
 	_Alignas(WEFT_CACHE_LINE) unsigned char elem[WEFT_ELEM_MAX];
 
-	if (!c->opts.drop)
+	if (!c->opts.drop || (c->impl->can & WEFT_NO_DATA))
 		return;
 	while (c->impl->try_recv(c->state, elem) == 0)
 		c->opts.drop(elem, c->opts.drop_arg);
@@ -189,7 +189,8 @@ static int park_for(struct weft_chan *c, const struct side *side, void *elem,
 	}
 	/* A notification that this wait did not use up, or that stood for more
 	 * than it took, belongs to the next in line. */
-	if (weft_waitq_leave(side->mine, &w) && (err || side->more(c)))
+	if (weft_waitq_leave(side->mine, &w) &&
+	    (err || !(c->impl->can & WEFT_CAN_LEN) || side->more(c)))
 		waitq_notify(side->mine, 1);
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }

@@ -54,7 +54,8 @@ static int faa_try_recv(void *state, void *elem)
 	if (weft_load_relaxed(&q->closed))
 		return -EPIPE;
 	weft_fetch_add_acq_rel(&q->head, 1u);
-	memset(elem, 0, q->elem_size);
+	if (q->elem_size)
+		memset(elem, 0, q->elem_size);
 	return 0;
 }
 

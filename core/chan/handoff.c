@@ -10,7 +10,7 @@
  *
  * Invariants, under the lock: receivers wait only while the buffer is empty
  * and no sender waits; senders wait only while the buffer is full; after close
- * nobody waits.
+ * nobody begins to wait, and whoever does is only waiting to be told.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -138,7 +138,8 @@ static int recv_now(struct handoff *h, void *elem, struct weft_task **wake)
 
 	if (buffered)
 		pop(h, elem);
-	w = claim_first(&h->senders, &parked);
+	/* Senders that wait at a close have failed, told so or not. */
+	w = h->closed ? NULL : claim_first(&h->senders, &parked);
 	if (w) {
 		if (buffered)
 			push(h, w->elem);

@@ -88,17 +88,40 @@ static void segment_free(struct chain *l, struct segment *s)
 	free(s);
 }
 
+/* Wait for a peer that is a few instructions from done. */
+static void await_peer(unsigned *turns)
+{
+	if (++*turns < 64)
+		weft_relax();
+	else
+		weft_yield();
+}
+
+static uint32_t await_written(struct slot *slot)
+{
+	unsigned turns = 0;
+	uint32_t state;
+
+	while (!((state = weft_load_acquire(&slot->state)) &
+	         WRITTEN)) /* [slot] */
+		await_peer(&turns);
+	return state;
+}
+
 /*
  * Free the segment once nobody reads in slots [from, SEGMENT - 1). The
  * receiver of the last slot calls this, so that one needs no look. The
  * exchange acquires what each receiver did, and releases it to the next.
+ *
+ * Every slot is claimed by then, and those not yet written are waited for: the
+ * sender's plain store of WRITTEN would erase FREEING.
  */
 static void segment_retire(struct chain *l, struct segment *s, unsigned from)
 {
 	for (unsigned i = from; i + 1 < SEGMENT; i++) {
 		struct slot *slot = slot_at(l, s, i);
 
-		if (weft_load_acquire(&slot->state) & READ)
+		if (await_written(slot) & READ)
 			continue;
 		if (!(weft_fetch_or_acq_rel(&slot->state, FREEING) & READ))
 			return; /* its receiver goes on from here */
@@ -143,15 +166,6 @@ static void list_destroy(void *state)
 	}
 	free(weft_load_relaxed(&l->spare));
 	free(l);
-}
-
-/* Wait for a peer that is a few instructions from done. */
-static void await_peer(unsigned *turns)
-{
-	if (++*turns < 64)
-		weft_relax();
-	else
-		weft_yield();
 }
 
 /* Where a claim landed. */
@@ -275,8 +289,8 @@ static void write_slot(struct chain *l, struct segment *s, unsigned i,
 	struct slot *slot = slot_at(l, s, i);
 
 	elem_copy(slot->elem, elem, l->elem_size);
-	/* [slot] releases the element. Nobody else touches the state before
-	 * it says WRITTEN. */
+	/* [slot] releases the element. Nobody else changes the state before it
+	 * says WRITTEN: segment_retire() waits for that too. */
 	weft_store_release(&slot->state, WRITTEN);
 }
 
@@ -285,9 +299,7 @@ static void read_slot(struct chain *l, struct segment *s, unsigned i,
 {
 	struct slot *slot = slot_at(l, s, i);
 
-	for (unsigned turns = 0;
-	     !(weft_load_acquire(&slot->state) & WRITTEN);) /* [slot] */
-		await_peer(&turns);
+	await_written(slot);
 	elem_copy(elem, slot->elem, l->elem_size);
 	if (i + 1 == SEGMENT)
 		segment_retire(l, s, 0);

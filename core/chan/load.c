@@ -69,6 +69,11 @@ static const char *contradiction(const struct weft_chan_impl *impl)
 		return "has only one of send and recv";
 	if ((can & WEFT_CAN_RENDEZVOUS) && !impl->send)
 		return "declares rendezvous without its own send and recv";
+	if (impl->max_elem > WEFT_ELEM_MAX ||
+	    impl->min_elem > (impl->max_elem ? impl->max_elem : WEFT_ELEM_MAX))
+		return "has limits on elements outside of 0..4096 bytes";
+	if (!impl->summary)
+		return "has no summary";
 	if ((can & WEFT_CAN_BATCH) &&
 	    (!impl->try_send_many || !impl->try_recv_many))
 		return "declares batch without try_send_many and try_recv_many";
@@ -126,6 +131,8 @@ int weft_chan_load(const char *path, const struct weft_chan_impl **out,
 		return refuse(why, why_bytes, "no path given");
 	/* Without a slash dlopen would search the library path instead. */
 	if (!strchr(path, '/')) {
+		if (strlen(path) + 3 > sizeof(here))
+			return refuse(why, why_bytes, "its name is too long");
 		snprintf(here, sizeof(here), "./%s", path);
 		path = here;
 	}
@@ -188,7 +195,8 @@ int weft_chan_impl_accepts(const struct weft_chan_impl *impl, size_t cap,
 		              "%s)",
 		              impl->name, cap, range);
 	}
-	max = impl->max_elem ? impl->max_elem : WEFT_ELEM_MAX;
+	max = impl->max_elem && impl->max_elem < WEFT_ELEM_MAX ? impl->max_elem
+	                                                       : WEFT_ELEM_MAX;
 	if (elem_size < impl->min_elem || elem_size > max)
 		return refuse(why, why_bytes,
 		              "channel %s cannot carry elements of %zu bytes "

@@ -44,7 +44,8 @@ static int null_try_recv(void *state, void *elem)
 
 	if (weft_load_relaxed(&q->closed))
 		return -EPIPE;
-	memset(elem, 0, q->elem_size);
+	if (q->elem_size)
+		memset(elem, 0, q->elem_size);
 	return 0;
 }
 

@@ -172,12 +172,13 @@ static int spsc_try_send(void *state, const void *elem)
 	return publish(q, t, 1) ? 0 : -EPIPE;
 }
 
-/* Elements there from position h on; *err says why none. */
-static uint64_t filled(struct spsc *q, uint64_t h, int *err)
+/* Elements there from position h on, up to n if the copy of tail knows of so
+ * many, else all there are; *err says why none. */
+static uint64_t filled(struct spsc *q, uint64_t h, uint64_t n, int *err)
 {
 	uint64_t final;
 
-	if (q->tail_seen != h)
+	if (q->tail_seen - h >= n)
 		return q->tail_seen - h;
 	q->tail_seen = weft_load_acquire(&q->tail) >> 1; /* [tail] */
 	*err = -EAGAIN;
@@ -201,7 +202,7 @@ static int spsc_try_recv_many(void *state, void *elems, size_t n, size_t *done)
 	size_t at = q->read_at;
 	int err = 0;
 
-	k = filled(q, h, &err);
+	k = filled(q, h, n, &err);
 	*done = k < n ? k : n;
 	if (k == 0)
 		return err;
@@ -221,7 +222,7 @@ static int spsc_try_recv(void *state, void *elem)
 	uint64_t h = weft_load_relaxed(&q->head);
 	int err = 0;
 
-	if (filled(q, h, &err) == 0)
+	if (filled(q, h, 1, &err) == 0)
 		return err;
 	elem_copy(elem, q->buffer + q->read_at * q->elem_size, q->elem_size);
 	q->read_at = q->read_at + 1 < q->cap ? q->read_at + 1 : 0;

@@ -185,6 +185,31 @@ static int waitgroup_edges(void *arg)
 	return 0;
 }
 
+static int adds_again(void *arg)
+{
+	struct weft_task *t;
+	int status;
+
+	(void)arg;
+	weft_waitgroup_init(&group);
+	CHECK_EQ(weft_waitgroup_add(&group, 1), 0);
+	CHECK_EQ(weft_spawn(&t, NULL, waits, NULL), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	/* Used again before the waiter has run. */
+	CHECK_EQ(weft_waitgroup_done(&group), 0);
+	CHECK_EQ(weft_waitgroup_add(&group, 1), 0);
+	CHECK_EQ(weft_join(t, &status), 0);
+	CHECK_EQ(status, 0);
+	return 0;
+}
+
+static void waitgroup_used_again_lets_earlier_waiters_go(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(on(WEFT_CLOCK_MANUAL, adds_again), 0);
+}
+
 static void waitgroup_wakes_everyone_and_refuses_nonsense(void **state)
 {
 	(void)state;
@@ -197,6 +222,7 @@ int main(void)
 		cmocka_unit_test(lock_excludes),
 		cmocka_unit_test(lock_keeps_its_deadlines),
 		cmocka_unit_test(waitgroup_orders_and_may_be_freed_at_once),
+		cmocka_unit_test(waitgroup_used_again_lets_earlier_waiters_go),
 		cmocka_unit_test(waitgroup_wakes_everyone_and_refuses_nonsense),
 	};
 

@@ -56,12 +56,14 @@ int weft_waitgroup_done(struct weft_waitgroup *wg)
 	return weft_waitgroup_add(wg, -1);
 }
 
-static bool is_zero(struct waitgroup *w)
+/* Whether the count is zero, or was since `waiter` registered (may be NULL):
+ * whoever uses the group again must not catch those who have yet to leave. */
+static bool was_zero(struct waitgroup *w, const struct waiter *waiter)
 {
 	bool zero;
 
 	spin_lock(&w->waiters.lock);
-	zero = w->count == 0;
+	zero = w->count == 0 || (waiter && waiter->notified);
 	spin_unlock(&w->waiters.lock);
 	return zero;
 }
@@ -75,14 +77,12 @@ int weft_waitgroup_wait(struct weft_waitgroup *wg, int64_t deadline_ns)
 
 	if (!wg)
 		return -EINVAL;
-	if (is_zero(g))
+	if (was_zero(g, NULL))
 		return 0;
 	weft_waitq_link(&g->waiters, &w);
-	while (!(zero = is_zero(g)) && !expired) {
+	while (!(zero = was_zero(g, &w)) && !expired)
 		expired =
 		        weft_waitq_park(&g->waiters, "waitgroup", deadline_ns);
-		weft_waitq_rearm(&g->waiters, &w);
-	}
 	weft_waitq_leave(&g->waiters, &w);
 	return zero ? 0 : -ETIMEDOUT;
 }

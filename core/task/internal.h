@@ -66,6 +66,7 @@ struct weft_task {
 	/* Guarded by run->lock. */
 	struct list in_run; /* run->tasks or run->ended */
 	bool joinable;      /* a handle is out */
+	bool accounted;     /* its figures are in those of the run */
 
 	/* Guarded by the lock of the manual clocks in park.c. */
 	struct list in_sleepers;

@@ -248,6 +248,8 @@ int weft_clock_advance(int64_t ns)
 		return -EINVAL;
 	pthread_mutex_lock(&manual_lock);
 	now = weft_deadline_add(weft_load_relaxed(&r->now), ns);
+	if (now == WEFT_FOREVER)
+		now--; /* which never comes */
 	weft_store_release(&r->now, now);
 	for (struct list *l = r->sleepers.next; l != &r->sleepers;
 	     l = l->next) {

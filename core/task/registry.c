@@ -56,6 +56,7 @@ static void record_reset(struct weft_task *t, const char *name)
 	list_init(&t->in_run);
 	list_init(&t->in_sleepers);
 	t->joinable = false;
+	t->accounted = false;
 	strncpy(t->name, name ? name : "task", TASK_NAME_BYTES - 1);
 	t->name[TASK_NAME_BYTES - 1] = '\0';
 }
@@ -120,9 +121,9 @@ size_t weft_tasks_print(FILE *to)
 
 unsigned weft_cpus(void)
 {
-	unsigned n = weft_load_relaxed(&cpus);
-
-	return n ? n : 1;
+	if (!weft_load_relaxed(&cpus))
+		weft_cpus_refresh();
+	return weft_load_relaxed(&cpus);
 }
 
 void weft_cpus_refresh(void)

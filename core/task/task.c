@@ -34,6 +34,7 @@ __attribute__((noinline)) void weft_self_set(struct weft_task *t)
 /* A thread that was adopted has ended. */
 static void disown(void *record)
 {
+	weft_self_set(NULL); /* a later destructor is adopted anew */
 	weft_task_record_put(record);
 }
 
@@ -140,11 +141,14 @@ void weft_task_main(struct weft_task *t)
 	weft_task_end(t, status);
 }
 
-/* Add the figures of a task that ends to those of its run. */
-static void account(struct run *r, const struct weft_task *t)
+/* Add the figures of a task that ends to those of its run. The caller holds
+ * r->lock. */
+static void account(struct run *r, struct weft_task *t)
 {
 	weft_fetch_add_relaxed(&r->parks, weft_load_relaxed(&t->parks));
 	weft_fetch_add_relaxed(&r->wakes, weft_load_relaxed(&t->wakes));
+	weft_store_relaxed(&t->wakes, 0u);
+	t->accounted = true;
 }
 
 void weft_task_end(struct weft_task *t, int status)
@@ -166,6 +170,7 @@ void weft_task_end(struct weft_task *t, int status)
 	joiner = weft_xchg_acq_rel(&t->joiner, ENDED);
 	if (joiner)
 		weft_unpark(joiner);
+	weft_fetch_add_relaxed(&r->wakes, weft_load_relaxed(&t->wakes));
 	if (weft_fetch_sub_acq_rel(&r->live, 1u) == 2) /* [live] */
 		weft_unpark(r->first);
 	weft_running_less(r);
@@ -325,6 +330,14 @@ static int run_init(struct run *r, const struct weft_run_opts *opts)
 	return 0;
 }
 
+/* The run is on the stack that pthread_exit() unwinds, and its tasks live on.
+ */
+static void first_task_left(void *arg)
+{
+	(void)arg;
+	CHECK(!"pthread_exit() in the first task of a run");
+}
+
 int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
              weft_task_fn fn, void *arg)
 {
@@ -347,7 +360,9 @@ int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
 	weft_check_seed(r.seed);
 	weft_self_set(r.first);
 
+	pthread_cleanup_push(first_task_left, NULL);
 	weft_try(fn, arg, &status);
+	pthread_cleanup_pop(0);
 	weft_wait_begin("the end of every task", NULL);
 	while (weft_load_acquire(&r.live) != 1) /* [live] */
 		weft_park(WEFT_FOREVER);
@@ -377,8 +392,8 @@ void weft_run_stats(struct weft_run_stats *out)
 	for (struct list *l = r->tasks.next; l != &r->tasks; l = l->next) {
 		struct weft_task *t = list_entry(l, struct weft_task, in_run);
 
-		if (weft_load_relaxed(&t->joiner) == ENDED)
-			continue; /* accounted for */
+		if (t->accounted)
+			continue;
 		out->parks += weft_load_relaxed(&t->parks);
 		out->wakes += weft_load_relaxed(&t->wakes);
 	}

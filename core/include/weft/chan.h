@@ -16,6 +16,11 @@
  * that is there. A send that failed never delivers; a receive that failed
  * never consumes. close wakes everyone.
  *
+ * A channel whose queue is the kernel's (pipe, socketpair) frees space in
+ * lumps: it may stay full for some receives more, so it cannot serve as a
+ * counter of tokens. Those that block the thread (WEFT_BLOCKS_THREAD) keep
+ * their deadlines on the machine's clock, also in a run with a manual one.
+ *
  * Elements are copied, elem_size bytes of them; a channel never owns what an
  * element points to. Any task may call anything below at any time as long as
  * it holds a reference, but for the limits on senders and receivers that the
@@ -105,8 +110,9 @@ WEFT_API int weft_chan_impl_accepts(const struct weft_chan_impl *impl,
  * elem_size  bytes, 0 to WEFT_ELEM_MAX. With 0 every elem may be NULL.
  * opts       NULL for the defaults.
  *
- * Returns 0; -EINVAL for NULL, or what weft_chan_impl_accepts() refuses;
- * -ENOMEM. On failure *out is untouched.
+ * Returns 0; -EINVAL for NULL, an unknown opts->wait, what
+ * weft_chan_impl_accepts() refuses, or what the system does not grant; -ENOMEM.
+ * On failure *out is untouched.
  */
 WEFT_API WEFT_NODISCARD int weft_chan_new(struct weft_chan **out,
                                           const struct weft_chan_impl *impl,

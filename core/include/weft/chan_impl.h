@@ -96,8 +96,9 @@ struct weft_chan_impl {
 	int (*recv)(void *state, void *elem, int64_t deadline_ns);
 
 	/* Optional, required by WEFT_CAN_BATCH: move up to n >= 1 elements of
-	 * an array without waiting. *done receives how many; the error, as
-	 * above, is why it was not all, and counts only when *done is 0. */
+	 * an array without waiting. *done receives how many. With *done 0 the
+	 * error says why, as above; with fewer than n it may say why it was not
+	 * all, or be 0. */
 	int (*try_send_many)(void *state, const void *elems, size_t n,
 	                     size_t *done);
 	int (*try_recv_many)(void *state, void *elems, size_t n, size_t *done);

@@ -2,8 +2,8 @@
  * sync: waiting for others without a channel.
  *
  * These live in the caller's memory and need no destruction. They may be freed
- * once no call on them is under way; for a waitgroup, as soon as the wait that
- * saw zero has returned.
+ * once no call on them is under way; for a waitgroup, as soon as every wait on
+ * it has returned.
  */
 #ifndef WEFT_SYNC_H
 #define WEFT_SYNC_H

@@ -12,7 +12,8 @@
  * spawn.
  *
  * pthread_exit() inside a spawned task ends that task as failed (status
- * -ECANCELED). pthread_cancel() is not supported.
+ * -ECANCELED); in the first task of a run it aborts. pthread_cancel() is not
+ * supported.
  */
 #ifndef WEFT_TASK_H
 #define WEFT_TASK_H
@@ -92,9 +93,10 @@ WEFT_API WEFT_NODISCARD int weft_spawn(struct weft_task **out,
  * status  receives what the task returned, gave weft_task_exit(), or
  *         -ECANCELED after pthread_exit(); may be NULL.
  *
- * Returns 0; -EINVAL for NULL, the caller itself, or a handle that is being or
- * was joined (found out only until the record is used again); -ETIMEDOUT, and
- * the handle is still the caller's. What the task wrote is visible after 0.
+ * Returns 0; -EINVAL for NULL, the caller itself, outside of a run, or a handle
+ * that is being or was joined (found out only until the record is used again);
+ * -ETIMEDOUT, and the handle is still the caller's. What the task wrote is
+ * visible after 0.
  */
 WEFT_API WEFT_NODISCARD int weft_join_until(struct weft_task *task, int *status,
                                             int64_t deadline_ns);
@@ -186,7 +188,8 @@ WEFT_API size_t weft_tasks_print(FILE *to);
 WEFT_API WEFT_NODISCARD int weft_clock_advance(int64_t ns);
 
 /*
- * Wait until every other task of the run is parked: then nothing more happens
+ * Wait until every other task of the run is parked (one task at a time may
+ * call this): then nothing more happens
  * until the clock moves or the caller acts. A task that blocks its thread (in
  * a channel that does so, or by itself) is not parked, and one that spins
  * keeps this waiting.
