@@ -45,7 +45,7 @@ struct result {
 
 	uint64_t items; /* messages per measured run; 0 before that is known */
 	unsigned tasks, cpus, consumers;
-	size_t cap; /* of each channel as made; SIZE_MAX when unbounded */
+	size_t cap;    /* of each channel as made; SIZE_MAX when unbounded */
 	unsigned runs; /* that passed their check */
 	unsigned n;    /* samples */
 	struct sample sample[RESULT_REPS_MAX];

@@ -28,8 +28,8 @@ WEFT_NORETURN void weft_check_op_failed(const char *file, int line,
 
 #define CHECK_OP(a, op, b)                                                     \
 	do {                                                                   \
-		__typeof__(a) check_a_ = (a);                                  \
-		__typeof__(b) check_b_ = (b);                                  \
+		__extension__ __auto_type check_a_ = (a);                      \
+		__extension__ __auto_type check_b_ = (b);                      \
 		if (__builtin_expect(!(check_a_ op check_b_), 0))              \
 			weft_check_op_failed(                                  \
 			        __FILE__, __LINE__, #a " " #op " " #b,         \
