@@ -3,6 +3,7 @@
 
 SWEEP ?= default
 RESULTS ?=
+SECONDS ?= 600
 JOBS ?= $(shell nproc)
 
 # The tree is formatted with clang-format 14; another version serves, but may
@@ -29,7 +30,7 @@ list_compiled = 'import json, sys; \
 	print(*sorted({e["file"] for e in json.load(open(sys.argv[1]))}), sep="\0", end="")'
 
 .DEFAULT_GOAL := release
-.PHONY: release test bench demo dev clang asan tsan \
+.PHONY: release test bench demo stress-chan dev clang asan tsan \
 	check-format format lint clean help
 
 release: build-release ## build everything (the default)
@@ -44,6 +45,9 @@ demo: build-release ## show each pattern at work
 	build/release/cmp-pattern --ping-pong
 	build/release/cmp-pattern --pipeline
 	build/release/cmp-pattern --producer-consumer
+
+stress-chan: build-release ## stress every channel at random for SECONDS (default 600)
+	build/release/weft stress chan --seconds=$(SECONDS)
 
 dev: build-dev ## build for debugging and run all tests
 	ctest --preset dev -j $(JOBS)

@@ -11,7 +11,7 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command command_bench, command_context, command_list,
-        command_run;
+extern const struct command command_bench, command_check, command_context,
+        command_list, command_run, command_stress;
 
 #endif

@@ -8,10 +8,8 @@
 #include "bench/command.h"
 
 static const struct command *const commands[] = {
-	&command_list,
-	&command_run,
-	&command_bench,
-	&command_context,
+	&command_list,   &command_run,   &command_check,
+	&command_stress, &command_bench, &command_context,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -1,0 +1,317 @@
+/* `weft check`: the command line, and how results are shown. */
+#include <errno.h>
+#include <inttypes.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weft/chan_impl.h>
+#include <weft/time.h>
+
+#include "stress/conform/absent.h"
+#include "stress/conform/conform.h"
+#include "stress/conform/options.h"
+#include "stress/conform/verdict.h"
+
+const char conform_summary[] = "does a channel keep the contract?";
+
+const char conform_help[] =
+        "check --chan=NAME | --load=FILE.so | --all [OPTION ...]\n"
+        "\n"
+        "  --only=REGEX      only the checks whose names match\n"
+        "  --seed=N          of all that is random; default 1\n"
+        "  --time-limit=S    seconds until one variation of a check counts "
+        "as hung;\n"
+        "                    default 20, and a tenth of it once three have "
+        "hung\n"
+        "  --json            results as JSON\n"
+        "  --list            what is checked, and what is not and why\n"
+        "\n"
+        "Exit status: 0 all passed, or do not apply; 1 something failed, hung "
+        "or\n"
+        "crashed; 2 bad input.\n";
+
+struct request {
+	struct chosen chosen;
+	struct conform_opts opts;
+	bool list, json;
+
+	/* While it runs. */
+	bool tty, first;
+	unsigned counts[CONFORM_NA + 1]; /* of the current channel */
+	unsigned failed;                 /* of all */
+	int64_t ns;
+};
+
+/* --- JSON --- */
+
+static void json_text(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c == '\n')
+			fputs("\\n", stdout);
+		else if (c < 0x20 || c >= 0x7f)
+			printf("\\u%04x", c < 0x80 ? c : 0xfffd);
+		else
+			putchar(c);
+	}
+	putchar('"');
+}
+
+static void json_member(const char *before, const char *key, const char *text)
+{
+	printf("%s\"%s\": ", before, key);
+	json_text(text);
+}
+
+static void json_result(struct request *q, const struct conform_result *r)
+{
+	json_member(q->first ? "\n  { " : ",\n  { ", "channel", r->impl->name);
+	json_member(", ", "check", conform_name(r->check));
+	json_member(", ", "scenarios", conform_scenarios(r->check));
+	json_member(", ", "verdict", conform_verdict_name(r->verdict));
+	printf(", \"seconds\": %.6f", (double)r->ns / 1e9);
+	json_member(", ", "where", r->verdict == CONFORM_PASS ? "" : r->where);
+	json_member(", ", "why", r->why);
+	json_member(", ", "note", r->note);
+	if (r->verdict != CONFORM_PASS && r->verdict != CONFORM_NA)
+		json_member(", ", "log", r->log);
+	fputs(" }", stdout);
+	q->first = false;
+}
+
+static void json_list(void)
+{
+	const struct conform_check *check;
+	const struct absent *a;
+
+	fputs("{ \"schema\": 1, \"checks\": [", stdout);
+	for (size_t i = 0; (check = conform_at(i)); i++) {
+		json_member(i ? ",\n  { " : "\n  { ", "name",
+		            conform_name(check));
+		json_member(", ", "scenarios", conform_scenarios(check));
+		fputs(" }", stdout);
+	}
+	fputs("\n], \"not_checked\": [", stdout);
+	for (a = absent_scenarios; a->scenario; a++) {
+		json_member(a == absent_scenarios ? "\n  { " : ",\n  { ",
+		            "scenario", a->scenario);
+		json_member(", ", "what", a->what);
+		json_member(", ", "why", a->why);
+		fputs(" }", stdout);
+	}
+	fputs("\n] }\n", stdout);
+}
+
+/* --- text --- */
+
+static void text_list(void)
+{
+	const struct conform_check *check;
+	const struct absent *a;
+
+	printf("%zu checks, with the scenarios that they cover:\n\n",
+	       conform_count());
+	for (size_t i = 0; (check = conform_at(i)); i++)
+		printf("  %-6s %s\n", conform_scenarios(check),
+		       conform_name(check));
+	puts("\nnot checked:\n");
+	for (a = absent_scenarios; a->scenario; a++)
+		printf("  %-6s %s:\n         %s\n", a->scenario, a->what,
+		       a->why);
+}
+
+/* On a terminal, a line that the result will replace. */
+static void text_begin(const struct weft_chan_impl *impl,
+                       const struct conform_check *check, void *arg)
+{
+	struct request *q = arg;
+
+	(void)impl;
+	if (!q->tty)
+		return;
+	printf("  ...      %s", conform_name(check));
+	fflush(stdout);
+}
+
+static void text_how_to_repeat(const struct request *q,
+                               const struct conform_result *r)
+{
+	printf("           again: weft check ");
+	if (q->chosen.path)
+		printf("--load=%s", q->chosen.path);
+	else
+		printf("--chan=%s", r->impl->name);
+	printf(" --only='^%s$' --seed=%" PRIu64 "\n", conform_name(r->check),
+	       q->opts.seed);
+}
+
+static void text_result(struct request *q, const struct conform_result *r)
+{
+	printf("%s  %-8s %s", q->tty ? "\r\033[K" : "",
+	       conform_verdict_name(r->verdict), conform_name(r->check));
+	if (r->verdict == CONFORM_NA) {
+		printf(" (%s)\n", r->why);
+		return;
+	}
+	printf(" %.2f s\n", (double)r->ns / 1e9);
+	if (r->verdict == CONFORM_PASS)
+		return;
+	printf("           at %s:\n           %s\n",
+	       *r->where ? r->where : "the start", r->why);
+	/* Its only line has just been said. */
+	if (strchr(r->log, '\n') != strrchr(r->log, '\n') ||
+	    r->verdict != CONFORM_FAIL)
+		verdict_print_log(r->log);
+	text_how_to_repeat(q, r);
+}
+
+static void text_totals(struct request *q)
+{
+	unsigned bad = q->counts[CONFORM_FAIL] + q->counts[CONFORM_HUNG] +
+	               q->counts[CONFORM_CRASHED];
+
+	printf("  %u passed, %u failed, %u hung, %u crashed, %u not "
+	       "applicable; %.1f s%s\n\n",
+	       q->counts[CONFORM_PASS], q->counts[CONFORM_FAIL],
+	       q->counts[CONFORM_HUNG], q->counts[CONFORM_CRASHED],
+	       q->counts[CONFORM_NA], (double)q->ns / 1e9,
+	       bad ? "" : ": keeps the contract as far as it declares");
+}
+
+/* --- running --- */
+
+static void on_result(const struct conform_result *r, void *arg)
+{
+	struct request *q = arg;
+
+	q->counts[r->verdict]++;
+	q->ns += r->ns;
+	if (q->json)
+		json_result(q, r);
+	else
+		text_result(q, r);
+	fflush(stdout);
+}
+
+static int check_one(struct request *q, const struct weft_chan_impl *impl)
+{
+	int failed;
+
+	memset(q->counts, 0, sizeof(q->counts));
+	q->ns = 0;
+	if (!q->json)
+		printf("%s: %s\n", impl->name, impl->summary);
+	failed = conform_run(impl, &q->opts, q->json ? NULL : text_begin,
+	                     on_result, q);
+	if (failed < 0) {
+		fprintf(stderr, "weft: cannot run the checks: %s\n",
+		        strerror(-failed));
+		return EXIT_STATUS_FAILED;
+	}
+	if (!q->json)
+		text_totals(q);
+	q->failed += (unsigned)failed;
+	return 0;
+}
+
+static int check_all(struct request *q)
+{
+	const struct weft_chan_impl *impl;
+	int err = 0;
+
+	q->tty = !q->json && isatty(STDOUT_FILENO);
+	q->first = true;
+	if (q->json)
+		printf("{ \"schema\": 1, \"seed\": %" PRIu64 ", \"results\": [",
+		       q->opts.seed);
+	else
+		printf("seed %" PRIu64 "\n\n", q->opts.seed);
+	for (size_t i = 0; !err && (impl = chosen_at(&q->chosen, i)); i++)
+		err = check_one(q, impl);
+	if (q->json)
+		printf("\n], \"failed\": %u }\n", q->failed);
+	if (err)
+		return err;
+	return q->failed ? EXIT_STATUS_FAILED : 0;
+}
+
+/* --- the command line --- */
+
+/* A pattern that cannot be, or that no check's name matches. */
+static int only_is_good(const char *only)
+{
+	const struct conform_check *check;
+	bool found = false;
+	regex_t regex;
+	char why[200];
+	int err = regcomp(&regex, only, REG_EXTENDED | REG_NOSUB);
+
+	if (err) {
+		regerror(err, &regex, why, sizeof(why));
+		return bad_input("--only=%s: %s", only, why);
+	}
+	for (size_t i = 0; (check = conform_at(i)); i++)
+		found |= regexec(&regex, conform_name(check), 0, NULL, 0) == 0;
+	regfree(&regex);
+	if (!found)
+		return bad_input("--only=%s: no check has such a name (weft "
+		                 "check --list has them all)",
+		                 only);
+	return 0;
+}
+
+static int take_option(struct request *q, const char *arg)
+{
+	const char *value;
+	bool taken;
+	int err = chosen_option(&q->chosen, arg, &taken);
+
+	if (err || taken)
+		return err;
+	if (option_is(arg, "only", &value))
+		return option_text("only", value, &q->opts.only);
+	if (option_is(arg, "seed", &value))
+		return option_number("seed", value, 1, UINT64_MAX,
+		                     &q->opts.seed);
+	if (option_is(arg, "time-limit", &value))
+		return option_seconds("time-limit", value,
+		                      &q->opts.time_limit_ns);
+	if (option_is(arg, "json", &value))
+		return option_flag("json", value, &q->json);
+	if (option_is(arg, "list", &value))
+		return option_flag("list", value, &q->list);
+	return bad_input("check has no option '%s' (there are: --all, --chan, "
+	                 "--json, --list, --load, --only, --seed, "
+	                 "--time-limit)",
+	                 arg);
+}
+
+int conform_main(int argc, char **argv)
+{
+	struct request q = { .opts = { .seed = 1 } };
+	int err = 0;
+
+	for (int i = 1; i < argc && !err; i++)
+		err = take_option(&q, argv[i]);
+	if (!err && !q.list)
+		err = chosen_settle(&q.chosen, false);
+	if (!err && q.opts.only)
+		err = only_is_good(q.opts.only);
+	if (err)
+		return err;
+	if (!q.list)
+		return check_all(&q);
+	if (q.json)
+		json_list();
+	else
+		text_list();
+	return 0;
+}

@@ -1,0 +1,392 @@
+/*
+ * Tests of the checks themselves: each planted fault is found by the check
+ * that is about it, and an honest channel passes them all. A check that cannot
+ * fail is no check.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <weft/chan_impl.h>
+#include <weft/time.h>
+
+#include "stress/conform/conform.h"
+#include "stress/conform/faulty.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#define WITH_TSAN 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#define WITH_TSAN 0
+#else
+#define SANITIZED 0
+#define WITH_TSAN 0
+#endif
+
+/* What a hanging check may take. Long enough that no honest one does. */
+#define PATIENCE ((SANITIZED ? 2 : 1) * WEFT_SEC)
+
+struct planted {
+	enum fault fault;
+	const struct weft_chan_impl *impl;
+	const char *check; /* that must find it */
+	enum conform_verdict verdict;
+};
+
+static const struct planted planted[] = {
+	/* elements */
+	{ LOSES_ONE_IN_50, &faulty_pairing,
+	  "every_element_arrives_exactly_once", CONFORM_FAIL },
+	{ DOUBLES_ONE_IN_50, &faulty_pairing,
+	  "every_element_arrives_exactly_once", CONFORM_FAIL },
+	{ SWAPS_ONE_IN_20, &faulty_pairing, "each_senders_order_is_kept",
+	  CONFORM_FAIL },
+	{ SWAPS_ONE_IN_20, &faulty_pairing,
+	  "one_sender_reaches_one_receiver_in_order", CONFORM_FAIL },
+	{ COPIES_8_BYTES, &faulty_pairing,
+	  "elements_of_every_size_arrive_whole", CONFORM_FAIL },
+	{ COPIES_8_BYTES, &faulty_pairing,
+	  "an_over_aligned_struct_arrives_whole", CONFORM_FAIL },
+	{ WRITES_ON_FAILURE, &faulty_pairing,
+	  "try_calls_say_empty_and_full_without_waiting", CONFORM_FAIL },
+	{ WRITES_BEYOND, &faulty_pairing,
+	  "a_closed_channel_drains_and_then_ends", CONFORM_FAIL },
+
+	/* capacity */
+	{ LEN_IS_ONE_MORE, &faulty_pairing, "len_and_cap_are_exact_at_rest",
+	  CONFORM_FAIL },
+	{ LEN_IS_ONE_MORE, &faulty_pairing, "len_is_never_more_than_cap",
+	  CONFORM_FAIL },
+	{ TAKES_ONE_MORE, &faulty_pairing,
+	  "try_calls_say_empty_and_full_without_waiting", CONFORM_FAIL },
+	{ FULL_TOO_EARLY, &faulty_pairing,
+	  "try_calls_say_empty_and_full_without_waiting", CONFORM_FAIL },
+	{ TRY_RECV_WAITS, &faulty_pairing,
+	  "try_calls_say_empty_and_full_without_waiting", CONFORM_HUNG },
+	{ TRY_SEND_WAITS, &faulty_pairing,
+	  "try_calls_say_empty_and_full_without_waiting", CONFORM_HUNG },
+
+	/* close */
+	{ CLOSED_HIDES_ELEMENTS, &faulty_pairing,
+	  "a_closed_channel_drains_and_then_ends", CONFORM_FAIL },
+	{ CLOSED_HIDES_ELEMENTS, &faulty_pairing,
+	  "close_does_not_hide_an_element_from_try_recv", CONFORM_FAIL },
+	{ CLOSED_HIDES_ELEMENTS, &faulty_pairing,
+	  "a_send_that_races_with_close_is_kept_or_refused", CONFORM_FAIL },
+	{ SENDS_INTO_THE_VOID, &faulty_pairing,
+	  "sends_after_close_fail_and_deliver_nothing", CONFORM_FAIL },
+	{ SENDS_INTO_THE_VOID, &faulty_pairing,
+	  "a_send_that_races_with_close_is_kept_or_refused", CONFORM_FAIL },
+	{ SENDS_INTO_THE_VOID, &faulty_pairing,
+	  "close_under_load_loses_nothing", CONFORM_FAIL },
+	{ CLOSE_WAKES_ONE, &faulty_pairing,
+	  "close_wakes_every_waiting_receiver", CONFORM_HUNG },
+	{ CLOSE_FORGETS_SENDERS, &faulty_pairing,
+	  "close_wakes_every_waiting_sender", CONFORM_HUNG },
+	{ CLOSE_FORGETS_SENDERS, &faulty_pairing,
+	  "close_ends_a_timed_send_at_once", CONFORM_HUNG },
+	{ CLOSES_TWICE, &faulty_pairing, "only_the_first_close_succeeds",
+	  CONFORM_FAIL },
+	{ CLOSES_TWICE, &faulty_pairing, "of_several_closers_one_wins",
+	  CONFORM_FAIL },
+	{ DROPS_BACKWARDS, &faulty_pairing,
+	  "the_last_reference_drops_what_is_left", CONFORM_FAIL },
+	{ LOSES_ONE_IN_50, &faulty_pairing,
+	  "the_last_reference_drops_what_is_left", CONFORM_FAIL },
+
+	/* waking */
+	{ NEVER_WAKES, &faulty_pairing, "recv_waits_while_empty",
+	  CONFORM_HUNG },
+	{ NEVER_WAKES, &faulty_pairing, "send_waits_while_full", CONFORM_HUNG },
+	{ WAKES_ONLY_FROM_EMPTY, &faulty_notifying,
+	  "every_element_wakes_a_receiver", CONFORM_HUNG },
+	{ WAKES_ONLY_FROM_EMPTY, &faulty_notifying,
+	  "one_batch_wakes_all_that_it_serves", CONFORM_HUNG },
+	{ WAKES_ONLY_FROM_FULL, &faulty_notifying, "every_space_wakes_a_sender",
+	  CONFORM_HUNG },
+	{ WAKES_ONLY_FROM_FULL, &faulty_notifying,
+	  "one_batch_taken_wakes_all_that_fit", CONFORM_HUNG },
+	{ SWALLOWS_WAKE_UPS, &faulty_notifying,
+	  "a_receiver_that_gives_up_passes_its_wake_up_on", CONFORM_HUNG },
+	{ SWALLOWS_WAKE_UPS, &faulty_notifying,
+	  "a_sender_that_gives_up_passes_its_wake_up_on", CONFORM_HUNG },
+
+	/* time */
+	{ GIVES_UP_EARLY, &faulty_pairing,
+	  "recv_times_out_at_its_deadline_and_not_before", CONFORM_FAIL },
+	{ GIVES_UP_EARLY, &faulty_pairing,
+	  "send_times_out_at_its_deadline_and_not_before", CONFORM_FAIL },
+	{ DELIVERS_AFTER_TIMEOUT, &faulty_pairing,
+	  "a_send_that_timed_out_is_never_delivered", CONFORM_FAIL },
+	{ DELIVERS_AFTER_TIMEOUT, &faulty_pairing,
+	  "two_tasks_with_deadlines_lose_nothing", CONFORM_FAIL },
+	{ TIMES_OUT_AND_TAKES, &faulty_pairing,
+	  "many_tasks_with_deadlines_lose_nothing", CONFORM_FAIL },
+	{ TIMES_OUT_AND_TAKES, &faulty_pairing, "each_send_learns_its_own_fate",
+	  CONFORM_FAIL },
+	{ EXPIRED_DOES_NOT_LOOK, &faulty_pairing,
+	  "an_expired_deadline_still_takes_what_is_there", CONFORM_FAIL },
+	{ EXPIRED_BEATS_CLOSE, &faulty_pairing,
+	  "close_wins_over_an_expired_deadline", CONFORM_FAIL },
+	{ FAR_IS_PAST, &faulty_pairing, "a_far_deadline_does_not_expire",
+	  CONFORM_FAIL },
+	{ WAITS_FOR_EVER, &faulty_pairing, "short_deadlines_are_not_early",
+	  CONFORM_HUNG },
+
+	/* capacity 0 */
+	{ RENDEZVOUS_BUFFERS, &faulty_pairing, "send_waits_until_it_is_taken",
+	  CONFORM_FAIL },
+	{ RENDEZVOUS_BUFFERS, &faulty_pairing,
+	  "send_returns_only_after_its_receive_began", CONFORM_FAIL },
+	{ RENDEZVOUS_BUFFERS, &faulty_pairing,
+	  "try_send_succeeds_only_while_a_receiver_waits", CONFORM_FAIL },
+	{ TRY_SEND_NEEDS_NOBODY, &faulty_pairing,
+	  "try_send_succeeds_only_while_a_receiver_waits", CONFORM_FAIL },
+
+	/* batches */
+	{ BATCH_SAYS_ONE_MORE, &faulty_pairing,
+	  "a_batch_says_exactly_how_many_it_moved", CONFORM_FAIL },
+	{ BATCH_SAYS_ONE_LESS, &faulty_pairing,
+	  "a_batch_larger_than_the_channel_goes_through", CONFORM_FAIL },
+	{ BATCH_IN_REVERSE, &faulty_pairing,
+	  "a_batch_larger_than_the_channel_goes_through", CONFORM_FAIL },
+	{ BATCH_IN_REVERSE, &faulty_pairing, "batches_lose_and_double_nothing",
+	  CONFORM_FAIL },
+
+	/* memory, and none of it */
+	{ LEAKS_DESCRIPTORS, &faulty_pairing,
+	  "new_without_descriptors_leaves_nothing", CONFORM_FAIL },
+#if !SANITIZED
+	{ FORGETS_PADDING_OF_COUNTER, &faulty_pairing,
+	  "many_laps_keep_counting", CONFORM_FAIL },
+	{ LEAKS_ITS_STATE, &faulty_pairing,
+	  "channels_come_and_go_without_a_trace", CONFORM_FAIL },
+	{ LEAKS_WHEN_CREATE_FAILS, &faulty_pairing,
+	  "new_without_memory_leaves_nothing", CONFORM_FAIL },
+	{ HOARDS, &faulty_chaining, "unbounded_gives_memory_back_after_a_burst",
+	  CONFORM_FAIL },
+	{ SENDS_WITHOUT_MEMORY, &faulty_chaining,
+	  "a_send_without_memory_changes_nothing", CONFORM_FAIL },
+	{ SENDS_WITHOUT_MEMORY, &faulty_chaining,
+	  "a_batch_without_memory_is_told_how_far_it_got", CONFORM_FAIL },
+	{ WRAPS_AROUND_SIZES, &faulty_pairing, "absurd_capacities_are_refused",
+	  CONFORM_FAIL },
+	{ CRASHES, &faulty_pairing, "every_element_arrives_exactly_once",
+	  CONFORM_CRASHED },
+#elif !WITH_TSAN
+	{ LEAKS_ITS_STATE, &faulty_pairing, "only_the_first_close_succeeds",
+	  CONFORM_FAIL },
+#else
+	{ LOCKS_WITHOUT_ORDER, &faulty_pairing,
+	  "what_was_written_before_close_is_visible", CONFORM_FAIL },
+	{ LOCKS_WITHOUT_ORDER, &faulty_pairing,
+	  "what_was_written_before_a_send_is_visible", CONFORM_FAIL },
+#endif
+};
+
+#define PLANTED (sizeof(planted) / sizeof(*planted))
+
+/* --- each fault is found --- */
+
+static void keep_result(const struct conform_result *r, void *arg)
+{
+	*(enum conform_verdict *)arg = r->verdict;
+	if (r->verdict != CONFORM_PASS)
+		printf("    %s: %s\n", conform_verdict_name(r->verdict),
+		       r->why);
+	if (r->verdict == CONFORM_HUNG)
+		assert_non_null(strstr(r->log, "task "));
+}
+
+static void each_fault_is_found_by_its_check(void **state)
+{
+	unsigned missed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < PLANTED; i++) {
+		const struct planted *p = &planted[i];
+		enum conform_verdict verdict = CONFORM_PASS;
+		char only[128];
+		struct conform_opts opts = { .only = only,
+			                     .time_limit_ns = PATIENCE };
+
+		snprintf(only, sizeof(only), "^%s$", p->check);
+		fault = p->fault;
+		printf("fault %d on %s: %s\n", p->fault, p->impl->name,
+		       p->check);
+		fflush(stdout);
+		conform_run(p->impl, &opts, NULL, keep_result, &verdict);
+		fault = NO_FAULT;
+		if (verdict == p->verdict)
+			continue;
+		printf("    and should be %s\n",
+		       conform_verdict_name(p->verdict));
+		missed++;
+	}
+	assert_int_equal(missed, 0);
+}
+
+/* --- and nothing else --- */
+
+static void must_pass(const struct conform_result *r, void *arg)
+{
+	(void)arg;
+	if (r->verdict == CONFORM_PASS || r->verdict == CONFORM_NA)
+		return;
+	printf("%s: %s %s\n  at %s: %s\n%s", r->impl->name,
+	       conform_verdict_name(r->verdict), conform_name(r->check),
+	       r->where, r->why, r->log);
+}
+
+static void an_honest_channel_passes_every_check(void **state)
+{
+	static const struct weft_chan_impl *const honest[] = {
+		&faulty_pairing, &faulty_notifying, &faulty_chaining
+	};
+	struct conform_opts opts = { .percent = 30 };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(
+		        conform_run(honest[i], &opts, NULL, must_pass, NULL),
+		        0);
+}
+
+/* --- what is not declared is not tested --- */
+
+struct counted {
+	unsigned run, na;
+};
+
+static void count_result(const struct conform_result *r, void *arg)
+{
+	struct counted *n = arg;
+
+	if (r->verdict == CONFORM_NA) {
+		n->na++;
+		assert_true(r->why[0] != '\0');
+	} else {
+		n->run++;
+	}
+}
+
+static void what_is_not_declared_does_not_apply(void **state)
+{
+	struct weft_chan_impl less = faulty_pairing;
+	struct conform_opts opts = { .only = "deadline|time|rendezvous|len_",
+		                     .percent = 10 };
+	struct counted all = { 0, 0 }, some = { 0, 0 };
+
+	(void)state;
+	conform_run(&faulty_pairing, &opts, NULL, count_result, &all);
+	less.can &= ~(uint64_t)(WEFT_CAN_TIMEOUT | WEFT_CAN_LEN);
+	conform_run(&less, &opts, NULL, count_result, &some);
+	assert_int_equal(all.run + all.na, some.run + some.na);
+	assert_true(some.na > all.na);
+	less.can |= WEFT_NO_DATA;
+	less.max_senders = 1;
+	conform_run(&less, &opts, NULL, count_result, &some);
+	assert_true(some.run > 0);
+}
+
+static void ignore(const struct conform_result *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+}
+
+static void bad_input_is_refused(void **state)
+{
+	struct conform_opts opts = { .only = "(" };
+
+	(void)state;
+	assert_int_equal(conform_run(NULL, NULL, NULL, ignore, NULL), -EINVAL);
+	assert_int_equal(conform_run(&faulty_pairing, NULL, NULL, NULL, NULL),
+	                 -EINVAL);
+	assert_int_equal(
+	        conform_run(&faulty_pairing, &opts, NULL, ignore, NULL),
+	        -EINVAL);
+}
+
+static void names_are_sentences_and_unique(void **state)
+{
+	const struct conform_check *a, *b;
+
+	(void)state;
+	assert_true(conform_count() > 60);
+	for (size_t i = 0; (a = conform_at(i)); i++) {
+		const char *name = conform_name(a);
+
+		assert_true(strlen(name) ==
+		            strspn(name, "abcdefghijklmnopqrstuvwxyz_"));
+		for (size_t k = 0; k < i && (b = conform_at(k)); k++)
+			assert_string_not_equal(name, conform_name(b));
+	}
+	assert_null(conform_at(conform_count()));
+}
+
+/* --- the command --- */
+
+static int command(int n, const char **words)
+{
+	char *argv[8] = { (char *)(uintptr_t) "check" };
+
+	for (int i = 0; i < n; i++)
+		argv[i + 1] = (char *)(uintptr_t)words[i];
+	return conform_main(n + 1, argv);
+}
+
+#define COMMAND(...)                                                           \
+	command(sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *),      \
+	        (const char *[]){ __VA_ARGS__ })
+
+static void the_command_says_what_is_wrong(void **state)
+{
+	(void)state;
+	assert_int_equal(COMMAND("--chan=nosuch"), 2);
+	assert_int_equal(COMMAND("--chan"), 2);
+	assert_int_equal(COMMAND("--load=/nonexistent/x.so"), 2);
+	assert_int_equal(COMMAND("--chan=handoff", "--all"), 2);
+	assert_int_equal(COMMAND("--seed=1"), 2);
+	assert_int_equal(COMMAND("--all", "--seed=x"), 2);
+	assert_int_equal(COMMAND("--all", "--seed=0"), 2);
+	assert_int_equal(COMMAND("--all", "--time-limit=0"), 2);
+	assert_int_equal(COMMAND("--all", "--only=("), 2);
+	assert_int_equal(COMMAND("--all", "--only=^nothing$"), 2);
+	assert_int_equal(COMMAND("--all", "--json=yes"), 2);
+	assert_int_equal(COMMAND("--all", "--frobnicate"), 2);
+	assert_int_equal(COMMAND("handoff"), 2);
+}
+
+static void the_command_runs_and_lists(void **state)
+{
+	(void)state;
+	assert_int_equal(COMMAND("--chan=handoff", "--only=^only_the_first"),
+	                 0);
+	assert_int_equal(COMMAND("--all", "--json", "--only=^only_the_first"),
+	                 0);
+	assert_int_equal(COMMAND("--list"), 0);
+	assert_int_equal(COMMAND("--list", "--json"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_sentences_and_unique),
+		cmocka_unit_test(bad_input_is_refused),
+		cmocka_unit_test(each_fault_is_found_by_its_check),
+		cmocka_unit_test(an_honest_channel_passes_every_check),
+		cmocka_unit_test(what_is_not_declared_does_not_apply),
+		cmocka_unit_test(the_command_says_what_is_wrong),
+		cmocka_unit_test(the_command_runs_and_lists),
+	};
+
+	return cmocka_run_group_tests_name("conform", tests, NULL, NULL);
+}

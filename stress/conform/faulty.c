@@ -1,0 +1,748 @@
+#include "stress/conform/faulty.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weft/atomic.h>
+#include <weft/task.h>
+
+enum fault fault;
+
+/* --- what all three share --- */
+
+/* One waiting call, on its stack. */
+struct wait {
+	struct wait *next;
+	struct weft_task *task;
+	void *elem;
+	int result;
+	bool notified;     /* guarded by the lock */
+	_Atomic bool over; /* the call was finished for it */
+};
+
+struct queue {
+	struct wait *first, **end;
+};
+
+struct faulty {
+	_Atomic bool locked;
+
+	/* Guarded by the lock. */
+	bool closed;
+	size_t head, len;
+	uint16_t at;          /* the same as head, in 16 bits */
+	unsigned long pushed; /* ever */
+	struct queue senders, receivers;
+	bool ghost; /* the last element below is one that timed out */
+
+	size_t cap, elem; /* constant */
+	unsigned char ring[];
+};
+
+static void lock(_Atomic bool *locked)
+{
+	bool open = false;
+
+	if (fault == LOCKS_WITHOUT_ORDER) {
+		while (!weft_cas_relaxed(locked, &open, true)) {
+			open = false;
+			weft_yield();
+		}
+		return;
+	}
+	while (!weft_cas_weak_acquire(locked, &open, true)) {
+		open = false;
+		weft_yield();
+	}
+}
+
+static void unlock(_Atomic bool *locked)
+{
+	if (fault == LOCKS_WITHOUT_ORDER)
+		weft_store_relaxed(locked, false);
+	else
+		weft_store_release(locked, false);
+}
+
+static void copy(void *to, const void *from, size_t n)
+{
+	if (fault == COPIES_8_BYTES && n > 8)
+		n = 8;
+	if (n)
+		memcpy(to, from, n);
+}
+
+/* --- queues of waits --- */
+
+static void queue_init(struct queue *q)
+{
+	q->first = NULL;
+	q->end = &q->first;
+}
+
+static void queue_push(struct queue *q, struct wait *w)
+{
+	w->next = NULL;
+	*q->end = w;
+	q->end = &w->next;
+}
+
+static struct wait *queue_pop(struct queue *q)
+{
+	struct wait *w = q->first;
+
+	if (!w)
+		return NULL;
+	q->first = w->next;
+	if (!q->first)
+		q->end = &q->first;
+	return w;
+}
+
+static void queue_remove(struct queue *q, struct wait *w)
+{
+	struct wait **at = &q->first;
+
+	while (*at && *at != w)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = w->next;
+	if (!w->next)
+		q->end = at;
+}
+
+/* --- the ring, under the lock --- */
+
+static size_t room(const struct faulty *f)
+{
+	if (fault == TAKES_ONE_MORE && f->cap)
+		return f->cap + 1;
+	if (fault == RENDEZVOUS_BUFFERS && f->cap == 0)
+		return 1;
+	if (fault == FULL_TOO_EARLY && f->cap > 1)
+		return f->cap - 1;
+	return f->cap;
+}
+
+/* Slots of the ring: one to spare for faults, one for a ghost. */
+static size_t slots(const struct faulty *f)
+{
+	return f->cap + 2;
+}
+
+static unsigned char *slot(struct faulty *f, size_t i)
+{
+	size_t from = fault == FORGETS_PADDING_OF_COUNTER ? f->at : f->head;
+
+	return f->ring + (from + i) % slots(f) * f->elem;
+}
+
+static void swap_last(struct faulty *f)
+{
+	unsigned char *a = slot(f, f->len - 1), *b = slot(f, f->len - 2);
+
+	for (size_t i = 0; i < f->elem; i++) {
+		unsigned char t = a[i];
+
+		a[i] = b[i];
+		b[i] = t;
+	}
+}
+
+static void push(struct faulty *f, const void *elem)
+{
+	f->pushed++;
+	if (fault == LOSES_ONE_IN_50 && f->pushed % 50 == 0)
+		return;
+	copy(slot(f, f->len++), elem, f->elem);
+	if (fault == DOUBLES_ONE_IN_50 && f->pushed % 50 == 0 &&
+	    f->len < f->cap)
+		copy(slot(f, f->len++), elem, f->elem);
+	if (fault == SWAPS_ONE_IN_20 && f->pushed % 20 == 0 && f->len >= 2)
+		swap_last(f);
+}
+
+static void pop(struct faulty *f, void *elem)
+{
+	copy(elem, slot(f, 0), f->elem);
+	if (fault == WRITES_BEYOND)
+		((unsigned char *)elem)[f->elem] = 0;
+	f->head = (f->head + 1) % slots(f);
+	f->at++;
+	f->len--;
+	if (f->ghost) {
+		copy(slot(f, f->len++), f->ring + slots(f) * f->elem, f->elem);
+		f->ghost = false;
+	}
+}
+
+/* What try_recv hands to drop when it goes wrong. */
+static void pop_last(struct faulty *f, void *elem)
+{
+	copy(elem, slot(f, --f->len), f->elem);
+}
+
+static int faulty_create(void **state, const struct weft_chan_config *config)
+{
+	size_t bytes, n = config->cap + 3; /* slots, and the ghost */
+	struct faulty *f;
+	void *spare;
+
+	if (fault == WRAPS_AROUND_SIZES) {
+		bytes = n * config->elem_size;
+	} else if (config->cap > SIZE_MAX - 3 ||
+	           __builtin_mul_overflow(n, config->elem_size, &bytes) ||
+	           bytes > SIZE_MAX / 2) {
+		return -ENOMEM;
+	}
+	spare = malloc(16);
+	if (!spare)
+		return -ENOMEM;
+	f = calloc(1, sizeof(*f) + bytes);
+	if (f || fault != LEAKS_WHEN_CREATE_FAILS)
+		free(spare);
+	if (!f) /* NOLINT(clang-analyzer-unix.Malloc): the planted leak */
+		return -ENOMEM;
+	if (fault == LEAKS_DESCRIPTORS && dup(STDERR_FILENO) < 0) {
+		free(f);
+		return -ENOMEM;
+	}
+	queue_init(&f->senders);
+	queue_init(&f->receivers);
+	f->cap = config->cap;
+	f->elem = config->elem_size;
+	*state = f;
+	return 0;
+}
+
+static void faulty_destroy(void *state)
+{
+	if (fault != LEAKS_ITS_STATE)
+		free(state);
+}
+
+static size_t faulty_len(const void *state)
+{
+	struct faulty *f = (struct faulty *)(uintptr_t)state;
+	size_t len;
+
+	lock(&f->locked);
+	len = f->len;
+	unlock(&f->locked);
+	return fault == LEN_IS_ONE_MORE && len > 1 ? len + 1 : len;
+}
+
+/* --- what may go wrong with a deadline --- */
+
+static int64_t deadline_of(int64_t deadline_ns)
+{
+	if (fault == GIVES_UP_EARLY && deadline_ns != WEFT_FOREVER &&
+	    deadline_ns > 0)
+		return deadline_ns - 200 * WEFT_US;
+	if (fault == FAR_IS_PAST && deadline_ns != WEFT_FOREVER &&
+	    deadline_ns > WEFT_FOREVER - WEFT_SEC)
+		return 1;
+	if (fault == WAITS_FOR_EVER && deadline_ns != WEFT_NOW)
+		return WEFT_FOREVER;
+	return deadline_ns;
+}
+
+/* Whether the call is over before it begins. */
+static int fails_at_once(struct faulty *f, void *elem, int64_t deadline_ns,
+                         bool receives)
+{
+	if (fault == CRASHES && f->pushed == 3)
+		raise(SIGSEGV);
+	if (fault == WRITES_ON_FAILURE && receives && f->len == 0 && f->elem)
+		memset(elem, 0, 1);
+	if (fault == EXPIRED_DOES_NOT_LOOK && deadline_ns == 1)
+		return -ETIMEDOUT;
+	if (fault == EXPIRED_BEATS_CLOSE && deadline_ns == 1 && f->closed)
+		return -ETIMEDOUT;
+	return 0;
+}
+
+/* --- pairing: a waiting peer's call is finished for it --- */
+
+/* Ends the wait; its record is gone afterwards. */
+static void finish_wait(struct wait *w, int result)
+{
+	struct weft_task *task = w->task;
+
+	w->result = result;
+	weft_store_release(&w->over, true); /* [over] */
+	if (fault != NEVER_WAKES)
+		weft_unpark(task);
+}
+
+static int pair_send(struct faulty *f, const void *elem)
+{
+	struct wait *w;
+
+	if (f->closed)
+		return fault == SENDS_INTO_THE_VOID ? 0 : -EPIPE;
+	w = queue_pop(&f->receivers);
+	if (w) {
+		f->pushed++;
+		copy(w->elem, elem, f->elem);
+		finish_wait(w, 0);
+		return 0;
+	}
+	if (fault == TRY_SEND_NEEDS_NOBODY && f->cap == 0)
+		return 0;
+	if (f->len >= room(f))
+		return -EAGAIN;
+	push(f, elem);
+	return 0;
+}
+
+static int pair_recv(struct faulty *f, void *elem)
+{
+	bool buffered = f->len > 0;
+	struct wait *w;
+
+	if (fault == CLOSED_HIDES_ELEMENTS && f->closed)
+		return -EPIPE;
+	if (buffered && fault == DROPS_BACKWARDS && f->closed)
+		pop_last(f, elem);
+	else if (buffered)
+		pop(f, elem);
+	w = f->len < room(f) || !buffered ? queue_pop(&f->senders) : NULL;
+	if (w) {
+		if (buffered)
+			push(f, w->elem);
+		else
+			copy(elem, w->elem, f->elem);
+		finish_wait(w, 0);
+		return 0;
+	}
+	if (buffered)
+		return 0;
+	return f->closed ? -EPIPE : -EAGAIN;
+}
+
+static int pair_timed_out(struct faulty *f, struct queue *q, struct wait *w)
+{
+	int err = -ETIMEDOUT;
+
+	lock(&f->locked);
+	if (weft_load_acquire(&w->over)) { /* [over] */
+		err = w->result;
+	} else {
+		queue_remove(q, w);
+		if (fault == DELIVERS_AFTER_TIMEOUT && q == &f->senders &&
+		    f->cap) {
+			copy(f->ring + slots(f) * f->elem, w->elem, f->elem);
+			f->ghost = true;
+		}
+	}
+	unlock(&f->locked);
+	return err;
+}
+
+static int pair_wait(struct faulty *f, struct queue *q, struct wait *w,
+                     int64_t deadline_ns)
+{
+	while (!weft_load_acquire(&w->over)) /* [over] */
+		if (weft_park(deadline_ns) == -ETIMEDOUT)
+			return pair_timed_out(f, q, w);
+	/* A deadline that came with the element must not win. */
+	if (fault == TIMES_OUT_AND_TAKES && deadline_ns != WEFT_FOREVER &&
+	    weft_now() + 5 * WEFT_US > deadline_ns)
+		return -ETIMEDOUT;
+	return w->result;
+}
+
+static int pair_call(struct faulty *f, void *elem, int64_t deadline_ns,
+                     bool receives)
+{
+	struct queue *q = receives ? &f->receivers : &f->senders;
+	struct wait w = { .task = weft_self(), .elem = elem };
+	int err;
+
+	deadline_ns = deadline_of(deadline_ns);
+	lock(&f->locked);
+	err = fails_at_once(f, elem, deadline_ns, receives);
+	if (!err)
+		err = receives ? pair_recv(f, elem) : pair_send(f, elem);
+	if (err == -EAGAIN && deadline_ns > 0)
+		queue_push(q, &w);
+	unlock(&f->locked);
+	if (err != -EAGAIN)
+		return err;
+	return deadline_ns > 0 ? pair_wait(f, q, &w, deadline_ns) : -ETIMEDOUT;
+}
+
+static int pairing_send(void *state, const void *elem, int64_t deadline_ns)
+{
+	return pair_call(state, (void *)(uintptr_t)elem, deadline_ns, false);
+}
+
+static int pairing_recv(void *state, void *elem, int64_t deadline_ns)
+{
+	return pair_call(state, elem, deadline_ns, true);
+}
+
+static int again(int err)
+{
+	return err == -ETIMEDOUT ? -EAGAIN : err;
+}
+
+static int pairing_try_send(void *state, const void *elem)
+{
+	return again(pairing_send(state, elem,
+	                          fault == TRY_SEND_WAITS ? WEFT_FOREVER
+	                                                  : WEFT_NOW));
+}
+
+static int pairing_try_recv(void *state, void *elem)
+{
+	return again(pairing_recv(state, elem,
+	                          fault == TRY_RECV_WAITS ? WEFT_FOREVER
+	                                                  : WEFT_NOW));
+}
+
+static int pairing_send_many(void *state, const void *elems, size_t n,
+                             size_t *done)
+{
+	const unsigned char *from = elems;
+	struct faulty *f = state;
+	size_t i = 0;
+	int err = 0;
+
+	for (; i < n && !err; i += !err)
+		err = pairing_try_send(
+		        state,
+		        from + (fault == BATCH_IN_REVERSE ? n - 1 - i : i) *
+		                        f->elem);
+	if (fault == BATCH_SAYS_ONE_MORE && i < n)
+		i++;
+	if (fault == BATCH_SAYS_ONE_LESS && i > 1)
+		i--;
+	*done = i;
+	return err;
+}
+
+static int pairing_recv_many(void *state, void *elems, size_t n, size_t *done)
+{
+	unsigned char *to = elems;
+	struct faulty *f = state;
+	int err = 0;
+
+	for (*done = 0; *done < n && !err; *done += !err)
+		err = pairing_try_recv(state, to + *done * f->elem);
+	return err;
+}
+
+static void fail_all(struct queue *q)
+{
+	struct wait *w;
+
+	while ((w = queue_pop(q))) {
+		finish_wait(w, -EPIPE);
+		if (fault == CLOSE_WAKES_ONE)
+			break;
+	}
+}
+
+static int pairing_close(void *state)
+{
+	struct faulty *f = state;
+	bool was;
+
+	lock(&f->locked);
+	was = f->closed;
+	f->closed = true;
+	if (fault != CLOSE_FORGETS_SENDERS)
+		fail_all(&f->senders);
+	fail_all(&f->receivers);
+	unlock(&f->locked);
+	return was && fault != CLOSES_TWICE ? -EPIPE : 0;
+}
+
+const struct weft_chan_impl faulty_pairing = {
+	WEFT_CHAN_ABI_HEADER,
+	.name = "pairing",
+	.summary = "for tests",
+	.can = WEFT_CAN_BOUNDED | WEFT_CAN_RENDEZVOUS | WEFT_CAN_FIFO |
+	       WEFT_CAN_PRODUCER_FIFO | WEFT_CAN_TIMEOUT | WEFT_CAN_LEN |
+	       WEFT_CAN_BATCH,
+	.create = faulty_create,
+	.destroy = faulty_destroy,
+	.try_send = pairing_try_send,
+	.try_recv = pairing_try_recv,
+	.close = pairing_close,
+	.len = faulty_len,
+	.send = pairing_send,
+	.recv = pairing_recv,
+	.try_send_many = pairing_send_many,
+	.try_recv_many = pairing_recv_many,
+};
+
+/* --- notifying: a waiter is told to look again --- */
+
+static void notify(struct queue *q)
+{
+	struct wait *w = queue_pop(q);
+
+	if (!w)
+		return;
+	w->notified = true;
+	weft_unpark(w->task);
+}
+
+static int look(struct faulty *f, void *elem, bool receives)
+{
+	if (!receives && f->closed)
+		return -EPIPE;
+	if (receives && f->len == 0)
+		return f->closed ? -EPIPE : -EAGAIN;
+	if (!receives && f->len == f->cap)
+		return -EAGAIN;
+	if (receives) {
+		pop(f, elem);
+		if (fault != WAKES_ONLY_FROM_FULL || f->len + 1 == f->cap)
+			notify(&f->senders);
+	} else {
+		push(f, elem);
+		if (fault != WAKES_ONLY_FROM_EMPTY || f->len == 1)
+			notify(&f->receivers);
+	}
+	return 0;
+}
+
+/* A wait that was told and gives up tells the next. */
+static void pass_on(struct faulty *f, struct queue *q, const struct wait *w)
+{
+	if (w->notified && fault != SWALLOWS_WAKE_UPS &&
+	    (q == &f->receivers ? f->len > 0 : f->len < f->cap))
+		notify(q);
+}
+
+static int notify_call(struct faulty *f, void *elem, int64_t deadline_ns,
+                       bool receives)
+{
+	struct queue *q = receives ? &f->receivers : &f->senders;
+	struct wait w = { .task = weft_self() };
+	int err, late = deadline_ns > 0 ? 0 : -ETIMEDOUT;
+
+	lock(&f->locked);
+	while ((err = fault == SWALLOWS_WAKE_UPS && late && w.notified
+	                      ? -EAGAIN
+	                      : look(f, elem, receives)) == -EAGAIN &&
+	       !late) {
+		queue_remove(q, &w);
+		w.notified = false;
+		queue_push(q, &w);
+		unlock(&f->locked);
+		late = weft_park(deadline_ns);
+		if (fault == SWALLOWS_WAKE_UPS && deadline_ns != WEFT_FOREVER &&
+		    weft_now() >= deadline_ns)
+			late = -ETIMEDOUT;
+		lock(&f->locked);
+	}
+	queue_remove(q, &w);
+	if (err)
+		pass_on(f, q, &w);
+	unlock(&f->locked);
+	return err == -EAGAIN ? -ETIMEDOUT : err;
+}
+
+static int notifying_send(void *state, const void *elem, int64_t deadline_ns)
+{
+	return notify_call(state, (void *)(uintptr_t)elem, deadline_ns, false);
+}
+
+static int notifying_recv(void *state, void *elem, int64_t deadline_ns)
+{
+	return notify_call(state, elem, deadline_ns, true);
+}
+
+static int notifying_try_send(void *state, const void *elem)
+{
+	return again(notifying_send(state, elem, WEFT_NOW));
+}
+
+static int notifying_try_recv(void *state, void *elem)
+{
+	return again(notifying_recv(state, elem, WEFT_NOW));
+}
+
+static int notifying_close(void *state)
+{
+	struct faulty *f = state;
+	bool was;
+
+	lock(&f->locked);
+	was = f->closed;
+	f->closed = true;
+	while (f->senders.first)
+		notify(&f->senders);
+	while (f->receivers.first)
+		notify(&f->receivers);
+	unlock(&f->locked);
+	return was ? -EPIPE : 0;
+}
+
+const struct weft_chan_impl faulty_notifying = {
+	WEFT_CHAN_ABI_HEADER,
+	.name = "notifying",
+	.summary = "for tests",
+	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_TIMEOUT |
+	       WEFT_CAN_LEN,
+	.create = faulty_create,
+	.destroy = faulty_destroy,
+	.try_send = notifying_try_send,
+	.try_recv = notifying_try_recv,
+	.close = notifying_close,
+	.len = faulty_len,
+	.send = notifying_send,
+	.recv = notifying_recv,
+};
+
+/* --- chaining: unbounded, one block for each element --- */
+
+struct block {
+	struct block *next;
+	unsigned char elem[];
+};
+
+struct chain {
+	_Atomic bool locked;
+	bool closed;
+	size_t len, elem;
+	struct block *first, **end;
+	struct block *hoard;
+};
+
+static int chaining_create(void **state, const struct weft_chan_config *config)
+{
+	struct chain *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->elem = config->elem_size;
+	c->end = &c->first;
+	*state = c;
+	return 0;
+}
+
+static void free_blocks(struct block *b)
+{
+	while (b) {
+		struct block *next = b->next;
+
+		free(b);
+		b = next;
+	}
+}
+
+static void chaining_destroy(void *state)
+{
+	struct chain *c = state;
+
+	free_blocks(c->first);
+	free_blocks(c->hoard);
+	free(c);
+}
+
+static int chain_push(struct chain *c, const void *elem)
+{
+	struct block *b = c->hoard;
+
+	if (b)
+		c->hoard = b->next;
+	else
+		b = malloc(sizeof(*b) + c->elem);
+	if (!b)
+		return fault == SENDS_WITHOUT_MEMORY ? 0 : -ENOMEM;
+	copy(b->elem, elem, c->elem);
+	b->next = NULL;
+	*c->end = b;
+	c->end = &b->next;
+	c->len++;
+	return 0;
+}
+
+static void chain_pop(struct chain *c, void *elem)
+{
+	struct block *b = c->first;
+
+	copy(elem, b->elem, c->elem);
+	c->first = b->next;
+	if (!c->first)
+		c->end = &c->first;
+	c->len--;
+	if (fault == HOARDS) {
+		b->next = c->hoard;
+		c->hoard = b;
+	} else {
+		free(b);
+	}
+}
+
+static int chaining_try_send(void *state, const void *elem)
+{
+	struct chain *c = state;
+	int err;
+
+	lock(&c->locked);
+	err = c->closed ? -EPIPE : chain_push(c, elem);
+	unlock(&c->locked);
+	return err;
+}
+
+static int chaining_try_recv(void *state, void *elem)
+{
+	struct chain *c = state;
+	int err = 0;
+
+	lock(&c->locked);
+	if (c->first)
+		chain_pop(c, elem);
+	else
+		err = c->closed ? -EPIPE : -EAGAIN;
+	unlock(&c->locked);
+	return err;
+}
+
+static int chaining_close(void *state)
+{
+	struct chain *c = state;
+	bool was;
+
+	lock(&c->locked);
+	was = c->closed;
+	c->closed = true;
+	unlock(&c->locked);
+	return was ? -EPIPE : 0;
+}
+
+static size_t chaining_len(const void *state)
+{
+	struct chain *c = (struct chain *)(uintptr_t)state;
+	size_t len;
+
+	lock(&c->locked);
+	len = c->len;
+	unlock(&c->locked);
+	return len;
+}
+
+const struct weft_chan_impl faulty_chaining = {
+	WEFT_CHAN_ABI_HEADER,
+	.name = "chaining",
+	.summary = "for tests",
+	.can = WEFT_CAN_UNBOUNDED | WEFT_CAN_FIFO | WEFT_CAN_TIMEOUT |
+	       WEFT_CAN_LEN,
+	.create = chaining_create,
+	.destroy = chaining_destroy,
+	.try_send = chaining_try_send,
+	.try_recv = chaining_try_recv,
+	.close = chaining_close,
+	.len = chaining_len,
+};

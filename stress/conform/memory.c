@@ -1,0 +1,311 @@
+/* Memory and descriptors: what is taken is given back, and can run out. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "stress/conform/oom.h"
+#include "stress/conform/suite.h"
+
+/* --- leaks --- */
+
+/* Bytes in use of the C library's heap. */
+static size_t heap(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* Bytes of this process in memory. */
+static size_t resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	char line[128] = "", *second = line;
+	unsigned long pages;
+
+	if (f) {
+		if (!fgets(line, sizeof(line), f))
+			line[0] = '\0';
+		fclose(f);
+	}
+	(void)strtoul(line, &second, 10); /* the first is the address space */
+	pages = strtoul(second, NULL, 10);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void live_and_die(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+
+	chan_fill(c, 0, 10);
+	weft_chan_unref(c);
+}
+
+/* With and without elements inside. */
+static void channels_come_and_go_without_a_trace(struct cell *cell)
+{
+	const unsigned n = 200;
+	size_t before, after;
+
+	for (int i = 0; i < 10; i++)
+		live_and_die(cell);
+	before = heap();
+	for (unsigned i = 0; i < n; i++)
+		live_and_die(cell);
+	after = heap();
+	/* A leak of one block each would be 32 bytes at the least; half of that
+	 * leaves room for what the heap keeps in hand. */
+	REQUIRE(after < before + n * 16,
+	        "%u channels left %zu bytes of the heap in use", n,
+	        after - before);
+}
+
+#define BURST_ELEM 64
+
+static void unbounded_gives_memory_back_after_a_burst(struct cell *cell)
+{
+	const uint32_t n = 200000;
+	struct weft_chan *c;
+	size_t heap_before, rss_before, held, left, burst;
+
+	if (weft_chan_impl_accepts(cell->impl, cell->cap, BURST_ELEM, NULL, 0))
+		child_skip("does not take elements of %d bytes", BURST_ELEM);
+	c = cell_chan_of(cell, cell->cap, BURST_ELEM, NULL);
+	for (uint32_t i = 0; i < 1000; i++)
+		MUST(tag_try_send(c, i), 0);
+	for (uint32_t i = 0; i < 1000; i++)
+		must_recv(c, i, WEFT_FOREVER);
+	heap_before = heap();
+	rss_before = resident();
+	burst = (size_t)n * BURST_ELEM;
+	for (uint32_t i = 0; i < n; i++)
+		MUST(tag_try_send(c, i), 0);
+	held = heap() - heap_before;
+	for (uint32_t i = 0; i < n; i++)
+		must_recv(c, i, WEFT_FOREVER);
+	left = heap() > heap_before ? heap() - heap_before : 0;
+	REQUIRE(left < burst / 8,
+	        "%zu of %zu bytes of the heap are still in use after a burst "
+	        "of %u elements was received",
+	        left, held, n);
+	/* What it took from elsewhere than the heap shows here. */
+	malloc_trim(0);
+	left = resident() > rss_before ? resident() - rss_before : 0;
+	REQUIRE(left < burst / 2,
+	        "%zu bytes are still resident after a burst of %zu", left,
+	        burst);
+	weft_chan_unref(c);
+}
+
+/* --- running out of memory --- */
+
+static struct {
+	oom_arm_fn *arm;
+	oom_disarm_fn *disarm;
+	oom_live_fn *live;
+} oom;
+
+/* A function that may be in the process. The detour keeps to the letter of C,
+ * which has no conversion from object to function pointers. */
+static void look_up(const char *name, void *out)
+{
+	*(void **)out = dlsym(RTLD_DEFAULT, name);
+}
+
+static void need_oom(void)
+{
+	look_up("weft_oom_arm", &oom.arm);
+	look_up("weft_oom_disarm", &oom.disarm);
+	look_up("weft_oom_live", &oom.live);
+	if (!oom.arm || !oom.disarm || !oom.live)
+		child_skip("needs an allocator that fails: set LD_PRELOAD to "
+		           "weft_oom.so of the tests");
+}
+
+/* Let each allocation of weft_chan_new() fail, the first, the second, ...,
+ * until none is left to fail. Returns how many there are. */
+static unsigned long new_fails(struct cell *cell, int for_good)
+{
+	for (unsigned long n = 1;; n++) {
+		struct weft_chan *none = (struct weft_chan *)(uintptr_t)1;
+		struct weft_chan_opts opts = { .wait = cell->wait };
+		struct weft_chan *c = none;
+		unsigned long failures;
+		int err;
+
+		oom.arm(n, for_good);
+		err = weft_chan_new(&c, cell->impl, cell->cap, cell->elem,
+		                    &opts);
+		failures = oom.disarm();
+		if (failures == 0) {
+			MUST(err, 0);
+			weft_chan_unref(c);
+			REQUIRE(oom.live() == 0,
+			        "%ld blocks are left of a channel", oom.live());
+			return n - 1;
+		}
+		/* It may do with less, but then it must work. */
+		if (err == 0) {
+			MUST(tag_try_send(c, 1),
+			     cell->cap || cell->unbounded ? 0 : -EAGAIN);
+			weft_chan_unref(c);
+		} else {
+			MUST(err, -ENOMEM);
+			REQUIRE(c == none,
+			        "a failed weft_chan_new changed its argument");
+		}
+		REQUIRE(oom.live() == 0,
+		        "%ld blocks are left after allocation %lu of "
+		        "weft_chan_new failed",
+		        oom.live(), n);
+	}
+}
+
+static void new_without_memory_leaves_nothing(struct cell *cell)
+{
+	need_oom();
+	REQUIRE(new_fails(cell, 0) == new_fails(cell, 1),
+	        "weft_chan_new allocates differently each time");
+}
+
+/* Send `n` elements while the `nth` allocation fails. What was refused with
+ * -ENOMEM is not inside, and everything after it works. */
+static unsigned long sends_fail(struct cell *cell, unsigned long nth,
+                                int for_good)
+{
+	struct weft_chan *c = cell_chan(cell);
+	uint32_t sent = 0, n = 300;
+	unsigned long failures;
+	int err;
+
+	oom.arm(nth, for_good);
+	for (uint32_t i = 0; i < n; i++) {
+		err = tag_try_send(c, sent);
+		REQUIRE(err == 0 || err == -ENOMEM, "try_send returned %s",
+		        code_name(err));
+		sent += err == 0;
+	}
+	failures = oom.disarm();
+	REQUIRE(failures > 0 || sent == n,
+	        "a send returned -ENOMEM when no allocation had failed");
+	REQUIRE(!cell->exact || weft_chan_len(c) == sent,
+	        "len is %zu after %u sends succeeded", weft_chan_len(c), sent);
+	MUST(tag_send(c, sent, WEFT_FOREVER), 0);
+	MUST(weft_chan_close(c), 0);
+	must_drain(cell, c, 0, sent + 1);
+	weft_chan_unref(c);
+	return failures;
+}
+
+static void a_send_without_memory_changes_nothing(struct cell *cell)
+{
+	need_oom();
+	for (int for_good = 0; for_good < 2; for_good++)
+		for (unsigned long n = 1; sends_fail(cell, n, for_good) > 0;
+		     n++)
+			;
+}
+
+/* The same for a batch: the first *done are inside, the rest is not. */
+static unsigned long batch_fails(struct cell *cell, unsigned long nth)
+{
+	struct weft_chan *c = cell_chan(cell);
+	size_t size = cell->elem, done = 0, n = MANY_MAX;
+	unsigned char *elems = malloc(n * size + 1);
+	unsigned long failures;
+	int err;
+
+	CHECK(elems != NULL);
+	for (size_t i = 0; i < n; i++)
+		elem_make(elems + i * size, size, (uint32_t)i);
+	oom.arm(nth, 1);
+	err = weft_chan_send_many(c, elems, n, &done, WEFT_FOREVER);
+	failures = oom.disarm();
+	REQUIRE(err == 0 || (err == -ENOMEM && failures),
+	        "send_many returned %s", code_name(err));
+	REQUIRE((err == 0) == (done == n),
+	        "send_many returned %s after %zu elements of %zu",
+	        code_name(err), done, n);
+	MUST(weft_chan_close(c), 0);
+	must_drain(cell, c, 0, done);
+	weft_chan_unref(c);
+	free(elems);
+	return failures;
+}
+
+static void a_batch_without_memory_is_told_how_far_it_got(struct cell *cell)
+{
+	need_oom();
+	for (unsigned long n = 1; batch_fails(cell, n) > 0; n++)
+		;
+}
+
+/* --- running out of descriptors --- */
+
+static rlim_t descriptors(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	CHECK(fd >= 0);
+	close(fd);
+	return (rlim_t)fd; /* the lowest that is free */
+}
+
+static void new_without_descriptors_leaves_nothing(struct cell *cell)
+{
+	rlim_t before = descriptors();
+	struct rlimit old, few;
+
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	for (rlim_t spare = 0; spare < 4; spare++) {
+		struct weft_chan *c;
+		int err;
+
+		few.rlim_cur = before + spare;
+		CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+		err = weft_chan_new(&c, cell->impl, cell->cap, cell->elem,
+		                    NULL);
+		CHECK_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+		if (err == 0)
+			weft_chan_unref(c);
+		else
+			MUST(err, -ENOMEM);
+		REQUIRE(descriptors() == before,
+		        "weft_chan_new left descriptor %d open", (int)before);
+	}
+}
+
+const struct conform_check conform_memory[] = {
+	{ .name = "channels_come_and_go_without_a_trace",
+	  .needs = NEEDS_UNSAN,
+	  .over = OVER_CAPS,
+	  .fn = channels_come_and_go_without_a_trace },
+	{ .name = "unbounded_gives_memory_back_after_a_burst",
+	  .scenarios = "10",
+	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_ORDER | WEFT_CAN_UNBOUNDED,
+	  .over = OVER_UNBOUNDED,
+	  .fn = unbounded_gives_memory_back_after_a_burst },
+	{ .name = "new_without_memory_leaves_nothing",
+	  .needs = NEEDS_UNSAN | NEEDS_DATA,
+	  .over = OVER_CAPS,
+	  .fn = new_without_memory_leaves_nothing },
+	{ .name = "a_send_without_memory_changes_nothing",
+	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_TAGS | WEFT_CAN_UNBOUNDED,
+	  .over = OVER_UNBOUNDED,
+	  .fn = a_send_without_memory_changes_nothing },
+	{ .name = "a_batch_without_memory_is_told_how_far_it_got",
+	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_TAGS | WEFT_CAN_UNBOUNDED,
+	  .over = OVER_UNBOUNDED,
+	  .fn = a_batch_without_memory_is_told_how_far_it_got },
+	{ .name = "new_without_descriptors_leaves_nothing",
+	  .over = OVER_CAPS,
+	  .fn = new_without_descriptors_leaves_nothing },
+	{ .name = NULL },
+};

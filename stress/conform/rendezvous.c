@@ -1,0 +1,204 @@
+/* Capacity 0: a send and a receive happen together. */
+#include <errno.h>
+
+#include "stress/conform/ledger.h"
+#include "stress/conform/suite.h"
+
+static void send_waits_until_it_is_taken(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	struct call send = {
+		.c = c, .form = FORM_SEND, .tag = 5, .deadline_ns = WEFT_FOREVER
+	};
+
+	call_begin(&send);
+	cell_settle(cell, &send, 1);
+	REQUIRE(!call_is_over(&send), "send returned %s without a receiver",
+	        code_name(send.result));
+	REQUIRE(weft_chan_len(c) == 0 || !cell->exact,
+	        "len is %zu of a rendezvous channel", weft_chan_len(c));
+	must_recv(c, 5, WEFT_FOREVER);
+	MUST(call_end(&send), 0);
+	weft_chan_unref(c);
+}
+
+struct meeting {
+	struct weft_chan *c;
+	uint32_t n;
+	_Atomic uint32_t begun; /* receives */
+};
+
+static int receives_and_says_so(void *arg)
+{
+	struct meeting *m = arg;
+
+	for (uint32_t i = 0; i < m->n; i++) {
+		weft_store_release(&m->begun, i + 1);
+		must_recv(m->c, i, WEFT_FOREVER);
+	}
+	return 0;
+}
+
+/* A send that returned before its receive began was left in a buffer. */
+static void send_returns_only_after_its_receive_began(struct cell *cell)
+{
+	struct meeting m = { .c = cell_chan(cell),
+		             .n = cell_times(cell, 30000, 300) };
+	struct weft_task *task =
+	        task_start("receiver", receives_and_says_so, &m);
+
+	for (uint32_t i = 0; i < m.n; i++) {
+		MUST(tag_send(m.c, i, WEFT_FOREVER), 0);
+		REQUIRE(weft_load_acquire(&m.begun) > i,
+		        "send %u returned before receive %u began", i, i);
+	}
+	task_finish(task);
+	weft_chan_unref(m.c);
+}
+
+static void try_send_succeeds_only_while_a_receiver_waits(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	struct call recv = { .c = c,
+		             .form = FORM_RECV,
+		             .deadline_ns = WEFT_FOREVER };
+	int err;
+
+	MUST(tag_try_send(c, 1), -EAGAIN);
+	call_begin(&recv);
+	cell_settle(cell, &recv, 1);
+	/* Where the wait cannot be seen, it may begin a little later. */
+	while ((err = tag_try_send(c, 2)) == -EAGAIN && !cell->manual)
+		weft_yield();
+	MUST(err, 0);
+	MUST(call_end(&recv), 0);
+	REQUIRE(recv.tag == tag_in(cell->elem, 2),
+	        "received element %u instead of the one that was sent",
+	        recv.tag);
+	MUST(tag_try_send(c, 3), -EAGAIN);
+	weft_chan_unref(c);
+}
+
+static void try_recv_succeeds_only_while_a_sender_waits(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	struct call send = {
+		.c = c, .form = FORM_SEND, .tag = 9, .deadline_ns = WEFT_FOREVER
+	};
+	uint32_t tag;
+	int err;
+
+	MUST(tag_try_recv(c, &tag), -EAGAIN);
+	call_begin(&send);
+	cell_settle(cell, &send, 1);
+	while ((err = tag_try_recv(c, &tag)) == -EAGAIN && !cell->manual)
+		weft_yield();
+	MUST(err, 0);
+	REQUIRE(tag == tag_in(cell->elem, 9),
+	        "received element %u instead of the one that was sent", tag);
+	MUST(call_end(&send), 0);
+	MUST(tag_try_recv(c, &tag), -EAGAIN);
+	weft_chan_unref(c);
+}
+
+/* --- whose completion is it --- */
+
+struct verdicts {
+	struct weft_chan *c;
+	struct ledger ledger;
+	uint32_t n;
+	_Atomic unsigned next_sender;
+};
+
+static int64_t in_a_moment(void)
+{
+	return weft_deadline_in((int64_t)(weft_rand() % 20) * WEFT_US);
+}
+
+static int sends_in_a_hurry(void *arg)
+{
+	struct verdicts *v = arg;
+	unsigned id = weft_fetch_add_relaxed(&v->next_sender, 1u);
+
+	for (uint32_t i = 0; i < v->n; i++) {
+		uint32_t tag = ledger_tag(id, i);
+		int err = tag_send(v->c, tag, in_a_moment());
+
+		REQUIRE(err == 0 || err == -ETIMEDOUT, "send returned %s",
+		        code_name(err));
+		ledger_sent(&v->ledger, tag, err == 0);
+	}
+	return 0;
+}
+
+static int receives_all(void *arg)
+{
+	struct verdicts *v = arg;
+	uint32_t tag;
+	int err;
+
+	while ((err = tag_recv(v->c, &tag, in_a_moment())) != -EPIPE)
+		if (err != -ETIMEDOUT) {
+			MUST(err, 0);
+			ledger_received(&v->ledger, tag, NULL);
+		}
+	return 0;
+}
+
+/*
+ * A waiter's verdict is its own: the next wait on the same channel, or by the
+ * same task, must not change it. With deadlines about as long as a meeting
+ * takes, every send that says 0 was received and every other was not.
+ */
+static void each_send_learns_its_own_fate(struct cell *cell)
+{
+	unsigned senders = cell_senders(cell, 2);
+	unsigned receivers = cell_receivers(cell, 2);
+	struct verdicts v = { .c = cell_chan(cell),
+		              .n = cell_times(cell, 20000, 200) };
+	struct weft_task *s[2], *r[2];
+
+	MUST(ledger_init(&v.ledger, senders, v.n), 0);
+	for (unsigned i = 0; i < receivers; i++)
+		r[i] = task_start("receiver", receives_all, &v);
+	for (unsigned i = 0; i < senders; i++)
+		s[i] = task_start("sender", sends_in_a_hurry, &v);
+	for (unsigned i = 0; i < senders; i++)
+		task_finish(s[i]);
+	MUST(weft_chan_close(v.c), 0);
+	for (unsigned i = 0; i < receivers; i++)
+		task_finish(r[i]);
+	ledger_close(&v.ledger);
+	ledger_fini(&v.ledger);
+	weft_chan_unref(v.c);
+}
+
+const struct conform_check conform_rendezvous[] = {
+	{ .name = "send_waits_until_it_is_taken",
+	  .scenarios = "15",
+	  .needs = NEEDS_DATA | WEFT_CAN_RENDEZVOUS,
+	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL,
+	  .fn = send_waits_until_it_is_taken },
+	{ .name = "send_returns_only_after_its_receive_began",
+	  .scenarios = "15",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_RENDEZVOUS,
+	  .over = OVER_0 | OVER_POLICIES,
+	  .fn = send_returns_only_after_its_receive_began },
+	{ .name = "try_send_succeeds_only_while_a_receiver_waits",
+	  .scenarios = "16",
+	  .needs = NEEDS_DATA | WEFT_CAN_RENDEZVOUS,
+	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL,
+	  .fn = try_send_succeeds_only_while_a_receiver_waits },
+	{ .name = "try_recv_succeeds_only_while_a_sender_waits",
+	  .scenarios = "16",
+	  .needs = NEEDS_DATA | WEFT_CAN_RENDEZVOUS,
+	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL,
+	  .fn = try_recv_succeeds_only_while_a_sender_waits },
+	{ .name = "each_send_learns_its_own_fate",
+	  .scenarios = "19",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_RENDEZVOUS |
+	           WEFT_CAN_TIMEOUT,
+	  .over = OVER_0 | OVER_POLICIES,
+	  .fn = each_send_learns_its_own_fate },
+	{ .name = NULL },
+};

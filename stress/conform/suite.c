@@ -1,0 +1,580 @@
+#include "stress/conform/suite.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define DIVISOR 50
+#elif defined(__SANITIZE_ADDRESS__)
+#define DIVISOR 20
+#else
+#define DIVISOR 4
+#endif
+
+/* Beyond the element, to see who writes there. */
+#define GUARD 32
+#define GUARD_BYTE 0xa5
+
+/* --- what must hold --- */
+
+void expect_failed(const char *file, int line, const char *format, ...)
+{
+	const char *slash = strrchr(file, '/');
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(stderr, "%s:%d: %s\n", slash ? slash + 1 : file, line, text);
+	child_leave(CHILD_FAILED);
+}
+
+const char *code_name(int code)
+{
+	static const struct {
+		int code;
+		const char *name;
+	} known[] = {
+		{ 0, "0" },
+		{ -EAGAIN, "-EAGAIN" },
+		{ -EPIPE, "-EPIPE" },
+		{ -ETIMEDOUT, "-ETIMEDOUT" },
+		{ -EINVAL, "-EINVAL" },
+		{ -ENOMEM, "-ENOMEM" },
+		{ -ECANCELED, "-ECANCELED" },
+		{ -EMFILE, "-EMFILE" },
+		{ -EINTR, "-EINTR" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].code == code)
+			return known[i].name;
+	return "something else";
+}
+
+void expect_code_failed(const char *file, int line, const char *call, int got,
+                        int want)
+{
+	expect_failed(file, line, "%s returned %s (%d); it must return %s",
+	              call, code_name(got), got, code_name(want));
+}
+
+/* --- elements --- */
+
+uint32_t tag_in(size_t elem_size, uint32_t tag)
+{
+	return elem_size >= 4 ? tag : tag & ((1u << 8 * elem_size) - 1);
+}
+
+/* What stands in byte i >= 4 of an element. */
+static unsigned char pattern(uint32_t tag, size_t i)
+{
+	uint32_t x = (tag ^ (uint32_t)i) * 0x9e3779b1u;
+
+	return (unsigned char)(x >> 24);
+}
+
+void elem_make(void *elem, size_t elem_size, uint32_t tag)
+{
+	unsigned char *to = elem;
+
+	for (size_t i = 0; i < elem_size && i < 4; i++)
+		to[i] = (unsigned char)(tag >> 8 * i);
+	for (size_t i = 4; i < elem_size; i++)
+		to[i] = pattern(tag, i);
+}
+
+uint32_t elem_tag(const void *elem, size_t elem_size)
+{
+	const unsigned char *from = elem;
+	uint32_t tag = 0;
+
+	for (size_t i = 0; i < elem_size && i < 4; i++)
+		tag |= (uint32_t)from[i] << 8 * i;
+	for (size_t i = 4; i < elem_size; i++)
+		REQUIRE(from[i] == pattern(tag, i),
+		        "byte %zu of a received element of %zu bytes is not "
+		        "what was sent",
+		        i, elem_size);
+	return tag;
+}
+
+/* Room for one element, with what must not be written around it. */
+struct room {
+	_Alignas(WEFT_CACHE_LINE) unsigned char bytes[WEFT_ELEM_MAX + GUARD];
+};
+
+static unsigned char *room_make(unsigned char *bytes, size_t n)
+{
+	memset(bytes, GUARD_BYTE, n + GUARD);
+	return bytes;
+}
+
+static void must_be_untouched(const unsigned char *bytes, size_t from,
+                              size_t to, const char *what)
+{
+	for (size_t i = from; i < to; i++)
+		REQUIRE(bytes[i] == GUARD_BYTE, "%s (at byte %zu)", what, i);
+}
+
+int tag_send(struct weft_chan *c, uint32_t tag, int64_t deadline_ns)
+{
+	struct room room;
+
+	elem_make(room.bytes, weft_chan_elem_size(c), tag);
+	return weft_chan_send(c, room.bytes, deadline_ns);
+}
+
+int tag_try_send(struct weft_chan *c, uint32_t tag)
+{
+	struct room room;
+
+	elem_make(room.bytes, weft_chan_elem_size(c), tag);
+	return weft_chan_try_send(c, room.bytes);
+}
+
+static int received(struct room *room, size_t size, int err, uint32_t *tag)
+{
+	must_be_untouched(room->bytes, err ? 0 : size, size + GUARD,
+	                  err ? "a receive that failed wrote to its buffer"
+	                      : "a receive wrote beyond its element");
+	if (!err)
+		*tag = elem_tag(room->bytes, size);
+	return err;
+}
+
+int tag_recv(struct weft_chan *c, uint32_t *tag, int64_t deadline_ns)
+{
+	size_t size = weft_chan_elem_size(c);
+	struct room room;
+	int err;
+
+	err = weft_chan_recv(c, room_make(room.bytes, size), deadline_ns);
+	return received(&room, size, err, tag);
+}
+
+int tag_try_recv(struct weft_chan *c, uint32_t *tag)
+{
+	size_t size = weft_chan_elem_size(c);
+	struct room room;
+	int err;
+
+	err = weft_chan_try_recv(c, room_make(room.bytes, size));
+	return received(&room, size, err, tag);
+}
+
+int tag_send_many(struct weft_chan *c, const uint32_t *tags, size_t n,
+                  size_t *done, int64_t deadline_ns)
+{
+	size_t size = weft_chan_elem_size(c);
+	unsigned char *elems = malloc(n * size + 1);
+	int err;
+
+	CHECK(elems != NULL && n <= MANY_MAX);
+	for (size_t i = 0; i < n; i++)
+		elem_make(elems + i * size, size, tags[i]);
+	err = weft_chan_send_many(c, elems, n, done, deadline_ns);
+	free(elems);
+	REQUIRE(*done <= n, "send_many of %zu says that it sent %zu", n, *done);
+	REQUIRE(err != 0 || *done == n,
+	        "send_many returned 0 after %zu elements of %zu", *done, n);
+	return err;
+}
+
+int tag_recv_many(struct weft_chan *c, uint32_t *tags, size_t n, size_t *done,
+                  int64_t deadline_ns)
+{
+	size_t size = weft_chan_elem_size(c);
+	unsigned char *elems = malloc(n * size + GUARD);
+	int err;
+
+	CHECK(elems != NULL && n <= MANY_MAX);
+	room_make(elems, n * size);
+	err = weft_chan_recv_many(c, elems, n, done, deadline_ns);
+	REQUIRE(*done <= n, "recv_many of %zu says that it received %zu", n,
+	        *done);
+	REQUIRE(err == 0 || *done == 0,
+	        "recv_many returned %s and says that it received %zu",
+	        code_name(err), *done);
+	REQUIRE(err != 0 || n == 0 || *done > 0,
+	        "recv_many returned 0 and received nothing");
+	must_be_untouched(elems, *done * size, n * size + GUARD,
+	                  "recv_many wrote more than the elements that it "
+	                  "says it received");
+	for (size_t i = 0; i < *done; i++)
+		tags[i] = elem_tag(elems + i * size, size);
+	free(elems);
+	return err;
+}
+
+void must_recv_at(const char *file, int line, struct weft_chan *c, uint32_t tag,
+                  int64_t deadline_ns)
+{
+	uint32_t want = tag_in(weft_chan_elem_size(c), tag), got = 0;
+	int err = tag_recv(c, &got, deadline_ns);
+
+	if (err)
+		expect_failed(file, line,
+		              "recv returned %s; it must bring element %u",
+		              code_name(err), want);
+	if (got != want)
+		expect_failed(file, line,
+		              "received element %u; element %u is the next",
+		              got, want);
+}
+
+/* --- channels --- */
+
+struct weft_chan *cell_chan_of(const struct cell *cell, size_t cap,
+                               size_t elem_size,
+                               const struct weft_chan_opts *opts)
+{
+	struct weft_chan_opts full = { 0 };
+	struct weft_chan *c = NULL;
+
+	if (opts)
+		full = *opts;
+	full.wait = cell->wait;
+	MUST(weft_chan_new(&c, cell->impl, cap, elem_size, &full), 0);
+	return c;
+}
+
+struct weft_chan *cell_chan(const struct cell *cell)
+{
+	return cell_chan_of(cell, cell->cap, cell->elem, NULL);
+}
+
+bool cell_takes(const struct cell *cell, size_t cap)
+{
+	return weft_chan_impl_accepts(cell->impl, cap, cell->elem, NULL, 0) ==
+	       0;
+}
+
+size_t chan_fill(struct weft_chan *c, uint32_t from, size_t n)
+{
+	size_t i = 0;
+	int err = 0;
+
+	while (i < n && (err = tag_try_send(c, from + (uint32_t)i)) == 0)
+		i++;
+	if (err)
+		MUST(err, -EAGAIN);
+	return i;
+}
+
+void must_drain_at(const char *file, int line, const struct cell *cell,
+                   struct weft_chan *c, uint32_t from, size_t n)
+{
+	uint32_t tag;
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++) {
+		if (cell->ordered)
+			must_recv_at(file, line, c, from + (uint32_t)i,
+			             WEFT_FOREVER);
+		else
+			err = tag_recv(c, &tag, WEFT_FOREVER);
+	}
+	if (err)
+		expect_failed(file, line,
+		              "recv returned %s with elements still inside",
+		              code_name(err));
+	err = tag_recv(c, &tag, WEFT_FOREVER);
+	if (err == -EPIPE)
+		err = tag_try_recv(c, &tag);
+	if (err != -EPIPE)
+		expect_failed(file, line,
+		              "a receive from a closed and drained channel "
+		              "returned %s; it must return -EPIPE",
+		              code_name(err));
+}
+
+/* --- how much --- */
+
+/* Where each wait is a switch of threads, a message costs ten times as much
+ * and more. */
+#define BLOCKING_DIVISOR 10
+
+unsigned cell_times(const struct cell *cell, unsigned total, unsigned least)
+{
+	uint64_t n = (uint64_t)total * cell->percent /
+	             (100u * DIVISOR * cell->variants);
+
+	if (cell->impl->can & WEFT_BLOCKS_THREAD) {
+		n /= BLOCKING_DIVISOR;
+		least = least / 5 + 1;
+	}
+	return n > least ? (unsigned)n : least;
+}
+
+static unsigned at_most(unsigned n, unsigned max)
+{
+	return max && max < n ? max : n;
+}
+
+unsigned cell_senders(const struct cell *cell, unsigned n)
+{
+	return at_most(n, cell->impl->max_senders);
+}
+
+unsigned cell_receivers(const struct cell *cell, unsigned n)
+{
+	return at_most(n, cell->impl->max_receivers);
+}
+
+/* --- tasks --- */
+
+struct weft_task *task_start(const char *name, weft_task_fn fn, void *arg)
+{
+	struct weft_task_opts opts = { .name = name };
+	struct weft_task *task = NULL;
+	int err = weft_spawn(&task, &opts, fn, arg);
+
+	if (err)
+		child_skip("the system has no thread to give (%s)",
+		           code_name(err));
+	return task;
+}
+
+void task_finish(struct weft_task *task)
+{
+	int status = -1;
+
+	MUST(weft_join(task, &status), 0);
+	REQUIRE(status == 0, "a task ended with %d", status);
+}
+
+static int do_call(struct call *call)
+{
+	uint32_t tags[MANY_MAX];
+	int err;
+
+	switch (call->form) {
+	case FORM_SEND:
+		return tag_send(call->c, call->tag, call->deadline_ns);
+	case FORM_RECV:
+		return tag_recv(call->c, &call->tag, call->deadline_ns);
+	case FORM_SEND_MANY:
+		for (size_t i = 0; i < call->n; i++)
+			tags[i] = call->tag + (uint32_t)i;
+		return tag_send_many(call->c, tags, call->n, &call->done,
+		                     call->deadline_ns);
+	case FORM_RECV_MANY:
+		err = tag_recv_many(call->c, tags, call->n, &call->done,
+		                    call->deadline_ns);
+		if (!err && call->done)
+			call->tag = tags[0];
+		return err;
+	}
+	return -EINVAL;
+}
+
+static int call_main(void *arg)
+{
+	struct call *call = arg;
+
+	weft_store_release(&call->thread, (int)syscall(SYS_gettid));
+	call->result = do_call(call);
+	call->ended_ns = weft_now();
+	weft_store_release(&call->over, true); /* [over] */
+	return 0;
+}
+
+void call_begin(struct call *call)
+{
+	static const char *const names[] = { "send", "recv", "send_many",
+		                             "recv_many" };
+
+	call->began_ns = call->asleep_ns = 0;
+	weft_store_relaxed(&call->thread, 0);
+	weft_store_relaxed(&call->over, false);
+	call->task = task_start(names[call->form], call_main, call);
+}
+
+bool call_is_over(const struct call *call)
+{
+	return weft_load_acquire(&call->over); /* [over] */
+}
+
+int call_end(struct call *call)
+{
+	task_finish(call->task);
+	return call->result;
+}
+
+void calls_begin(struct call *calls, size_t n, const struct call *like)
+{
+	for (size_t i = 0; i < n; i++) {
+		calls[i].c = like->c;
+		calls[i].form = like->form;
+		calls[i].deadline_ns = like->deadline_ns;
+		calls[i].tag = like->tag + (uint32_t)i;
+		calls[i].n = like->n;
+		calls[i].done = 0;
+		call_begin(&calls[i]);
+	}
+}
+
+/* --- waiting for a wait --- */
+
+/*
+ * The state letter of a thread of this process and how often it gave up its
+ * CPU. 0 when the thread is gone or the system does not say.
+ */
+static char thread_state(int thread, unsigned long *switches)
+{
+	static const char state_key[] = "State:\t";
+	static const char switches_key[] = "voluntary_ctxt_switches:\t";
+	char path[64], line[128], state = 0;
+	FILE *f;
+
+	*switches = 0;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", thread);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, state_key, strlen(state_key)) == 0)
+			state = line[strlen(state_key)];
+		if (strncmp(line, switches_key, strlen(switches_key)) == 0)
+			*switches =
+			        strtoul(line + strlen(switches_key), NULL, 10);
+	}
+	fclose(f);
+	return state;
+}
+
+/*
+ * Implementations that block the thread do it where weft cannot see it, so the
+ * kernel is asked: a call waits when its thread has been asleep for 2 ms
+ * without running in between. One that spins is never asleep, and is taken to
+ * wait after 50 ms: too early a verdict would make a check see less, and never
+ * fail one.
+ */
+static bool is_asleep(struct call *call, int64_t now_ns)
+{
+	int thread = weft_load_acquire(&call->thread);
+	unsigned long switches = 0;
+
+	if (call_is_over(call))
+		return true;
+	if (!thread)
+		return false;
+	if (!call->began_ns)
+		call->began_ns = now_ns;
+	if (now_ns - call->began_ns > 50 * WEFT_MS)
+		return true;
+	if (thread_state(thread, &switches) == 'S' &&
+	    switches == call->switches)
+		return now_ns - call->asleep_ns > 2 * WEFT_MS;
+	call->switches = switches;
+	call->asleep_ns = now_ns;
+	return false;
+}
+
+void cell_settle(const struct cell *cell, struct call *calls, size_t n)
+{
+	size_t asleep = 0;
+
+	if (cell->manual) {
+		MUST(weft_clock_settle(), 0);
+		return;
+	}
+	while (asleep < n) {
+		weft_yield();
+		asleep = 0;
+		for (size_t i = 0; i < n; i++)
+			asleep += is_asleep(&calls[i], weft_now());
+	}
+}
+
+int64_t cell_span(const struct cell *cell)
+{
+	return cell->manual ? WEFT_SEC : 20 * WEFT_MS;
+}
+
+void cell_reach(const struct cell *cell, int64_t deadline_ns)
+{
+	int64_t left = deadline_ns - weft_now();
+
+	if (!cell->manual) {
+		/* Nothing but time itself can be waited for here. */
+		weft_sleep_until(deadline_ns);
+		return;
+	}
+	if (left > 0)
+		MUST(weft_clock_advance(left), 0);
+	MUST(weft_clock_settle(), 0);
+}
+
+/* --- races --- */
+
+struct actor {
+	struct race *race;
+	unsigned number;
+};
+
+/* Pause, and in the end yield, until the gate shows `round`. */
+static void await_gate(struct race *r, unsigned round)
+{
+	for (unsigned i = 0; weft_load_acquire(&r->gate) != round; i++) {
+		if (i < 200)
+			weft_relax();
+		else
+			weft_yield();
+	}
+}
+
+static void await_actors(struct race *r, unsigned n)
+{
+	for (unsigned i = 0; weft_load_acquire(&r->arrived) != n; i++) {
+		if (i < 200)
+			weft_relax();
+		else
+			weft_yield();
+	}
+}
+
+static int actor_main(void *arg)
+{
+	struct actor *a = arg;
+	struct race *r = a->race;
+
+	for (unsigned round = 1; round <= r->rounds; round++) {
+		await_gate(r, round);
+		r->act(r, a->number);
+		weft_fetch_add_acq_rel(&r->arrived, 1u);
+	}
+	return 0;
+}
+
+void race_run(struct race *r)
+{
+	struct actor actor[ACTORS_MAX];
+	struct weft_task *task[ACTORS_MAX] = { 0 };
+
+	CHECK_LE(r->actors, (unsigned)ACTORS_MAX);
+	weft_store_relaxed(&r->arrived, 0u);
+	weft_store_relaxed(&r->gate, 0u);
+	for (unsigned i = 0; i < r->actors; i++) {
+		actor[i] = (struct actor){ r, i };
+		task[i] = task_start("actor", actor_main, &actor[i]);
+	}
+	for (r->round = 1; r->round <= r->rounds; r->round++) {
+		r->before(r);
+		weft_store_relaxed(&r->arrived, 0u);
+		weft_store_release(&r->gate, r->round);
+		await_actors(r, r->actors);
+		r->after(r);
+	}
+	for (unsigned i = 0; i < r->actors; i++)
+		task_finish(task[i]);
+}

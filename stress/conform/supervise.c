@@ -1,0 +1,298 @@
+#include "stress/conform/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <weft/task.h>
+
+#include "base/check.h"
+
+/* A child that floods its output is cut off here. */
+#define LOG_MAX (256 * 1024)
+
+/* How long a hung child has to print its tasks. */
+#define GRACE (5 * WEFT_SEC)
+
+struct vital *vital;
+
+/* --- in the child --- */
+
+/* The thread sanitizer's _exit() waits a second for other threads, of which
+ * the watch is one. */
+void child_leave(int status)
+{
+	fflush(NULL);
+#if defined(__SANITIZE_THREAD__)
+	syscall(SYS_exit_group, status);
+#endif
+	_exit(status);
+}
+
+/* Wait for the parent's word, or for its end. */
+static void *watch_for_alarm(void *arg)
+{
+	int alarm_fd = *(const int *)arg;
+	char word;
+	ssize_t n;
+
+	do
+		n = read(alarm_fd, &word, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(1); /* nobody is left to report to */
+	fputs("the tasks, when time was up:\n", stderr);
+	weft_tasks_print(stderr);
+	child_leave(CHILD_HUNG);
+}
+
+/* A plain thread, and no task: it must not count as one that could still do
+ * something, and it must work when no task does. */
+static void start_watch(const int *alarm_fd)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	CHECK_EQ(pthread_attr_init(&attr), 0);
+	CHECK_EQ(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED),
+	         0);
+	CHECK_EQ(pthread_create(&thread, &attr, watch_for_alarm,
+	                        (void *)(uintptr_t)alarm_fd),
+	         0);
+	pthread_attr_destroy(&attr);
+}
+
+/* Whoever runs the checks may handle the signals that end a child, to report
+ * them as its own. A sanitizer's handlers are wanted. */
+static void default_signals(void)
+{
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+	static const int signals[] = { SIGSEGV, SIGBUS,  SIGFPE,
+		                       SIGILL,  SIGABRT, SIGTERM };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		signal(signals[i], SIG_DFL);
+#endif
+}
+
+WEFT_NORETURN static void be_child(int (*fn)(void *arg), void *arg, int out_fd,
+                                   const int *alarm_fd)
+{
+	struct rlimit no_core = { 0, 0 };
+	int status;
+
+	default_signals();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setrlimit(RLIMIT_CORE, &no_core);
+	if (dup2(out_fd, STDOUT_FILENO) < 0 || dup2(out_fd, STDERR_FILENO) < 0)
+		_exit(1);
+	close(out_fd);
+	start_watch(alarm_fd);
+	status = fn(arg);
+#if !defined(__SANITIZE_THREAD__)
+	exit(status); /* a sanitizer looks for leaks on the way out */
+#endif
+	child_leave(status);
+}
+
+void vital_where(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(vital->where, sizeof(vital->where), format, args);
+	va_end(args);
+}
+
+void child_skip(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(vital->note, sizeof(vital->note), format, args);
+	va_end(args);
+	child_leave(CHILD_SKIPPED);
+}
+
+/* --- in the parent --- */
+
+struct ends {
+	int out[2];   /* the child's output */
+	int alarm[2]; /* to the child's watch */
+};
+
+static int ends_open(struct ends *e)
+{
+	if (pipe2(e->out, O_CLOEXEC))
+		return -errno;
+	if (pipe2(e->alarm, O_CLOEXEC)) {
+		int err = -errno;
+
+		close(e->out[0]);
+		close(e->out[1]);
+		return err;
+	}
+	return 0;
+}
+
+static int vital_reset(void)
+{
+	if (!vital) {
+		void *page = mmap(NULL, sizeof(*vital), PROT_READ | PROT_WRITE,
+		                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+		if (page == MAP_FAILED)
+			return -ENOMEM;
+		vital = page;
+	}
+	memset(vital, 0, sizeof(*vital));
+	return 0;
+}
+
+/* Take what the child has printed. False at the end of it. */
+static bool take_output(int fd, struct child *out)
+{
+	char piece[4096];
+	ssize_t n = read(fd, piece, sizeof(piece));
+	size_t room = LOG_MAX - out->log_bytes;
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	if ((size_t)n < room)
+		room = (size_t)n;
+	memcpy(out->log + out->log_bytes, piece, room);
+	out->log_bytes += room;
+	out->log[out->log_bytes] = '\0';
+	return n > 0;
+}
+
+/* Read until the child has closed its output, or `until` has passed. */
+static bool follow_until(int fd, struct child *out, int64_t until)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t left;
+
+	while ((left = until - weft_now()) > 0) {
+		int n = poll(&p, 1, (int)(left / WEFT_MS) + 1);
+
+		if (n > 0 && !take_output(fd, out))
+			return true;
+	}
+	return false;
+}
+
+/* The same until the child is overdue. */
+static bool follow(int fd, struct child *out, void (*watch)(void *), void *arg)
+{
+	int64_t now, due, next;
+
+	while ((now = weft_now()) < (due = weft_load_relaxed(&vital->due_ns))) {
+		next = now + 100 * WEFT_MS;
+		if (follow_until(fd, out, next < due ? next : due))
+			return true;
+		if (watch)
+			watch(arg);
+	}
+	return false;
+}
+
+/* Wait for the process itself, which has closed its output and is about to
+ * end, or is killed. */
+static int collect(pid_t pid)
+{
+	int status = 0;
+	int64_t until = weft_now() + GRACE;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (weft_now() > until)
+			kill(pid, SIGKILL);
+		poll(NULL, 0, 1);
+	}
+	return status;
+}
+
+static void judge(struct child *out, bool overdue, int status)
+{
+	if (overdue ||
+	    (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_HUNG)) {
+		out->end = CHILD_OVERDUE;
+		out->status = 0;
+	} else if (WIFSIGNALED(status)) {
+		out->end = CHILD_SIGNAL;
+		out->status = WTERMSIG(status);
+	} else {
+		out->end = CHILD_EXITED;
+		out->status = WEXITSTATUS(status);
+	}
+}
+
+static void be_parent(pid_t pid, struct ends *e, void (*watch)(void *),
+                      void *arg, struct child *out)
+{
+	bool overdue = !follow(e->out[0], out, watch, arg);
+
+	if (overdue) {
+		if (write(e->alarm[1], "!", 1) != 1 ||
+		    !follow_until(e->out[0], out, weft_now() + GRACE))
+			kill(pid, SIGKILL);
+	}
+	judge(out, overdue, collect(pid));
+}
+
+int child_run(int (*fn)(void *arg), void *arg, int64_t limit_ns,
+              void (*watch)(void *arg), struct child *out)
+{
+	int64_t begin = weft_now();
+	struct ends e;
+	pid_t pid;
+	int err = vital_reset();
+
+	if (err)
+		return err;
+	*out = (struct child){ .log = malloc(LOG_MAX + 1) };
+	if (!out->log)
+		return -ENOMEM;
+	out->log[0] = '\0';
+	err = ends_open(&e);
+	if (err)
+		goto free_log;
+	weft_store_relaxed(&vital->due_ns, weft_deadline_add(begin, limit_ns));
+	fflush(NULL); /* or the child would print it again */
+	pid = fork();
+	if (pid == 0) {
+		close(e.alarm[1]);
+		be_child(fn, arg, e.out[1], &e.alarm[0]);
+	}
+	err = pid < 0 ? -errno : 0;
+	close(e.out[1]);
+	close(e.alarm[0]);
+	if (pid > 0)
+		be_parent(pid, &e, watch, arg, out);
+	close(e.out[0]);
+	close(e.alarm[1]);
+	out->ns = weft_now() - begin;
+	if (!err)
+		return 0;
+free_log:
+	free(out->log);
+	out->log = NULL;
+	return err;
+}
+
+void child_free(struct child *child)
+{
+	free(child->log);
+	child->log = NULL;
+}

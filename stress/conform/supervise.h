@@ -1,0 +1,79 @@
+/*
+ * supervise: runs a function in a child process that may hang or crash.
+ *
+ * The child's output is captured. When it is overdue, a thread inside of it
+ * prints what each task waits for, and the child is ended; one that cannot
+ * even do that is killed. When the parent dies, the child goes with it.
+ */
+#ifndef STRESS_CONFORM_SUPERVISE_H
+#define STRESS_CONFORM_SUPERVISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/atomic.h>
+#include <weft/export.h>
+
+/* Exit statuses of a child, beside 0. Those below 64 and above 125 belong to
+ * sanitizers and shells. */
+enum {
+	CHILD_FAILED = 117,  /* said on stderr what is wrong */
+	CHILD_SKIPPED = 118, /* said in vital.note why it cannot be tested */
+	CHILD_HUNG = 119,    /* printed its tasks */
+};
+
+/* What a child lets its parent see while it runs, in shared memory. */
+struct vital {
+	_Atomic int64_t due_ns; /* hung when weft_now() has passed this */
+	_Atomic uint64_t seed;  /* of what is under way */
+	_Atomic uint64_t rounds, items; /* done so far, of whatever it does */
+	char where[160];                /* what is under way, in words */
+	char note[240];                 /* a remark on the whole */
+};
+
+/* Of the current child; in the parent, of the last one. Never NULL between the
+ * start of the first child and the end of the process. */
+extern struct vital *vital;
+
+enum child_end {
+	CHILD_EXITED,  /* `status` is what it exited with */
+	CHILD_SIGNAL,  /* `status` is the signal that ended it */
+	CHILD_OVERDUE, /* it hung */
+};
+
+struct child {
+	enum child_end end;
+	int status;
+	int64_t ns;       /* how long it took */
+	char *log;        /* what it printed, ends with 0; never NULL */
+	size_t log_bytes; /* without the 0 */
+};
+
+/*
+ * Run fn(arg) in a child, whose exit status is what fn returns. The calling
+ * process must have a single thread, and the caller must not be a task.
+ *
+ * limit_ns  until the child is overdue; it may set vital->due_ns anew.
+ * watch     called with `arg` every 100 ms or so, for progress; may be NULL.
+ *
+ * Returns 0, and *out belongs to child_free(); -errno when there is no child
+ * to be had.
+ */
+WEFT_NODISCARD int child_run(int (*fn)(void *arg), void *arg, int64_t limit_ns,
+                             void (*watch)(void *arg), struct child *out);
+
+void child_free(struct child *child);
+
+/* --- for the child --- */
+
+/* Say where it is. Only one task at a time may. */
+WEFT_PRINTF(1, 2) void vital_where(const char *format, ...);
+
+/* End the child, at once, with what it has printed. */
+WEFT_NORETURN void child_leave(int status);
+
+/* End the child: it cannot be tested here, for the reason given. */
+WEFT_NORETURN WEFT_PRINTF(1, 2) void child_skip(const char *format, ...);
+
+#endif

@@ -1,0 +1,425 @@
+/* Deadlines: not early, never too late for what is there, and far ones. */
+#include <errno.h>
+
+#include "stress/conform/ledger.h"
+#include "stress/conform/suite.h"
+
+/* --- on time --- */
+
+/* Fill what is to be sent to; leave empty what is to be received from. */
+static struct weft_chan *chan_that_makes_wait(struct cell *cell, enum form form,
+                                              size_t *inside)
+{
+	struct weft_chan *c = cell_chan(cell);
+
+	*inside = 0;
+	if (form == FORM_SEND || form == FORM_SEND_MANY)
+		*inside = chan_fill(c, 0, TO_THE_BRIM);
+	return c;
+}
+
+static void gives_up_at_its_deadline(struct cell *cell, enum form form)
+{
+	size_t inside;
+	struct weft_chan *c = chan_that_makes_wait(cell, form, &inside);
+	int64_t deadline = weft_deadline_in(cell_span(cell));
+	struct call call = { .c = c,
+		             .form = form,
+		             .tag = 1000000,
+		             .n = 3,
+		             .deadline_ns = deadline };
+
+	call_begin(&call);
+	if (cell->manual) {
+		/* One nanosecond before, it must still wait. */
+		MUST(weft_clock_settle(), 0);
+		cell_reach(cell, deadline - 1);
+		REQUIRE(!call_is_over(&call), "returned %s before its deadline",
+		        code_name(call.result));
+		cell_reach(cell, deadline);
+	}
+	MUST(call_end(&call), -ETIMEDOUT);
+	REQUIRE(call.ended_ns >= deadline,
+	        "timed out %lld ns before its deadline",
+	        (long long)(deadline - call.ended_ns));
+	REQUIRE(call.done == 0, "says that it moved %zu elements", call.done);
+	MUST(weft_chan_close(c), 0);
+	must_drain(cell, c, 0, inside);
+	weft_chan_unref(c);
+}
+
+static void recv_times_out_at_its_deadline_and_not_before(struct cell *cell)
+{
+	gives_up_at_its_deadline(cell, FORM_RECV);
+	gives_up_at_its_deadline(cell, FORM_RECV_MANY);
+}
+
+static void send_times_out_at_its_deadline_and_not_before(struct cell *cell)
+{
+	gives_up_at_its_deadline(cell, FORM_SEND);
+	gives_up_at_its_deadline(cell, FORM_SEND_MANY);
+}
+
+/* Many short ones, on the machine's clock, where rounding would show. */
+static void short_deadlines_are_not_early(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	unsigned n = cell_times(cell, 500, 5);
+	uint32_t tag;
+
+	for (unsigned i = 0; i < n; i++) {
+		int64_t deadline =
+		        weft_deadline_in((int64_t)(weft_rand() % 200000));
+
+		MUST(tag_recv(c, &tag, deadline), -ETIMEDOUT);
+		REQUIRE(weft_now() >= deadline,
+		        "timed out before its deadline");
+	}
+	weft_chan_unref(c);
+}
+
+static void a_wait_that_is_served_in_time_succeeds(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	struct call recv = { .c = c,
+		             .form = FORM_RECV,
+		             .deadline_ns = weft_deadline_in(600 * WEFT_SEC) };
+
+	call_begin(&recv);
+	cell_settle(cell, &recv, 1);
+	if (cell->manual)
+		cell_reach(cell, recv.deadline_ns - 1);
+	MUST(tag_send(c, 6, WEFT_FOREVER), 0);
+	MUST(call_end(&recv), 0);
+	REQUIRE(recv.tag == tag_in(cell->elem, 6), "received element %u",
+	        recv.tag);
+	weft_chan_unref(c);
+}
+
+/* --- what wins --- */
+
+/* Deadlines that have expired, from the last moment to the beginning of time
+ * and before. */
+static const int64_t expired[] = { WEFT_NOW, 1, -1, INT64_MIN };
+
+#define EXPIRED (sizeof(expired) / sizeof(*expired))
+
+static void an_expired_deadline_still_takes_what_is_there(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	uint32_t tags[3] = { 1, 2, 3 }, tag;
+	size_t done;
+
+	for (size_t i = 0; i < EXPIRED; i++) {
+		MUST(tag_send(c, (uint32_t)i, expired[i]), 0);
+		must_recv(c, (uint32_t)i, expired[i]);
+		MUST(tag_recv(c, &tag, expired[i]), -ETIMEDOUT);
+		MUST(tag_send_many(c, tags, 1, &done, expired[i]), 0);
+		MUST(tag_recv_many(c, tags, 3, &done, expired[i]), 0);
+		REQUIRE(done == 1, "recv_many received %zu of 1", done);
+	}
+	weft_chan_unref(c);
+}
+
+static void an_expired_deadline_does_not_wait(struct cell *cell)
+{
+	for (size_t i = 0; i < EXPIRED; i++) {
+		struct weft_chan *c = cell_chan(cell);
+		uint32_t tag;
+		size_t n;
+
+		MUST(tag_recv(c, &tag, expired[i]), -ETIMEDOUT);
+		n = chan_fill(c, 0, TO_THE_BRIM);
+		MUST(tag_send(c, 1000000, expired[i]), -ETIMEDOUT);
+		MUST(weft_chan_close(c), 0);
+		must_drain(cell, c, 0, n);
+		weft_chan_unref(c);
+	}
+}
+
+static void close_wins_over_an_expired_deadline(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	uint32_t tag, tags[3] = { 0 };
+	size_t done;
+
+	MUST(weft_chan_close(c), 0);
+	for (size_t i = 0; i < EXPIRED; i++) {
+		MUST(tag_recv(c, &tag, expired[i]), -EPIPE);
+		MUST(tag_send(c, 1, expired[i]), -EPIPE);
+		MUST(tag_recv_many(c, tags, 3, &done, expired[i]), -EPIPE);
+		MUST(tag_send_many(c, tags, 3, &done, expired[i]), -EPIPE);
+	}
+	weft_chan_unref(c);
+}
+
+static void ends_at_close(struct cell *cell, enum form form)
+{
+	size_t inside;
+	struct weft_chan *c = chan_that_makes_wait(cell, form, &inside);
+	int64_t deadline = weft_deadline_in(600 * WEFT_SEC);
+	struct call call = {
+		.c = c, .form = form, .tag = 1000000, .deadline_ns = deadline
+	};
+
+	call_begin(&call);
+	cell_settle(cell, &call, 1);
+	MUST(weft_chan_close(c), 0);
+	MUST(call_end(&call), -EPIPE);
+	REQUIRE(call.ended_ns < deadline, "waited for its deadline");
+	must_drain(cell, c, 0, inside);
+	weft_chan_unref(c);
+}
+
+static void close_ends_a_timed_recv_at_once(struct cell *cell)
+{
+	ends_at_close(cell, FORM_RECV);
+}
+
+static void close_ends_a_timed_send_at_once(struct cell *cell)
+{
+	ends_at_close(cell, FORM_SEND);
+}
+
+/* --- far away --- */
+
+/* A deadline that a sum, a conversion to seconds or a signed comparison could
+ * turn into the past. */
+static void a_far_deadline_does_not_expire(struct cell *cell)
+{
+	const int64_t far[] = { WEFT_FOREVER, WEFT_FOREVER - 1, INT64_MAX / 2,
+		                weft_deadline_in(WEFT_FOREVER - 1) };
+
+	for (size_t i = 0; i < sizeof(far) / sizeof(*far); i++) {
+		struct weft_chan *c = cell_chan(cell);
+		struct call recv = { .c = c,
+			             .form = FORM_RECV,
+			             .deadline_ns = far[i] };
+
+		call_begin(&recv);
+		cell_settle(cell, &recv, 1);
+		if (cell->manual)
+			cell_reach(cell, weft_deadline_in(86400 * WEFT_SEC));
+		REQUIRE(!call_is_over(&recv),
+		        "a deadline of %lld ns expired: %s", (long long)far[i],
+		        code_name(recv.result));
+		MUST(tag_send(c, 1, far[i]), 0);
+		MUST(call_end(&recv), 0);
+		weft_chan_unref(c);
+	}
+}
+
+/* --- under load --- */
+
+struct hurry {
+	struct weft_chan *c;
+	struct ledger ledger;
+	uint32_t n;
+	bool ordered;
+	unsigned window; /* of deadlines, in microseconds */
+	_Atomic unsigned next_sender;
+};
+
+static int64_t some_time(const struct hurry *h)
+{
+	return weft_deadline_in((int64_t)(weft_rand() % h->window) * WEFT_US);
+}
+
+static int sends_with_deadlines(void *arg)
+{
+	struct hurry *h = arg;
+	unsigned id = weft_fetch_add_relaxed(&h->next_sender, 1u);
+
+	for (uint32_t i = 0; i < h->n; i++) {
+		int64_t deadline = some_time(h);
+		uint32_t tag = ledger_tag(id, i);
+		int err = tag_send(h->c, tag, deadline);
+
+		REQUIRE(err == 0 || err == -ETIMEDOUT, "send returned %s",
+		        code_name(err));
+		REQUIRE(err == 0 || weft_now() >= deadline,
+		        "a send timed out before its deadline");
+		ledger_sent(&h->ledger, tag, err == 0);
+	}
+	return 0;
+}
+
+static int receives_with_deadlines(void *arg)
+{
+	struct hurry *h = arg;
+	struct ledger_order order = { { 0 } };
+
+	for (;;) {
+		int64_t deadline = some_time(h);
+		uint32_t tag;
+		int err = tag_recv(h->c, &tag, deadline);
+
+		if (err == -EPIPE)
+			return 0;
+		if (err == 0) {
+			ledger_received(&h->ledger, tag,
+			                h->ordered ? &order : NULL);
+			continue;
+		}
+		MUST(err, -ETIMEDOUT);
+		REQUIRE(weft_now() >= deadline,
+		        "a receive timed out before its deadline");
+	}
+}
+
+static void hurry(struct cell *cell, unsigned senders, unsigned receivers,
+                  uint32_t n)
+{
+	struct hurry h = { .c = cell_chan(cell),
+		           .n = n,
+		           .ordered = cell->ordered,
+		           .window = 30 };
+	struct weft_task *s[3], *r[3];
+
+	MUST(ledger_init(&h.ledger, senders, h.n), 0);
+	for (unsigned i = 0; i < receivers; i++)
+		r[i] = task_start("receiver", receives_with_deadlines, &h);
+	for (unsigned i = 0; i < senders; i++)
+		s[i] = task_start("sender", sends_with_deadlines, &h);
+	for (unsigned i = 0; i < senders; i++)
+		task_finish(s[i]);
+	MUST(weft_chan_close(h.c), 0);
+	for (unsigned i = 0; i < receivers; i++)
+		task_finish(r[i]);
+	ledger_close(&h.ledger);
+	ledger_fini(&h.ledger);
+	weft_chan_unref(h.c);
+}
+
+static void two_tasks_with_deadlines_lose_nothing(struct cell *cell)
+{
+	hurry(cell, 1, 1, cell_times(cell, 30000, 200));
+}
+
+static void many_tasks_with_deadlines_lose_nothing(struct cell *cell)
+{
+	hurry(cell, cell_senders(cell, 3), cell_receivers(cell, 3),
+	      cell_times(cell, 15000, 100));
+}
+
+/* What a send that timed out would have brought must not come later, when
+ * there is space again. */
+static void a_send_that_timed_out_is_never_delivered(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	size_t n = chan_fill(c, 0, TO_THE_BRIM);
+	struct call send = { .c = c,
+		             .form = FORM_SEND,
+		             .tag = 1000000,
+		             .deadline_ns = weft_deadline_in(cell_span(cell)) };
+	uint32_t tag;
+
+	call_begin(&send);
+	cell_settle(cell, &send, 1);
+	cell_reach(cell, send.deadline_ns);
+	MUST(call_end(&send), -ETIMEDOUT);
+	for (size_t i = 0; i < n; i++) {
+		MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
+		REQUIRE(tag != tag_in(cell->elem, 1000000),
+		        "received an element whose send had timed out");
+	}
+	MUST(tag_try_recv(c, &tag), -EAGAIN);
+	MUST(weft_chan_close(c), 0);
+	MUST(tag_try_recv(c, &tag), -EPIPE);
+	weft_chan_unref(c);
+}
+
+/* Nor may a receive that timed out take what comes later. */
+static void a_recv_that_timed_out_takes_nothing(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	struct call recv = { .c = c,
+		             .form = FORM_RECV,
+		             .deadline_ns = weft_deadline_in(cell_span(cell)) };
+
+	call_begin(&recv);
+	cell_settle(cell, &recv, 1);
+	cell_reach(cell, recv.deadline_ns);
+	MUST(call_end(&recv), -ETIMEDOUT);
+	if (cell->cap == 0 && !cell->unbounded) {
+		MUST(tag_try_send(c, 4), -EAGAIN);
+	} else {
+		MUST(tag_try_send(c, 4), 0);
+		must_recv(c, 4, WEFT_FOREVER);
+	}
+	weft_chan_unref(c);
+}
+
+const struct conform_check conform_time[] = {
+	{ .name = "recv_times_out_at_its_deadline_and_not_before",
+	  .scenarios = "51",
+	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .fn = recv_times_out_at_its_deadline_and_not_before },
+	{ .name = "send_times_out_at_its_deadline_and_not_before",
+	  .scenarios = "51",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
+	  .fn = send_times_out_at_its_deadline_and_not_before },
+	{ .name = "short_deadlines_are_not_early",
+	  .scenarios = "51",
+	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
+	  .over = OVER_CAPS | OVER_POLICIES,
+	  .fn = short_deadlines_are_not_early },
+	{ .name = "a_wait_that_is_served_in_time_succeeds",
+	  .scenarios = "51",
+	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .fn = a_wait_that_is_served_in_time_succeeds },
+	{ .name = "an_expired_deadline_still_takes_what_is_there",
+	  .scenarios = "52",
+	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
+	  .over = OVER_BUFFERED,
+	  .fn = an_expired_deadline_still_takes_what_is_there },
+	{ .name = "an_expired_deadline_does_not_wait",
+	  .scenarios = "52",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
+	  .over = OVER_FULL,
+	  .fn = an_expired_deadline_does_not_wait },
+	{ .name = "two_tasks_with_deadlines_lose_nothing",
+	  .scenarios = "53",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
+	  .over = OVER_CAPS | OVER_POLICIES,
+	  .fn = two_tasks_with_deadlines_lose_nothing },
+	{ .name = "many_tasks_with_deadlines_lose_nothing",
+	  .scenarios = "53",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
+	  .over = OVER_CAPS | OVER_PARKING,
+	  .fn = many_tasks_with_deadlines_lose_nothing },
+	{ .name = "a_send_that_timed_out_is_never_delivered",
+	  .scenarios = "53",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
+	  .fn = a_send_that_timed_out_is_never_delivered },
+	{ .name = "a_recv_that_timed_out_takes_nothing",
+	  .scenarios = "53",
+	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .fn = a_recv_that_timed_out_takes_nothing },
+	{ .name = "a_far_deadline_does_not_expire",
+	  .scenarios = "55",
+	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .fn = a_far_deadline_does_not_expire },
+	{ .name = "close_ends_a_timed_recv_at_once",
+	  .scenarios = "56",
+	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .fn = close_ends_a_timed_recv_at_once },
+	{ .name = "close_ends_a_timed_send_at_once",
+	  .scenarios = "56",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
+	  .fn = close_ends_a_timed_send_at_once },
+	{ .name = "close_wins_over_an_expired_deadline",
+	  .scenarios = "56",
+	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
+	  .over = OVER_CAPS,
+	  .fn = close_wins_over_an_expired_deadline },
+	{ .name = NULL },
+};

@@ -1,0 +1,114 @@
+#include "stress/conform/verdict.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The most lines of a process's output that are shown. */
+#define LOG_LINES 40
+
+const char *conform_verdict_name(enum conform_verdict verdict)
+{
+	static const char *const names[] = { "PASS", "FAIL", "HUNG", "CRASHED",
+		                             "N/A" };
+
+	return names[verdict];
+}
+
+/* Copy the line of `log` that holds `key`, or the last line with something in
+ * it when key is NULL. */
+static bool line_of(const char *log, const char *key, char *out, size_t bytes)
+{
+	const char *at = key ? strstr(log, key) : log + strlen(log), *end;
+
+	if (!at)
+		return false;
+	while (!key && at > log && at[-1] == '\n')
+		at--;
+	end = key ? at + strcspn(at, "\n") : at;
+	while (at > log && at[-1] != '\n')
+		at--;
+	snprintf(out, bytes, "%.*s", (int)(end - at), at);
+	return end > at;
+}
+
+/* What the C library does wrong itself must be named, and is no excuse. */
+static const char *hang_remark(const struct weft_chan_impl *impl)
+{
+	if (strcmp(impl->name, "condvar") != 0)
+		return "";
+	return "; glibc before 2.41 can lose a wake-up of a condition "
+	       "variable (sourceware 25847)";
+}
+
+static enum conform_verdict exited(const struct child *child, char *why,
+                                   size_t bytes)
+{
+	/* What a sanitizer has said counts, however it made the child end. */
+	if (line_of(child->log, "SUMMARY: ", why, bytes))
+		return CONFORM_FAIL;
+	if (child->status == 0)
+		return CONFORM_PASS;
+	if (child->status == CHILD_SKIPPED) {
+		snprintf(why, bytes, "%s", vital->note);
+		vital->note[0] = '\0';
+		return CONFORM_NA;
+	}
+	if (!line_of(child->log, "runtime error: ", why, bytes) &&
+	    !line_of(child->log, NULL, why, bytes))
+		snprintf(why, bytes, "ended with exit status %d",
+		         child->status);
+	return CONFORM_FAIL;
+}
+
+static enum conform_verdict signalled(const struct child *child, char *why,
+                                      size_t bytes)
+{
+	char last[256] = "";
+
+	if (child->status == SIGABRT &&
+	    line_of(child->log, "check failed: ", why, bytes))
+		return CONFORM_FAIL;
+	line_of(child->log, NULL, last, sizeof(last));
+	snprintf(why, bytes, "%s%s%s", strsignal(child->status),
+	         *last ? ": " : "", last);
+	return CONFORM_CRASHED;
+}
+
+enum conform_verdict verdict_of_child(const struct child *child,
+                                      const struct weft_chan_impl *impl,
+                                      int64_t limit_ns, char *why,
+                                      size_t why_bytes)
+{
+	switch (child->end) {
+	case CHILD_EXITED:
+		return exited(child, why, why_bytes);
+	case CHILD_SIGNAL:
+		return signalled(child, why, why_bytes);
+	case CHILD_OVERDUE:
+		break;
+	}
+	snprintf(why, why_bytes, "not done after %.1f s%s",
+	         (double)limit_ns / 1e9, hang_remark(impl));
+	return CONFORM_HUNG;
+}
+
+void verdict_print_log(const char *log)
+{
+	unsigned lines = 0, skip, i = 0;
+	const char *at;
+
+	for (at = log; *at; at++)
+		lines += *at == '\n';
+	skip = lines > LOG_LINES ? lines - LOG_LINES : 0;
+	for (at = log; *at; i++) {
+		int n = (int)strcspn(at, "\n");
+
+		/* The first half, and the end. */
+		if (i == LOG_LINES / 2 && skip)
+			printf("           | ... %u lines ...\n", skip);
+		if (i < LOG_LINES / 2 || i >= LOG_LINES / 2 + skip)
+			printf("           | %.*s\n", n, at);
+		at += n + (at[n] == '\n');
+	}
+}

@@ -1,0 +1,271 @@
+/* `weft stress chan`: who is stressed for how long, and what came of it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weft/task.h>
+
+#include "base/rng.h"
+#include "stress/conform/options.h"
+#include "stress/conform/supervise.h"
+#include "stress/conform/verdict.h"
+#include "stress/random/episode.h"
+#include "stress/random/random.h"
+
+const char stress_summary[] = "random histories of a channel, all checked";
+
+const char stress_help[] =
+        "stress chan [--chan=NAME | --load=FILE.so | --all] [OPTION ...]\n"
+        "\n"
+        "  --seconds=S       how long, for all channels together; default 60\n"
+        "  --seed=N          repeat the one episode with this seed\n"
+        "  --time-limit=S    seconds until an episode counts as hung; default "
+        "20\n"
+        "\n"
+        "Without a channel, all of them are stressed in turn.\n"
+        "\n"
+        "Exit status: 0 nothing failed; 1 something failed, hung or crashed; "
+        "2 bad\n"
+        "input.\n";
+
+#define CHANNELS_MAX 64
+
+/* A channel that fails again and again is not worth more of the time. */
+#define FAILURES_MAX 5
+
+/* The shortest and the longest turn of one channel. */
+#define TURN_MIN (200 * WEFT_MS)
+#define TURN_MAX (5 * WEFT_SEC)
+
+struct tally {
+	const struct weft_chan_impl *impl;
+	uint64_t episodes, items;
+	unsigned failed;
+};
+
+struct stress {
+	struct chosen chosen;
+	uint64_t seed; /* --seed, or 0 */
+	int64_t ns, limit_ns;
+
+	/* While it runs. */
+	uint64_t state; /* of the seeds of episodes */
+	bool tty;
+	int64_t begin_ns, said_ns;
+	struct tally tally[CHANNELS_MAX];
+	size_t channels;
+	const struct tally *now; /* whose turn it is */
+};
+
+/* --- what is shown --- */
+
+static void erase_line(const struct stress *s)
+{
+	if (s->tty)
+		fputs("\r\033[K", stdout);
+}
+
+static void say_progress(const struct stress *s)
+{
+	printf("%.0f s of %.0f: %s, %" PRIu64 " episodes",
+	       (double)(weft_now() - s->begin_ns) / 1e9, (double)s->ns / 1e9,
+	       s->now->impl->name,
+	       s->now->episodes + weft_load_relaxed(&vital->rounds));
+	if (!s->tty)
+		putchar('\n');
+	fflush(stdout);
+}
+
+/* On a terminal all the time; elsewhere now and then, as a sign of life. */
+static void on_watch(void *arg)
+{
+	struct stress *s = arg;
+	int64_t now = weft_now();
+
+	if (now - s->said_ns < (s->tty ? 200 * WEFT_MS : 20 * WEFT_SEC))
+		return;
+	s->said_ns = now;
+	erase_line(s);
+	say_progress(s);
+}
+
+static void say_failure(const struct stress *s, const struct tally *t,
+                        const struct stretch *r)
+{
+	erase_line(s);
+	printf("%s: %s in the episode with seed %" PRIu64 "\n"
+	       "           %s:\n           %s\n",
+	       t->impl->name, conform_verdict_name(r->verdict), r->seed,
+	       r->where, r->why);
+	if (strchr(r->log, '\n') != strrchr(r->log, '\n') ||
+	    r->verdict != CONFORM_FAIL)
+		verdict_print_log(r->log);
+	printf("           again: weft stress chan %s=%s --seed=%" PRIu64 "\n",
+	       s->chosen.path ? "--load" : "--chan",
+	       s->chosen.path ? s->chosen.path : t->impl->name, r->seed);
+	fflush(stdout);
+}
+
+static int say_totals(const struct stress *s)
+{
+	unsigned failed = 0;
+
+	erase_line(s);
+	printf("%-16s %10s %14s %8s\n", "channel", "episodes", "elements",
+	       "failed");
+	for (size_t i = 0; i < s->channels; i++) {
+		const struct tally *t = &s->tally[i];
+
+		printf("%-16s %10" PRIu64 " %14" PRIu64 " %8u\n", t->impl->name,
+		       t->episodes, t->items, t->failed);
+		failed += t->failed;
+	}
+	return failed ? EXIT_STATUS_FAILED : 0;
+}
+
+/* --- running --- */
+
+static int one_turn(struct stress *s, struct tally *t, int64_t ns)
+{
+	uint64_t seed =
+	        s->seed ? s->seed : (rng_mix(&s->state) & UINT32_MAX) | 1;
+	struct stretch r;
+	int err;
+
+	s->now = t;
+	err = stretch_run(t->impl, seed, s->seed != 0, ns, s->limit_ns,
+	                  on_watch, s, &r);
+	if (err) {
+		fprintf(stderr, "weft: cannot run an episode: %s\n",
+		        strerror(-err));
+		return EXIT_STATUS_FAILED;
+	}
+	t->episodes += r.episodes;
+	t->items += r.items;
+	if (r.verdict != CONFORM_PASS && r.verdict != CONFORM_NA) {
+		t->failed++;
+		say_failure(s, t, &r);
+	}
+	stretch_free(&r);
+	return 0;
+}
+
+/* Each channel several times, so that a slow stretch of the machine does not
+ * fall on one of them alone. */
+static int64_t turn_of(const struct stress *s)
+{
+	int64_t ns = s->ns / (int64_t)(s->channels * 4);
+
+	if (ns > TURN_MAX)
+		return TURN_MAX;
+	return ns < TURN_MIN ? TURN_MIN : ns;
+}
+
+static int run_turns(struct stress *s)
+{
+	int64_t end = s->begin_ns + s->ns, left;
+	bool any = true;
+	int err = 0;
+
+	while (any && !err && weft_now() < end) {
+		any = false;
+		for (size_t i = 0; i < s->channels && !err; i++) {
+			if (s->tally[i].failed >= FAILURES_MAX)
+				continue;
+			left = end - weft_now();
+			if (left <= 0)
+				break;
+			any = true;
+			err = one_turn(s, &s->tally[i],
+			               left < turn_of(s) ? left : turn_of(s));
+		}
+	}
+	return err;
+}
+
+/* Those that can be stressed; a line for each that cannot. */
+static void gather(struct stress *s)
+{
+	const struct weft_chan_impl *impl;
+	const char *why;
+
+	for (size_t i = 0; (impl = chosen_at(&s->chosen, i)); i++) {
+		if (!episode_applies(impl, &why))
+			printf("%s: N/A: %s\n", impl->name, why);
+		else if (s->channels < CHANNELS_MAX)
+			s->tally[s->channels++].impl = impl;
+	}
+}
+
+static int run(struct stress *s)
+{
+	int err;
+
+	s->tty = isatty(STDOUT_FILENO);
+	if (s->seed) {
+		printf("the episode with seed %" PRIu64 ", again and again\n",
+		       s->seed);
+	} else {
+		s->state = random_seed();
+		printf("episodes from seed %" PRIu64 " on\n", s->state);
+	}
+	gather(s);
+	fflush(stdout);
+	if (s->channels == 0) {
+		if (s->chosen.all)
+			return 0;
+		return bad_input("channel %s has nothing that could be "
+		                 "stressed",
+		                 s->chosen.one->name);
+	}
+	s->begin_ns = s->said_ns = weft_now();
+	err = run_turns(s);
+	return err ? err : say_totals(s);
+}
+
+/* --- the command line --- */
+
+static int take_option(struct stress *s, const char *arg)
+{
+	const char *value;
+	bool taken;
+	int err = chosen_option(&s->chosen, arg, &taken);
+
+	if (err || taken)
+		return err;
+	if (option_is(arg, "seed", &value))
+		return option_number("seed", value, 1, UINT64_MAX, &s->seed);
+	if (option_is(arg, "seconds", &value))
+		return option_seconds("seconds", value, &s->ns);
+	if (option_is(arg, "time-limit", &value))
+		return option_seconds("time-limit", value, &s->limit_ns);
+	return bad_input("stress chan has no option '%s' (there are: --all, "
+	                 "--chan, --load, --seconds, --seed, --time-limit)",
+	                 arg);
+}
+
+int stress_chan_main(int argc, char **argv)
+{
+	struct stress s = { .ns = 60 * WEFT_SEC,
+		            .limit_ns = CONFORM_TIME_LIMIT };
+	int err = 0;
+
+	for (int i = 1; i < argc && !err; i++)
+		err = take_option(&s, argv[i]);
+	if (!err)
+		err = chosen_settle(&s.chosen, true);
+	return err ? err : run(&s);
+}
+
+int stress_main(int argc, char **argv)
+{
+	if (argc < 2)
+		return bad_input("stress what? (there is: chan)");
+	if (strcmp(argv[1], "chan") != 0)
+		return bad_input("stress has nothing called '%s' (there is: "
+		                 "chan)",
+		                 argv[1]);
+	return stress_chan_main(argc - 1, argv + 1);
+}
