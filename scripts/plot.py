@@ -26,7 +26,8 @@ from weftlib.tables import by_pattern, knob, latency_kinds, varying
 #: makes panels too; where one number of tasks still has several points, fewer
 #: knobs make the axis.
 SHAPE = "producers:consumers"
-AXES = (("workers", "producers", "consumers"), ("workers", SHAPE), (SHAPE,))
+AXES = (("workers", "producers", "consumers", "pairs"), ("workers", "pairs", SHAPE),
+        (SHAPE,))
 PANELS_PER_SHEET = 9
 LOG_FROM = 20  # a range above this factor gets a logarithmic axis
 NOTE_WIDTH = 0.146  # characters per pixel of the notes' font
