@@ -36,9 +36,11 @@ static struct weft_task *record_new(void)
 	return t;
 }
 
-/* Everything but the permit: a late unpark may write that at any time. */
+/* A permit left over from the last owner is taken away; a late unpark may still
+ * bring another at any time. */
 static void record_reset(struct weft_task *t, const char *name)
 {
+	weft_store_relaxed(&t->permit, (uint32_t)PERMIT_NONE);
 	t->run = NULL;
 	t->exit_point = NULL;
 	rng_seed(&t->rng, 1);
