@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "task/internal.h"
 
-#define PAUSES 100u
+#define PAUSES 400u
 #define GAP_MAX 64u
 #define YIELDS_MAX 256u
 #define SHORT_PARK_NS (100 * WEFT_US)

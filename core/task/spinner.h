@@ -3,7 +3,7 @@
  *
  * Parking costs two system calls and a wake-up across cores, as much as
  * hundreds of messages, so a wait first polls. It pauses between polls, in
- * gaps that double, a microsecond or two in all; then it yields between polls,
+ * gaps that double, five microseconds in all; then it yields between polls,
  * for as many rounds as paid off for this task lately; then it is time to park.
  * On a single allowed CPU every poll would only keep the peer from running: it
  * yields once, then parks.
