@@ -23,6 +23,7 @@
 
 #include "chan/elem.h"
 #include "chan/internal.h"
+#include "task/spin.h"
 
 #define SEGMENT 63u
 #define LAP (SEGMENT + 1)
@@ -88,15 +89,6 @@ static void segment_free(struct chain *l, struct segment *s)
 	free(s);
 }
 
-/* Wait for a peer that is a few instructions from done. */
-static void await_peer(unsigned *turns)
-{
-	if (++*turns < 64)
-		weft_relax();
-	else
-		weft_yield();
-}
-
 static uint32_t await_written(struct slot *slot)
 {
 	unsigned turns = 0;
@@ -104,7 +96,7 @@ static uint32_t await_written(struct slot *slot)
 
 	while (!((state = weft_load_acquire(&slot->state)) &
 	         WRITTEN)) /* [slot] */
-		await_peer(&turns);
+		spin_for_peer(&turns);
 	return state;
 }
 
@@ -208,7 +200,7 @@ static int claim_tail(struct chain *l, size_t n, struct claimed *out)
 			break;
 		}
 		if (offset == SEGMENT) {
-			await_peer(&turns);
+			spin_for_peer(&turns);
 			continue;
 		}
 		out->first = offset;
@@ -241,7 +233,7 @@ static void follow_next(struct chain *l, struct segment *last)
 
 	/* The sender of that slot links it, soon. */
 	for (unsigned turns = 0; !(next = weft_load_acquire(&last->next));)
-		await_peer(&turns); /* [next] */
+		spin_for_peer(&turns); /* [next] */
 	weft_store_relaxed(&l->head.segment, next);
 	weft_fetch_add_release(&l->head.pos, UINT64_C(2)); /* [head] */
 }
@@ -264,7 +256,7 @@ static int claim_head(struct chain *l, size_t n, struct claimed *out)
 		uint64_t tail, there;
 
 		if (offset == SEGMENT) {
-			await_peer(&turns);
+			spin_for_peer(&turns);
 			continue;
 		}
 		tail = weft_load_acquire(&l->tail.pos);

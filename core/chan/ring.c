@@ -25,6 +25,7 @@
 
 #include "chan/elem.h"
 #include "chan/internal.h"
+#include "task/spin.h"
 
 #define CLOSED UINT64_C(1)
 
@@ -117,15 +118,6 @@ static void ring_destroy(void *state)
 	free(state);
 }
 
-/* Wait for a peer that has claimed a slot and not yet published it. */
-static void await_peer(unsigned *turns)
-{
-	if (++*turns < 64)
-		weft_relax();
-	else
-		weft_yield();
-}
-
 /*
  * Whether the ring was full at the instant when tail was read as `pos`: head
  * a lap behind it now was there then, for head does not pass tail.
@@ -178,7 +170,7 @@ static uint64_t claim_tail(struct ring *r, uint64_t n, uint64_t *pos, int *err)
 			*err = -EAGAIN;
 			return 0;
 		}
-		await_peer(&turns);
+		spin_for_peer(&turns);
 		tail = weft_load_acquire(&r->tail);
 	}
 }
@@ -204,7 +196,7 @@ static uint64_t claim_head(struct ring *r, uint64_t n, uint64_t *pos, int *err)
 			*err = tail & CLOSED ? -EPIPE : -EAGAIN;
 			return 0;
 		}
-		await_peer(&turns);
+		spin_for_peer(&turns);
 		head = weft_load_acquire(&r->head);
 	}
 }

@@ -9,6 +9,7 @@
 #define WEFT_TASK_SPIN_H
 
 #include <weft/atomic.h>
+#include <weft/task.h>
 
 struct spin {
 	_Atomic uint32_t held;
@@ -34,6 +35,16 @@ static inline void spin_lock(struct spin *l)
 static inline void spin_unlock(struct spin *l)
 {
 	weft_store_release(&l->held, 0u); /* pairs with [spin] */
+}
+
+/* One turn of waiting for a peer that is a few instructions from done, unless
+ * it lost its CPU: *turns counts, from 0. */
+static inline void spin_for_peer(unsigned *turns)
+{
+	if (++*turns < 64)
+		weft_relax();
+	else
+		weft_yield();
 }
 
 #endif
