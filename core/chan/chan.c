@@ -64,6 +64,7 @@ int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
 	c->elem_size = elem_size;
 	c->cap = cap_of(impl, c->state, cap);
 	c->gap = poll_gap(c->cap);
+	c->due_ns = WEFT_FOREVER;
 	weft_store_relaxed(&c->refs, 1u);
 	weft_waitq_init(&c->senders);
 	weft_waitq_init(&c->receivers);
@@ -180,11 +181,12 @@ static int park_for(struct weft_chan *c, const struct side *side, void *elem,
                     int64_t deadline_ns)
 {
 	struct waiter w;
+	int64_t until_ns = deadline_ns < c->due_ns ? deadline_ns : c->due_ns;
 	int err, expired = 0;
 
 	weft_waitq_register(side->mine, &w);
 	while ((err = side->attempt(c, elem)) == -EAGAIN && !expired) {
-		expired = weft_waitq_park(side->mine, side->what, deadline_ns);
+		expired = weft_waitq_park(side->mine, side->what, until_ns);
 		weft_waitq_rearm(side->mine, &w);
 	}
 	/* A notification that this wait did not use up, or that stood for more

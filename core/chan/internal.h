@@ -17,6 +17,11 @@ struct weft_chan {
 	uint32_t gap; /* pauses between polls of a wait: see spinner.h */
 	struct weft_chan_opts opts;
 
+	/* When a receive that waits has to look again although nobody tells
+	 * it to: a context that ends by its deadline (core/sync/ctx.c). Set
+	 * before the channel is shared; WEFT_FOREVER. */
+	int64_t due_ns;
+
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t refs;
 
 	struct waitq senders;   /* wait for space */
