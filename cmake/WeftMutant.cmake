@@ -1,0 +1,26 @@
+# weft_mutate(OUT NAME SOURCE FROM TO)
+#
+# Set OUT to a copy of SOURCE in which the one place that reads FROM reads TO: a
+# bug planted for a test that must find it. The copy is
+# <build>/mutants/NAME/<file>, made anew whenever SOURCE changes. FROM must
+# occur exactly once, so that a mutant cannot quietly become the original.
+#
+# Linked into a test before the library it belongs to, the copy takes the
+# original's place: of an archive, only what is still missing is taken. What
+# SOURCE includes beside itself needs its folder as an include directory.
+function(weft_mutate OUT NAME SOURCE FROM TO)
+  get_filename_component(SOURCE "${SOURCE}" ABSOLUTE)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${SOURCE}")
+  file(READ "${SOURCE}" text)
+  string(FIND "${text}" "${FROM}" first)
+  string(FIND "${text}" "${FROM}" last REVERSE)
+  if(first EQUAL -1 OR NOT first EQUAL last)
+    file(RELATIVE_PATH shown "${PROJECT_SOURCE_DIR}" "${SOURCE}")
+    message(FATAL_ERROR "weft_mutate(${NAME}): ${shown} has not exactly one place that reads '${FROM}'")
+  endif()
+  string(REPLACE "${FROM}" "${TO}" text "${text}")
+  get_filename_component(file "${SOURCE}" NAME)
+  set(copy "${PROJECT_BINARY_DIR}/mutants/${NAME}/${file}")
+  file(CONFIGURE OUTPUT "${copy}" CONTENT "${text}" @ONLY)
+  set(${OUT} "${copy}" PARENT_SCOPE)
+endfunction()
