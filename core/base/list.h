@@ -27,6 +27,16 @@ static inline bool list_is_empty(const struct list *head)
 	return head->next == head;
 }
 
+/* How many are linked. Walks. */
+static inline size_t list_len(const struct list *head)
+{
+	size_t n = 0;
+
+	for (const struct list *l = head->next; l != head; l = l->next)
+		n++;
+	return n;
+}
+
 /* Link at the end of the queue that `head` heads. */
 static inline void list_push(struct list *head, struct list *node)
 {

@@ -368,7 +368,7 @@ static int list_close(void *state)
 	                                                            : 0;
 }
 
-static size_t list_len(const void *state)
+static size_t list_chan_len(const void *state)
 {
 	struct chain *l = (struct chain *)(uintptr_t)state;
 	uint64_t tail, head;
@@ -380,12 +380,26 @@ static size_t list_len(const void *state)
 	return distance(head >> 1, tail >> 1);
 }
 
+/* As ring_poll(); a send never waits. */
+static bool list_poll(void *state, char dir, uint64_t *pos)
+{
+	struct chain *l = state;
+	uint64_t tail, head;
+
+	head = weft_load_acquire(&l->head.pos);
+	tail = weft_load_acquire(&l->tail.pos);
+	*pos = tail;
+	return dir == 's' || tail & CLOSED ||
+	       distance(head >> 1, tail >> 1) > 0;
+}
+
 const struct weft_chan_impl weft_chan_impl_list = {
 	WEFT_CHAN_ABI_HEADER,
 	.name = "list",
 	.summary = "unbounded, linked segments (crossbeam's list channel)",
 	.can = WEFT_CAN_UNBOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
-	       WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH | WEFT_CAN_LEN,
+	       WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH |
+	       WEFT_CAN_LEN,
 	.create = list_create,
 	.destroy = list_destroy,
 	.try_send = list_try_send,
@@ -393,5 +407,6 @@ const struct weft_chan_impl weft_chan_impl_list = {
 	.try_send_many = list_try_send_many,
 	.try_recv_many = list_try_recv_many,
 	.close = list_close,
-	.len = list_len,
+	.len = list_chan_len,
+	.poll = list_poll,
 };

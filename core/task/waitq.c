@@ -80,11 +80,15 @@ void weft_waitq_register(struct waitq *q, struct waiter *w)
 	weft_barrier_heavy(); /* pairs with barrier_light_is_set() */
 }
 
-void weft_waitq_rearm(struct waitq *q, struct waiter *w)
+bool weft_waitq_rearm(struct waitq *q, struct waiter *w)
 {
+	bool notified;
+
 	spin_lock(&q->lock);
+	notified = w->notified;
 	w->notified = false;
 	spin_unlock(&q->lock);
+	return notified;
 }
 
 bool weft_waitq_leave(struct waitq *q, struct waiter *w)
@@ -122,8 +126,14 @@ int weft_waitq_park(struct waitq *q, const char *what, int64_t deadline_ns)
 bool weft_claim_take(struct waiter *w, bool *parked)
 {
 	uint32_t word = weft_load_relaxed(&w->claim->word);
+	unsigned turns = 0;
 
-	while (word == CLAIM_WAITING || word == CLAIM_PARKED) {
+	while (word <= CLAIM_HELD && word != CLAIM_TAKEN) {
+		if (word == CLAIM_HELD) {
+			spin_for_peer(&turns);
+			word = weft_load_relaxed(&w->claim->word);
+			continue;
+		}
 		*parked = word == CLAIM_PARKED;
 		if (weft_cas_weak_acquire(&w->claim->word, &word,
 		                          (uint32_t)CLAIM_TAKEN))
@@ -142,17 +152,14 @@ struct weft_task *weft_claim_complete(struct waiter *w, bool parked)
 	return task;
 }
 
-/* The case, once the word says done; -1 while it does not. A completer that
- * has taken the claim is a few instructions away from completing it. */
-static int claim_case(struct claim *c)
+/* A completer that has taken the claim is a few instructions away from
+ * completing it. */
+int weft_claim_case(struct claim *c)
 {
 	uint32_t word = weft_load_acquire(&c->word); /* [done] */
 
-	for (unsigned spins = 0; word == CLAIM_TAKEN; spins++) {
-		if (spins < 64)
-			weft_relax();
-		else
-			weft_yield();
+	for (unsigned turns = 0; word == CLAIM_TAKEN;) {
+		spin_for_peer(&turns);
 		word = weft_load_acquire(&c->word); /* [done] */
 	}
 	return word >= CLAIM_DONE ? (int)(word - CLAIM_DONE) : -1;
@@ -169,6 +176,16 @@ static bool claim_move(struct claim *c, uint32_t to)
 	return false;
 }
 
+bool weft_claim_hold(struct claim *c)
+{
+	return claim_move(c, CLAIM_HELD);
+}
+
+bool weft_claim_announce_park(struct claim *c)
+{
+	return claim_move(c, CLAIM_PARKED);
+}
+
 int weft_claim_wait(struct claim *c, enum weft_wait policy, const char *what,
                     const void *on, _Atomic uint64_t *parks,
                     int64_t deadline_ns)
@@ -179,15 +196,15 @@ int weft_claim_wait(struct claim *c, enum weft_wait policy, const char *what,
 	if (deadline_ns > WEFT_NOW) {
 		weft_spinner_init(&s, policy, 1, deadline_ns);
 		do {
-			which = claim_case(c);
+			which = weft_claim_case(c);
 			if (which >= 0)
 				return which;
 		} while (weft_spinner_turn(&s));
 	}
-	if (claim_move(c, CLAIM_PARKED))
-		while ((which = claim_case(c)) < 0 && !err)
+	if (weft_claim_announce_park(c))
+		while ((which = weft_claim_case(c)) < 0 && !err)
 			err = park_timed(what, on, parks, deadline_ns);
 	if (err && claim_move(c, CLAIM_GIVEN_UP))
 		return -ETIMEDOUT;
-	return claim_case(c);
+	return weft_claim_case(c);
 }

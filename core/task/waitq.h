@@ -11,7 +11,8 @@
  * - A completing one finishes the waiter's operation for it, under its own
  *   lock: it claims the waiter, moves the element, and completes the claim.
  *   One claim word stands for the whole wait, however many queues it is
- *   linked in, so exactly one of them can win.
+ *   linked in, so exactly one of them can win. A waiter that has notifying
+ *   objects to look at as well holds its own claim meanwhile.
  *
  * Rules for notifying ones, each of which costs a lost wake-up if broken:
  *
@@ -40,9 +41,10 @@
 
 /* Values of a claim word; CLAIM_DONE + k is "case k happened". */
 enum {
-	CLAIM_WAITING,  /* open, and the waiter polls the word */
-	CLAIM_PARKED,   /* open, and the waiter must be unparked */
-	CLAIM_TAKEN,    /* someone is completing it */
+	CLAIM_WAITING, /* open, and the waiter polls the word */
+	CLAIM_PARKED,  /* open, and the waiter must be unparked */
+	CLAIM_TAKEN,   /* someone is completing it */
+	CLAIM_HELD,    /* the waiter looks elsewhere; open again soon, or not */
 	CLAIM_GIVEN_UP, /* the waiter withdrew */
 	CLAIM_DONE,
 };
@@ -115,8 +117,9 @@ void weft_waitq_link(struct waitq *q, struct waiter *w);
  * w is visible after this. */
 void weft_waitq_register(struct waitq *q, struct waiter *w);
 
-/* w, still linked, is about to look again: it may be notified anew. */
-void weft_waitq_rearm(struct waitq *q, struct waiter *w);
+/* w, still linked, is about to look again: it may be notified anew. True when
+ * it held a notification, which is now the caller's to use up or pass on. */
+bool weft_waitq_rearm(struct waitq *q, struct waiter *w);
 
 /* Unlink w. True when it holds a notification: see rule 3. */
 bool weft_waitq_leave(struct waitq *q, struct waiter *w);
@@ -140,7 +143,8 @@ static inline void claim_init(struct claim *c)
 /*
  * Win the right to complete w. On true the caller copies the element, sets
  * w->result and must call weft_claim_complete(); nobody else will touch w, and
- * w stays valid until then. *parked tells whether to unpark.
+ * w stays valid until then. *parked tells whether to unpark. Waits while the
+ * claim is held, so that nobody is passed over who may yet go on waiting.
  */
 bool weft_claim_take(struct waiter *w, bool *parked);
 
@@ -149,6 +153,31 @@ bool weft_claim_take(struct waiter *w, bool *parked);
  * once all locks are released, or NULL when it polls.
  */
 struct weft_task *weft_claim_complete(struct waiter *w, bool parked);
+
+/* The case, once the claim is decided, waiting for a completer that has taken
+ * it; -1 while it is open. */
+int weft_claim_case(struct claim *c);
+
+/*
+ * The waiter's own steps. Hold: nobody can complete the wait until it is opened
+ * again or given up; in between the waiter only looks at notifying objects and
+ * takes no lock of a completing one, because whoever holds such a lock may be
+ * waiting for it. Announce: whoever completes the wait from now on unparks the
+ * waiter. Both are false when the claim is decided or being completed.
+ */
+bool weft_claim_hold(struct claim *c);
+bool weft_claim_announce_park(struct claim *c);
+
+/* Open a claim that is held, or give it up for good. */
+static inline void claim_open(struct claim *c)
+{
+	weft_store_relaxed(&c->word, (uint32_t)CLAIM_WAITING);
+}
+
+static inline void claim_give_up(struct claim *c)
+{
+	weft_store_relaxed(&c->word, (uint32_t)CLAIM_GIVEN_UP);
+}
 
 /*
  * Wait until the claim is decided. Returns the case that was done, or
