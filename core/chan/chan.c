@@ -61,8 +61,14 @@ int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
 	if (err)
 		goto free_chan;
 	c->impl = impl;
+	c->completing = impl == &weft_chan_impl_handoff
+	                        ? &weft_chan_completing_handoff
+	                        : NULL;
 	c->elem_size = elem_size;
 	c->cap = cap_of(impl, c->state, cap);
+	/* Without a queue inside that selects can join, nobody would ever be
+	 * seen waiting at a capacity of 0. */
+	c->selectable = impl->can & WEFT_CAN_SELECT && (cap || c->completing);
 	c->gap = poll_gap(c->cap);
 	c->due_ns = WEFT_FOREVER;
 	weft_store_relaxed(&c->refs, 1u);
@@ -94,12 +100,19 @@ static void drop_all(struct weft_chan *c)
 		c->opts.drop(elem, c->opts.drop_arg);
 }
 
+/* Waits that are registered, in the front or inside. */
+static size_t waiting(const struct weft_chan *c)
+{
+	return weft_load_relaxed(&c->senders.n) +
+	       weft_load_relaxed(&c->receivers.n) +
+	       (c->completing ? c->completing->waiting(c->state) : 0);
+}
+
 void weft_chan_unref(struct weft_chan *c)
 {
 	if (!c || weft_fetch_sub_acq_rel(&c->refs, 1u) != 1)
 		return;
-	CHECK_EQ(weft_load_relaxed(&c->senders.n), 0u);
-	CHECK_EQ(weft_load_relaxed(&c->receivers.n), 0u);
+	CHECK_EQ(waiting(c), (size_t)0);
 	drop_all(c);
 	c->impl->destroy(c->state);
 	free(c);
@@ -133,37 +146,29 @@ int weft_chan_try_recv(struct weft_chan *c, void *elem)
 
 /* --- one element, waiting --- */
 
-/* A direction: what to try, and which queue to wait in. The element of a send
- * is const; only the send side's try reads it. */
-struct side {
-	int (*attempt)(struct weft_chan *c, void *elem);
-	bool (*more)(const struct weft_chan *c);
-	struct waitq *mine, *theirs;
-	const char *what;
-};
+/* The element of a send is const; only what receives writes to it. */
 
-static int attempt_send(struct weft_chan *c, void *elem)
+/* Whether there may be more for the next who wants `op`. */
+static bool may_have_more(const struct weft_chan *c, enum weft_case_op op)
 {
-	return c->impl->try_send(c->state, elem);
+	size_t len;
+
+	if (!(c->impl->can & WEFT_CAN_LEN))
+		return true;
+	len = c->impl->len(c->state);
+	return op == WEFT_CASE_SEND ? len < c->cap : len > 0;
 }
 
-static int attempt_recv(struct weft_chan *c, void *elem)
+void weft_chan_leave(struct weft_chan *c, enum weft_case_op op,
+                     struct waiter *w, bool owed, int err)
 {
-	return c->impl->try_recv(c->state, elem);
-}
-
-static bool more_space(const struct weft_chan *c)
-{
-	return c->impl->len(c->state) < c->cap;
-}
-
-static bool more_elems(const struct weft_chan *c)
-{
-	return c->impl->len(c->state) > 0;
+	owed |= weft_waitq_leave(chan_queue(c, op), w);
+	if (owed && (err || may_have_more(c, op)))
+		waitq_notify(chan_queue(c, op), 1);
 }
 
 /* Poll for a while. -EAGAIN when it is time to register. */
-static int spin_for(struct weft_chan *c, const struct side *side, void *elem,
+static int spin_for(struct weft_chan *c, enum weft_case_op op, void *elem,
                     int64_t deadline_ns)
 {
 	struct spinner s;
@@ -171,75 +176,45 @@ static int spin_for(struct weft_chan *c, const struct side *side, void *elem,
 
 	weft_spinner_init(&s, c->opts.wait, c->gap, deadline_ns);
 	while (err == -EAGAIN && weft_spinner_turn(&s))
-		err = side->attempt(c, elem);
+		err = chan_try(c, op, elem);
 	return err;
 }
 
 /* Register, look again, park, until something other than -EAGAIN. An expired
  * deadline still takes what is there: the look comes before the verdict. */
-static int park_for(struct weft_chan *c, const struct side *side, void *elem,
+static int park_for(struct weft_chan *c, enum weft_case_op op, void *elem,
                     int64_t deadline_ns)
 {
+	const char *what = op == WEFT_CASE_SEND ? "chan send" : "chan recv";
+	struct waitq *q = chan_queue(c, op);
 	struct waiter w;
 	int64_t until_ns = deadline_ns < c->due_ns ? deadline_ns : c->due_ns;
 	int err, expired = 0;
 
-	weft_waitq_register(side->mine, &w);
-	while ((err = side->attempt(c, elem)) == -EAGAIN && !expired) {
-		expired = weft_waitq_park(side->mine, side->what, until_ns);
-		weft_waitq_rearm(side->mine, &w);
+	weft_waitq_register(q, &w);
+	while ((err = chan_try(c, op, elem)) == -EAGAIN && !expired) {
+		expired = weft_waitq_park(q, what, until_ns);
+		weft_waitq_rearm(q, &w);
 	}
-	/* A notification that this wait did not use up, or that stood for more
-	 * than it took, belongs to the next in line. */
-	if (weft_waitq_leave(side->mine, &w) &&
-	    (err || !(c->impl->can & WEFT_CAN_LEN) || side->more(c)))
-		waitq_notify(side->mine, 1);
+	weft_chan_leave(c, op, &w, false, err);
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
-static int wait_for(struct weft_chan *c, const struct side *side, void *elem,
-                    int64_t deadline_ns)
+/* The slow half of a call, kept out of its way. */
+__attribute__((noinline)) static int wait_for(struct weft_chan *c,
+                                              enum weft_case_op op, void *elem,
+                                              int64_t deadline_ns)
 {
 	int err;
 
 	if (deadline_ns <= WEFT_NOW)
 		return -ETIMEDOUT;
-	err = spin_for(c, side, elem, deadline_ns);
+	err = spin_for(c, op, elem, deadline_ns);
 	if (err == -EAGAIN)
-		err = park_for(c, side, elem, deadline_ns);
+		err = park_for(c, op, elem, deadline_ns);
 	if (!err)
-		waitq_notify(side->theirs, 1);
+		chan_notify_peers(c, op, 1);
 	return err;
-}
-
-static struct side send_side(struct weft_chan *c)
-{
-	return (struct side){ attempt_send, more_space, &c->senders,
-		              &c->receivers, "chan send" };
-}
-
-static struct side recv_side(struct weft_chan *c)
-{
-	return (struct side){ attempt_recv, more_elems, &c->receivers,
-		              &c->senders, "chan recv" };
-}
-
-/* The slow half of weft_chan_send(), kept out of its way. */
-__attribute__((noinline)) static int
-send_slow(struct weft_chan *c, const void *elem, int64_t deadline_ns)
-{
-	struct side side = send_side(c);
-
-	/* attempt_send() only reads what it is given. */
-	return wait_for(c, &side, (void *)(uintptr_t)elem, deadline_ns);
-}
-
-__attribute__((noinline)) static int recv_slow(struct weft_chan *c, void *elem,
-                                               int64_t deadline_ns)
-{
-	struct side side = recv_side(c);
-
-	return wait_for(c, &side, elem, deadline_ns);
 }
 
 int weft_chan_send(struct weft_chan *c, const void *elem, int64_t deadline_ns)
@@ -253,7 +228,8 @@ int weft_chan_send(struct weft_chan *c, const void *elem, int64_t deadline_ns)
 	else
 		err = c->impl->try_send(c->state, elem);
 	if (err == -EAGAIN)
-		return send_slow(c, elem, deadline_ns);
+		return wait_for(c, WEFT_CASE_SEND, (void *)(uintptr_t)elem,
+		                deadline_ns);
 	if (!err)
 		waitq_notify(&c->receivers, 1);
 	return err;
@@ -270,7 +246,7 @@ int weft_chan_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
 	else
 		err = c->impl->try_recv(c->state, elem);
 	if (err == -EAGAIN)
-		return recv_slow(c, elem, deadline_ns);
+		return wait_for(c, WEFT_CASE_RECV, elem, deadline_ns);
 	if (!err)
 		waitq_notify(&c->senders, 1);
 	return err;
@@ -412,6 +388,7 @@ void weft_chan_stats(const struct weft_chan *c, struct weft_chan_stats *out)
 	             weft_load_relaxed(&c->receivers.parks);
 	out->wakes = weft_load_relaxed(&c->senders.wakes) +
 	             weft_load_relaxed(&c->receivers.wakes);
+	out->waiting = waiting(c);
 	if (c->impl->stats)
 		c->impl->stats(c->state, out);
 }

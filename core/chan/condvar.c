@@ -2,6 +2,9 @@
  * condvar: a mutex, two condition variables and a ring; what every tutorial
  * shows, done right. The baseline that the others are measured against.
  *
+ * A select that waits here does so as everywhere else and not on a condition
+ * variable; each success signals one and lets the front notify.
+ *
  * It blocks the OS thread, so it waits on the machine's clock and not on a
  * manual one. glibc before 2.41 can, very rarely, lose a wake-up of a
  * condition variable (sourceware 25847): a hang here may be that.
@@ -21,6 +24,7 @@ struct condvar {
 	bool closed;
 	size_t head;
 	_Atomic size_t len; /* written under the lock */
+	uint64_t pushed, popped;
 
 	size_t cap, elem_size; /* constant */
 	_Atomic uint64_t parks;
@@ -68,6 +72,7 @@ static int condvar_create(void **state, const struct weft_chan_config *config)
 	q->closed = false;
 	q->head = 0;
 	weft_store_relaxed(&q->len, 0u);
+	q->pushed = q->popped = 0;
 	q->cap = config->cap;
 	q->elem_size = config->elem_size;
 	weft_store_relaxed(&q->parks, 0u);
@@ -109,6 +114,7 @@ static void push(struct condvar *q, const void *elem)
 {
 	elem_copy(slot(q, len_of(q)), elem, q->elem_size);
 	weft_store_relaxed(&q->len, len_of(q) + 1);
+	q->pushed++;
 }
 
 static void pop(struct condvar *q, void *elem)
@@ -116,6 +122,7 @@ static void pop(struct condvar *q, void *elem)
 	elem_copy(elem, slot(q, 0), q->elem_size);
 	q->head = q->head + 1 < q->cap ? q->head + 1 : 0;
 	weft_store_relaxed(&q->len, len_of(q) - 1);
+	q->popped++;
 }
 
 /* One wait on a condition; the caller holds the lock and tests again.
@@ -213,6 +220,19 @@ static size_t condvar_len(const void *state)
 	return len_of(state);
 }
 
+/* What ends a wait for an element is a push, for space a pop. */
+static bool condvar_poll(void *state, char dir, uint64_t *pos)
+{
+	struct condvar *q = state;
+	bool ready;
+
+	pthread_mutex_lock(&q->lock);
+	*pos = (dir == 's' ? q->popped : q->pushed) << 1 | q->closed;
+	ready = q->closed || len_of(q) != (dir == 's' ? q->cap : 0);
+	pthread_mutex_unlock(&q->lock);
+	return ready;
+}
+
 static void condvar_stats(const void *state, struct weft_chan_stats *add_to)
 {
 	const struct condvar *q = state;
@@ -226,7 +246,8 @@ const struct weft_chan_impl weft_chan_impl_condvar = {
 	.summary =
 	        "mutex, two condition variables, ring: the textbook baseline",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
-	       WEFT_CAN_TIMEOUT | WEFT_CAN_LEN | WEFT_BLOCKS_THREAD,
+	       WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT | WEFT_CAN_LEN |
+	       WEFT_BLOCKS_THREAD,
 	.create = condvar_create,
 	.destroy = condvar_destroy,
 	.try_send = condvar_try_send,
@@ -235,5 +256,6 @@ const struct weft_chan_impl weft_chan_impl_condvar = {
 	.len = condvar_len,
 	.send = condvar_send,
 	.recv = condvar_recv,
+	.poll = condvar_poll,
 	.stats = condvar_stats,
 };

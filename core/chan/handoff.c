@@ -10,7 +10,9 @@
  *
  * Invariants, under the lock: receivers wait only while the buffer is empty
  * and no sender waits; senders wait only while the buffer is full; after close
- * nobody begins to wait, and whoever does is only waiting to be told.
+ * nobody begins to wait, and whoever does is only waiting to be told. Only a
+ * select may wait on both sides at once: it never meets itself, for it looks
+ * before it waits, and then whoever else comes completes it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -287,6 +289,55 @@ static size_t handoff_len(const void *state)
 	return len;
 }
 
+/* --- for a select --- */
+
+static struct spin *completing_lock(void *state)
+{
+	struct handoff *h = state;
+
+	return &h->lock;
+}
+
+static int completing_now(void *state, enum weft_case_op op, void *elem,
+                          struct weft_task **wake)
+{
+	return op == WEFT_CASE_SEND ? send_now(state, elem, wake)
+	                            : recv_now(state, elem, wake);
+}
+
+static void completing_enqueue(void *state, enum weft_case_op op,
+                               struct waiter *w)
+{
+	struct handoff *h = state;
+
+	list_push(op == WEFT_CASE_SEND ? &h->senders : &h->receivers, &w->link);
+}
+
+static void completing_wake(void *state, struct weft_task *task)
+{
+	wake_up(state, task);
+}
+
+/* Those whose wait is over and who have yet to leave are counted too. */
+static size_t completing_waiting(void *state)
+{
+	struct handoff *h = state;
+	size_t n;
+
+	spin_lock(&h->lock);
+	n = list_len(&h->senders) + list_len(&h->receivers);
+	spin_unlock(&h->lock);
+	return n;
+}
+
+const struct chan_completing weft_chan_completing_handoff = {
+	.lock = completing_lock,
+	.now = completing_now,
+	.enqueue = completing_enqueue,
+	.wake = completing_wake,
+	.waiting = completing_waiting,
+};
+
 static void handoff_stats(const void *state, struct weft_chan_stats *add_to)
 {
 	const struct handoff *h = state;
@@ -300,7 +351,8 @@ const struct weft_chan_impl weft_chan_impl_handoff = {
 	.name = "handoff",
 	.summary = "lock, FIFO waiters, values from stack to stack (Go's chan)",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_RENDEZVOUS | WEFT_CAN_FIFO |
-	       WEFT_CAN_PRODUCER_FIFO | WEFT_CAN_TIMEOUT | WEFT_CAN_LEN,
+	       WEFT_CAN_PRODUCER_FIFO | WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT |
+	       WEFT_CAN_LEN,
 	.create = handoff_create,
 	.destroy = handoff_destroy,
 	.try_send = handoff_try_send,

@@ -5,14 +5,41 @@
 #include <weft/atomic.h>
 #include <weft/chan.h>
 #include <weft/chan_impl.h>
+#include <weft/select.h>
 
 #include "task/waitq.h"
+
+/*
+ * What a completing implementation (task/waitq.h) supplies beside its plain
+ * operations, so that a select can look at several channels and begin to wait
+ * on all of them with nothing in between: the steps of its send and recv, with
+ * the lock taken by the caller.
+ */
+struct chan_completing {
+	struct spin *(*lock)(void *state);
+
+	/* With the lock held. Do what can be done at once: 0, -EPIPE, or
+	 * -EAGAIN when it would have to wait. *wake receives a task to wake
+	 * once all locks are released. */
+	int (*now)(void *state, enum weft_case_op op, void *elem,
+	           struct weft_task **wake);
+	/* With the lock held, after -EAGAIN. Link a wait that is filled in. */
+	void (*enqueue)(void *state, enum weft_case_op op, struct waiter *w);
+
+	/* Without it. */
+	void (*wake)(void *state, struct weft_task *task);
+	size_t (*waiting)(void *state);
+};
+
+extern const struct chan_completing weft_chan_completing_handoff;
 
 struct weft_chan {
 	/* Constant once made. */
 	const struct weft_chan_impl *impl;
+	const struct chan_completing *completing; /* NULL: it notifies */
 	void *state;
 	size_t elem_size;
+	bool selectable; /* may stand in a select */
 	size_t cap;
 	uint32_t gap; /* pauses between polls of a wait: see spinner.h */
 	struct weft_chan_opts opts;
@@ -27,6 +54,37 @@ struct weft_chan {
 	struct waitq senders;   /* wait for space */
 	struct waitq receivers; /* wait for an element */
 };
+
+/* One try without waiting; the caller tells the peers when it succeeded. */
+static inline int chan_try(struct weft_chan *c, enum weft_case_op op,
+                           void *elem)
+{
+	return op == WEFT_CASE_SEND ? c->impl->try_send(c->state, elem)
+	                            : c->impl->try_recv(c->state, elem);
+}
+
+/* Where those wait who want `op`. */
+static inline struct waitq *chan_queue(struct weft_chan *c,
+                                       enum weft_case_op op)
+{
+	return op == WEFT_CASE_SEND ? &c->senders : &c->receivers;
+}
+
+/* Tell the other side of k operations that succeeded. */
+static inline void chan_notify_peers(struct weft_chan *c, enum weft_case_op op,
+                                     size_t k)
+{
+	waitq_notify(op == WEFT_CASE_SEND ? &c->receivers : &c->senders, k);
+}
+
+/*
+ * End a wait in the queue for `op`, which returned `err` (0 when it did `op`),
+ * and pass on what it does not need: a notification that it did not use up, or
+ * that stood for more than it took, belongs to the next in line. owed: it
+ * holds one already, from weft_waitq_rearm().
+ */
+void weft_chan_leave(struct weft_chan *c, enum weft_case_op op,
+                     struct waiter *w, bool owed, int err);
 
 #define CHAN(name) extern const struct weft_chan_impl weft_chan_impl_##name;
 #include "chan/chan.def"

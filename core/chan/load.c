@@ -77,7 +77,7 @@ static const char *contradiction(const struct weft_chan_impl *impl)
 	if ((can & WEFT_CAN_BATCH) &&
 	    (!impl->try_send_many || !impl->try_recv_many))
 		return "declares batch without try_send_many and try_recv_many";
-	if ((can & WEFT_CAN_SELECT) && !impl->poll && !impl->send)
+	if ((can & WEFT_CAN_SELECT) && !impl->poll)
 		return "declares select without poll";
 	if ((can & WEFT_BLOCKS_THREAD) && !impl->send)
 		return "declares that it blocks the thread without its own "

@@ -289,12 +289,35 @@ static size_t ring_len(const void *state)
 	return n < r->cap ? n : r->cap;
 }
 
+/*
+ * A send waits while head is a lap behind tail, a receive while they are equal,
+ * and only the other one moving can end that; so its position will do. The one
+ * that may move first is read first: when the two still fit, it did not move.
+ */
+static bool ring_poll(void *state, char dir, uint64_t *pos)
+{
+	struct ring *r = state;
+	uint64_t tail, head;
+
+	if (dir == 's') {
+		tail = weft_load_acquire(&r->tail);
+		head = weft_load_acquire(&r->head);
+		*pos = head | (tail & CLOSED);
+		return tail & CLOSED || head >> 1 != (tail >> 1) - r->lap;
+	}
+	head = weft_load_acquire(&r->head);
+	tail = weft_load_acquire(&r->tail);
+	*pos = tail;
+	return tail & CLOSED || tail >> 1 != head >> 1;
+}
+
 const struct weft_chan_impl weft_chan_impl_ring = {
 	WEFT_CHAN_ABI_HEADER,
 	.name = "ring",
 	.summary = "sequence-numbered slots, no lock (Vyukov's MPMC ring)",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
-	       WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH | WEFT_CAN_LEN,
+	       WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH |
+	       WEFT_CAN_LEN,
 	.create = ring_create,
 	.destroy = ring_destroy,
 	.try_send = ring_try_send,
@@ -303,4 +326,5 @@ const struct weft_chan_impl weft_chan_impl_ring = {
 	.try_recv_many = ring_try_recv_many,
 	.close = ring_close,
 	.len = ring_len,
+	.poll = ring_poll,
 };

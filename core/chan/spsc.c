@@ -260,12 +260,27 @@ static size_t spsc_len(const void *state)
 	return n < q->cap ? n : q->cap;
 }
 
+/* The caller's own index does not move, so the other one's position says all;
+ * `closing` is read last, and was not set before if it is not then. */
+static bool spsc_poll(void *state, char dir, uint64_t *pos)
+{
+	struct spsc *q = state;
+	uint64_t tail, head, closing;
+
+	tail = weft_load_acquire(&q->tail) >> 1; /* [tail] */
+	head = weft_load_acquire(&q->head);      /* [head] */
+	closing = weft_load_acquire(&q->closing);
+	*pos = (dir == 's' ? head : tail) << 1 | closing;
+	return closing || tail - head != (dir == 's' ? q->cap : 0);
+}
+
 const struct weft_chan_impl weft_chan_impl_spsc = {
 	WEFT_CHAN_ABI_HEADER,
 	.name = "spsc",
 	.summary = "one sender, one receiver, cached indices (rigtorp's ring)",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
-	       WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH | WEFT_CAN_LEN,
+	       WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH |
+	       WEFT_CAN_LEN,
 	.max_senders = 1,
 	.max_receivers = 1,
 	.create = spsc_create,
@@ -276,4 +291,5 @@ const struct weft_chan_impl weft_chan_impl_spsc = {
 	.try_recv_many = spsc_try_recv_many,
 	.close = spsc_close,
 	.len = spsc_len,
+	.poll = spsc_poll,
 };

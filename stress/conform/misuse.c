@@ -11,7 +11,7 @@
 
 static void null_channels_are_refused(struct cell *cell)
 {
-	struct weft_chan_stats stats = { 9, 9 };
+	struct weft_chan_stats stats = { 9, 9, 9 };
 	_Alignas(WEFT_CACHE_LINE) unsigned char elem[WEFT_ELEM_MAX] = { 0 };
 	size_t done = 9;
 
@@ -32,7 +32,8 @@ static void null_channels_are_refused(struct cell *cell)
 	REQUIRE(!weft_chan_impl_of(NULL), "impl_of NULL");
 	REQUIRE(!weft_chan_ref(NULL), "ref of NULL");
 	weft_chan_stats(NULL, &stats);
-	REQUIRE(stats.parks == 0 && stats.wakes == 0, "stats of NULL");
+	REQUIRE(stats.parks == 0 && stats.wakes == 0 && stats.waiting == 0,
+	        "stats of NULL");
 	weft_chan_unref(NULL);
 }
 
@@ -184,7 +185,7 @@ static void bad_arguments_of_new_are_refused(struct cell *cell)
 static void a_channel_says_what_it_is(struct cell *cell)
 {
 	struct weft_chan *c = cell_chan(cell);
-	struct weft_chan_stats stats = { 9, 9 };
+	struct weft_chan_stats stats = { 9, 9, 9 };
 
 	REQUIRE(weft_chan_impl_of(c) == cell->impl, "impl_of is another");
 	REQUIRE(weft_chan_elem_size(c) == cell->elem, "elem_size is %zu",

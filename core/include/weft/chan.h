@@ -67,10 +67,14 @@ struct weft_chan_opts {
 	void *drop_arg;
 };
 
-/* Counts since the channel was made. Exact at rest. */
+/* Counts, of the first two since the channel was made. Exact at rest. */
 struct weft_chan_stats {
 	uint64_t parks; /* waits on this channel that gave up the CPU */
 	uint64_t wakes; /* waiting tasks that were told to look again */
+
+	/* Waits that are registered on it now, those of a select included.
+	 * What an implementation of your own keeps inside is not. */
+	uint64_t waiting;
 };
 
 /* The built-in implementation of that name; NULL when there is none. */

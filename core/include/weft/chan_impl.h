@@ -103,10 +103,19 @@ struct weft_chan_impl {
 	                     size_t *done);
 	int (*try_recv_many)(void *state, void *elems, size_t n, size_t *done);
 
-	/* Optional, required by WEFT_CAN_SELECT of those without their own
-	 * send and recv: whether dir ('s' or 'r') would succeed or find the
-	 * channel closed right now, and in *pos a number that grows with every
-	 * change of that answer. */
+	/*
+	 * Optional, required by WEFT_CAN_SELECT: whether a send or a receive
+	 * (dir 's' or 'r') would succeed or find the channel closed right now,
+	 * and in *pos a number that has grown whenever the answer became yes
+	 * in between: two calls that both say no and show the same *pos mean
+	 * that it was no all the time between them. For a receive the count of
+	 * elements sent will do, for a send that of elements received, with
+	 * the closing counted in. Called by whoever may call try_send or
+	 * try_recv; must not wait for anyone who waits.
+	 *
+	 * A channel of capacity 0 cannot stand in a select all the same: that
+	 * takes a wait queue which selects can join.
+	 */
 	bool (*poll)(void *state, char dir, uint64_t *pos);
 
 	/* Optional. Add the parks and wakes of its own send and recv. */

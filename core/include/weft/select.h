@@ -41,11 +41,11 @@ enum weft_case_op {
 
 struct weft_case {
 	struct weft_chan *c; /* NULL: a case that is never ready */
-	enum weft_case_op op;
 
 	/* elem_size bytes, which a send reads and a receive writes; may be
 	 * NULL when those are 0. */
 	void *elem;
+	enum weft_case_op op;
 
 	/* Of the case that was chosen: 0; -EPIPE when the channel is closed,
 	 * and drained where it is a receive; -ENOMEM from a send to an
