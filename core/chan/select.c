@@ -351,6 +351,9 @@ static int look(struct selection *s, bool last)
 {
 	int k;
 
+	/* With nothing else to try, the claim can stay open to others. */
+	if (s->completing == s->n && !last)
+		return weft_claim_case(&s->claim) < 0 ? -EAGAIN : completed(s);
 	if (s->completing && !weft_claim_hold(&s->claim))
 		return completed(s);
 	do
