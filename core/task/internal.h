@@ -122,6 +122,9 @@ void weft_task_end(struct weft_task *t, int status);
 /* registry.c: every record of the process, recycled and never freed. */
 struct weft_task *weft_task_record_get(const char *name);
 void weft_task_record_put(struct weft_task *t);
+/* How many there are, spare ones included: each is one object on the heap that
+ * whoever looks for leaks has to expect. */
+size_t weft_task_records(void);
 
 /* park.c: the count that weft_clock_settle() waits for. No-ops unless the
  * clock of the run is manual. */

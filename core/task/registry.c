@@ -21,6 +21,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list in_use = { &in_use, &in_use };
 static struct list spare = { &spare, &spare };
+static size_t records; /* ever made; guarded by the lock */
 
 static _Atomic unsigned cpus;
 
@@ -33,6 +34,7 @@ static struct weft_task *record_new(void)
 		return NULL;
 	memset(t, 0, sizeof(*t));
 	list_init(&t->in_registry);
+	records++;
 	return t;
 }
 
@@ -88,6 +90,16 @@ void weft_task_record_put(struct weft_task *t)
 	list_unlink(&t->in_registry);
 	list_push(&spare, &t->in_registry);
 	pthread_mutex_unlock(&lock);
+}
+
+size_t weft_task_records(void)
+{
+	size_t n;
+
+	pthread_mutex_lock(&lock);
+	n = records;
+	pthread_mutex_unlock(&lock);
+	return n;
 }
 
 static void print_one(FILE *to, const struct weft_task *t, int64_t now)
