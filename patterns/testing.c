@@ -18,6 +18,8 @@ static int body(void *arg)
 	int status = (*fn)(NULL);
 
 	weft_run_stats(&stats);
+	if (stats.live != 1)
+		weft_tasks_print(stderr);
 	CHECK_EQ(stats.live, 1u);
 	return status;
 }
@@ -25,8 +27,10 @@ static int body(void *arg)
 int testing_run(enum weft_clock clock, weft_task_fn fn)
 {
 	struct weft_run_opts opts = { .clock = clock, .seed = 3 };
+	struct testing_held before = testing_held();
+	int err = weft_run(WEFT_THREADS, &opts, body, &fn);
 
-	return weft_run(WEFT_THREADS, &opts, body, &fn);
+	return err ? err : testing_held_still(before);
 }
 
 struct weft_task *testing_spawn(weft_task_fn fn, void *arg)

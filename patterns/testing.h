@@ -26,10 +26,22 @@
 #define TESTING_SLOW 0
 #endif
 
+/* What the process holds. */
+struct testing_held {
+	long objects; /* on the heap: of the test, the patterns, the library */
+	long descriptors; /* open */
+};
+struct testing_held testing_held(void);
+
+/* Whether it is what it was before. 0, or -EBUSY and a line on stderr for
+ * whatever it is not. */
+int testing_held_still(struct testing_held before);
+
 /*
- * Run a test's body as the first task of a run, and fail unless it returns 0
- * and leaves no task behind. What fails inside aborts (CHECK): cmocka's own
- * jump must not leave a run.
+ * Run a test's body as the first task of a run. Returns what the body returned;
+ * -EBUSY when that is 0, but an object on the heap or a descriptor was left
+ * behind. A live task that is left behind aborts, as does everything that fails
+ * inside (CHECK): cmocka's own jump must not leave a run.
  */
 int testing_run(enum weft_clock clock, weft_task_fn fn);
 

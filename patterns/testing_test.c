@@ -1,0 +1,190 @@
+/* Tests of testing: what is left behind is noticed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "testing.h"
+
+/* --- a body that leaves something behind --- */
+
+static void *kept;
+static int kept_fd;
+
+static int keep_object(void *arg)
+{
+	(void)arg;
+	kept = malloc(10);
+	CHECK(kept != NULL);
+	return 0;
+}
+
+static int keep_line(void *arg)
+{
+	(void)arg;
+	kept = aligned_alloc(WEFT_CACHE_LINE, WEFT_CACHE_LINE);
+	CHECK(kept != NULL);
+	return 0;
+}
+
+static int keep_channel(void *arg)
+{
+	struct weft_chan *c;
+
+	(void)arg;
+	CHECK_EQ(weft_chan_new(&c, weft_chan_impl_find("handoff"), 1, 8, NULL),
+	         0);
+	kept = c;
+	return 0;
+}
+
+static int keep_descriptor(void *arg)
+{
+	(void)arg;
+	kept_fd = open("/dev/null", O_RDONLY);
+	CHECK_LE(0, kept_fd);
+	return 0;
+}
+
+static int wait_forever(void *arg)
+{
+	(void)arg;
+	weft_sleep_until(WEFT_FOREVER);
+	return 0;
+}
+
+static int keep_task(void *arg)
+{
+	(void)arg;
+	CHECK(testing_spawn(wait_forever, NULL) != NULL);
+	return 0;
+}
+
+static void an_object_that_is_left_is_noticed(void **state)
+{
+	(void)state;
+	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, keep_object),
+	                 -EBUSY);
+	free(kept);
+	assert_int_equal(testing_run(WEFT_CLOCK_MANUAL, keep_line), -EBUSY);
+	free(kept);
+}
+
+static void an_object_of_the_library_that_is_left_is_noticed(void **state)
+{
+	(void)state;
+	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, keep_channel),
+	                 -EBUSY);
+	weft_chan_unref(kept);
+}
+
+static void a_descriptor_that_is_left_is_noticed(void **state)
+{
+	(void)state;
+	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, keep_descriptor),
+	                 -EBUSY);
+	close(kept_fd);
+}
+
+/* A child is expected to abort; what it says meanwhile is of no interest. */
+static void expect_abort(void (*fn)(void))
+{
+	int status, quiet;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		quiet = open("/dev/null", O_WRONLY);
+		dup2(quiet, STDERR_FILENO);
+		signal(SIGABRT, SIG_DFL);
+		fn();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static void leave_a_task(void)
+{
+	testing_run(WEFT_CLOCK_MONOTONIC, keep_task);
+}
+
+static void a_task_that_is_left_aborts(void **state)
+{
+	(void)state;
+	expect_abort(leave_a_task);
+}
+
+/* --- a body that leaves nothing behind --- */
+
+static int do_nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* More tasks than there were before: their records stay, and are no leak. */
+TEST(tasks_that_ended_are_no_leak)
+{
+	struct weft_task *t[20];
+
+	for (int i = 0; i < 20; i++)
+		t[i] = testing_spawn(do_nothing, NULL);
+	for (int i = 0; i < 20; i++)
+		CHECK_EQ(testing_join(t[i]), 0);
+	return 0;
+}
+
+TEST(what_is_released_is_no_leak)
+{
+	char *text, *copy = strdup("x"), *part = strndup("xy", 1);
+	char *a = calloc(2, 3), *grown = realloc(NULL, 3);
+	size_t bytes;
+	FILE *stream = open_memstream(&text, &bytes);
+
+	CHECK(copy && part && a && grown && stream);
+	CHECK_EQ(fclose(stream), 0);
+	grown = realloc(grown, 3000);
+	CHECK(grown != NULL);
+	free(grown);
+	free(a);
+	free(part);
+	free(copy);
+	free(text);
+	free(NULL);
+	return 0;
+}
+
+static int five(void *arg)
+{
+	keep_object(arg);
+	return 5;
+}
+
+static void what_the_body_returns_comes_first(void **state)
+{
+	(void)state;
+	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, five), 5);
+	free(kept);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		/* While the process has one thread only. */
+		cmocka_unit_test(a_task_that_is_left_aborts),
+		cmocka_unit_test(an_object_that_is_left_is_noticed),
+		cmocka_unit_test(
+		        an_object_of_the_library_that_is_left_is_noticed),
+		cmocka_unit_test(a_descriptor_that_is_left_is_noticed),
+		cmocka_unit_test(tasks_that_ended_are_no_leak),
+		cmocka_unit_test(what_is_released_is_no_leak),
+		cmocka_unit_test(what_the_body_returns_comes_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
