@@ -123,7 +123,7 @@ static bool enough(unsigned n, unsigned max)
 	return max == 0 || n <= max;
 }
 
-static bool is_possible(const struct testing_cell *t)
+bool testing_cell_possible(const struct testing_cell *t)
 {
 	struct cell cell = { .pattern = t->pattern };
 	struct pattern_channel asked;
@@ -216,7 +216,7 @@ int testing_verified_over_all(struct testing_cell t)
 	int n = 0;
 
 	for (size_t i = 0; (t.chan = weft_chan_impl_at(i)); i++)
-		if (is_possible(&t)) {
+		if (testing_cell_possible(&t)) {
 			testing_verified(t);
 			n++;
 		}

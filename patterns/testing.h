@@ -84,6 +84,9 @@ struct testing_cell {
 	int64_t longest;              /* of the latencies, in ns */
 };
 
+/* Whether its channel can do it. */
+bool testing_cell_possible(const struct testing_cell *t);
+
 /* Returns what verify, or else what accept or setup returned. Aborts when a
  * knob cannot be set. */
 int testing_cell_run(struct testing_cell *t);
