@@ -1,4 +1,4 @@
-/* Tests of testing: what is left behind is noticed. */
+/* Tests of testing: what is left behind, or not released, is noticed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,7 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "testing.h"
+#include <weft/atomic.h>
+
+#include "testing_stop.h"
 
 /* --- a body that leaves something behind --- */
 
@@ -172,11 +174,109 @@ static void what_the_body_returns_comes_first(void **state)
 	free(kept);
 }
 
+/* --- stopping --- */
+
+/* Something that tasks wait for until it is stopped. */
+struct thing {
+	struct weft_chan *gate;
+	_Atomic unsigned back;
+};
+
+static void *thing_new(void *arg)
+{
+	struct thing *t = calloc(1, sizeof(*t));
+
+	CHECK(t != NULL);
+	CHECK_EQ(weft_chan_new(&t->gate, weft_chan_impl_find("handoff"), 0, 8,
+	                       NULL),
+	         0);
+	weft_fetch_add_relaxed((_Atomic unsigned *)arg, 1u);
+	return t;
+}
+
+static void thing_wait(void *thing, unsigned id)
+{
+	struct thing *t = thing;
+	uint64_t v;
+
+	CHECK_LT(id, 3u);
+	CHECK_EQ(weft_chan_recv(t->gate, &v, WEFT_FOREVER), -EPIPE);
+	weft_fetch_add_relaxed(&t->back, 1u);
+}
+
+static void thing_stop(void *thing)
+{
+	struct thing *t = thing;
+
+	CHECK_EQ(weft_chan_close(t->gate), 0);
+}
+
+static void thing_stop_not_at_all(void *thing)
+{
+	(void)thing;
+}
+
+static void thing_end(void *thing)
+{
+	struct thing *t = thing;
+
+	CHECK_EQ(weft_load_relaxed(&t->back), 3u);
+	weft_chan_unref(t->gate);
+	free(t);
+}
+
+static struct testing_stop stopping(_Atomic unsigned *rounds)
+{
+	return (struct testing_stop){ .setup = thing_new,
+		                      .go = thing_wait,
+		                      .tasks = 3,
+		                      .stop = thing_stop,
+		                      .end = thing_end,
+		                      .arg = rounds };
+}
+
+TEST(what_stops_stops_a_thousand_times)
+{
+	_Atomic unsigned rounds = 0;
+	struct testing_stop s = stopping(&rounds);
+
+	testing_stop_often(&s);
+	CHECK_EQ(weft_load_relaxed(&rounds), TESTING_SLOW ? 100u : 1000u);
+	s.rounds = 7;
+	testing_stop_often(&s);
+	CHECK_EQ(weft_load_relaxed(&rounds), TESTING_SLOW ? 107u : 1007u);
+	return 0;
+}
+
+static int stop_in_vain(void *arg)
+{
+	_Atomic unsigned rounds = 0;
+	struct testing_stop s = stopping(&rounds);
+
+	(void)arg;
+	s.stop = thing_stop_not_at_all;
+	s.limit_ns = 20 * WEFT_MS;
+	testing_stop_often(&s);
+	return 0;
+}
+
+static void stop_in_vain_body(void)
+{
+	testing_run(WEFT_CLOCK_MONOTONIC, stop_in_vain);
+}
+
+static void who_is_not_released_by_a_stop_aborts(void **state)
+{
+	(void)state;
+	expect_abort(stop_in_vain_body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* While the process has one thread only. */
 		cmocka_unit_test(a_task_that_is_left_aborts),
+		cmocka_unit_test(who_is_not_released_by_a_stop_aborts),
 		cmocka_unit_test(an_object_that_is_left_is_noticed),
 		cmocka_unit_test(
 		        an_object_of_the_library_that_is_left_is_noticed),
@@ -184,6 +284,7 @@ int main(void)
 		cmocka_unit_test(tasks_that_ended_are_no_leak),
 		cmocka_unit_test(what_is_released_is_no_leak),
 		cmocka_unit_test(what_the_body_returns_comes_first),
+		cmocka_unit_test(what_stops_stops_a_thousand_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
