@@ -1,6 +1,6 @@
 # weft_add_test(NAME [SERIAL]
 #               [SOURCES file...] [LIBS target...] [LABELS label...]
-#               [TIMEOUT seconds])
+#               [TIMEOUT seconds] [EACH argument...])
 #
 # Build a cmocka test, build/<preset>/tests/NAME, and register it with ctest
 # under the same NAME. Each test is a process of its own with a time limit; one
@@ -11,6 +11,7 @@
 #   LIBS     beyond weft and cmocka
 #   LABELS   default: unit
 #   TIMEOUT  default: 60; under a sanitizer it is WEFT_TEST_SLOWDOWN times that
+#   EACH     register it once for each of these, as NAME.argument, instead
 #
 # The target is NAME with test. before it. Does nothing when WEFT_TESTS is off,
 # so callers need not ask.
@@ -26,7 +27,7 @@ if(WEFT_TESTS)
 endif()
 
 function(weft_add_test NAME)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SOURCES;LIBS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SOURCES;LIBS;LABELS;EACH")
   if(arg_UNPARSED_ARGUMENTS OR arg_KEYWORDS_MISSING_VALUES)
     message(FATAL_ERROR "weft_add_test(${NAME}): cannot make sense of: "
                         "${arg_UNPARSED_ARGUMENTS} ${arg_KEYWORDS_MISSING_VALUES}")
@@ -53,9 +54,17 @@ function(weft_add_test NAME)
     OUTPUT_NAME "${NAME}"
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
 
-  add_test(NAME ${NAME} COMMAND test.${NAME})
+  set(tests "")
+  if(NOT arg_EACH)
+    add_test(NAME ${NAME} COMMAND test.${NAME})
+    set(tests ${NAME})
+  endif()
+  foreach(argument IN LISTS arg_EACH)
+    add_test(NAME ${NAME}.${argument} COMMAND test.${NAME} ${argument})
+    list(APPEND tests ${NAME}.${argument})
+  endforeach()
   set_tests_properties(
-    ${NAME} PROPERTIES
+    ${tests} PROPERTIES
     LABELS "${arg_LABELS}"
     TIMEOUT ${timeout}
     SKIP_RETURN_CODE 77

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "testing.h"
+#include "testing_demo.h"
 
 #include <weft/atomic.h>
 
@@ -1047,38 +1048,7 @@ TEST(each_round_trip_is_timed_by_its_client)
 	return 0;
 }
 
-TEST(a_channel_without_data_is_refused)
-{
-	struct testing_cell t = cell(&testing_floor, "cap=1", 10);
-
-	CHECK_EQ(testing_cell_run(&t), -EINVAL);
-	t = cell(weft_chan_impl_find("handoff"), "payload=12", 10);
-	CHECK_EQ(testing_cell_run(&t), -EINVAL);
-	CHECK(strstr(t.why, "payload=12: allowed 8..4080 in steps of 8"));
-	return 0;
-}
-
-TEST(a_cell_that_was_not_driven_ends_all_the_same)
-{
-	struct cell c = { .pattern = &pattern_ping_pong,
-		          .chan = weft_chan_impl_find("handoff"),
-		          .items = 100 };
-
-	params_default(c.pattern, &c.params);
-	CHECK_EQ(c.pattern->setup(&c), 0);
-	c.pattern->stop(&c);
-	c.pattern->teardown(&c);
-	CHECK(c.state == NULL);
-	c.pattern->teardown(&c);
-	return 0;
-}
-
 /* --- the demo --- */
-
-static int demo_main(void *arg)
-{
-	return pattern_ping_pong.demo(arg);
-}
 
 TEST_MANUAL(the_demo_plays_six_rounds_and_misses_one)
 {
@@ -1087,13 +1057,8 @@ TEST_MANUAL(the_demo_plays_six_rounds_and_misses_one)
 	        "Ping 3 waited for 250 ms: missed\nPing 4\n"
 	        "Pong 3 comes too late\nPong 4\nPing 5\nPong 5\n"
 	        "Ping 6\nPong 6\nPing-Pong completed: 5 of 6 returned!\n";
-	char *text = NULL;
-	size_t bytes;
-	FILE *out = open_memstream(&text, &bytes);
+	char *text = testing_demo(&pattern_ping_pong);
 
-	CHECK(out != NULL);
-	CHECK_EQ(testing_join_moving(testing_spawn(demo_main, out)), 0);
-	CHECK_EQ(fclose(out), 0);
 	CHECK_EQ(strcmp(text, expected), 0);
 	free(text);
 	return 0;
@@ -1142,8 +1107,6 @@ int main(void)
 		cmocka_unit_test(the_kernel_verifies_few_items_and_none),
 		cmocka_unit_test(the_kernel_catches_what_a_broken_channel_does),
 		cmocka_unit_test(each_round_trip_is_timed_by_its_client),
-		cmocka_unit_test(a_channel_without_data_is_refused),
-		cmocka_unit_test(a_cell_that_was_not_driven_ends_all_the_same),
 		cmocka_unit_test(the_demo_plays_six_rounds_and_misses_one),
 	};
 

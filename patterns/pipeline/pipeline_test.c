@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "testing.h"
+#include "testing_demo.h"
 
 #include <weft/atomic.h>
 
@@ -987,23 +988,6 @@ TEST(the_kernel_catches_what_a_broken_channel_does)
 	return 0;
 }
 
-TEST(the_kernel_needs_a_channel_that_moves_data)
-{
-	struct testing_cell t = cell(&testing_floor, "", 10);
-
-	CHECK_EQ(testing_cell_run(&t), -EINVAL);
-	return 0;
-}
-
-TEST(the_kernel_refuses_more_items_than_it_can_tell_apart)
-{
-	struct testing_cell t = cell(weft_chan_impl_find("handoff"), "",
-	                             (UINT64_C(1) << 26) + 1);
-
-	CHECK_EQ(testing_cell_run(&t), -EINVAL);
-	return 0;
-}
-
 TEST(every_square_leads_back_to_its_root)
 {
 	/* What the kernel relies on, at the end of its range. */
@@ -1024,40 +1008,7 @@ TEST(an_open_loop_measures_from_when_an_item_was_due)
 	return 0;
 }
 
-TEST(a_cell_that_was_not_driven_ends_all_the_same)
-{
-	struct cell c = { .pattern = &pattern_pipeline,
-		          .chan = weft_chan_impl_find("handoff"),
-		          .items = 100 };
-
-	params_default(c.pattern, &c.params);
-	CHECK_EQ(c.pattern->setup(&c), 0);
-	c.pattern->stop(&c);
-	c.pattern->teardown(&c);
-	CHECK(c.state == NULL);
-	c.pattern->teardown(&c);
-	return 0;
-}
-
 /* --- the demo --- */
-
-static int demo_main(void *arg)
-{
-	return pattern_pipeline.demo(arg);
-}
-
-/* What the demo prints, with time going by as fast as it can. */
-static char *demo_output(void)
-{
-	char *text = NULL;
-	size_t bytes;
-	FILE *out = open_memstream(&text, &bytes);
-
-	CHECK(out != NULL);
-	CHECK_EQ(testing_join_moving(testing_spawn(demo_main, out)), 0);
-	CHECK_EQ(fclose(out), 0);
-	return text;
-}
 
 static const char heading[] = "Pipeline stages:\n"
                               "1. Generate numbers\n"
@@ -1102,7 +1053,7 @@ static void follow_line(struct progress *p, const char *line)
 TEST_MANUAL(the_demo_takes_ten_numbers_through_three_stages)
 {
 	struct progress p = { 0 };
-	char *text = demo_output(), *rest, *line;
+	char *text = testing_demo(&pattern_pipeline), *rest, *line;
 
 	CHECK(strncmp(text, heading, strlen(heading)) == 0);
 	rest = text + strlen(heading);
@@ -1116,16 +1067,18 @@ TEST_MANUAL(the_demo_takes_ten_numbers_through_three_stages)
 	return 0;
 }
 
+static void keep_number(const char *line, void *arg)
+{
+	char *out = arg;
+
+	if (strncmp(line, "Generated", 9) == 0)
+		sprintf(out + strlen(out), "%s\n", line);
+}
+
 static int keep_numbers(void *arg)
 {
-	char *text = demo_output(), *rest = text, *line, *out = arg;
-	size_t used = 0;
-
-	out[0] = '\0';
-	while ((line = strtok_r(rest, "\n", &rest)))
-		if (strncmp(line, "Generated", 9) == 0)
-			used += (size_t)sprintf(out + used, "%s\n", line);
-	free(text);
+	*(char *)arg = '\0';
+	testing_demo_lines(&pattern_pipeline, keep_number, arg);
 	return 0;
 }
 
@@ -1190,13 +1143,9 @@ int main(void)
 		cmocka_unit_test(the_kernel_verifies_hand_to_hand),
 		cmocka_unit_test(the_kernel_verifies_few_items_and_none),
 		cmocka_unit_test(the_kernel_catches_what_a_broken_channel_does),
-		cmocka_unit_test(the_kernel_needs_a_channel_that_moves_data),
-		cmocka_unit_test(
-		        the_kernel_refuses_more_items_than_it_can_tell_apart),
 		cmocka_unit_test(every_square_leads_back_to_its_root),
 		cmocka_unit_test(
 		        an_open_loop_measures_from_when_an_item_was_due),
-		cmocka_unit_test(a_cell_that_was_not_driven_ends_all_the_same),
 		cmocka_unit_test(
 		        the_demo_takes_ten_numbers_through_three_stages),
 		cmocka_unit_test(

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "testing.h"
+#include "testing_demo.h"
 
 #include <weft/atomic.h>
 
@@ -784,39 +785,7 @@ TEST(an_open_loop_measures_from_when_an_item_was_due)
 	return 0;
 }
 
-TEST(a_cell_that_was_not_driven_ends_all_the_same)
-{
-	struct cell c = { .pattern = &pattern_producer_consumer,
-		          .chan = weft_chan_impl_find("handoff"),
-		          .items = 100 };
-
-	params_default(c.pattern, &c.params);
-	CHECK_EQ(c.pattern->setup(&c), 0);
-	c.pattern->stop(&c);
-	c.pattern->teardown(&c);
-	CHECK(c.state == NULL);
-	c.pattern->teardown(&c);
-	return 0;
-}
-
 /* --- the demo --- */
-
-static int demo_main(void *arg)
-{
-	return pattern_producer_consumer.demo(arg);
-}
-
-static char *demo_output(void)
-{
-	char *text = NULL;
-	size_t bytes;
-	FILE *out = open_memstream(&text, &bytes);
-
-	CHECK(out != NULL);
-	CHECK_EQ(testing_join_moving(testing_spawn(demo_main, out)), 0);
-	CHECK_EQ(fclose(out), 0);
-	return text;
-}
 
 /* Items of a value that have been produced and not consumed. */
 struct progress {
@@ -825,10 +794,12 @@ struct progress {
 	bool completed;
 };
 
-static void follow_line(struct progress *p, const char *line)
+static void follow_line(const char *line, void *arg)
 {
+	struct progress *p = arg;
 	int n[2]; /* who, what */
 
+	CHECK(!p->completed);
 	if (testing_line_is(line, "Producer # produced: #", n)) {
 		CHECK(1 <= n[0] && n[0] <= 2 && n[1] < 100);
 		p->produced[n[0]]++;
@@ -848,17 +819,12 @@ static void follow_line(struct progress *p, const char *line)
 TEST_MANUAL(the_demo_moves_twenty_items_and_completes)
 {
 	struct progress p = { 0 };
-	char *text = demo_output(), *rest = text, *line;
 
-	while ((line = strtok_r(rest, "\n", &rest))) {
-		CHECK(!p.completed);
-		follow_line(&p, line);
-	}
+	testing_demo_lines(&pattern_producer_consumer, follow_line, &p);
 	CHECK_EQ(p.produced[1], 10);
 	CHECK_EQ(p.produced[2], 10);
 	CHECK_EQ(p.consumed, 20);
 	CHECK(p.completed);
-	free(text);
 	return 0;
 }
 
@@ -902,7 +868,6 @@ int main(void)
 		        a_channel_without_data_is_counted_not_verified),
 		cmocka_unit_test(
 		        an_open_loop_measures_from_when_an_item_was_due),
-		cmocka_unit_test(a_cell_that_was_not_driven_ends_all_the_same),
 		cmocka_unit_test(the_demo_moves_twenty_items_and_completes),
 	};
 
