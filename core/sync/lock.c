@@ -1,16 +1,16 @@
 /*
  * lock: a word and the wait queue.
  *
- * The word is taken and released by seq_cst read-modify-writes, which also
- * order it against the count of waiters: a release that sees no waiter comes
- * before the registration, whose look at the word then finds it open.
+ * All accesses to the word are seq_cst, which also orders them against the
+ * count of waiters: a release that sees no waiter comes before the
+ * registration, whose look at the word then finds it open.
  */
 #include <errno.h>
 
 #include <weft/sync.h>
 
 #include "base/check.h"
-#include "task/waitq.h"
+#include "task/wait.h"
 
 struct lock {
 	struct waitq waiters;
@@ -29,7 +29,7 @@ static bool take(struct lock *l)
 {
 	uint32_t open = 0;
 
-	return weft_load_relaxed(&l->held) == 0 &&
+	return weft_load_seq_cst(&l->held) == 0 &&
 	       weft_cas_seq_cst(&l->held, &open, 1u);
 }
 
@@ -41,39 +41,31 @@ void weft_lock_init(struct weft_lock *lock)
 	weft_store_relaxed(&l->held, 0u);
 }
 
-/* As park_for() of the channels, with seq_cst operations for the barrier. */
-static int take_parked(struct lock *l, int64_t deadline_ns)
+static int look(void *arg)
 {
-	uint32_t open = 0;
-	struct waiter w;
-	int expired = 0;
-	bool got;
+	return take(arg) ? 0 : -EAGAIN;
+}
 
-	weft_waitq_link(&l->waiters, &w);
-	while (!(got = weft_cas_seq_cst(&l->held, &open, 1u)) && !expired) {
-		expired = weft_waitq_park(&l->waiters, "lock", deadline_ns);
-		weft_waitq_rearm(&l->waiters, &w);
-		open = 0;
-	}
-	if (weft_waitq_leave(&l->waiters, &w) && !got)
-		waitq_notify_seq_cst(&l->waiters, 1);
-	return got ? 0 : -ETIMEDOUT;
+/* Who got the lock notifies at its release. */
+static bool pass_on(void *arg, int err)
+{
+	(void)arg;
+	return err != 0;
 }
 
 int weft_lock_acquire_until(struct weft_lock *lock, int64_t deadline_ns)
 {
 	struct lock *l = lock_of(lock);
-	struct spinner s;
+	struct wait w = { .q = &l->waiters,
+		          .what = "lock",
+		          .look = look,
+		          .pass_on = pass_on,
+		          .arg = l,
+		          .seq_cst = true };
 
 	if (!lock)
 		return -EINVAL;
-	if (take(l))
-		return 0;
-	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 1, deadline_ns);
-	while (weft_spinner_turn(&s))
-		if (take(l))
-			return 0;
-	return take_parked(l, deadline_ns);
+	return take(l) ? 0 : weft_wait(&w, NULL, deadline_ns);
 }
 
 void weft_lock_acquire(struct weft_lock *l)

@@ -9,11 +9,12 @@
 
 #include <weft/sync.h>
 
-#include "task/waitq.h"
+#include "task/wait.h"
 
 struct waitgroup {
 	struct waitq waiters; /* its lock guards all of this */
 	int64_t count;
+	uint64_t zeros; /* times that it came down to zero */
 };
 
 _Static_assert(sizeof(struct waitgroup) <= sizeof(struct weft_waitgroup),
@@ -30,6 +31,7 @@ void weft_waitgroup_init(struct weft_waitgroup *wg)
 
 	weft_waitq_init(&w->waiters);
 	w->count = 0;
+	w->zeros = 0;
 }
 
 int weft_waitgroup_add(struct weft_waitgroup *wg, int64_t n)
@@ -45,8 +47,10 @@ int weft_waitgroup_add(struct weft_waitgroup *wg, int64_t n)
 		return -EINVAL;
 	}
 	w->count = sum;
-	if (sum == 0)
+	if (sum == 0) {
+		w->zeros++;
 		weft_waitq_wake_all_locked(&w->waiters);
+	}
 	spin_unlock(&w->waiters.lock);
 	return 0;
 }
@@ -56,33 +60,47 @@ int weft_waitgroup_done(struct weft_waitgroup *wg)
 	return weft_waitgroup_add(wg, -1);
 }
 
-/* Whether the count is zero, or was since `waiter` registered (may be NULL):
- * whoever uses the group again must not catch those who have yet to leave. */
-static bool was_zero(struct waitgroup *w, const struct waiter *waiter)
+/* A wait, and the zeros there had been when it began: whoever uses the group
+ * again must not catch those who have yet to leave. */
+struct await {
+	struct waitgroup *w;
+	uint64_t zeros;
+};
+
+static int look(void *arg)
+{
+	struct await *a = arg;
+	bool zero;
+
+	spin_lock(&a->w->waiters.lock);
+	zero = a->w->count == 0 || a->w->zeros != a->zeros;
+	spin_unlock(&a->w->waiters.lock);
+	return zero ? 0 : -EAGAIN;
+}
+
+/* The first look. */
+static int begin(struct await *a)
 {
 	bool zero;
 
-	spin_lock(&w->waiters.lock);
-	zero = w->count == 0 || (waiter && waiter->notified);
-	spin_unlock(&w->waiters.lock);
-	return zero;
+	spin_lock(&a->w->waiters.lock);
+	zero = a->w->count == 0;
+	a->zeros = a->w->zeros;
+	spin_unlock(&a->w->waiters.lock);
+	return zero ? 0 : -EAGAIN;
 }
 
 int weft_waitgroup_wait(struct weft_waitgroup *wg, int64_t deadline_ns)
 {
-	struct waitgroup *g = waitgroup_of(wg);
-	struct waiter w;
-	int expired = 0;
-	bool zero;
+	struct await a = { .w = waitgroup_of(wg) };
+	struct wait w = { .q = &a.w->waiters,
+		          .what = "waitgroup",
+		          .look = look,
+		          .arg = &a,
+		          .policy = WEFT_WAIT_PARK,
+		          .seq_cst = true };
 
 	if (!wg)
 		return -EINVAL;
-	if (was_zero(g, NULL))
-		return 0;
-	weft_waitq_link(&g->waiters, &w);
-	while (!(zero = was_zero(g, &w)) && !expired)
-		expired =
-		        weft_waitq_park(&g->waiters, "waitgroup", deadline_ns);
-	weft_waitq_leave(&g->waiters, &w);
-	return zero ? 0 : -ETIMEDOUT;
+	return begin(&a) ? weft_wait(&w, NULL, deadline_ns) : 0;
 }

@@ -1,0 +1,87 @@
+#include "task/wait.h"
+
+#include <errno.h>
+
+/* One look, at what is waited for and then at what may end the wait. */
+static int look(const struct wait *w, const struct stop *stop)
+{
+	int err = w->look(w->arg), why;
+
+	if (err != -EAGAIN || !stop)
+		return err;
+	why = stop->err(stop->arg);
+	return why ? why : err;
+}
+
+/* -EAGAIN when it is time to register. */
+static int spin(const struct wait *w, const struct stop *stop,
+                int64_t deadline_ns)
+{
+	struct spinner s;
+	int err = -EAGAIN;
+
+	weft_spinner_init(&s, w->policy, w->gap, deadline_ns);
+	while (err == -EAGAIN && weft_spinner_turn(&s))
+		err = look(w, stop);
+	return err;
+}
+
+/* The stop first: the barrier of the second covers both. */
+static void enter(const struct wait *w, const struct stop *stop,
+                  struct waiter *mine, struct waiter *stopped)
+{
+	if (stop)
+		weft_waitq_link(stop->q, stopped);
+	if (w->seq_cst)
+		weft_waitq_link(w->q, mine);
+	else
+		weft_waitq_register(w->q, mine);
+}
+
+/* A notification of the stop is not passed on: everyone gets one. */
+static void leave(const struct wait *w, const struct stop *stop,
+                  struct waiter *mine, struct waiter *stopped, int err)
+{
+	if (stop)
+		weft_waitq_leave(stop->q, stopped);
+	if (weft_waitq_leave(w->q, mine) && w->pass_on &&
+	    w->pass_on(w->arg, err))
+		waitq_notify(w->q, 1);
+}
+
+/* The look comes before the verdict: an expired deadline still takes what is
+ * there. */
+static int park(const struct wait *w, const struct stop *stop,
+                int64_t deadline_ns)
+{
+	struct waiter mine, stopped;
+	int64_t until_ns = deadline_ns;
+	bool expired = false;
+	int err;
+
+	if (stop && stop->due_ns < until_ns)
+		until_ns = stop->due_ns;
+	enter(w, stop, &mine, &stopped);
+	while ((err = look(w, stop)) == -EAGAIN && !expired) {
+		expired = weft_waitq_park(w->q, w->what, until_ns) &&
+		          until_ns == deadline_ns;
+		weft_waitq_rearm(w->q, &mine);
+		if (stop)
+			weft_waitq_rearm(stop->q, &stopped);
+	}
+	if (err == -EAGAIN)
+		err = -ETIMEDOUT;
+	leave(w, stop, &mine, &stopped, err);
+	return err;
+}
+
+int weft_wait(const struct wait *w, const struct stop *stop,
+              int64_t deadline_ns)
+{
+	int err;
+
+	if (deadline_ns <= WEFT_NOW)
+		return -ETIMEDOUT;
+	err = spin(w, stop, deadline_ns);
+	return err == -EAGAIN ? park(w, stop, deadline_ns) : err;
+}
