@@ -2,9 +2,9 @@
  * The front: what every implementation gets around its own few calls.
  *
  * An implementation that does not wait is driven by the notifying protocol of
- * task/waitq.h: try, spin, register, look again, park. One that does its own
- * waiting is called directly; the front still notifies after each success, for
- * selects that wait on it.
+ * task/waitq.h, in the loop of task/wait.h. One that does its own waiting is
+ * called directly; the front still notifies after each success, for selects
+ * that wait on it.
  *
  * Every success, that of a try_ call too, must look for waiters on the other
  * side: a path that leaves it out hangs.
@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "chan/internal.h"
+#include "task/wait.h"
 
 static bool usable(const struct weft_chan *c, const void *elem)
 {
@@ -167,37 +168,25 @@ void weft_chan_leave(struct weft_chan *c, enum weft_case_op op,
 		waitq_notify(chan_queue(c, op), 1);
 }
 
-/* Poll for a while. -EAGAIN when it is time to register. */
-static int spin_for(struct weft_chan *c, enum weft_case_op op, void *elem,
-                    int64_t deadline_ns)
-{
-	struct spinner s;
-	int err = -EAGAIN;
+/* A call that waits, for weft_wait(). */
+struct call {
+	struct weft_chan *c;
+	enum weft_case_op op;
+	void *elem;
+};
 
-	weft_spinner_init(&s, c->opts.wait, c->gap, deadline_ns);
-	while (err == -EAGAIN && weft_spinner_turn(&s))
-		err = chan_try(c, op, elem);
-	return err;
+static int look(void *arg)
+{
+	const struct call *call = arg;
+
+	return chan_try(call->c, call->op, call->elem);
 }
 
-/* Register, look again, park, until something other than -EAGAIN. An expired
- * deadline still takes what is there: the look comes before the verdict. */
-static int park_for(struct weft_chan *c, enum weft_case_op op, void *elem,
-                    int64_t deadline_ns)
+static bool pass_on(void *arg, int err)
 {
-	const char *what = op == WEFT_CASE_SEND ? "chan send" : "chan recv";
-	struct waitq *q = chan_queue(c, op);
-	struct waiter w;
-	int64_t until_ns = deadline_ns < c->due_ns ? deadline_ns : c->due_ns;
-	int err, expired = 0;
+	const struct call *call = arg;
 
-	weft_waitq_register(q, &w);
-	while ((err = chan_try(c, op, elem)) == -EAGAIN && !expired) {
-		expired = weft_waitq_park(q, what, until_ns);
-		weft_waitq_rearm(q, &w);
-	}
-	weft_chan_leave(c, op, &w, false, err);
-	return err == -EAGAIN ? -ETIMEDOUT : err;
+	return err || may_have_more(call->c, call->op);
 }
 
 /* The slow half of a call, kept out of its way. */
@@ -205,13 +194,19 @@ __attribute__((noinline)) static int wait_for(struct weft_chan *c,
                                               enum weft_case_op op, void *elem,
                                               int64_t deadline_ns)
 {
+	struct call call = { c, op, elem };
+	struct wait w = { .q = chan_queue(c, op),
+		          .what = op == WEFT_CASE_SEND ? "chan send"
+		                                       : "chan recv",
+		          .look = look,
+		          .pass_on = pass_on,
+		          .arg = &call,
+		          .policy = c->opts.wait,
+		          .gap = c->gap };
 	int err;
 
-	if (deadline_ns <= WEFT_NOW)
-		return -ETIMEDOUT;
-	err = spin_for(c, op, elem, deadline_ns);
-	if (err == -EAGAIN)
-		err = park_for(c, op, elem, deadline_ns);
+	err = weft_wait(&w, NULL,
+	                deadline_ns < c->due_ns ? deadline_ns : c->due_ns);
 	if (!err)
 		chan_notify_peers(c, op, 1);
 	return err;
