@@ -12,15 +12,9 @@
 #include <weft/task.h>
 
 #include "base/check.h"
+#include "task/testing.h"
 
 #define TASKS 6
-
-static int on(enum weft_clock clock, weft_task_fn fn)
-{
-	struct weft_run_opts opts = { .clock = clock };
-
-	return weft_run(WEFT_THREADS, &opts, fn, NULL);
-}
 
 /* --- lock --- */
 
@@ -57,7 +51,7 @@ static void lock_excludes(void **state)
 	(void)state;
 	weft_lock_init(&lock);
 	counter = 0;
-	assert_int_equal(on(WEFT_CLOCK_MONOTONIC, count_together), 0);
+	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, count_together), 0);
 	assert_int_equal(counter, TASKS * 5000);
 }
 
@@ -98,7 +92,7 @@ static int lock_times_out(void *arg)
 static void lock_keeps_its_deadlines(void **state)
 {
 	(void)state;
-	assert_int_equal(on(WEFT_CLOCK_MANUAL, lock_times_out), 0);
+	assert_int_equal(testing_run(WEFT_CLOCK_MANUAL, lock_times_out), 0);
 }
 
 /* --- waitgroup --- */
@@ -144,7 +138,7 @@ static int wait_and_free(void *arg)
 static void waitgroup_orders_and_may_be_freed_at_once(void **state)
 {
 	(void)state;
-	assert_int_equal(on(WEFT_CLOCK_MONOTONIC, wait_and_free), 0);
+	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, wait_and_free), 0);
 }
 
 static struct weft_waitgroup group;
@@ -207,13 +201,13 @@ static void waitgroup_used_again_lets_earlier_waiters_go(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(on(WEFT_CLOCK_MANUAL, adds_again), 0);
+		assert_int_equal(testing_run(WEFT_CLOCK_MANUAL, adds_again), 0);
 }
 
 static void waitgroup_wakes_everyone_and_refuses_nonsense(void **state)
 {
 	(void)state;
-	assert_int_equal(on(WEFT_CLOCK_MANUAL, waitgroup_edges), 0);
+	assert_int_equal(testing_run(WEFT_CLOCK_MANUAL, waitgroup_edges), 0);
 }
 
 int main(void)
