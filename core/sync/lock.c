@@ -7,10 +7,11 @@
  */
 #include <errno.h>
 
+#include <weft/ctx.h>
 #include <weft/sync.h>
 
 #include "base/check.h"
-#include "task/wait.h"
+#include "sync/internal.h"
 
 struct lock {
 	struct waitq waiters;
@@ -53,9 +54,8 @@ static bool pass_on(void *arg, int err)
 	return err != 0;
 }
 
-int weft_lock_acquire_until(struct weft_lock *lock, int64_t deadline_ns)
+static int acquire(struct lock *l, struct weft_ctx *ctx, int64_t deadline_ns)
 {
-	struct lock *l = lock_of(lock);
 	struct wait w = { .q = &l->waiters,
 		          .what = "lock",
 		          .look = look,
@@ -63,9 +63,22 @@ int weft_lock_acquire_until(struct weft_lock *lock, int64_t deadline_ns)
 		          .arg = l,
 		          .seq_cst = true };
 
+	return weft_ctx_wait(&w, ctx, deadline_ns);
+}
+
+int weft_lock_acquire_until(struct weft_lock *lock, int64_t deadline_ns)
+{
+	struct lock *l = lock_of(lock);
+
 	if (!lock)
 		return -EINVAL;
-	return take(l) ? 0 : weft_wait(&w, NULL, deadline_ns);
+	return take(l) ? 0 : acquire(l, NULL, deadline_ns);
+}
+
+int weft_lock_acquire_ctx(struct weft_lock *lock, struct weft_ctx *ctx,
+                          int64_t deadline_ns)
+{
+	return lock ? acquire(lock_of(lock), ctx, deadline_ns) : -EINVAL;
 }
 
 void weft_lock_acquire(struct weft_lock *l)

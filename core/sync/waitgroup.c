@@ -7,9 +7,10 @@
  */
 #include <errno.h>
 
+#include <weft/ctx.h>
 #include <weft/sync.h>
 
-#include "task/wait.h"
+#include "sync/internal.h"
 
 struct waitgroup {
 	struct waitq waiters; /* its lock guards all of this */
@@ -60,8 +61,8 @@ int weft_waitgroup_done(struct weft_waitgroup *wg)
 	return weft_waitgroup_add(wg, -1);
 }
 
-/* A wait, and the zeros there had been when it began: whoever uses the group
- * again must not catch those who have yet to leave. */
+/* A wait, and how many zeros there had been when it began: whoever uses the
+ * group again must not catch those who have yet to leave. */
 struct await {
 	struct waitgroup *w;
 	uint64_t zeros;
@@ -78,29 +79,30 @@ static int look(void *arg)
 	return zero ? 0 : -EAGAIN;
 }
 
-/* The first look. */
-static int begin(struct await *a)
+static int await_zero(struct waitgroup *g, struct weft_ctx *ctx,
+                      int64_t deadline_ns)
 {
-	bool zero;
-
-	spin_lock(&a->w->waiters.lock);
-	zero = a->w->count == 0;
-	a->zeros = a->w->zeros;
-	spin_unlock(&a->w->waiters.lock);
-	return zero ? 0 : -EAGAIN;
-}
-
-int weft_waitgroup_wait(struct weft_waitgroup *wg, int64_t deadline_ns)
-{
-	struct await a = { .w = waitgroup_of(wg) };
-	struct wait w = { .q = &a.w->waiters,
+	struct await a = { .w = g };
+	struct wait w = { .q = &g->waiters,
 		          .what = "waitgroup",
 		          .look = look,
 		          .arg = &a,
 		          .policy = WEFT_WAIT_PARK,
 		          .seq_cst = true };
 
-	if (!wg)
-		return -EINVAL;
-	return begin(&a) ? weft_wait(&w, NULL, deadline_ns) : 0;
+	spin_lock(&g->waiters.lock);
+	a.zeros = g->zeros;
+	spin_unlock(&g->waiters.lock);
+	return weft_ctx_wait(&w, ctx, deadline_ns);
+}
+
+int weft_waitgroup_wait_ctx(struct weft_waitgroup *wg, struct weft_ctx *ctx,
+                            int64_t deadline_ns)
+{
+	return wg ? await_zero(waitgroup_of(wg), ctx, deadline_ns) : -EINVAL;
+}
+
+int weft_waitgroup_wait(struct weft_waitgroup *wg, int64_t deadline_ns)
+{
+	return weft_waitgroup_wait_ctx(wg, NULL, deadline_ns);
 }

@@ -15,7 +15,8 @@
  *
  * Every function takes NULL for the background, the context that never ends.
  * Any task or foreign thread may call anything below at any time as long as it
- * holds a reference. Deadlines are on the clock of the caller's run.
+ * holds a reference. A deadline is on the clock of whoever looks whether it has
+ * come, so a context that has one belongs to the tasks of one run.
  *
  * Ordering: what was written before weft_ctx_cancel() is visible to whoever
  * sees the context ended by it.
@@ -99,9 +100,10 @@ WEFT_API int64_t weft_ctx_deadline(const struct weft_ctx *ctx);
 WEFT_API void *weft_ctx_value(const struct weft_ctx *ctx, const void *key);
 
 /*
- * A channel of elements of 0 bytes that nobody sends on and that is closed
- * when the context ends: for weft_select(). It belongs to the context. NULL,
- * which in a select is never ready, for the background.
+ * A channel of elements of 0 bytes that nobody can send on and that is closed
+ * when the context ends: for weft_select(). The context's reference; closing it
+ * is weft_ctx_cancel(). NULL, which in a select is never ready, for the
+ * background.
  */
 WEFT_API struct weft_chan *weft_ctx_done(struct weft_ctx *ctx);
 

@@ -1,0 +1,51 @@
+/* What the files of core/sync share: the record of a context. */
+#ifndef WEFT_SYNC_INTERNAL_H
+#define WEFT_SYNC_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weft/atomic.h>
+#include <weft/ctx.h>
+
+#include "base/list.h"
+#include "task/spin.h"
+#include "task/wait.h"
+
+struct weft_ctx {
+	/* Constant once made. */
+	struct weft_ctx *parent; /* a reference; NULL: the background */
+	struct weft_chan *done;  /* owns this memory; NULL: the background */
+	int64_t deadline_ns;
+	const void *key; /* NULL: no value here */
+	void *value;
+
+	_Atomic uint64_t refs;
+
+	/* 0 while open, then err and cause in one word: see ctx.c. */
+	_Atomic uint64_t end;
+
+	/* Of a context that was cancelled: whether the end has come to all
+	 * below. Written by the canceller. */
+	_Atomic bool reached;
+	struct weft_ctx *next; /* in the list of the canceller that got this */
+
+	struct spin lock;
+	struct list children; /* not ended by us yet; no references */
+
+	struct list in_parent; /* guarded by the parent's lock */
+};
+
+static inline bool ctx_is_background(const struct weft_ctx *ctx)
+{
+	return !ctx || !ctx->done;
+}
+
+/*
+ * weft_wait() that a context ends, after the first looks: at the context, which
+ * wins over what is there, and at w.
+ */
+int weft_ctx_wait(const struct wait *w, struct weft_ctx *ctx,
+                  int64_t deadline_ns);
+
+#endif
