@@ -15,6 +15,8 @@
 
 /* What can be waited for, none of which comes. */
 struct scene {
+	struct weft_chan *chan; /* capacity 0 */
+	struct weft_chan *ring; /* full */
 	struct weft_ctx *ctx;
 	struct weft_lock lock;
 	struct weft_waitgroup group;
@@ -39,6 +41,24 @@ static int sleeps(void *arg)
 	struct scene *s = arg;
 
 	return weft_sleep_ctx(s->ctx, WEFT_FOREVER);
+}
+
+static int receives(void *arg)
+{
+	struct scene *s = arg;
+	int v = 7, err;
+
+	err = weft_chan_recv_ctx(s->chan, &v, s->ctx, WEFT_FOREVER);
+	CHECK_EQ(v, 7);
+	return err;
+}
+
+static int sends(void *arg)
+{
+	struct scene *s = arg;
+	int v = 8;
+
+	return weft_chan_send_ctx(s->ring, &v, s->ctx, WEFT_FOREVER);
 }
 
 /* -EPIPE is the channel's way to say it. */
@@ -74,15 +94,30 @@ static int sends_to_done(void *arg)
 }
 
 static const weft_task_fn waits[] = {
-	waits_for_lock, waits_for_group, sleeps,
-	receives_done,  selects_done,    sends_to_done,
+	waits_for_lock, waits_for_group, sleeps,       receives,
+	sends,          receives_done,   selects_done, sends_to_done,
 };
 
 #define WAITS (sizeof(waits) / sizeof(waits[0]))
 
+static struct weft_chan *chan(const char *name, size_t cap)
+{
+	struct weft_chan *c;
+
+	CHECK_EQ(weft_chan_new(&c, weft_chan_impl_find(name), cap, sizeof(int),
+	                       NULL),
+	         0);
+	return c;
+}
+
 static void scene_make(struct scene *s, struct weft_ctx *ctx)
 {
+	int v = 9;
+
 	s->ctx = ctx;
+	s->chan = chan("handoff", 0);
+	s->ring = chan("ring", 1);
+	CHECK_EQ(weft_chan_send(s->ring, &v, WEFT_NOW), 0);
 	weft_lock_init(&s->lock);
 	weft_lock_acquire(&s->lock);
 	weft_waitgroup_init(&s->group);
@@ -90,13 +125,29 @@ static void scene_make(struct scene *s, struct weft_ctx *ctx)
 }
 
 /* Nobody may have stayed behind. */
-static void ctx_done_with(struct weft_ctx *ctx)
+static void check_idle(const struct weft_chan *c)
 {
 	struct weft_chan_stats stats;
 
-	weft_chan_stats(weft_ctx_done(ctx), &stats);
+	weft_chan_stats(c, &stats);
 	CHECK_EQ(stats.waiting, (uint64_t)0);
+}
+
+static void ctx_done_with(struct weft_ctx *ctx)
+{
+	check_idle(weft_ctx_done(ctx));
 	weft_ctx_unref(ctx);
+}
+
+static void scene_free(struct scene *s)
+{
+	check_idle(s->chan);
+	check_idle(s->ring);
+	CHECK_EQ(weft_chan_len(s->ring), (size_t)1);
+	weft_chan_unref(s->chan);
+	weft_chan_unref(s->ring);
+	if (s->ctx)
+		ctx_done_with(s->ctx);
 }
 
 static struct weft_ctx *ctx_new(int64_t deadline_ns)
@@ -130,7 +181,7 @@ TEST_MANUAL(a_cancel_lets_everyone_go)
 	for (size_t i = 0; i < WAITS; i++)
 		CHECK_EQ(testing_join(t[i]), -ECANCELED);
 	CHECK_EQ(weft_lock_try(&s.lock), -EAGAIN);
-	ctx_done_with(ctx);
+	scene_free(&s);
 	ctx_done_with(top);
 	return 0;
 }
@@ -162,7 +213,7 @@ TEST_MANUAL(a_deadline_lets_everyone_go_without_a_timer)
 	CHECK_EQ(weft_clock_advance(1), 0);
 	for (size_t i = 0; i < WAITS; i++)
 		CHECK_EQ(testing_join(t[i]), -ETIMEDOUT);
-	ctx_done_with(ctx);
+	scene_free(&s);
 	return 0;
 }
 
@@ -179,7 +230,7 @@ TEST(a_real_deadline_lets_go)
 		ctx_done_with(ctx);
 		s.ctx = ctx = ctx_new(weft_deadline_in(2 * WEFT_MS));
 	}
-	ctx_done_with(ctx);
+	scene_free(&s);
 	return 0;
 }
 
@@ -189,6 +240,7 @@ TEST_MANUAL(an_ended_context_wins_over_what_is_there)
 {
 	struct weft_ctx *ctx = ctx_new(WEFT_FOREVER);
 	struct scene s;
+	int v = 1;
 
 	scene_make(&s, ctx);
 	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
@@ -198,7 +250,10 @@ TEST_MANUAL(an_ended_context_wins_over_what_is_there)
 	CHECK_EQ(weft_lock_try(&s.lock), 0);
 	CHECK_EQ(weft_waitgroup_wait_ctx(&s.group, ctx, WEFT_NOW), -ECANCELED);
 	CHECK_EQ(weft_sleep_ctx(ctx, WEFT_NOW), -ECANCELED);
-	ctx_done_with(ctx);
+	CHECK_EQ(weft_chan_recv_ctx(s.ring, &v, ctx, WEFT_NOW), -ECANCELED);
+	CHECK_EQ(weft_chan_close(s.chan), 0);
+	CHECK_EQ(weft_chan_send_ctx(s.chan, &v, ctx, WEFT_NOW), -ECANCELED);
+	scene_free(&s);
 	return 0;
 }
 
@@ -217,6 +272,54 @@ TEST_MANUAL(what_is_there_wins_over_an_expired_deadline)
 	CHECK_EQ(weft_waitgroup_wait_ctx(&s.group, ctx, WEFT_NOW), 0);
 	CHECK_EQ(weft_lock_acquire_ctx(NULL, ctx, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_waitgroup_wait_ctx(NULL, ctx, WEFT_NOW), -EINVAL);
+	scene_free(&s);
+	return 0;
+}
+
+/* The outcomes of the plain calls are there as well. */
+static void check_send_and_receive(struct weft_ctx *ctx)
+{
+	struct weft_chan *c = chan("ring", 1);
+	int v = 5;
+
+	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, WEFT_NOW), -ETIMEDOUT);
+	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, weft_now()), -ETIMEDOUT);
+	CHECK_EQ(weft_chan_send_ctx(c, &v, ctx, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_chan_send_ctx(c, &v, ctx, weft_now()), -ETIMEDOUT);
+	v = 0;
+	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, weft_now()), 0);
+	CHECK_EQ(v, 5);
+	CHECK_EQ(weft_chan_send_ctx(c, NULL, ctx, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_chan_recv_ctx(NULL, &v, ctx, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_chan_send_ctx(NULL, &v, ctx, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_chan_close(c), 0);
+	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, WEFT_NOW), -EPIPE);
+	CHECK_EQ(weft_chan_send_ctx(c, &v, ctx, WEFT_FOREVER), -EPIPE);
+	check_idle(c);
+	weft_chan_unref(c);
+}
+
+TEST_MANUAL(send_and_receive_do_what_the_plain_calls_do)
+{
+	struct weft_ctx *ctx = ctx_new(WEFT_FOREVER);
+
+	check_send_and_receive(NULL);
+	check_send_and_receive(ctx);
+	ctx_done_with(ctx);
+	return 0;
+}
+
+TEST(a_channel_that_cannot_be_selected_takes_the_background_only)
+{
+	struct weft_ctx *ctx = ctx_new(WEFT_FOREVER);
+	struct weft_chan *c = chan("pipe", 4);
+	int v = 5;
+
+	CHECK_EQ(weft_chan_send_ctx(c, &v, ctx, WEFT_NOW), -EOPNOTSUPP);
+	CHECK_EQ(weft_chan_send_ctx(c, &v, NULL, WEFT_NOW), 0);
+	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, WEFT_NOW), -EOPNOTSUPP);
+	CHECK_EQ(weft_chan_recv_ctx(c, &v, NULL, WEFT_NOW), 0);
+	weft_chan_unref(c);
 	ctx_done_with(ctx);
 	return 0;
 }
@@ -234,6 +337,7 @@ TEST_MANUAL(the_background_only_has_the_deadline)
 		         -ETIMEDOUT);
 		CHECK_EQ(weft_sleep_ctx(both[i], weft_now()), 0);
 	}
+	scene_free(&s);
 	return 0;
 }
 
@@ -436,6 +540,9 @@ int main(void)
 		cmocka_unit_test(a_real_deadline_lets_go),
 		cmocka_unit_test(an_ended_context_wins_over_what_is_there),
 		cmocka_unit_test(what_is_there_wins_over_an_expired_deadline),
+		cmocka_unit_test(send_and_receive_do_what_the_plain_calls_do),
+		cmocka_unit_test(
+		        a_channel_that_cannot_be_selected_takes_the_background_only),
 		cmocka_unit_test(the_background_only_has_the_deadline),
 		cmocka_unit_test(a_sleep_ends_by_whichever_is_earlier),
 		cmocka_unit_test(a_cancelled_waiter_swallows_no_wake_up),

@@ -144,7 +144,9 @@ WEFT_API bool weft_ctx_after_stop(struct weft_ctx_func *f);
  * was sent, received or acquired. An ended context wins over an element that is
  * there; when both come while the call waits, either may win.
  *
- * send, recv: -EOPNOTSUPP when the channel cannot stand in a select.
+ * send, recv: -EOPNOTSUPP when the channel cannot stand in a select, whatever
+ * there is; with the background they are the plain calls, and any channel
+ * does.
  */
 WEFT_API WEFT_NODISCARD int weft_chan_send_ctx(struct weft_chan *c,
                                                const void *elem,
