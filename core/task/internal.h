@@ -67,6 +67,7 @@ struct weft_task {
 	struct list in_run; /* run->tasks or run->ended */
 	bool joinable;      /* a handle is out */
 	bool accounted;     /* its figures are in those of the run */
+	bool service;       /* constant: see struct service */
 
 	/* Guarded by the lock of the manual clocks in park.c. */
 	struct list in_sleepers;
@@ -80,11 +81,37 @@ struct weft_task {
 	pthread_t thread;
 };
 
+/*
+ * service: what the tasks of a run have done for them beside their own work,
+ * such as its timers (core/sync/timer.c), which this layer does not know.
+ *
+ * It has tasks of its own, from weft_service_spawn(). They are not counted as
+ * tasks of the run and do not keep it from ending, but for the time between
+ * weft_service_begin() and weft_service_end(). Whoever needs the service first
+ * puts it into the run.
+ *
+ * At the end of the run stop() is called, from the first task, and when all
+ * tasks of the service have ended, free().
+ */
+struct service {
+	void (*stop)(struct service *s); /* tell the tasks to end */
+	void (*free)(struct service *s);
+};
+
+/* One call between weft_service_begin() and weft_service_end(), in run.live. */
+#define SERVICE_CALL (UINT64_C(1) << 32)
+
 struct run {
 	pthread_mutex_t lock;
-	struct list tasks;     /* spawned, not ended or with a handle out */
-	struct list ended;     /* to be reaped by whoever comes by */
-	_Atomic uint64_t live; /* not ended, the first task included */
+	struct list tasks; /* spawned, not ended or with a handle out */
+	struct list ended; /* to be reaped by whoever comes by */
+
+	/* Tasks not ended, the first included, and above them the calls of
+	 * services under way. From 1 to 0 by the first task, when the run is
+	 * over. */
+	_Atomic uint64_t live;
+	_Atomic uint32_t servants;         /* tasks of the service, not ended */
+	_Atomic(struct service *) service; /* set once */
 	struct weft_task *first;
 	const struct runtime *runtime;
 	uint64_t seed;
@@ -118,6 +145,18 @@ extern const struct runtime weft_runtime_threads;
 void weft_task_main(struct weft_task *t);
 /* End t with `status`; the last thing a task does but for its thread. */
 void weft_task_end(struct weft_task *t, int status);
+
+/*
+ * Start a task of the service of r; from any thread, as long as r lasts.
+ * Returns 0; -ENOMEM or -EAGAIN as weft_spawn().
+ */
+int weft_service_spawn(struct run *r, const char *name, weft_task_fn fn,
+                       void *arg);
+
+/* Keep r from ending until weft_service_end(): around what calls into code of
+ * its tasks. False when it is over already, and then nothing may be called. */
+bool weft_service_begin(struct run *r);
+void weft_service_end(struct run *r);
 
 /* registry.c: every record of the process, recycled and never freed. */
 struct weft_task *weft_task_record_get(const char *name);

@@ -61,6 +61,7 @@ static void record_reset(struct weft_task *t, const char *name)
 	list_init(&t->in_sleepers);
 	t->joinable = false;
 	t->accounted = false;
+	t->service = false;
 	strncpy(t->name, name ? name : "task", TASK_NAME_BYTES - 1);
 	t->name[TASK_NAME_BYTES - 1] = '\0';
 }

@@ -145,10 +145,35 @@ void weft_task_main(struct weft_task *t)
  * r->lock. */
 static void account(struct run *r, struct weft_task *t)
 {
+	if (t->accounted)
+		return;
 	weft_fetch_add_relaxed(&r->parks, weft_load_relaxed(&t->parks));
 	weft_fetch_add_relaxed(&r->wakes, weft_load_relaxed(&t->wakes));
 	weft_store_relaxed(&t->wakes, 0u);
 	t->accounted = true;
+}
+
+static void count_in(struct run *r, const struct weft_task *t)
+{
+	if (t->service)
+		weft_fetch_add_relaxed(&r->servants, 1u);
+	else
+		weft_fetch_add_relaxed(&r->live, 1u);
+	weft_running_more(r);
+}
+
+/* The first task waits for the last one of either kind: [live] */
+static void count_out(struct run *r, const struct weft_task *t)
+{
+	bool last;
+
+	if (t->service)
+		last = weft_fetch_sub_acq_rel(&r->servants, 1u) == 1;
+	else
+		last = weft_fetch_sub_acq_rel(&r->live, 1u) == 2;
+	if (last)
+		weft_unpark(r->first);
+	weft_running_less(r);
 }
 
 void weft_task_end(struct weft_task *t, int status)
@@ -170,10 +195,9 @@ void weft_task_end(struct weft_task *t, int status)
 	joiner = weft_xchg_acq_rel(&t->joiner, ENDED);
 	if (joiner)
 		weft_unpark(joiner);
-	weft_fetch_add_relaxed(&r->wakes, weft_load_relaxed(&t->wakes));
-	if (weft_fetch_sub_acq_rel(&r->live, 1u) == 2) /* [live] */
-		weft_unpark(r->first);
-	weft_running_less(r);
+	if (!t->service)
+		weft_fetch_add_relaxed(&r->wakes, weft_load_relaxed(&t->wakes));
+	count_out(r, t);
 }
 
 static void reap(struct weft_task *t)
@@ -196,6 +220,27 @@ static void reap_ended(struct run *r)
 	} while (node);
 }
 
+/* Count t, which is filled in, and start it. On an error it is gone. */
+static int start(struct run *r, struct weft_task *t, size_t stack_bytes)
+{
+	int err;
+
+	t->run = r;
+	pthread_mutex_lock(&r->lock);
+	list_push(&r->tasks, &t->in_run);
+	pthread_mutex_unlock(&r->lock);
+	count_in(r, t);
+	err = r->runtime->start(t, stack_bytes);
+	if (!err)
+		return 0; /* without a handle t may be gone by now */
+	count_out(r, t);
+	pthread_mutex_lock(&r->lock);
+	list_unlink(&t->in_run);
+	pthread_mutex_unlock(&r->lock);
+	weft_task_record_put(t);
+	return err == -ENOMEM ? -ENOMEM : -EAGAIN;
+}
+
 int weft_spawn(struct weft_task **out, const struct weft_task_opts *opts,
                weft_task_fn fn, void *arg)
 {
@@ -212,35 +257,53 @@ int weft_spawn(struct weft_task **out, const struct weft_task_opts *opts,
 	t = weft_task_record_get(opts->name);
 	if (!t)
 		return -ENOMEM;
-	t->run = r;
 	t->fn = fn;
 	t->arg = arg;
 	t->joinable = out != NULL;
 	rng_seed(&t->rng, rng_next(&me->rng));
-
-	pthread_mutex_lock(&r->lock);
-	list_push(&r->tasks, &t->in_run);
-	pthread_mutex_unlock(&r->lock);
 	weft_fetch_add_relaxed(&r->started, 1u);
-	weft_fetch_add_relaxed(&r->live, 1u);
-	weft_running_more(r);
-	err = r->runtime->start(t, opts->stack_bytes);
+	err = start(r, t, opts->stack_bytes);
 	if (err)
-		goto not_started;
-	/* Without a handle t may be gone by now. */
-	if (out)
+		weft_fetch_sub_relaxed(&r->started, 1u);
+	else if (out)
 		*out = t;
-	return 0;
+	return err;
+}
 
-not_started:
-	weft_running_less(r);
-	weft_fetch_sub_relaxed(&r->live, 1u);
-	weft_fetch_sub_relaxed(&r->started, 1u);
-	pthread_mutex_lock(&r->lock);
-	list_unlink(&t->in_run);
-	pthread_mutex_unlock(&r->lock);
-	weft_task_record_put(t);
-	return err == -ENOMEM ? -ENOMEM : -EAGAIN;
+/* When a service starts a task is a matter of timing, so it takes no number
+ * from the generator of whoever needed it. */
+int weft_service_spawn(struct run *r, const char *name, weft_task_fn fn,
+                       void *arg)
+{
+	struct weft_task *t;
+
+	reap_ended(r);
+	t = weft_task_record_get(name);
+	if (!t)
+		return -ENOMEM;
+	t->fn = fn;
+	t->arg = arg;
+	t->service = true;
+	t->accounted = true; /* that is, left out */
+	rng_seed(&t->rng, r->seed);
+	return start(r, t, 0);
+}
+
+bool weft_service_begin(struct run *r)
+{
+	uint64_t live = weft_load_relaxed(&r->live);
+
+	while (live)
+		if (weft_cas_weak_acq_rel(&r->live, &live, live + SERVICE_CALL))
+			return true;
+	return false;
+}
+
+void weft_service_end(struct run *r)
+{
+	/* [live] */
+	if (weft_fetch_sub_acq_rel(&r->live, SERVICE_CALL) == SERVICE_CALL + 1)
+		weft_unpark(r->first);
 }
 
 /* Wait for ENDED; the caller is t's joiner. */
@@ -297,6 +360,27 @@ int weft_join_until(struct weft_task *task, int *status, int64_t deadline_ns)
 int weft_join(struct weft_task *task, int *status)
 {
 	return weft_join_until(task, status, WEFT_FOREVER);
+}
+
+/* From 1, the first task itself, to 0: then no service acts any more. */
+static bool is_over(struct run *r)
+{
+	uint64_t alone = 1;
+
+	return weft_cas_acq_rel(&r->live, &alone, 0u); /* [live] */
+}
+
+static void end_service(struct run *r)
+{
+	struct service *s = weft_load_acquire(&r->service);
+
+	if (!s)
+		return;
+	s->stop(s);
+	weft_wait_begin("the end of the run's services", NULL);
+	while (weft_load_acquire(&r->servants)) /* [live] */
+		weft_park(WEFT_FOREVER);
+	s->free(s);
 }
 
 /* Every task has ended: reap those with a handle that nobody joined, too. */
@@ -364,8 +448,9 @@ int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
 	weft_try(fn, arg, &status);
 	pthread_cleanup_pop(0);
 	weft_wait_begin("the end of every task", NULL);
-	while (weft_load_acquire(&r.live) != 1) /* [live] */
+	while (!is_over(&r))
 		weft_park(WEFT_FOREVER);
+	end_service(&r);
 	reap_all(&r);
 
 	weft_self_set(before);
@@ -384,7 +469,7 @@ void weft_run_stats(struct weft_run_stats *out)
 		return;
 	pthread_mutex_lock(&r->lock);
 	out->tasks = weft_load_relaxed(&r->started);
-	out->live = weft_load_relaxed(&r->live);
+	out->live = weft_load_relaxed(&r->live) % SERVICE_CALL;
 	out->parks = weft_load_relaxed(&r->parks) +
 	             weft_load_relaxed(&r->first->parks);
 	out->wakes = weft_load_relaxed(&r->wakes) +
