@@ -39,8 +39,10 @@ WEFT_API WEFT_NODISCARD int weft_after(struct weft_chan **out,
 WEFT_API WEFT_NODISCARD int weft_timer_new(struct weft_timer **out);
 
 /*
- * Make a timer that calls fn(arg) instead, on the timer task: fn must not
- * wait. It has no channel. Returns as weft_after(), and -EINVAL without fn.
+ * Make a timer that calls fn(arg) instead, on the timer task: fn must not wait,
+ * or all other timers wait as well, and must return. It has no channel. The run
+ * does not end while a call is under way, nor without the tasks that it spawns.
+ * Returns as weft_after(), and -EINVAL without fn.
  */
 WEFT_API WEFT_NODISCARD int
 weft_timer_new_func(struct weft_timer **out, void (*fn)(void *arg), void *arg);

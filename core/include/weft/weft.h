@@ -9,5 +9,6 @@
 #include <weft/sync.h>
 #include <weft/task.h>
 #include <weft/time.h>
+#include <weft/timer.h>
 
 #endif
