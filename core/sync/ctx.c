@@ -9,7 +9,7 @@
  * parks no longer than until then and looks. There is nothing else to do,
  * since every descendant has the same deadline or an earlier one and finds out
  * in the same way; and the look may be one of a select that holds locks, so
- * nothing else may be done.
+ * nothing else may be done. Functions of weft_ctx_after() have a timer.
  *
  * By weft_ctx_cancel() it ends with all that is below. The canceller walks down
  * with a list of its own, however deep the tree, and in two rounds: first it
@@ -147,6 +147,7 @@ static bool cancel(struct weft_ctx *root, int cause)
 	for (struct weft_ctx *ctx = root; ctx; ctx = next) {
 		next = ctx->next;
 		wake(ctx);
+		weft_ctx_call_funcs(ctx);
 		weft_ctx_unref(ctx);
 	}
 	return true;
@@ -266,6 +267,7 @@ static int make(struct weft_ctx **out, struct weft_ctx *parent,
 	weft_store_relaxed(&ctx->refs, 1u);
 	spin_init(&ctx->lock);
 	list_init(&ctx->children);
+	list_init(&ctx->funcs);
 	list_init(&ctx->in_parent);
 	if (!ctx_is_background(parent))
 		ctx->parent = weft_ctx_ref(parent);
@@ -355,6 +357,7 @@ void weft_ctx_unref(struct weft_ctx *ctx)
 		parent = ctx->parent;
 		leave_parent(ctx);
 		CHECK(list_is_empty(&ctx->children));
+		CHECK(list_is_empty(&ctx->funcs));
 		weft_chan_unref(ctx->done);
 		ctx = parent;
 	}

@@ -32,6 +32,7 @@ struct weft_ctx {
 
 	struct spin lock;
 	struct list children; /* not ended by us yet; no references */
+	struct list funcs;    /* of weft_ctx_after(), not taken yet */
 
 	struct list in_parent; /* guarded by the parent's lock */
 };
@@ -47,5 +48,9 @@ static inline bool ctx_is_background(const struct weft_ctx *ctx)
  */
 int weft_ctx_wait(const struct wait *w, struct weft_ctx *ctx,
                   int64_t deadline_ns);
+
+/* Call the functions of a context that was cancelled which nobody has taken
+ * yet. The caller has a reference. */
+void weft_ctx_call_funcs(struct weft_ctx *ctx);
 
 #endif

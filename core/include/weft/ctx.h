@@ -116,13 +116,14 @@ struct weft_ctx_func {
 /*
  * Call fn(arg) once when the context has ended: at once, if it has. It runs on
  * the task that ends the context (or on the run's timer task, when a deadline
- * does), outside of all locks, and must not wait.
+ * does), outside of all locks; it must not wait, and must return.
  *
- * A context with a deadline needs the run's timer task for this.
+ * A context with a deadline needs the run's timer task for this, and the stop
+ * below is then due before the run ends.
  *
  * Returns 0; -EINVAL for NULL f or fn, or with a deadline outside of a run;
  * -ENOMEM or -EAGAIN when there is no timer task to be had. After an error fn
- * will not be called.
+ * will not be called, and there is nothing to stop.
  */
 WEFT_API WEFT_NODISCARD int weft_ctx_after(struct weft_ctx *ctx,
                                            struct weft_ctx_func *f,
