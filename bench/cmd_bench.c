@@ -248,6 +248,7 @@ static int run(int argc, char **argv)
 		.base = { .reps = 1,
 		          .time_ns = 50 * WEFT_MS,
 		          .latency = true,
+		          .utilization = PLAN_UTILIZATION,
 		          .timeout_ns = 30 * WEFT_SEC,
 		          .seed = 1 },
 	};

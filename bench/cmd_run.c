@@ -14,12 +14,15 @@ struct request {
 	struct plan plan;
 	bool chosen; /* a channel was given */
 	bool json;
+	/* The last option that only an open loop has a use for; or NULL. */
+	const char *open_loop_option;
 };
 
 /* Every option beside the pattern's own knobs. */
-static const char *const options[] = { "chan", "load",    "reps",
-	                               "time", "latency", "timeout",
-	                               "seed", "json",    NULL };
+static const char *const options[] = { "chan",        "load",    "reps",
+	                               "time",        "latency", "arrivals",
+	                               "utilization", "timeout", "seed",
+	                               "json",        NULL };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]) - 1)
 
@@ -49,6 +52,52 @@ static int set_knob(struct request *r, const struct arg *arg)
 	return 0;
 }
 
+static int set_arrivals(struct request *r, const struct arg *arg)
+{
+	if (arg_needs_value(arg))
+		return EXIT_BAD_INPUT;
+	for (int i = 0; arrivals_names[i]; i++)
+		if (strcmp(arrivals_names[i], arg->value) == 0) {
+			r->plan.arrivals = (enum arrivals)i;
+			return 0;
+		}
+	return complain("--%s=%s: allowed fixed, poisson", arg->key,
+	                arg->value);
+}
+
+static int set_utilization(struct request *r, const struct arg *arg)
+{
+	uint64_t n = r->plan.utilization;
+	int err = arg_number(arg, 1, 1000, &n);
+
+	r->plan.utilization = (unsigned)n;
+	return err;
+}
+
+/* How the messages come while latency is measured. */
+static const struct {
+	const char *key;
+	int (*set)(struct request *r, const struct arg *arg);
+} open_loop_options[] = {
+	{ "arrivals", set_arrivals },
+	{ "utilization", set_utilization },
+};
+
+#define OPEN_LOOP_OPTIONS                                                      \
+	(sizeof(open_loop_options) / sizeof(open_loop_options[0]))
+
+/* Whether it is one of these; then *err is what came of it. */
+static bool set_open_loop(struct request *r, const struct arg *arg, int *err)
+{
+	for (size_t i = 0; i < OPEN_LOOP_OPTIONS; i++)
+		if (strcmp(open_loop_options[i].key, arg->key) == 0) {
+			r->open_loop_option = open_loop_options[i].key;
+			*err = open_loop_options[i].set(r, arg);
+			return true;
+		}
+	return false;
+}
+
 static int unknown_option(const struct request *r, const struct arg *arg)
 {
 	const char *known[PATTERN_KNOBS_MAX + OPTIONS + 1] = { NULL };
@@ -68,7 +117,7 @@ static int set_option(struct request *r, const struct arg *arg)
 {
 	struct plan *plan = &r->plan;
 	uint64_t n = 0;
-	int err;
+	int err = 0;
 
 	if (strcmp(arg->key, "json") == 0)
 		return arg_flag(arg, &r->json);
@@ -90,7 +139,7 @@ static int set_option(struct request *r, const struct arg *arg)
 		err = arg_number(arg, 0, UINT64_MAX, &plan->seed);
 	} else if (plan_knob(plan->pattern, arg->key) >= 0) {
 		err = set_knob(r, arg);
-	} else {
+	} else if (!set_open_loop(r, arg, &err)) {
 		err = unknown_option(r, arg);
 	}
 	return err;
@@ -134,6 +183,10 @@ static int parse(int argc, char **argv, struct request *r)
 	for (int i = 1; i < argc && !err; i++)
 		if (arg_split(argv[i], &arg))
 			err = set_option(r, &arg);
+	if (!err && r->open_loop_option && pattern->closed_loop)
+		err = complain("--%s: the messages of %s do not arrive, each "
+		               "round trip begins when the last has ended",
+		               r->open_loop_option, pattern->name);
 	return err;
 }
 
@@ -187,7 +240,9 @@ const struct command command_run = {
 	.summary = "measure one pattern over one channel, and check every run",
 	.help = "run PATTERN [--chan=NAME|--load=FILE.so] [--KEY=VALUE ...]\n"
 	        "                [--reps=N] [--time=MS] [--latency=0|1] "
-	        "[--timeout=S] [--seed=N] [--json]\n"
+	        "[--arrivals=fixed|poisson]\n"
+	        "                [--utilization=PERCENT] [--timeout=S] "
+	        "[--seed=N] [--json]\n"
 	        "\n"
 	        "  PATTERN         see weft list patterns, also for its KEYs\n"
 	        "  --chan=NAME     see weft list channels "
@@ -200,6 +255,14 @@ const struct command command_run = {
 	        "  --time=MS       length of one (default 100)\n"
 	        "  --latency=0|1   one more repetition, for latency (default "
 	        "1)\n"
+	        "  --arrivals=WORD then messages come at even distances "
+	        "(fixed, the default)\n"
+	        "                  or independently of each other (poisson)\n"
+	        "  --utilization=PERCENT\n"
+	        "                  of the measured throughput then (default "
+	        "50); above some\n"
+	        "                  90 the queue may grow without end, and the "
+	        "report says so\n"
 	        "  --timeout=S     end a run that takes longer (default 30)\n"
 	        "  --seed=N        of everything random (default 1)\n"
 	        "  --json          one JSON object on stdout\n"

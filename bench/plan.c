@@ -14,6 +14,8 @@ void plan_init(struct plan *plan, const struct pattern *pattern,
 		.reps = 5,
 		.time_ns = 100 * WEFT_MS,
 		.latency = true,
+		.arrivals = ARRIVALS_FIXED,
+		.utilization = PLAN_UTILIZATION,
 		.timeout_ns = 30 * WEFT_SEC,
 		.seed = 1,
 	};

@@ -10,20 +10,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/arrivals.h"
 #include "patterns/pattern.h"
 
 /* Enough that a fault in every thousandth message shows in every run. */
 #define PLAN_ITEMS_MIN 2000
 #define PLAN_ITEMS_MAX (UINT64_C(1) << 25)
 
+/* Half the throughput: far enough from where queues grow without end. */
+#define PLAN_UTILIZATION 50
+
 struct plan {
 	const struct pattern *pattern;
 	const struct weft_chan_impl *chan;
 	struct params params;
 
-	unsigned reps;      /* measured repetitions */
-	int64_t time_ns;    /* length of one, when items is 0 (auto) */
-	bool latency;       /* one more repetition, for latency */
+	unsigned reps;   /* measured repetitions */
+	int64_t time_ns; /* length of one, when items is 0 (auto) */
+	bool latency;    /* one more repetition, for latency */
+	/* Of an open loop then: how its items come, and how many, in percent
+	 * of the throughput that the repetitions before have measured. */
+	enum arrivals arrivals;
+	unsigned utilization;
 	int64_t timeout_ns; /* of every single run, set-up included */
 	uint64_t seed;
 };

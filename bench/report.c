@@ -68,6 +68,24 @@ static void json_median(struct json *j, const char *key, const struct result *r,
 		json_null(j, key);
 }
 
+/* How the messages of an open loop came. */
+static void json_load(struct json *j, const struct result *r)
+{
+	if (r->plan->pattern->closed_loop) {
+		json_null(j, "load");
+		json_null(j, "arrivals");
+		json_null(j, "capacity_per_second");
+		json_null(j, "offered_per_second");
+		json_null(j, "achieved_per_second");
+		return;
+	}
+	json_double(j, "load", r->plan->utilization / 100.0);
+	json_string(j, "arrivals", arrivals_names[r->plan->arrivals]);
+	json_double(j, "capacity_per_second", r->latency.capacity);
+	json_double(j, "offered_per_second", r->latency.offered);
+	json_double(j, "achieved_per_second", r->latency.achieved);
+}
+
 static void json_latency(struct json *j, const struct result *r)
 {
 	const struct latency *l = &r->latency;
@@ -78,10 +96,7 @@ static void json_latency(struct json *j, const struct result *r)
 	}
 	json_object_begin(j, "latency_ns");
 	json_string(j, "kind", latency_kind(r));
-	if (r->plan->pattern->closed_loop)
-		json_null(j, "load");
-	else
-		json_double(j, "load", LATENCY_LOAD);
+	json_load(j, r);
 	json_uint(j, "count", l->count);
 	json_int(j, "p50", l->p50);
 	json_int(j, "p90", l->p90);
@@ -224,6 +239,25 @@ static void text_throughput(const struct result *r, FILE *to)
 	fputc('\n', to);
 }
 
+/* How the messages of an open loop came. */
+static void text_load(const struct result *r, FILE *to)
+{
+	char rate[16];
+
+	/* A median against itself: a little less is a rounding. */
+	if (r->latency.capacity >
+	    0.999 * 1e9 / result_median(r, sample_ns_per_message))
+		fprintf(to, " at %u %% of that throughput",
+		        r->plan->utilization);
+	else
+		fprintf(to,
+		        " at %u %% of the %s/s that come through\n"
+		        "              when each is timed",
+		        r->plan->utilization,
+		        text_rate(rate, r->latency.capacity));
+	fprintf(to, ", %s arrivals", arrivals_names[r->plan->arrivals]);
+}
+
 static void text_latency(const struct result *r, FILE *to)
 {
 	const struct latency *l = &r->latency;
@@ -235,7 +269,7 @@ static void text_latency(const struct result *r, FILE *to)
 		    { "p99", l->p99 },
 		    { "p99.9", l->p999 },
 		    { "max", l->max } };
-	char ns[16];
+	char ns[16], came[16], through[16];
 
 	if (!has_latency(r))
 		return;
@@ -245,9 +279,15 @@ static void text_latency(const struct result *r, FILE *to)
 		        text_ns(ns, (double)all[i].ns));
 	fprintf(to, "\n              (%s", latency_kind(r));
 	if (!r->plan->pattern->closed_loop)
-		fprintf(to, " at %.0f %% of that throughput",
-		        LATENCY_LOAD * 100);
+		text_load(r, to);
 	fprintf(to, ", %llu messages)\n", (unsigned long long)l->count);
+	if (!r->plan->pattern->closed_loop && !l->kept_up)
+		fprintf(to,
+		        "              could not keep up: %s/s came, %s/s came "
+		        "through; the queue\n              grew as long as the "
+		        "run lasted, and the latency with it\n",
+		        text_rate(came, l->offered),
+		        text_rate(through, l->achieved));
 }
 
 static void text_cost(const struct result *r, FILE *to)

@@ -7,9 +7,6 @@
 
 #define RESULT_REPS_MAX 1000
 
-/* Latency of an open loop is measured at this part of the throughput. */
-#define LATENCY_LOAD 0.5
-
 /* What verify says, or what a watchdog does. */
 #define RESULT_WHY_BYTES (PATTERN_WHY_BYTES + 200)
 
@@ -36,6 +33,15 @@ struct sample {
 struct latency {
 	uint64_t count;
 	int64_t p50, p90, p99, p999, max; /* nanoseconds */
+
+	/* Of an open loop, in messages per second: what can come through,
+	 * which is the throughput or, where reading the clock takes longer
+	 * than a message, less than that; what was to come, a part of it; and
+	 * what did come through. */
+	double capacity, offered, achieved;
+	/* Whether the last message was through soon after it was due. If not,
+	 * the queue grew as long as the run lasted, and so did the latency. */
+	bool kept_up;
 };
 
 struct result {

@@ -340,6 +340,7 @@ static int run_init(struct run *run, struct trial *t)
 		cell->params.value[items] = (int64_t)t->items;
 	cell->items = t->items;
 	cell->pace_ns = t->pace_ns;
+	cell->due = t->due;
 	cell->consumers = pattern->consumers(&plan->params);
 	cell->share = zeroed(cell->consumers, sizeof(*cell->share));
 	if (!run->drivers || !cell->share)

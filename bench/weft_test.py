@@ -85,8 +85,8 @@ class List(unittest.TestCase):
     def check_knob(self, knob):
         self.assertEqual(list(knob), ["name", "unit", "default", "min", "max",
                                       "choices", "help", "sweep"])
-        options = {"chan", "load", "reps", "time", "latency", "timeout",
-                   "seed", "json"}
+        options = {"chan", "load", "reps", "time", "latency", "arrivals",
+                   "utilization", "timeout", "seed", "json"}
         self.assertNotIn(knob["name"], options, "hidden behind an option")
         if knob["choices"] is None:
             allowed = range(knob["min"], knob["max"] + 1)
@@ -179,8 +179,11 @@ class Run(unittest.TestCase):
         self.assertEqual(cell["oversubscribed"], cell["tasks"] > cell["cpus"])
         self.assertGreater(cell["peak_rss_bytes"], 0)
         latency = cell["latency_ns"]
-        self.assertEqual(list(latency), ["kind", "load", "count", "p50", "p90",
-                                         "p99", "p999", "max"])
+        self.assertEqual(list(latency), ["kind", "load", "arrivals",
+                                         "capacity_per_second",
+                                         "offered_per_second",
+                                         "achieved_per_second", "count", "p50",
+                                         "p90", "p99", "p999", "max"])
         self.assertGreater(latency["count"], 0)
         self.assertLessEqual(latency["p50"], latency["max"])
 
@@ -196,6 +199,28 @@ class Run(unittest.TestCase):
                             "--json").out)["latency_ns"]
         self.assertEqual((paced["kind"], paced["load"]),
                          ("open-loop sojourn", 0.5))
+
+    def test_arrivals_are_as_asked(self):
+        cell = ["pipeline", "--items=3000", "--reps=1"]
+        usual = strict(weft("run", *cell, "--json").out)
+        latency = usual["latency_ns"]
+        self.assertEqual(latency["arrivals"], "fixed")
+        asked = ["--arrivals=poisson", "--utilization=20"]
+        cell = strict(weft("run", *cell, *asked, "--json").out)
+        latency = cell["latency_ns"]
+        self.assertEqual((latency["arrivals"], latency["load"]),
+                         ("poisson", 0.2))
+        self.assertLessEqual(latency["capacity_per_second"],
+                             cell["messages_per_second"] * 1.001)
+        self.assertAlmostEqual(latency["offered_per_second"] /
+                               latency["capacity_per_second"], 0.2, 1)
+        self.assertGreater(latency["achieved_per_second"], 0)
+
+    def test_a_load_that_is_too_much_is_reported(self):
+        out = weft("run", "pipeline", "--items=20000", "--reps=1",
+                   "--utilization=1000").out
+        self.assertIn("at 1000 % of that throughput, fixed arrivals", out)
+        self.assertIn("could not keep up: ", out)
 
     def test_items_and_latency_as_asked(self):
         cell = strict(weft("run", "pipeline", "--items=500", "--reps=2",
@@ -327,6 +352,13 @@ class BadInput(unittest.TestCase):
         (["run", "pipeline", "--time=+5"], ["--time=+5", "1 to"]),
         (["run", "pipeline", "--timeout=1.5"], ["--timeout=1.5", "1 to"]),
         (["run", "pipeline", "--latency=2"], ["--latency=2", "0 to 1"]),
+        (["run", "pipeline", "--arrivals=bursts"],
+         ["--arrivals=bursts", "fixed, poisson"]),
+        (["run", "pipeline", "--arrivals"], ["--arrivals=VALUE"]),
+        (["run", "pipeline", "--utilization=0"],
+         ["--utilization=0", "1 to"]),
+        (["run", "ping_pong", "--utilization=80"],
+         ["--utilization", "ping_pong"]),
         (["run", "pipeline", "--seed=x"], ["--seed=x", "0 to"]),
         (["run", "pipeline", "--seed=18446744073709551616"],
          ["--seed=18446744073709551616", "0 to"]),

@@ -8,10 +8,12 @@
  * time, and polls the clock for the rest. */
 #define PACE_POLL_NS (200 * WEFT_US)
 
-/* When item i of an open loop is due. */
+/* When item i < cell->items of an open loop is due. */
 static inline int64_t pace_due(const struct cell *cell, uint64_t i)
 {
-	return weft_deadline_add(cell->t0, (int64_t)i * cell->pace_ns);
+	return weft_deadline_add(cell->t0,
+	                         cell->due ? cell->due[i]
+	                                   : (int64_t)i * cell->pace_ns);
 }
 
 /* Wait until `due`, to within a microsecond or so. Returns the time. */
@@ -27,8 +29,9 @@ static inline int64_t pace_wait(int64_t due)
 }
 
 /*
- * How many items go out now, in one batch of at most `most` >= 1: the next is
- * item i of the cell, and the same sender's items lie `stride` apart. All of
+ * How many items go out now, in one batch of at most `most` >= 1, all of which
+ * there must be: the next is item i of the cell, and the same sender's items
+ * lie `stride` apart. All of
  * them in a closed loop; in an open one those that are due, after waiting for
  * the first.
  */

@@ -53,15 +53,19 @@ struct cell {
 
 	/*
 	 * How the load is made. 0: closed loop, every driver as fast as it
-	 * can. Otherwise item i is due at t0 + i * pace_ns and is sent then or
-	 * as soon after as possible; the kernel records, for each item, the
-	 * time from when it was due to when it was consumed.
+	 * can. Otherwise each item is due at a time of its own, on average
+	 * pace_ns after the one before, and is sent then or as soon after as
+	 * possible; the kernel records, for each item, the time from when it
+	 * was due to when it was consumed. pace.h says when that is.
 	 *
 	 * A pattern with closed_loop set is never paced. Where it is given
 	 * `latency`, it records how long each round trip took its client, and
 	 * reads no clock otherwise.
 	 */
 	int64_t pace_ns;
+	/* How long after t0 each of the items is due, ascending. NULL: item i
+	 * at i * pace_ns. */
+	const int64_t *due;
 	int64_t t0; /* read just before the gate opens */
 
 	/* One histogram per consumer, `consumers` of them, for pace_ns > 0 or

@@ -60,9 +60,13 @@ items = int(options.get("items", 1000 * workers))
 ns = items * 100 * (2 if chan == "beta" else 1)
 latency = {"kind": "open-loop sojourn", "load": 0.5, "count": 90, "p50": 500.0,
            "p90": 900, "p99": 2000, "p999": 9000, "max": 30000}
+if "utilization" in options:
+    latency.update(load=int(options["utilization"]) / 100,
+                   arrivals=options.get("arrivals", "fixed"))
 if args[1] == "ping_pong":
     latency.update(kind="closed-loop round trip", load=None)
-skip = {"time", "reps", "seed", "json", "latency", "chan", "load"}
+skip = {"time", "reps", "seed", "json", "latency", "chan", "load",
+        "arrivals", "utilization"}
 print(json.dumps({
     "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers, "cpus": 2,
     "params": {**{k: int(v) for k, v in options.items() if k not in skip},

@@ -345,6 +345,16 @@ class Runs(unittest.TestCase):
         self.assertEqual(labels, {"ping_pong": "latency: closed-loop round trip",
                                   "pipeline": None})
 
+    def test_arrivals_are_swept_like_a_knob(self):
+        self.sweep("rounds=3\npattern=pipeline cap=0 arrivals=poisson "
+                   "utilization=50,95", channels="alpha")
+        text = (self.run_folder() / "summary.md").read_text()
+        self.assertIn("load 0.95 of each cell's own throughput, poisson arrivals",
+                      text)
+        self.assertEqual([cell["knobs"] for cell in self.read("summary.json")["cells"]],
+                         [{"cap": 0, "arrivals": "poisson", "utilization": load}
+                          for load in (50, 95)])
+
     def test_filter_list_and_load(self):
         (self.dir / "mine.so").write_text("")
         done = self.sweep("pattern=pipeline cap=0,64", "--list", "--filter=cap:64",

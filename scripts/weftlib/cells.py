@@ -10,8 +10,10 @@ from itertools import product
 from . import Problem
 
 #: Knobs that mean the same in every pattern, whether or not it lists them.
+#: The last two are the command's own and say how messages come while latency
+#: is measured.
 COMMON = ("variant", "items", "payload", "work", "batch", "wait", "placement",
-          "runtime")
+          "runtime", "arrivals", "utilization")
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ def latency(measured):
     if not measured:
         return None
     result = {"kind": measured[0].get("kind"), "load": measured[0].get("load"),
+              "arrivals": measured[0].get("arrivals"),
               "rounds": len(measured),
               "count": sum(entry.get("count") or 0 for entry in measured)}
     for key in PERCENTILES:

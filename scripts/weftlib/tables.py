@@ -109,6 +109,8 @@ def latency_kinds(cells):
         kind = found.get("kind") or "latency"
         if found.get("load") is not None:
             kind += " at load %g of each cell's own throughput" % found["load"]
+        if found.get("arrivals") not in (None, "fixed"):
+            kind += ", %s arrivals" % found["arrivals"]
         if kind not in kinds:
             kinds.append(kind)
     return "; ".join(kinds)
