@@ -11,12 +11,14 @@
  * The end: the buffer counts its producers. Each says weft_buffer_done() once,
  * and the last of them closes the buffer: consumers take what is left and then
  * get -EPIPE, all of them. So no producer has to know whether it is the last,
- * and nobody closes under another's feet.
+ * and nobody closes under another's feet. Where consumers are counted too, the
+ * last that leaves stops the buffer, so that no producer waits for space that
+ * nobody makes.
  *
- * A producer that ends without saying so would leave the consumers waiting
- * for ever. weft_buffer_produce() runs one such that this cannot happen:
- * however the function ends, by return, weft_task_exit() or pthread_exit(), it
- * is done.
+ * Somebody who ends without saying so would leave the other side waiting for
+ * ever. weft_buffer_produce() and weft_buffer_consume() run a function such
+ * that this cannot happen: however it ends, by return, weft_task_exit() or
+ * pthread_exit(), its part is over.
  *
  * Any task may call anything below at any time on a live buffer, within the
  * senders and receivers that the implementation allows.
@@ -33,6 +35,13 @@
 
 struct weft_buffer;
 
+/* What a put does when the buffer is full. The last two never wait. */
+enum weft_overflow {
+	WEFT_OVERFLOW_WAIT,        /* waits for space */
+	WEFT_OVERFLOW_DROP_NEWEST, /* drops what it was to put */
+	WEFT_OVERFLOW_DROP_OLDEST, /* drops what is first in line, and puts */
+};
+
 /* Zero everywhere but in elem_size is the default. */
 struct weft_buffer_opts {
 	const struct weft_chan_impl *impl; /* NULL = handoff */
@@ -40,29 +49,58 @@ struct weft_buffer_opts {
 	size_t elem_size;    /* bytes of an item; may be 0 */
 	enum weft_wait wait; /* how puts and takes wait */
 
+	/* DROP_OLDEST makes a receiver of every producer, so it needs an
+	 * implementation that any number may receive from, and a capacity. */
+	enum weft_overflow overflow;
+
 	/* Producers from the start, each of which owes one
 	 * weft_buffer_done(); 0 = 1. */
 	unsigned producers;
+	/* Consumers, each of which owes one weft_buffer_leave(); 0 = they are
+	 * not counted. */
+	unsigned consumers;
 
-	/* Count puts, takes and the high watermark. Costs two atomic
-	 * additions and one look at the fill per item, on memory that all
-	 * tasks share: leave it off where every nanosecond counts. */
+	/* Keep the figures that weft_buffer_stats says need it. Costs some
+	 * atomic additions and a look at the fill per item, on memory that
+	 * all tasks share, and two looks at the clock per wait: leave it off
+	 * where every nanosecond counts. */
 	bool count;
 
-	/* For what is left when the buffer is freed; NULL when there is
-	 * nothing to release. */
+	/* For what is dropped, and for what is left when the buffer is freed;
+	 * NULL when there is nothing to release. Puts that drop may call it
+	 * at the same time; it runs outside of all locks. elem is aligned to
+	 * WEFT_CACHE_LINE and gone after the call. */
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
 };
+
+/* Classes of fill: [i] from i eighths of the capacity to below i + 1 eighths;
+ * the last one is full. */
+#define WEFT_BUFFER_FILLS 9
 
 struct weft_buffer_stats {
 	size_t len;         /* items inside; exact at rest */
 	size_t cap;         /* as the implementation has it */
 	unsigned producers; /* that are not done */
+	unsigned consumers; /* that have not left; 0 when not counted */
+	uint64_t dropped;   /* items, by overflow */
 
-	/* With `count`, exact at rest; otherwise 0. */
+	/*
+	 * With `count`, exact at rest; otherwise 0.
+	 *
+	 * puts are the items that puts returned 0 for, dropped ones included:
+	 * puts = takes + dropped + len. A wait is a put that found no space,
+	 * or a take that found no item, and had time to wait for it.
+	 */
 	uint64_t puts, takes;
-	size_t high; /* the most items seen inside, never above cap */
+	uint64_t put_waits, take_waits;
+	int64_t put_wait_ns, take_wait_ns; /* all together */
+
+	/* Of the fill as each put has left it: the most, never above cap; the
+	 * mean; and how many puts of each class, where there is a capacity. */
+	size_t high;
+	double mean_fill;
+	uint64_t fill[WEFT_BUFFER_FILLS];
 };
 
 /*
@@ -70,8 +108,9 @@ struct weft_buffer_stats {
  *
  * opts  NULL for the defaults (with items of 0 bytes).
  *
- * Returns 0; -EINVAL for NULL or what the implementation refuses; -ENOMEM. On
- * failure *out is untouched.
+ * Returns 0; -EINVAL for NULL, an unknown wait or overflow, DROP_OLDEST where
+ * it cannot be, or what the implementation refuses; -ENOMEM. On failure *out is
+ * untouched.
  */
 WEFT_API WEFT_NODISCARD int
 weft_buffer_new(struct weft_buffer **out, const struct weft_buffer_opts *opts);
@@ -81,16 +120,19 @@ weft_buffer_new(struct weft_buffer **out, const struct weft_buffer_opts *opts);
 WEFT_API void weft_buffer_free(struct weft_buffer *b);
 
 /*
- * Put one item in, waiting for space until `deadline_ns`.
+ * Put one item in. When it is full, wait for space until `deadline_ns`, or
+ * drop as the overflow policy says.
  *
  * Returns 0; -EPIPE when it is or becomes closed; -ECANCELED when it is or
  * becomes stopped; -ETIMEDOUT; -EINVAL for NULL; -ENOMEM from unbounded
  * implementations. After an error the item is still the caller's.
+ *
+ * DROP_OLDEST may have dropped an item when it then finds the buffer closed.
  */
 WEFT_API WEFT_NODISCARD int
 weft_buffer_put(struct weft_buffer *b, const void *elem, int64_t deadline_ns);
 
-/* Put without waiting: -EAGAIN when it is full. */
+/* Put without waiting: -EAGAIN when it is full and nothing is dropped. */
 WEFT_API WEFT_NODISCARD int weft_buffer_try_put(struct weft_buffer *b,
                                                 const void *elem);
 
@@ -136,16 +178,23 @@ WEFT_API WEFT_NODISCARD int weft_buffer_attach(struct weft_buffer *b);
  * NULL, or when all were done already. */
 WEFT_API int weft_buffer_done(struct weft_buffer *b);
 
+/* One consumer leaves; the last one stops the buffer. Returns 0; -EINVAL for
+ * NULL, when all had left already, or when consumers are not counted. */
+WEFT_API int weft_buffer_leave(struct weft_buffer *b);
+
 /*
- * Run fn(arg) as one of the producers, on the calling task, and call
- * weft_buffer_done() for it however it ends.
+ * Run fn(arg) as one of the producers, or of the consumers, on the calling
+ * task, and call weft_buffer_done() or weft_buffer_leave() for it however it
+ * ends.
  *
  * status  receives what fn returned or gave weft_task_exit(); may be NULL.
  *
  * Returns 0 when fn returned, -ECANCELED when it called weft_task_exit(),
- * -EINVAL for NULL, and then nobody is done.
+ * -EINVAL for NULL, and then nobody is done or has left.
  */
 WEFT_API int weft_buffer_produce(struct weft_buffer *b, weft_task_fn fn,
+                                 void *arg, int *status);
+WEFT_API int weft_buffer_consume(struct weft_buffer *b, weft_task_fn fn,
                                  void *arg, int *status);
 
 /* Close now, whoever is not done: puts fail, those that wait too, and takes

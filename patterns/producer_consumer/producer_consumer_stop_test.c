@@ -1,10 +1,10 @@
 /* Tests of how a buffer between producers and consumers ends. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "buffers.h"
-
-#define STOPS (TESTING_SLOW ? 100 : 1000)
+#include "testing_stop.h"
 
 /* --- the end --- */
 
@@ -28,6 +28,7 @@ TEST(the_last_producer_that_is_done_closes)
 	return 0;
 }
 
+/* E3 */
 TEST_MANUAL(the_end_reaches_every_consumer)
 {
 	struct weft_buffer *b = new_buffer(4, 1);
@@ -123,6 +124,7 @@ static void expect_death(weft_task_fn fn, int joined, int how, int status)
 	weft_buffer_free(m.b);
 }
 
+/* E8 */
 TEST(a_producer_that_dies_leaves_no_consumer_waiting)
 {
 	expect_death(return_error, 0, 0, -EDOM);
@@ -131,8 +133,90 @@ TEST(a_producer_that_dies_leaves_no_consumer_waiting)
 	return 0;
 }
 
+/* --- consumers that leave --- */
+
+static struct weft_buffer *new_counted(size_t cap, unsigned consumers)
+{
+	struct weft_buffer_opts opts = { .cap = cap,
+		                         .elem_size = sizeof(int),
+		                         .consumers = consumers };
+	struct weft_buffer *b;
+
+	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
+	return b;
+}
+
+TEST_MANUAL(the_last_consumer_that_leaves_releases_the_producers)
+{
+	struct weft_buffer *b = new_counted(1, 2);
+	struct weft_task *blocked;
+	int item = 1;
+
+	CHECK_EQ(weft_buffer_put(b, &item, WEFT_FOREVER), 0);
+	blocked = testing_spawn(put_main, b);
+	CHECK_EQ(stats_of(b).consumers, 2u);
+	CHECK_EQ(weft_buffer_leave(b), 0);
+	CHECK_EQ(stats_of(b).consumers, 1u);
+	CHECK_EQ(weft_clock_settle(), 0);
+	/* One is still there. */
+	CHECK_EQ(weft_buffer_take(b, &item, WEFT_FOREVER), 0);
+	CHECK_EQ(testing_join(blocked), 0);
+	blocked = testing_spawn(put_main, b);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_buffer_leave(b), 0);
+	CHECK_EQ(testing_join(blocked), -ECANCELED);
+	CHECK_EQ(weft_buffer_leave(b), -EINVAL);
+	weft_buffer_free(b);
+	return 0;
+}
+
+TEST(consumers_that_are_not_counted_cannot_leave)
+{
+	struct weft_buffer *b = new_counted(1, 0);
+	int item = 1, status = 0;
+
+	CHECK_EQ(weft_buffer_leave(b), -EINVAL);
+	CHECK_EQ(weft_buffer_consume(b, return_error, NULL, &status), 0);
+	CHECK_EQ(status, -EDOM);
+	CHECK_EQ(stats_of(b).consumers, 0u);
+	CHECK_EQ(weft_buffer_put(b, &item, WEFT_FOREVER), 0);
+	weft_buffer_free(b);
+	return 0;
+}
+
+static int mortal_consumer(void *arg)
+{
+	struct mortal *m = arg;
+
+	m->how = weft_buffer_consume(m->b, m->fn, NULL, &m->status);
+	return 0;
+}
+
+static void expect_last_consumers_death(weft_task_fn fn, int how, int status)
+{
+	struct mortal m = { .b = new_counted(0, 1), .fn = fn };
+	struct weft_task *producer = testing_spawn(put_main, m.b);
+	struct weft_task *consumer = testing_spawn(mortal_consumer, &m);
+
+	CHECK_EQ(testing_join(producer), -ECANCELED);
+	testing_join(consumer);
+	CHECK_EQ(m.how, how);
+	CHECK_EQ(m.status, status);
+	weft_buffer_free(m.b);
+}
+
+/* E8, the other way round. */
+TEST(a_consumer_that_dies_leaves_no_producer_waiting)
+{
+	expect_last_consumers_death(return_error, 0, -EDOM);
+	expect_last_consumers_death(exit_task, -ECANCELED, -ERANGE);
+	expect_last_consumers_death(exit_thread, 0, 0);
+	return 0;
+}
+
 /* --- close and stop --- */
 
+/* E3 */
 TEST_MANUAL(close_releases_producers_and_drains)
 {
 	struct weft_buffer *b = new_buffer(1, 1);
@@ -195,42 +279,93 @@ TEST(a_closed_buffer_may_still_be_stopped)
 	return 0;
 }
 
-static int put_for_ever(void *arg)
-{
-	int item = 0, err;
+/* Everything that waits, in tasks of its own, against a stop, or a close and a
+ * stop, at a random moment. */
+struct doomed {
+	struct weft_buffer *b;
+	bool close_first;
+};
 
-	do
-		err = weft_buffer_put(arg, &item, WEFT_FOREVER);
-	while (!err);
-	return err;
+static void *doomed_new(void *arg)
+{
+	struct doomed *d = calloc(1, sizeof(*d));
+	struct weft_buffer_opts opts = {
+		.cap = weft_rand() % 3,
+		.elem_size = sizeof(int),
+		.producers = 3,
+		.consumers = (unsigned)(weft_rand() % 2) * 3,
+		.count = weft_rand() % 2,
+	};
+
+	(void)arg;
+	CHECK(d != NULL);
+	if (opts.cap > 0)
+		opts.overflow = (enum weft_overflow)(weft_rand() % 3);
+	d->close_first = weft_rand() % 2;
+	CHECK_EQ(weft_buffer_new(&d->b, &opts), 0);
+	return d;
 }
 
-static int take_for_ever(void *arg)
+/* Until it ends: by whatever there is of this kind. */
+static void doomed_use(void *thing, unsigned id)
 {
-	int item, err;
+	struct weft_buffer *b = ((struct doomed *)thing)->b;
+	int items[3] = { 0 }, err = 0;
+	size_t done;
 
-	do
-		err = weft_buffer_take(arg, &item, WEFT_FOREVER);
-	while (!err);
-	return err;
+	while (!err || err == -ETIMEDOUT || err == -EAGAIN) {
+		if (id == 0)
+			err = weft_buffer_put(b, items, WEFT_FOREVER);
+		else if (id == 1)
+			err = weft_buffer_put_many(b, items, 3, &done,
+			                           WEFT_FOREVER);
+		else if (id == 2)
+			err = weft_buffer_put(b, items, weft_deadline_in(1000));
+		else if (id == 3)
+			err = weft_buffer_take(b, items, WEFT_FOREVER);
+		else if (id == 4)
+			err = weft_buffer_take_many(b, items, 3, &done,
+			                            WEFT_FOREVER);
+		else
+			err = weft_buffer_take(b, items,
+			                       weft_deadline_in(1000));
+	}
+	CHECK(err == -ECANCELED || err == -EPIPE);
+	if (id < 3)
+		CHECK_EQ(weft_buffer_done(b), 0);
+	else
+		weft_buffer_leave(b);
+}
+
+static void doomed_stop(void *thing)
+{
+	struct doomed *d = thing;
+
+	if (d->close_first)
+		weft_buffer_close(d->b);
+	CHECK_EQ(weft_buffer_stop(d->b), 0);
+}
+
+static void doomed_end(void *thing)
+{
+	struct doomed *d = thing;
+	int item = 0;
+
+	CHECK_EQ(weft_buffer_put(d->b, &item, WEFT_FOREVER), -ECANCELED);
+	CHECK_EQ(weft_buffer_take(d->b, &item, WEFT_FOREVER), -ECANCELED);
+	weft_buffer_free(d->b);
+	free(d);
 }
 
 TEST(a_buffer_may_be_stopped_at_any_moment)
 {
-	for (int i = 0; i < STOPS; i++) {
-		struct weft_buffer *b = new_buffer(weft_rand() % 3, 2);
-		struct weft_task *tasks[4];
+	const struct testing_stop often = { .setup = doomed_new,
+		                            .go = doomed_use,
+		                            .tasks = 6,
+		                            .stop = doomed_stop,
+		                            .end = doomed_end };
 
-		for (int k = 0; k < 4; k++)
-			tasks[k] = testing_spawn(
-			        k < 2 ? put_for_ever : take_for_ever, b);
-		for (uint64_t n = weft_rand() % 2000; n > 0; n--)
-			weft_relax();
-		CHECK_EQ(weft_buffer_stop(b), 0);
-		for (int k = 0; k < 4; k++)
-			CHECK_EQ(testing_join(tasks[k]), -ECANCELED);
-		weft_buffer_free(b);
-	}
+	testing_stop_often(&often);
 	return 0;
 }
 
@@ -244,6 +379,11 @@ int main(void)
 		cmocka_unit_test(nobody_attaches_to_a_buffer_that_has_ended),
 		cmocka_unit_test(
 		        a_producer_that_dies_leaves_no_consumer_waiting),
+		cmocka_unit_test(
+		        the_last_consumer_that_leaves_releases_the_producers),
+		cmocka_unit_test(consumers_that_are_not_counted_cannot_leave),
+		cmocka_unit_test(
+		        a_consumer_that_dies_leaves_no_producer_waiting),
 		cmocka_unit_test(close_releases_producers_and_drains),
 		cmocka_unit_test(stop_releases_everyone),
 		cmocka_unit_test(a_closed_buffer_may_still_be_stopped),
