@@ -118,6 +118,15 @@ static void json_fairness(struct json *j, const struct result *r)
 	json_object_end(j);
 }
 
+/* What the pattern itself has to say. */
+static void json_own(struct json *j, const struct result *r)
+{
+	json_object_begin(j, "figures");
+	for (unsigned i = 0; i < r->figures; i++)
+		json_double(j, r->figure[i].name, result_figure(r, i));
+	json_object_end(j);
+}
+
 static void json_figures(struct json *j, const struct result *r)
 {
 	json_median(j, "messages_per_second", r, sample_messages_per_second);
@@ -132,6 +141,7 @@ static void json_figures(struct json *j, const struct result *r)
 	json_median(j, "involuntary_switches", r, sample_involuntary);
 	json_uint(j, "peak_rss_bytes", r->peak_rss_bytes);
 	json_fairness(j, r);
+	json_own(j, r);
 }
 
 void report_json(const struct result *r, FILE *to)
@@ -315,6 +325,9 @@ static void text_rest(const struct result *r, FILE *to)
 		        "of a fair share\n",
 		        result_median(r, sample_jain),
 		        result_median(r, sample_least_share));
+	for (unsigned i = 0; i < r->figures; i++)
+		fprintf(to, "  %-11s %.3g %s\n", r->figure[i].name,
+		        result_figure(r, i), r->figure[i].unit);
 	if (r->cap == SIZE_MAX)
 		fprintf(to, "  channels    unbounded\n");
 	else

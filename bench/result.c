@@ -97,15 +97,32 @@ static unsigned sorted(const struct result *r,
 	return r->n;
 }
 
+/* Of n sorted values. */
+static double middle(const double *value, unsigned n)
+{
+	if (n == 0)
+		return 0;
+	return n % 2 ? value[n / 2] : (value[n / 2 - 1] + value[n / 2]) / 2;
+}
+
 double result_median(const struct result *r,
                      double (*figure)(const struct sample *))
 {
 	double value[RESULT_REPS_MAX];
-	unsigned n = sorted(r, figure, value);
 
-	if (n == 0)
-		return 0;
-	return n % 2 ? value[n / 2] : (value[n / 2 - 1] + value[n / 2]) / 2;
+	return middle(value, sorted(r, figure, value));
+}
+
+double result_figure(const struct result *r, unsigned i)
+{
+	double value[RESULT_REPS_MAX];
+
+	CHECK_LT(i, r->figures);
+	CHECK_LE(r->n, (unsigned)RESULT_REPS_MAX);
+	for (unsigned s = 0; s < r->n; s++)
+		value[s] = r->sample[s].figure[i];
+	qsort(value, r->n, sizeof(*value), compare_doubles);
+	return middle(value, r->n);
 }
 
 double result_min(const struct result *r,

@@ -28,6 +28,7 @@ struct sample {
 	uint64_t parks, wakes; /* as weft_run_stats() counts them */
 	double jain;           /* fairness among consumers: 1 = all equal */
 	double least_share;    /* smallest share, as a part of a fair one */
+	double figure[PATTERN_FIGURES_MAX]; /* the pattern's own */
 };
 
 struct latency {
@@ -55,6 +56,10 @@ struct result {
 	unsigned runs; /* that passed their check */
 	unsigned n;    /* samples */
 	struct sample sample[RESULT_REPS_MAX];
+	/* What the samples' figure[] are about; the values are the last
+	 * one's. */
+	struct figure figure[PATTERN_FIGURES_MAX];
+	unsigned figures;
 	struct latency latency; /* count 0 when not measured */
 	uint64_t peak_rss_bytes;
 };
@@ -87,6 +92,9 @@ double result_min(const struct result *r,
                   double (*figure)(const struct sample *));
 double result_max(const struct result *r,
                   double (*figure)(const struct sample *));
+
+/* The median of the i-th of the pattern's own figures; likewise. */
+double result_figure(const struct result *r, unsigned i);
 
 /* Fill `out` from the merged histograms of all consumers. */
 void latency_from_hist(struct latency *out, const struct hist *h);

@@ -118,6 +118,8 @@ static bool measure_throughput(struct measurement *m, uint64_t items)
 		if (!one_run(m, &t, items))
 			return false;
 		out->sample[out->n++] = t.sample;
+		out->figures = t.figures;
+		memcpy(out->figure, t.figure, sizeof(out->figure));
 	}
 	return true;
 }

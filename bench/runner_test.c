@@ -140,6 +140,8 @@ static void fake_stop(struct cell *cell)
 static int fake_verify(struct cell *cell, char *why, size_t why_bytes)
 {
 	seen.verifies++;
+	cell_figure(cell, "verifies", "times", seen.verifies);
+	cell_figure(cell, "half", "", 0.5);
 	if (fault_of(cell) == VERIFY_FAILS ||
 	    (fault_of(cell) == LATENCY_VERIFY_FAILS && cell->pace_ns)) {
 		snprintf(why, why_bytes, "lost 3 of %llu items",
@@ -275,6 +277,20 @@ static void fairness_compares_the_consumers(void **state)
 }
 
 /* --- how many messages --- */
+
+static void the_figures_of_a_pattern_are_medians(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct result *r = measure(&plan);
+
+	(void)state;
+	assert_int_equal(r->figures, 2);
+	assert_string_equal(r->figure[0].name, "verifies");
+	assert_string_equal(r->figure[0].unit, "times");
+	assert_true(result_figure(r, 0) == 2);
+	assert_string_equal(r->figure[1].name, "half");
+	assert_true(result_figure(r, 1) == 0.5);
+}
 
 static void items_are_found_to_fill_the_time(void **state)
 {
@@ -691,6 +707,7 @@ int main(void)
 		cmocka_unit_test(drivers_start_after_t0_and_end_before_stop),
 		cmocka_unit_test(parks_are_counted_per_sample),
 		cmocka_unit_test(fairness_compares_the_consumers),
+		cmocka_unit_test(the_figures_of_a_pattern_are_medians),
 		cmocka_unit_test(items_are_found_to_fill_the_time),
 		cmocka_unit_test(a_time_too_short_for_it_still_moves_some),
 		cmocka_unit_test(latency_is_measured_at_half_the_throughput),

@@ -199,6 +199,15 @@ static void phase(struct run *run, const char *name)
 	weft_store_relaxed(&run->phase, name);
 }
 
+static void take_figures(struct trial *t, const struct cell *cell)
+{
+	t->figures = cell->figures;
+	for (unsigned i = 0; i < cell->figures; i++) {
+		t->figure[i] = cell->figure[i];
+		t->sample.figure[i] = cell->figure[i].value;
+	}
+}
+
 static void check(struct run *run)
 {
 	struct trial *t = run->trial;
@@ -214,6 +223,7 @@ static void check(struct run *run)
 		conclude(t, VERDICT_VERIFIED, "%s", "");
 	fairness(run->cell.share, run->cell.consumers, &t->sample.jain,
 	         &t->sample.least_share);
+	take_figures(t, &run->cell);
 }
 
 static int runner_main(void *arg)

@@ -33,6 +33,9 @@ struct trial {
 	enum verdict verdict;
 	char why[RESULT_WHY_BYTES];
 	struct sample sample;
+	/* What sample.figure[] is about. */
+	struct figure figure[PATTERN_FIGURES_MAX];
+	unsigned figures;
 };
 
 /* Run it. The caller must not be a task. */

@@ -136,7 +136,7 @@ class Run(unittest.TestCase):
         "oversubscribed", "verdict", "why", "messages_per_second",
         "ns_per_message", "samples", "latency_ns", "cpu_seconds",
         "voluntary_switches", "involuntary_switches", "peak_rss_bytes",
-        "fairness", "seed"]
+        "fairness", "figures", "seed"]
     SAMPLE = [
         "ns", "messages", "start_skew_ns", "cpu_seconds",
         "voluntary_switches", "involuntary_switches", "parks", "wakes"]

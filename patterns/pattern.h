@@ -44,6 +44,16 @@ struct params {
 
 struct pattern;
 
+/* What a kernel found out about a run beside its time: "fill_mean", "items",
+ * 3.5. The words are constants. */
+struct figure {
+	const char *name;
+	const char *unit; /* "" for none */
+	double value;
+};
+
+#define PATTERN_FIGURES_MAX 16
+
 /* One run of one kernel. What is const here is set before setup. */
 struct cell {
 	const struct pattern *pattern;
@@ -74,6 +84,10 @@ struct cell {
 	/* Items consumed by each consumer, for the fairness figures. */
 	uint64_t *share;
 	unsigned consumers;
+
+	/* Of cell_figure(). */
+	struct figure figure[PATTERN_FIGURES_MAX];
+	unsigned figures;
 
 	void *state; /* the kernel's own */
 };
@@ -144,6 +158,11 @@ const struct pattern *pattern_find(const char *name);
 int64_t param(const struct cell *cell, const char *knob);
 int64_t params_get(const struct pattern *p, const struct params *params,
                    const char *knob);
+
+/* Add a figure to the cell. For verify, which adds the same ones, in the same
+ * order, in every run of the same params; of several runs, medians are told. */
+void cell_figure(struct cell *cell, const char *name, const char *unit,
+                 double value);
 
 /* Every knob at its default. */
 void params_default(const struct pattern *p, struct params *out);

@@ -53,6 +53,13 @@ int64_t param(const struct cell *cell, const char *knob)
 	return params_get(cell->pattern, &cell->params, knob);
 }
 
+void cell_figure(struct cell *cell, const char *name, const char *unit,
+                 double value)
+{
+	CHECK_LT(cell->figures, (unsigned)PATTERN_FIGURES_MAX);
+	cell->figure[cell->figures++] = (struct figure){ name, unit, value };
+}
+
 void params_default(const struct pattern *p, struct params *out)
 {
 	*out = (struct params){ 0 };

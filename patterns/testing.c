@@ -155,8 +155,10 @@ static void drive(struct cell *cell)
 	free(drivers);
 }
 
-static void look_at_consumers(struct testing_cell *t, const struct cell *cell)
+static void look_at_cell(struct testing_cell *t, const struct cell *cell)
 {
+	t->figures = cell->figures;
+	memcpy(t->figure, cell->figure, sizeof(t->figure));
 	for (unsigned i = 0; i < cell->consumers; i++) {
 		t->consumed += cell->share[i];
 		t->latencies += cell->latency[i].count;
@@ -192,7 +194,7 @@ int testing_cell_run(struct testing_cell *t)
 	t->pattern->stop(&cell);
 	err = t->pattern->verify(&cell, t->why, sizeof(t->why));
 	t->pattern->teardown(&cell);
-	look_at_consumers(t, &cell);
+	look_at_cell(t, &cell);
 
 free_consumers:
 	free(cell.share);

@@ -82,6 +82,8 @@ struct testing_cell {
 	char why[PATTERN_WHY_BYTES];
 	uint64_t consumed, latencies; /* over all consumers */
 	int64_t longest;              /* of the latencies, in ns */
+	struct figure figure[PATTERN_FIGURES_MAX];
+	unsigned figures;
 };
 
 /* Whether its channel can do it. */
