@@ -220,6 +220,19 @@ static void measure_latency(struct measurement *m, uint64_t items)
 	m->out->items = items;
 }
 
+/* What the channel can hold may depend on how many messages there are. */
+static void probe_again(struct result *out, uint64_t items)
+{
+	int knob = plan_knob(out->plan->pattern, "items");
+	struct plan plan = *out->plan;
+	char why[RESULT_WHY_BYTES];
+
+	if (knob < 0)
+		return;
+	plan.params.value[knob] = (int64_t)items;
+	(void)plan_probe(&plan, &out->cap, why, sizeof(why));
+}
+
 void runner_measure(const struct plan *plan, struct result *out,
                     void (*hung)(const struct result *out, void *arg),
                     void *arg)
@@ -241,8 +254,11 @@ void runner_measure(const struct plan *plan, struct result *out,
 	if (plan_possible(plan, out->why, sizeof(out->why)) ||
 	    plan_probe(plan, &out->cap, out->why, sizeof(out->why)))
 		return;
-	if (!items)
+	if (!items) {
 		items = calibrate(&m);
+		if (items)
+			probe_again(out, items);
+	}
 	if (items && measure_throughput(&m, items) && plan->latency)
 		measure_latency(&m, items);
 	out->peak_rss_bytes = peak_rss();
