@@ -1,0 +1,25 @@
+# Planted in the buffer and its kernel, for the kernel to catch.
+
+# The promise of the pattern: the last producer that is done closes, no other.
+weft_add_pattern_mutant(producer_consumer closes_too_early
+  producer_consumer/producer_consumer.c
+  "if (n == 1)
+		weft_buffer_close(b);"
+  "if (n == 2)
+		weft_buffer_close(b);"
+  KNOBS "producers=2"
+  TRIES 20
+  WORDS lost)
+# Its books say less than has happened.
+weft_add_pattern_mutant(producer_consumer counts_a_batch_once
+  producer_consumer/producer_consumer.c
+  "weft_fetch_add_relaxed(&b->takes.items, n);"
+  "weft_fetch_add_relaxed(&b->takes.items, 1u);"
+  KNOBS "stats=1 batch=16"
+  WORDS counted)
+weft_add_pattern_mutant(producer_consumer forgets_a_batch
+  producer_consumer/producer_consumer.c
+  "return take_result(b, err, *done);"
+  "return take_result(b, err, *done -= *done > 3);"
+  KNOBS "batch=16"
+  WORDS lost)
