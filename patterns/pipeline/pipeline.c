@@ -4,73 +4,46 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <weft/atomic.h>
 #include <weft/chan_impl.h>
-#include <weft/sync.h>
-#include <weft/task.h>
 
 #include "base/check.h"
-
-struct drop {
-	void (*fn)(void *elem, void *arg);
-	void *arg;
-};
-
-struct worker {
-	/* Items so far; written by the worker, read by anyone. */
-	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t in;
-	_Atomic uint64_t out;
-
-	/* The worker's own from here on. */
-	struct stage *stage;
-	struct weft_task *task;
-	bool ended; /* returned; not set when the thread was ended */
-
-	/* Items taken[next .. ntaken) have not been given to the function,
-	 * made[sent .. nmade) have not been passed on. */
-	unsigned char *taken, *made;
-	size_t ntaken, next, nmade, sent;
-};
-
-struct stage {
-	/* Constant once made. */
-	struct weft_pipeline *p;
-	struct weft_stage is;
-	char name[32];
-	struct weft_chan *from, *to;
-	size_t in_size, out_size;
-	struct drop drop_in, drop_out;
-	struct worker *workers;
-
-	/* Workers that have not ended. */
-	_Alignas(WEFT_CACHE_LINE) _Atomic unsigned left;
-};
-
-struct weft_pipeline {
-	/* Constant once made. */
-	size_t nstages, nworkers, batch, stack_bytes;
-	struct stage *stages;
-	struct worker *workers;   /* of all stages, in order */
-	struct weft_chan **chans; /* nstages + 1; chan i is before stage i */
-	struct weft_waitgroup running;
-
-	/* 0, or why the pipeline was stopped. Set once, before the channels
-	 * are closed: who finds one closed finds the reason here. */
-	_Atomic int error;
-};
+#include "internal.h"
+#include "lines.h"
 
 /* --- stopping --- */
 
-static void stop_for(struct weft_pipeline *p, int err)
+/* Raise p->stopped; before anything is closed, so that who is released by it
+ * does not go on. */
+static void raise_stopped(struct weft_pipeline *p, size_t to)
+{
+	size_t stopped = weft_load_relaxed(&p->stopped);
+
+	while (stopped < to && !weft_cas_acq_rel(&p->stopped, &stopped, to))
+		;
+}
+
+void pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans)
 {
 	int none = 0;
 
 	weft_cas_acq_rel(&p->error, &none, err); /* [error] */
+	raise_stopped(p, nchans);
+	tokens_close(&p->tokens);
 	/* Some may be closed already, by the end of their stage. */
-	for (size_t i = 0; i <= p->nstages; i++)
+	for (size_t i = 0; i < nchans; i++) {
 		weft_chan_close(p->chans[i]);
+		if (i < p->nstages && p->stages[i].order)
+			order_close(p->stages[i].order);
+	}
+}
+
+/* A stop that leaves nothing to be received. */
+static int stopped_for_good(struct weft_pipeline *p)
+{
+	if (weft_load_acquire(&p->stopped) <= p->nstages)
+		return 0;
+	return weft_load_acquire(&p->error); /* [error] */
 }
 
 /* What a channel's -EPIPE means to a caller of the pipeline. */
@@ -84,164 +57,23 @@ static int reason(struct weft_pipeline *p, int err)
 	return error ? error : -EPIPE;
 }
 
-/* --- a worker --- */
-
-static int take(struct worker *w)
-{
-	const struct stage *s = w->stage;
-	int err;
-
-	w->next = w->ntaken = w->nmade = w->sent = 0;
-	if (s->p->batch > 1)
-		return weft_chan_recv_many(s->from, w->taken, s->p->batch,
-		                           &w->ntaken, WEFT_FOREVER);
-	err = weft_chan_recv(s->from, w->taken, WEFT_FOREVER);
-	w->ntaken = !err;
-	return err;
-}
-
-static int call(struct worker *w)
-{
-	const struct stage *s = w->stage;
-	const void *in = w->taken + w->next * s->in_size;
-	void *out = w->made + w->nmade * s->out_size;
-	int result;
-
-	w->next++; /* the function's now, even if it does not return */
-	weft_store_relaxed(&w->in, weft_load_relaxed(&w->in) + 1);
-	result = s->is.fn(in, out, s->is.arg);
-	if (result == WEFT_STAGE_EMIT)
-		w->nmade++;
-	return result > WEFT_STAGE_SKIP ? -EINVAL : result < 0 ? result : 0;
-}
-
-static int pass_on(struct worker *w)
-{
-	const struct stage *s = w->stage;
-	int err;
-
-	if (w->nmade == 1) {
-		err = weft_chan_send(s->to, w->made, WEFT_FOREVER);
-		w->sent = !err;
-	} else {
-		err = weft_chan_send_many(s->to, w->made, w->nmade, &w->sent,
-		                          WEFT_FOREVER);
-	}
-	weft_store_relaxed(&w->out, weft_load_relaxed(&w->out) + w->sent);
-	return err;
-}
-
-/* Call the function for everything taken. A stop does not wait for the rest of
- * a batch; nor may what it has left in a channel keep a stage going. */
-static int call_all(struct worker *w)
-{
-	int err = 0;
-
-	while (!err && w->next < w->ntaken) {
-		if (weft_load_relaxed(&w->stage->p->error))
-			return 0;
-		err = call(w);
-	}
-	return err;
-}
-
-/* Until the input ends, or the pipeline is stopped: 0. Otherwise what the
- * stage fails with. */
-static int work(void *arg)
-{
-	struct worker *w = arg;
-	int err;
-
-	for (;;) {
-		err = take(w);
-		if (err)
-			break;
-		err = call_all(w);
-		if (err)
-			return err;
-		if (weft_load_relaxed(&w->stage->p->error))
-			return 0;
-		err = w->nmade ? pass_on(w) : 0;
-		if (err)
-			break;
-	}
-	/* Only a stop closes a channel before its senders have ended. */
-	return err == -EPIPE ? 0 : err;
-}
-
-/* Release what the worker holds: nobody else knows of it. */
-static void drop_rest(struct worker *w)
-{
-	const struct stage *s = w->stage;
-
-	for (; s->drop_in.fn && w->next < w->ntaken; w->next++)
-		s->drop_in.fn(w->taken + w->next * s->in_size, s->drop_in.arg);
-	for (; s->drop_out.fn && w->sent < w->nmade; w->sent++)
-		s->drop_out.fn(w->made + w->sent * s->out_size,
-		               s->drop_out.arg);
-}
-
-/*
- * However a worker ends, it comes through here: by the cleanup attribute also
- * when pthread_exit() unwinds it (this file is built with -fexceptions).
- */
-static void worker_left(struct worker **left)
-{
-	struct worker *w = *left;
-	struct stage *s = w->stage;
-
-	if (!w->ended)
-		stop_for(s->p, -ECANCELED);
-	drop_rest(w);
-	/* The last one closes: all others have sent what they had. */
-	if (weft_fetch_sub_acq_rel(&s->left, 1u) == 1)
-		weft_chan_close(s->to);
-	weft_waitgroup_done(&s->p->running);
-}
-
-static int worker_main(void *arg)
-{
-	__attribute__((cleanup(worker_left))) struct worker *w = arg;
-	int status = 0;
-
-	if (weft_try(work, w, &status) == -ECANCELED && status >= 0)
-		status = -ECANCELED;
-	w->ended = true;
-	if (status)
-		stop_for(w->stage->p, status);
-	return status;
-}
-
 /* --- making --- */
-
-static size_t round_up(size_t bytes)
-{
-	return (bytes + WEFT_CACHE_LINE - 1) & ~(size_t)(WEFT_CACHE_LINE - 1);
-}
-
-/* n elements in cache lines of their own; NULL when there is no memory. */
-static void *lines(size_t n, size_t size)
-{
-	size_t bytes;
-	void *p;
-
-	if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX / 2)
-		return NULL;
-	bytes = round_up(bytes ? bytes : 1);
-	p = aligned_alloc(WEFT_CACHE_LINE, bytes);
-	if (p)
-		memset(p, 0, bytes);
-	return p;
-}
 
 static unsigned workers_of(const struct weft_stage *stage)
 {
 	return stage->workers ? stage->workers : 1;
 }
 
-static size_t out_size_of(const struct weft_stage *stage, size_t in_size)
+static size_t or_else(size_t n, size_t otherwise)
 {
-	return stage->out_size ? stage->out_size : in_size;
+	return n ? n : otherwise;
+}
+
+/* Several workers whose results have to be brought into order. One worker's
+ * are. */
+static bool needs_order(const struct weft_stage *stage)
+{
+	return stage->mode == WEFT_STAGE_ORDERED && workers_of(stage) > 1;
 }
 
 static bool allowed(unsigned n, unsigned max)
@@ -250,14 +82,20 @@ static bool allowed(unsigned n, unsigned max)
 }
 
 /* A stage's workers receive from the channel before it and send into the one
- * behind it. The callers of the pipeline answer for themselves. */
+ * behind it; where order is kept, one at a time. The callers of the pipeline
+ * answer for themselves. */
 static int check_stage(const struct weft_stage *stage,
                        const struct weft_chan_impl *impl)
 {
-	unsigned n = workers_of(stage);
+	unsigned n = workers_of(stage), at_once = needs_order(stage) ? 1 : n;
 
 	if (!stage->fn || n > WEFT_STAGE_WORKERS_MAX ||
-	    !allowed(n, impl->max_receivers) || !allowed(n, impl->max_senders))
+	    (unsigned)stage->mode > WEFT_STAGE_SERIAL ||
+	    (stage->mode == WEFT_STAGE_SERIAL && n > 1) ||
+	    stage->out_max > WEFT_STAGE_OUT_MAX)
+		return -EINVAL;
+	if (!allowed(at_once, impl->max_receivers) ||
+	    !allowed(at_once, impl->max_senders))
 		return -EINVAL;
 	return 0;
 }
@@ -265,9 +103,9 @@ static int check_stage(const struct weft_stage *stage,
 /* Arrays for nstages stages with nworkers workers; their sizes are set. */
 static int allocate(struct weft_pipeline *p)
 {
-	p->stages = lines(p->nstages, sizeof(*p->stages));
-	p->workers = lines(p->nworkers, sizeof(*p->workers));
-	p->chans = lines(p->nstages + 1, sizeof(struct weft_chan *));
+	p->stages = lines_new(p->nstages, sizeof(*p->stages));
+	p->workers = lines_new(p->nworkers, sizeof(*p->workers));
+	p->chans = lines_new(p->nstages + 1, sizeof(struct weft_chan *));
 	return p->stages && p->workers && p->chans ? 0 : -ENOMEM;
 }
 
@@ -292,11 +130,13 @@ static void wire(struct weft_pipeline *p, const struct weft_stage *stages,
 		struct stage *s = &p->stages[i];
 
 		s->p = p;
+		s->index = i;
 		s->is = stages[i];
 		s->is.workers = workers_of(&stages[i]);
+		s->is.out_max = or_else(stages[i].out_max, 1);
 		stage_name(s, stages[i].name, i);
 		s->in_size = size;
-		s->out_size = size = out_size_of(&stages[i], size);
+		s->out_size = size = or_else(stages[i].out_size, size);
 		s->drop_in = drop;
 		s->drop_out = drop = (struct drop){ s->is.drop, s->is.arg };
 		s->workers = w;
@@ -330,17 +170,42 @@ static int make_chans(struct weft_pipeline *p,
 	return err;
 }
 
+/* The most that a worker makes of a batch; 0 when that is past counting. */
+static size_t made_at_most(const struct stage *s)
+{
+	size_t n;
+
+	return __builtin_mul_overflow(s->p->batch, s->is.out_max, &n) ? 0 : n;
+}
+
 static int make_buffers(struct weft_pipeline *p)
 {
 	for (size_t i = 0; i < p->nworkers; i++) {
 		struct worker *w = &p->workers[i];
+		size_t most = made_at_most(w->stage);
 
-		w->taken = lines(p->batch, w->stage->in_size);
-		w->made = lines(p->batch, w->stage->out_size);
-		if (!w->taken || !w->made)
+		w->taken = lines_new(p->batch, w->stage->in_size);
+		w->made = lines_new(most, w->stage->out_size);
+		if (!w->taken || !w->made || !most)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+static int make_orders(struct weft_pipeline *p)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < p->nstages && !err; i++) {
+		struct stage *s = &p->stages[i];
+
+		if (needs_order(&s->is))
+			err = order_new(&s->order,
+			                or_else(s->is.window,
+			                        2 * (size_t)s->is.workers),
+			                made_at_most(s), s->out_size);
+	}
+	return err;
 }
 
 /* Start every worker. After an error some run: see weft_pipeline_free(). */
@@ -354,7 +219,7 @@ static int start(struct weft_pipeline *p)
 
 		opts.name = w->stage->name;
 		weft_waitgroup_add(&p->running, 1);
-		err = weft_spawn(&w->task, &opts, worker_main, w);
+		err = weft_spawn(&w->task, &opts, pipeline_worker_main, w);
 		if (err)
 			weft_waitgroup_done(&p->running);
 	}
@@ -373,6 +238,26 @@ static int count_workers(const struct weft_stage *stages, size_t n,
 	return n > 0 ? 0 : -EINVAL;
 }
 
+/* All that the workers need. */
+static int equip(struct weft_pipeline *p, const struct weft_stage *stages,
+                 const struct weft_chan_impl *impl,
+                 const struct weft_pipeline_opts *opts)
+{
+	int err = allocate(p);
+
+	if (err)
+		return err;
+	wire(p, stages, opts);
+	err = tokens_init(&p->tokens, opts->tokens, opts->wait);
+	if (!err)
+		err = make_chans(p, impl, opts);
+	if (!err)
+		err = make_buffers(p);
+	if (!err)
+		err = make_orders(p);
+	return err;
+}
+
 int weft_pipeline_new(struct weft_pipeline **out,
                       const struct weft_stage *stages, size_t nstages,
                       const struct weft_pipeline_opts *opts)
@@ -388,33 +273,24 @@ int weft_pipeline_new(struct weft_pipeline **out,
 	impl = opts->impl ? opts->impl : weft_chan_impl_find("handoff");
 	if (!out || !stages || count_workers(stages, nstages, impl, &nworkers))
 		return -EINVAL;
-	p = lines(1, sizeof(*p));
+	p = lines_new(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	p->nstages = nstages;
 	p->nworkers = nworkers;
-	p->batch = opts->batch ? opts->batch : 1;
+	p->batch = or_else(opts->batch, 1);
 	p->stack_bytes = opts->stack_bytes;
+	p->drains = opts->drain_on_failure;
 	weft_waitgroup_init(&p->running);
-	err = allocate(p);
-	if (err)
-		goto free_pipeline;
-	wire(p, stages, opts);
-	err = make_chans(p, impl, opts);
-	if (err)
-		goto free_pipeline;
-	err = make_buffers(p);
-	if (err)
-		goto free_pipeline;
-	err = start(p);
-	if (err)
-		goto free_pipeline;
+	err = equip(p, stages, impl, opts);
+	if (!err)
+		err = start(p);
+	if (err) {
+		weft_pipeline_free(p);
+		return err;
+	}
 	*out = p;
 	return 0;
-
-free_pipeline:
-	weft_pipeline_free(p);
-	return err;
 }
 
 static void free_workers(struct weft_pipeline *p)
@@ -426,6 +302,17 @@ static void free_workers(struct weft_pipeline *p)
 		free(p->workers[i].made);
 	}
 	free(p->workers);
+}
+
+static void free_stages(struct weft_pipeline *p)
+{
+	for (size_t i = 0; p->stages && i < p->nstages; i++) {
+		struct stage *s = &p->stages[i];
+
+		order_free(s->order, s->out_size, s->drop_out.fn,
+		           s->drop_out.arg);
+	}
+	free(p->stages);
 }
 
 static void free_chans(struct weft_pipeline *p)
@@ -442,69 +329,116 @@ void weft_pipeline_free(struct weft_pipeline *p)
 	if (weft_waitgroup_wait(&p->running, WEFT_NOW))
 		weft_pipeline_stop(p);
 	free_workers(p);
+	free_stages(p);
 	free_chans(p);
-	free(p->stages);
+	tokens_destroy(&p->tokens);
 	free(p);
 }
 
 /* --- using --- */
 
+/* One token and one item; the token goes back if the item did not go in. */
 int weft_pipeline_send(struct weft_pipeline *p, const void *elem,
                        int64_t deadline_ns)
 {
+	size_t taken;
+	int err;
+
 	if (!p)
 		return -EINVAL;
-	return reason(p, weft_chan_send(p->chans[0], elem, deadline_ns));
+	err = tokens_take(&p->tokens, 1, &taken, deadline_ns);
+	if (err)
+		return reason(p, err);
+	err = weft_chan_send(p->chans[0], elem, deadline_ns);
+	if (err)
+		tokens_give(&p->tokens, 1);
+	return reason(p, err);
+}
+
+/* As many as there are tokens for. */
+static int send_some(struct weft_pipeline *p, const void *elems, size_t n,
+                     size_t *done, int64_t deadline_ns)
+{
+	size_t taken;
+	int err = tokens_take(&p->tokens, n, &taken, deadline_ns);
+
+	*done = 0;
+	if (err)
+		return err;
+	err = weft_chan_send_many(p->chans[0], elems, taken, done, deadline_ns);
+	if (*done < taken)
+		tokens_give(&p->tokens, taken - *done);
+	return err;
 }
 
 int weft_pipeline_send_many(struct weft_pipeline *p, const void *elems,
                             size_t n, size_t *done, int64_t deadline_ns)
 {
-	if (!p)
+	const unsigned char *at = elems;
+	size_t some;
+	int err = 0;
+
+	if (!p || !done)
 		return -EINVAL;
-	return reason(p, weft_chan_send_many(p->chans[0], elems, n, done,
-	                                     deadline_ns));
+	for (*done = 0; *done < n && !err; *done += some) {
+		err = send_some(p, at, n - *done, &some, deadline_ns);
+		if (at)
+			at += some * p->stages[0].in_size;
+	}
+	return reason(p, err);
 }
 
 int weft_pipeline_recv(struct weft_pipeline *p, void *elem, int64_t deadline_ns)
 {
-	int error;
+	int err;
 
 	if (!p)
 		return -EINVAL;
 	/* What a stop has left in the channel is not for the caller. */
-	error = weft_load_acquire(&p->error); /* [error] */
-	if (error)
-		return error;
-	return reason(p,
-	              weft_chan_recv(p->chans[p->nstages], elem, deadline_ns));
+	err = stopped_for_good(p);
+	if (err)
+		return err;
+	err = weft_chan_recv(p->chans[p->nstages], elem, deadline_ns);
+	if (!err)
+		tokens_give(&p->tokens, 1);
+	return reason(p, err);
 }
 
 int weft_pipeline_recv_many(struct weft_pipeline *p, void *elems, size_t n,
                             size_t *done, int64_t deadline_ns)
 {
-	int error;
+	int err;
 
 	if (!p || !done)
 		return -EINVAL;
 	*done = 0;
-	error = weft_load_acquire(&p->error); /* [error] */
-	if (error)
-		return error;
-	return reason(p, weft_chan_recv_many(p->chans[p->nstages], elems, n,
-	                                     done, deadline_ns));
+	err = stopped_for_good(p);
+	if (err)
+		return err;
+	err = weft_chan_recv_many(p->chans[p->nstages], elems, n, done,
+	                          deadline_ns);
+	if (*done)
+		tokens_give(&p->tokens, *done);
+	return reason(p, err);
 }
 
+/* Who waits for a token waits for nothing now. */
 int weft_pipeline_close(struct weft_pipeline *p)
 {
-	return p ? weft_chan_close(p->chans[0]) : -EINVAL;
+	int err;
+
+	if (!p)
+		return -EINVAL;
+	err = weft_chan_close(p->chans[0]);
+	tokens_close(&p->tokens);
+	return err;
 }
 
 int weft_pipeline_stop(struct weft_pipeline *p)
 {
 	if (!p)
 		return -EINVAL;
-	stop_for(p, -ECANCELED);
+	pipeline_stop_for(p, -ECANCELED, p->nstages + 1);
 	return 0;
 }
 
@@ -526,7 +460,10 @@ int weft_pipeline_stats(const struct weft_pipeline *p, size_t stage,
 	if (!p || !out || stage >= p->nstages)
 		return -EINVAL;
 	s = &p->stages[stage];
-	*out = (struct weft_stage_stats){ .queued = weft_chan_len(s->from) };
+	*out = (struct weft_stage_stats){
+		.queued = weft_chan_len(s->from),
+		.held = s->order ? weft_load_relaxed(&s->order->held) : 0,
+	};
 	for (unsigned i = 0; i < s->is.workers; i++) {
 		out->in += weft_load_relaxed(&s->workers[i].in);
 		out->out += weft_load_relaxed(&s->workers[i].out);

@@ -1,21 +1,19 @@
 /*
  * pipeline: items flow through stages that work at the same time.
  *
- *	weft_pipeline_send -> chan -> stage 0 -> chan -> ... ->
- *weft_pipeline_recv
+ *	send -> chan -> stage 0 -> chan -> ... -> stage n-1 -> chan -> recv
  *
  * Each stage has one or more workers, which are tasks of the pipeline, and a
  * channel of its own in front of it; one more channel holds what comes out of
- * the last stage. All of them are of the same implementation and capacity, so
- * at most (stages + 1) * cap items wait, and each worker holds a batch at most:
- * a slow stage, or nobody receiving, stops the senders.
+ * the last stage. All of them are of the same implementation and capacity.
  *
  *   state                       send        recv
  *   open                        0           0
  *   closed, items inside        -EPIPE      0
  *   closed, everything is out   -EPIPE      -EPIPE
- *   stopped                     -ECANCELED  -ECANCELED
+ *   stopped, or context ended   -ECANCELED  -ECANCELED
  *   failed                      its error   its error
+ *   failed, to be drained       its error   0, then its error
  *
  * The end: weft_pipeline_close() says that nothing more comes in. It passes
  * through the stages behind the last item; the last worker of each stage
@@ -24,11 +22,17 @@
  * Failure: a stage fails when its function returns an error, or ends the task
  * with weft_task_exit() (or pthread_exit()). That stops the pipeline, as
  * weft_pipeline_stop() does: what is inside is dropped, before and behind the
- * stage that failed, and everyone who waits is released. The first error is
- * the one that is reported.
+ * stage that failed, and everyone who waits is released. With
+ * drain_on_failure, what the stage has passed on before still goes its way and
+ * comes out. The first error is the one that is reported.
  *
- * Order: items keep theirs through a stage of one worker, when the channels are
- * FIFO. Through a stage of several workers they do not.
+ * Order: items keep theirs through a stage of one worker and through an ordered
+ * stage, when the channels are FIFO.
+ *
+ * How much is inside: at most (stages + 1) * cap items wait in the channels, a
+ * worker holds a batch, an ordered stage `window` batches; and no more than
+ * `tokens` in all, where that is set. A slow stage, or nobody receiving, stops
+ * the senders.
  *
  * Any task of the run may call anything below at any time on a live pipeline,
  * within the senders and receivers that the implementation allows at the two
@@ -37,6 +41,7 @@
 #ifndef WEFT_PATTERNS_PIPELINE_H
 #define WEFT_PATTERNS_PIPELINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,35 +49,57 @@
 
 struct weft_pipeline;
 
-/* What a stage's function returns beside -errno. */
+/* What a stage's function returns beside -errno: how many items it has made. */
 enum weft_stage_result {
-	WEFT_STAGE_EMIT, /* pass *out on */
 	WEFT_STAGE_SKIP, /* nothing comes of this item */
+	WEFT_STAGE_EMIT, /* pass *out on */
 };
 
 /*
- * Make one item of one item.
+ * Make of one item one other, none, or several.
  *
  * in   the item, the function's from here on, whatever it returns; gone after
  *      the call.
- * out  where the result goes; counts only with WEFT_STAGE_EMIT.
+ * out  where the results go: an array of as many as the stage's out_max. Only
+ *      as many count as the function says.
  * arg  the stage's. Several workers call with the same one at once.
  *
  * Both are aligned as far as their sizes are multiples of a power of two, up
- * to WEFT_CACHE_LINE. Returns an enum weft_stage_result, or -errno, which
- * fails the pipeline (-EPIPE as well, but to who receives that looks like the
- * end; weft_pipeline_join() tells the difference). May call
- * weft_pipeline_stop(), but no other function of its own pipeline.
+ * to WEFT_CACHE_LINE. Returns how many it has made, 0 to out_max, or -errno,
+ * which fails the pipeline (-EPIPE as well, but to who receives that looks like
+ * the end; weft_pipeline_join() tells the difference). More than out_max is
+ * -EINVAL. May call weft_pipeline_stop(), but no other function of its own
+ * pipeline.
  */
 typedef int (*weft_stage_fn)(const void *in, void *out, void *arg);
+
+enum weft_stage_mode {
+	/* Any number of workers; what is done first goes on first. */
+	WEFT_STAGE_PARALLEL,
+
+	/* Any number of workers; what they make goes on in the order of what
+	 * they took, all results of one item together. Works over channels of
+	 * one sender and one receiver, too: the workers take turns. */
+	WEFT_STAGE_ORDERED,
+
+	/* One worker, and a promise: more are refused. */
+	WEFT_STAGE_SERIAL,
+};
 
 /* One stage. Zero everywhere but in fn is the default. */
 struct weft_stage {
 	const char *name; /* of its tasks; NULL = "stage N", from 0 */
 	weft_stage_fn fn;
 	void *arg;
+	enum weft_stage_mode mode;
 	unsigned workers; /* 0 = 1 */
 	size_t out_size;  /* bytes of what it emits; 0 = as what it takes */
+	size_t out_max;   /* items that it makes of one, at most; 0 = 1 */
+
+	/* Ordered: how many batches may have been taken and not passed on,
+	 * because they are worked on or wait for an earlier one. 0 = twice
+	 * the workers; with fewer than there are workers, some are idle. */
+	size_t window;
 
 	/* For what the stage has emitted and a stop has left in the pipeline;
 	 * with the stage's arg. NULL when there is nothing to release. */
@@ -88,6 +115,16 @@ struct weft_pipeline_opts {
 	enum weft_wait wait; /* of the channels */
 	size_t stack_bytes;  /* of each worker; 0 = the system's default */
 
+	/* Items inside at most, from when they are sent until they are
+	 * received; 0 = no limit. A stage that makes several items of one does
+	 * not wait: senders do, until there are fewer than this again. So
+	 * there are never more than this times the product of all out_max. */
+	size_t tokens;
+
+	/* A stage's failure stops it and what is before it; what is behind it
+	 * goes on until everything is out. */
+	bool drain_on_failure;
+
 	/* As drop of a stage, for what was sent in. */
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
@@ -98,7 +135,11 @@ struct weft_stage_stats {
 	uint64_t in;   /* items given to its function */
 	uint64_t out;  /* items it passed on */
 	size_t queued; /* items in front of it */
+	size_t held;   /* items of an ordered stage that are done but not out */
 };
+
+/* The most items that a stage may make of one. */
+#define WEFT_STAGE_OUT_MAX 65536
 
 /* The most workers in one stage. */
 #define WEFT_STAGE_WORKERS_MAX 1024
@@ -109,18 +150,19 @@ struct weft_stage_stats {
  *
  * opts  NULL for the defaults (with items of 0 bytes).
  *
- * Returns 0; -EINVAL for NULL, no stages, a stage without function or with too
- * many workers, what the implementation refuses (capacity, size, more workers
- * than senders or receivers), or outside of a run; -ENOMEM; -EAGAIN when the
- * system has not enough threads to give. On failure *out is untouched and
- * nothing is left behind.
+ * Returns 0; -EINVAL for NULL, no stages, a stage without function, of no known
+ * mode, with too many workers for it (more than one in a serial stage) or too
+ * large an out_max, what the implementation refuses (capacity, size, more
+ * workers than senders or receivers), or outside of a run; -ENOMEM; -EAGAIN
+ * when the system has not enough threads to give. On failure *out is untouched
+ * and nothing is left behind.
  */
 WEFT_API WEFT_NODISCARD int
 weft_pipeline_new(struct weft_pipeline **out, const struct weft_stage *stages,
                   size_t nstages, const struct weft_pipeline_opts *opts);
 
 /*
- * Send one item in, waiting for space until `deadline_ns`.
+ * Send one item in, waiting for a token and for space until `deadline_ns`.
  *
  * Returns 0; -EPIPE after weft_pipeline_close(); the error of a pipeline that
  * failed, -ECANCELED of one that was stopped; -ETIMEDOUT; -EINVAL for NULL;
