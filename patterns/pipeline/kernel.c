@@ -6,6 +6,10 @@
  * a single stage does both. A result leads back to its x exactly, because x
  * stays below 2^26 and its square within what a double holds: so every result
  * is verified, not a sum.
+ *
+ * Variants: serial, parallel and ordered stages, and fused: one task that does
+ * for each item all that the stages would, without a channel. That is what the
+ * others have to be held against.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +20,7 @@
 #include <weft/atomic.h>
 
 #include "line.h"
+#include "lines.h"
 #include "message.h"
 #include "pace.h"
 #include "pattern.h"
@@ -29,9 +34,15 @@ enum driver { SOURCE, SINK, DRIVERS };
 #define TASKS_MAX 4096
 #define BATCH_BYTES_MAX (1 << 20)
 
+enum variant { SERIAL, PARALLEL, ORDERED, FUSED };
+
+static const char *const variant_choices[] = { "serial", "parallel", "ordered",
+	                                       "fused", NULL };
 static const char *const wait_choices[] = { "adaptive", "spin", "park", NULL };
 
 static const struct knob knobs[] = {
+	{ "variant", "", "how the stages keep the order", PARALLEL, 0, FUSED,
+	  variant_choices, "parallel,ordered,fused" },
 	{ "workers", "", "tasks per stage", 1, 1, 64, NULL, "1,2,4" },
 	{ "stages", "", "transformations in a row", 2, 1, 1000, NULL,
 	  "1,2,3,5,10" },
@@ -43,8 +54,12 @@ static const struct knob knobs[] = {
 	  MESSAGE_MIN, MESSAGE_MAX, NULL, "8,64" },
 	{ "work", "ns", "computation per item and stage", 0, 0, 1000000000,
 	  NULL, "0,100,1000,10000" },
+	{ "slow", "", "times as much work in the stage in the middle", 1, 1,
+	  1000, NULL, "1,10" },
 	{ "batch", "items", "items per call of a channel", 1, 1, 4096, NULL,
 	  "1,16,256" },
+	{ "tokens", "items", "items inside at most; 0 = as many as find room",
+	  0, 0, 1 << 20, NULL, "0,16" },
 	{ "wait", "", "how waiting tasks wait", WEFT_WAIT_ADAPTIVE, 0,
 	  WEFT_WAIT_PARK, wait_choices, "adaptive,park" },
 	{ .name = NULL },
@@ -58,12 +73,16 @@ struct transform {
 
 struct state {
 	/* Constant once made. */
-	struct weft_pipeline *pipeline;
+	struct weft_pipeline *pipeline; /* NULL in a fused loop */
 	struct tally *tally;
-	struct transform transform;
-	size_t batch;
+	struct transform transform, slow; /* slow: of the stage in the middle */
+	size_t stages, batch, tokens;
 	bool in_order;
 	unsigned char *out, *in; /* a batch of the source, of the sink */
+
+	/* The sink's count, for the source to see how many are inside. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t received;
+	uint64_t inside; /* the most that the source has seen */
 
 	bool ended;        /* the sink's: it has seen the end */
 	_Atomic int error; /* the first of a driver */
@@ -75,7 +94,8 @@ struct state {
 static void transform(const void *in, void *out, const struct transform *t,
                       uint64_t value)
 {
-	memcpy(out, in, t->payload);
+	if (out != in) /* a fused loop works in place */
+		memcpy(out, in, t->payload);
 	message_set(out, value);
 	work_for(t->work);
 }
@@ -117,19 +137,36 @@ static weft_stage_fn stage_fn(size_t stage, size_t stages)
 
 /* --- what the parameters mean --- */
 
+static int64_t get(const struct params *p, const char *knob)
+{
+	return params_get(&pattern_pipeline, p, knob);
+}
+
+static bool is_fused(const struct params *p)
+{
+	return get(p, "variant") == FUSED;
+}
+
+static int64_t stage_tasks(const struct params *p)
+{
+	return is_fused(p) ? 0 : get(p, "stages") * get(p, "workers");
+}
+
 static int accept(const struct params *p, char *why, size_t why_bytes)
 {
 	struct line l = line_in(why, why_bytes);
-	int64_t stages = params_get(&pattern_pipeline, p, "stages");
-	int64_t workers = params_get(&pattern_pipeline, p, "workers");
-	int64_t payload = params_get(&pattern_pipeline, p, "payload");
-	int64_t batch = params_get(&pattern_pipeline, p, "batch");
-	int64_t all_tasks = stages * workers + DRIVERS, bytes = batch * payload;
+	int64_t stages = get(p, "stages"), workers = get(p, "workers");
+	int64_t payload = get(p, "payload"), batch = get(p, "batch");
+	int64_t all_tasks = stage_tasks(p) + DRIVERS, bytes = batch * payload;
+	int64_t variant = get(p, "variant");
 
 	if (payload % 8)
 		line_add(&l,
 		         "payload=%" PRId64 ": allowed %d..%d in steps of 8",
 		         payload, MESSAGE_MIN, MESSAGE_MAX);
+	else if ((variant == SERIAL || variant == FUSED) && workers > 1)
+		line_add(&l, "workers=%" PRId64 " with variant=%s: allowed 1",
+		         workers, variant_choices[variant]);
 	else if (all_tasks > TASKS_MAX)
 		line_add(&l,
 		         "stages=%" PRId64 " with workers=%" PRId64 ": %" PRId64
@@ -145,31 +182,29 @@ static int accept(const struct params *p, char *why, size_t why_bytes)
 	return -EINVAL;
 }
 
+/* In an ordered stage the workers take turns at the channels. A fused loop has
+ * none, and runs under the name of any that could be there. */
 static void channel(const struct params *p, struct pattern_channel *out)
 {
-	unsigned workers =
-	        (unsigned)params_get(&pattern_pipeline, p, "workers");
+	unsigned workers = (unsigned)get(p, "workers");
+	unsigned at_once = get(p, "variant") == PARALLEL ? workers : 1;
 
 	*out = (struct pattern_channel){
-		.cap = (size_t)params_get(&pattern_pipeline, p, "cap"),
-		.elem_size =
-		        (size_t)params_get(&pattern_pipeline, p, "payload"),
-		.senders = workers,
-		.receivers = workers,
+		.cap = (size_t)get(p, "cap"),
+		.elem_size = (size_t)get(p, "payload"),
+		.senders = at_once,
+		.receivers = at_once,
 	};
 }
 
 static unsigned drivers(const struct params *p)
 {
-	(void)p;
-	return DRIVERS;
+	return is_fused(p) ? 1 : DRIVERS;
 }
 
 static unsigned tasks(const struct params *p)
 {
-	return (unsigned)(DRIVERS +
-	                  params_get(&pattern_pipeline, p, "stages") *
-	                          params_get(&pattern_pipeline, p, "workers"));
+	return drivers(p) + (unsigned)stage_tasks(p);
 }
 
 static unsigned consumers(const struct params *p)
@@ -194,29 +229,71 @@ static void teardown(struct cell *cell)
 	cell->state = NULL;
 }
 
+static struct transform *transform_of(struct state *s, size_t stage)
+{
+	return stage == s->stages / 2 ? &s->slow : &s->transform;
+}
+
+static enum weft_stage_mode mode_of(const struct cell *cell)
+{
+	static const enum weft_stage_mode modes[] = {
+		[SERIAL] = WEFT_STAGE_SERIAL,
+		[PARALLEL] = WEFT_STAGE_PARALLEL,
+		[ORDERED] = WEFT_STAGE_ORDERED,
+	};
+
+	return modes[param(cell, "variant")];
+}
+
 static int make_pipeline(const struct cell *cell, struct state *s)
 {
-	size_t stages = (size_t)param(cell, "stages");
 	struct weft_pipeline_opts opts = {
 		.impl = cell->chan,
 		.cap = (size_t)param(cell, "cap"),
 		.elem_size = s->transform.payload,
 		.batch = s->batch,
+		.tokens = s->tokens,
 		.wait = (enum weft_wait)param(cell, "wait"),
 	};
-	struct weft_stage *list = calloc(stages, sizeof(*list));
+	struct weft_stage *list = calloc(s->stages, sizeof(*list));
 	int err;
 
 	if (!list)
 		return -ENOMEM;
-	for (size_t i = 0; i < stages; i++) {
-		list[i].fn = stage_fn(i, stages);
-		list[i].arg = &s->transform;
+	for (size_t i = 0; i < s->stages; i++) {
+		list[i].fn = stage_fn(i, s->stages);
+		list[i].arg = transform_of(s, i);
+		list[i].mode = mode_of(cell);
 		list[i].workers = (unsigned)param(cell, "workers");
 	}
-	err = weft_pipeline_new(&s->pipeline, list, stages, &opts);
+	err = weft_pipeline_new(&s->pipeline, list, s->stages, &opts);
 	free(list);
 	return err;
+}
+
+/* Several workers that keep the order are several senders into one channel. */
+static bool keeps_order(const struct cell *cell)
+{
+	bool one = param(cell, "workers") == 1;
+
+	if (is_fused(&cell->params))
+		return true;
+	if (param(cell, "variant") == PARALLEL && !one)
+		return false;
+	return cell->chan->can &
+	       (WEFT_CAN_FIFO | (one ? WEFT_CAN_PRODUCER_FIFO : 0));
+}
+
+static void read_params(const struct cell *cell, struct state *s)
+{
+	s->stages = (size_t)param(cell, "stages");
+	s->batch = (size_t)param(cell, "batch");
+	s->tokens = (size_t)param(cell, "tokens");
+	s->transform.payload = (size_t)param(cell, "payload");
+	s->transform.work = param(cell, "work");
+	s->slow = s->transform;
+	s->slow.work *= param(cell, "slow");
+	s->in_order = keeps_order(cell);
 }
 
 static int setup(struct cell *cell)
@@ -227,18 +304,13 @@ static int setup(struct cell *cell)
 	/* The stages need what they are given. */
 	if (cell->items > (uint64_t)ITEMS_MAX || cell->chan->can & WEFT_NO_DATA)
 		return -EINVAL;
-	s = calloc(1, sizeof(*s));
+	s = lines_new(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	cell->state = s;
-	s->transform.payload = (size_t)param(cell, "payload");
-	s->transform.work = param(cell, "work");
-	s->batch = (size_t)param(cell, "batch");
-	s->in_order =
-	        param(cell, "workers") == 1 &&
-	        cell->chan->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
-	s->out = calloc(s->batch, s->transform.payload);
-	s->in = calloc(s->batch, s->transform.payload);
+	read_params(cell, s);
+	s->out = lines_new(s->batch, s->transform.payload);
+	s->in = lines_new(s->batch, s->transform.payload);
 	if (!s->out || !s->in)
 		goto tear_down;
 	err = tally_new(&s->tally, 1, 1, cell->items);
@@ -246,7 +318,7 @@ static int setup(struct cell *cell)
 		goto tear_down;
 	if (s->transform.work)
 		work_calibrate();
-	err = make_pipeline(cell, s);
+	err = is_fused(&cell->params) ? 0 : make_pipeline(cell, s);
 	if (err)
 		goto tear_down;
 	return 0;
@@ -277,20 +349,41 @@ static int send(struct state *s, size_t n)
 	                               WEFT_FOREVER);
 }
 
+/* How many are inside, as the source can tell: the sink counts what it has
+ * received a little later than that has left. */
+static void look_inside(struct state *s, uint64_t sent)
+{
+	uint64_t received = weft_load_acquire(&s->received);
+
+	if (sent - received > s->inside)
+		s->inside = sent - received;
+}
+
+/* The next items from x on: how many. */
+static size_t make_items(struct cell *cell, uint64_t x)
+{
+	struct state *s = cell->state;
+	size_t payload = s->transform.payload, n = s->batch;
+
+	if (cell->items - x < n)
+		n = (size_t)(cell->items - x);
+	n = pace_batch(cell, x, 1, n);
+	for (size_t i = 0; i < n; i++)
+		message_write(s->out + i * payload, payload, x + i, x + i);
+	return n;
+}
+
 static void run_source(struct cell *cell)
 {
 	struct state *s = cell->state;
-	size_t payload = s->transform.payload, n;
+	size_t n;
 	int err = 0;
 
 	for (uint64_t x = 0; x < cell->items && !err; x += n) {
-		n = cell->items - x < s->batch ? (size_t)(cell->items - x)
-		                               : s->batch;
-		n = pace_batch(cell, x, 1, n);
-		for (size_t i = 0; i < n; i++)
-			message_write(s->out + i * payload, payload, x + i,
-			              x + i);
+		n = make_items(cell, x);
 		err = send(s, n);
+		if (s->tokens)
+			look_inside(s, x + n);
 	}
 	if (err)
 		give_up(s, err);
@@ -337,24 +430,35 @@ static int receive(struct state *s, size_t *n)
 	return err;
 }
 
-static void run_sink(struct cell *cell)
+/* Look at n results in s->in, the first of which should be that of `guess`.
+ * Returns the x behind the last one's. */
+static uint64_t look_at_all(struct cell *cell, size_t n, uint64_t guess)
 {
 	struct state *s = cell->state;
 	bool open_loop = cell->pace_ns > 0 && cell->latency;
-	uint64_t x = UINT64_MAX, count = 0;
-	int64_t now;
+	int64_t now = open_loop ? weft_now() : 0;
+	uint64_t x = guess;
+
+	for (size_t i = 0; i < n; i++, x++) {
+		x = look_at(s, s->in + i * s->transform.payload, x);
+		if (open_loop && x < cell->items)
+			hist_record(&cell->latency[0], now - pace_due(cell, x));
+	}
+	return x;
+}
+
+static void run_sink(struct cell *cell)
+{
+	struct state *s = cell->state;
+	uint64_t x = 0, count = 0;
 	size_t n;
 	int err;
 
 	while ((err = receive(s, &n)) == 0) {
-		now = open_loop ? weft_now() : 0;
-		for (size_t i = 0; i < n; i++) {
-			x = look_at(s, s->in + i * s->transform.payload, x + 1);
-			if (open_loop && x < cell->items)
-				hist_record(&cell->latency[0],
-				            now - pace_due(cell, x));
-		}
+		x = look_at_all(cell, n, x);
 		count += n;
+		if (s->tokens)
+			weft_store_release(&s->received, count);
 	}
 	if (cell->share)
 		cell->share[0] = count;
@@ -364,9 +468,44 @@ static void run_sink(struct cell *cell)
 		give_up(s, err);
 }
 
+/* What the stages make of the n items of a batch, in place of s->in. */
+static void transform_all(struct state *s, size_t n)
+{
+	size_t payload = s->transform.payload;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char *at = s->out + i * payload;
+
+		for (size_t stage = 0; stage < s->stages; stage++) {
+			unsigned char *to = s->in + i * payload;
+
+			stage_fn(stage, s->stages)(at, to,
+			                           transform_of(s, stage));
+			at = to;
+		}
+	}
+}
+
+static void run_fused(struct cell *cell)
+{
+	struct state *s = cell->state;
+	uint64_t x = 0;
+	size_t n;
+
+	for (uint64_t sent = 0; sent < cell->items; sent += n) {
+		n = make_items(cell, sent);
+		transform_all(s, n);
+		x = look_at_all(cell, n, x);
+	}
+	if (cell->share)
+		cell->share[0] = cell->items;
+}
+
 static void run_driver(struct cell *cell, unsigned driver)
 {
-	if (driver == SOURCE)
+	if (is_fused(&cell->params))
+		run_fused(cell);
+	else if (driver == SOURCE)
 		run_source(cell);
 	else
 		run_sink(cell);
@@ -378,10 +517,23 @@ static void stop(struct cell *cell)
 {
 	struct state *s = cell->state;
 
+	if (!s->pipeline)
+		return;
 	/* The drivers may not have run at all. */
 	if (!s->ended)
 		weft_pipeline_stop(s->pipeline);
 	s->joined = weft_pipeline_join(s->pipeline, WEFT_FOREVER);
+}
+
+/* The sink may have received a batch that it has not counted. */
+static int check_inside(const struct state *s, struct line *l)
+{
+	if (!s->tokens || s->inside <= s->tokens + s->batch)
+		return 0;
+	line_next(l);
+	line_add(l, "%" PRIu64 " items inside, allowed %zu", s->inside,
+	         s->tokens);
+	return -EIO;
 }
 
 static int verify(struct cell *cell, char *why, size_t why_bytes)
@@ -392,6 +544,8 @@ static int verify(struct cell *cell, char *why, size_t why_bytes)
 
 	if (error)
 		line_add(&l, "the pipeline ended with: %s", strerror(-error));
+	if (check_inside(s, &l))
+		error = -EIO;
 	return tally_report(s->tally, s->in_order, &l) || error ? -EIO : 0;
 }
 

@@ -1,10 +1,39 @@
-# Planted in the pipeline for its kernel to catch. A worker that forgets what it
-# holds at the end of a batch loses items.
+# Planted in the pipeline for its kernel to catch.
+
+# A batch goes on without its last item.
 weft_add_pattern_mutant(pipeline loses_the_last_of_a_batch pipeline/worker.c
   "weft_chan_send_many(to, items, n, sent,"
   "weft_chan_send_many(to, items, n - 1, sent,"
   KNOBS "batch=16"
   WORDS lost)
+
+# The first worker of a stage to end ends the stage, not the last: what the
+# others hold is lost. It takes a worker that is late.
+weft_add_pattern_mutant(pipeline ends_with_the_first_worker pipeline/worker.c
+  "weft_fetch_sub_acq_rel(&s->left, 1u) == 1)"
+  "weft_fetch_sub_acq_rel(&s->left, 1u) == s->is.workers)"
+  KNOBS "workers=4 cap=1 work=2000"
+  ITEMS 50
+  TRIES 200
+  WORDS lost)
+
+# A worker of an ordered stage does not wait for its turn. It takes one that is
+# overtaken.
+weft_add_pattern_mutant(pipeline passes_on_out_of_turn pipeline/worker.c
+  "*b = order_put(o, w->ticket, &w->made, w->nmade);"
+  "*b = (send(w, w->made, w->nmade, &w->sent), order_put(o, w->ticket, &w->made, 0));"
+  KNOBS "variant=ordered workers=4"
+  TRIES 200
+  WORDS out of order)
+
+# More is let in than there are tokens for.
+weft_add_pattern_mutant(pipeline has_no_limit pipeline/pipeline.c
+  "tokens_init(&p->tokens, opts->tokens,"
+  "tokens_init(&p->tokens, opts->tokens * 4,"
+  KNOBS "tokens=8 stages=3 slow=100 work=200"
+  WORDS inside allowed)
+
+# The kernel's own stage counts wrong.
 weft_add_pattern_mutant(pipeline adds_eleven pipeline/kernel.c
   "message_value(in) + 10);"
   "message_value(in) + 11);"
