@@ -1,0 +1,471 @@
+/* Tests of the pipeline: stopping it, and stages that fail. */
+#include "pipeline_testing.h"
+#include "testing_stop.h"
+
+/* --- stop --- */
+
+TEST_MANUAL(stop_releases_who_waits_to_send)
+{
+	struct weft_pipeline *p = chain(pass, 2, 1);
+	struct source s = { .p = p, .n = 1000 };
+	struct weft_task *t = testing_spawn(source_main, &s);
+
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	CHECK_EQ(testing_join(t), -ECANCELED);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), -ECANCELED);
+	weft_pipeline_free(p);
+	return 0;
+}
+
+TEST_MANUAL(stop_releases_who_waits_to_receive_or_join)
+{
+	struct weft_pipeline *p = chain(pass, 2, 1);
+	struct timed never = { .p = p, .deadline_ns = WEFT_FOREVER };
+	struct weft_task *receiver = testing_spawn(recv_main, p);
+	struct weft_task *joiner = testing_spawn(timed_join, &never);
+
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	CHECK_EQ(testing_join(receiver), -ECANCELED);
+	CHECK_EQ(testing_join(joiner), -ECANCELED);
+	weft_pipeline_free(p);
+	return 0;
+}
+
+TEST_MANUAL(after_a_stop_everything_says_so)
+{
+	struct weft_pipeline *p = chain(pass, 1, 4);
+	int v = 1;
+
+	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), -ECANCELED);
+	/* The item that is there was dropped. */
+	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), -ECANCELED);
+	CHECK_EQ(weft_pipeline_close(p), -EPIPE);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), -ECANCELED);
+	weft_pipeline_free(p);
+	return 0;
+}
+
+static int stop_at_five(const void *in, void *out, void *arg)
+{
+	struct weft_pipeline **p = arg;
+
+	if (*(const int *)in == 5)
+		CHECK_EQ(weft_pipeline_stop(*p), 0);
+	return pass(in, out, NULL);
+}
+
+TEST(a_stage_may_stop_its_pipeline)
+{
+	struct weft_pipeline *p;
+	const struct weft_stage stages[] = {
+		{ .fn = pass }, { .fn = stop_at_five, .arg = &p }
+	};
+	struct source s = { .n = 1000 };
+	struct weft_task *t;
+	int n, sum;
+
+	p = new_pipeline(stages, 2, 1, NULL);
+	s.p = p;
+	t = testing_spawn(source_main, &s);
+	CHECK_EQ(drain(p, &n, &sum), -ECANCELED);
+	CHECK_LE(n, 5);
+	CHECK_EQ(testing_join(t), -ECANCELED);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), -ECANCELED);
+	weft_pipeline_free(p);
+	return 0;
+}
+
+/* A stage that works off what a stop left in its channel would be seen. */
+TEST_MANUAL(a_stop_does_not_wait_for_what_is_inside)
+{
+	struct weft_pipeline_opts opts = { .cap = 100,
+		                           .elem_size = sizeof(int),
+		                           .batch = 16 };
+	const struct weft_stage stage = { .fn = sleep_a_second };
+	struct weft_stage_stats stats;
+	struct weft_pipeline *p;
+
+	CHECK_EQ(weft_pipeline_new(&p, &stage, 1, &opts), 0);
+	for (int i = 0; i < 50; i++)
+		CHECK_EQ(weft_pipeline_send(p, &i, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	CHECK_EQ(weft_clock_advance(WEFT_SEC), 0);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), -ECANCELED);
+	CHECK_EQ(weft_pipeline_stats(p, 0, &stats), 0);
+	CHECK_EQ(stats.in, 1u);
+	weft_pipeline_free(p);
+	return 0;
+}
+
+/* E3 */
+TEST(a_sink_that_leaves_early_leaves_nothing_behind)
+{
+	const struct weft_stage stages[] = { { .fn = pass, .workers = 3 },
+		                             { .fn = pass, .workers = 2 },
+		                             { .fn = pass } };
+	struct weft_pipeline *p = new_pipeline(stages, 3, 4, NULL);
+	struct source s = { .p = p, .n = 1000000 };
+	struct weft_task *t = testing_spawn(source_main, &s);
+	int v;
+
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	CHECK_EQ(testing_join(t), -ECANCELED);
+	weft_pipeline_free(p);
+	return 0;
+}
+
+TEST(a_pipeline_that_was_never_used_is_freed)
+{
+	weft_pipeline_free(chain(pass, 3, 0));
+	weft_pipeline_free(NULL);
+	return 0;
+}
+
+/* --- failure --- */
+
+static void expect_failure(enum fault fault, unsigned workers, int expected)
+{
+	const struct weft_stage stages[] = {
+		{ .fn = pass },
+		{ .fn = fail_at_five, .arg = &fault, .workers = workers },
+		{ .fn = pass },
+	};
+	struct weft_pipeline *p = new_pipeline(stages, 3, 1, NULL);
+	struct source s = { .p = p, .n = 1000 };
+	struct weft_task *t = testing_spawn(source_main, &s);
+	int n, sum, v = 0;
+
+	CHECK_EQ(drain(p, &n, &sum), expected);
+	CHECK_EQ(testing_join(t), expected);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), expected);
+	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), expected);
+	/* The first error stays, whatever comes later. */
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), expected);
+	weft_pipeline_free(p);
+}
+
+/* E4 */
+TEST(an_error_in_a_stage_stops_the_pipeline)
+{
+	expect_failure(RETURN_ERROR, 1, -EDOM);
+	expect_failure(RETURN_ERROR, 4, -EDOM);
+	return 0;
+}
+
+TEST(a_result_that_is_none_stops_the_pipeline)
+{
+	expect_failure(RETURN_NONSENSE, 1, -EINVAL);
+	return 0;
+}
+
+/* E9 */
+TEST(a_stage_that_exits_its_task_stops_the_pipeline)
+{
+	expect_failure(EXIT_TASK, 1, -ERANGE);
+	expect_failure(EXIT_TASK, 4, -ERANGE);
+	expect_failure(EXIT_WELL, 1, -ECANCELED);
+	return 0;
+}
+
+TEST(a_stage_that_exits_its_thread_stops_the_pipeline)
+{
+	expect_failure(EXIT_THREAD, 1, -ECANCELED);
+	expect_failure(EXIT_THREAD, 4, -ECANCELED);
+	return 0;
+}
+
+/* E4: the other policy. */
+static struct weft_pipeline *draining(enum fault *fault, unsigned workers,
+                                      size_t cap)
+{
+	const struct weft_stage stages[] = {
+		{ .fn = pass },
+		{ .fn = fail_at_five, .arg = fault, .workers = workers },
+		{ .fn = pass, .workers = workers },
+	};
+	struct weft_pipeline_opts opts = { .cap = cap,
+		                           .elem_size = sizeof(int),
+		                           .drain_on_failure = true };
+	struct weft_pipeline *p;
+
+	CHECK_EQ(weft_pipeline_new(&p, stages, 3, &opts), 0);
+	return p;
+}
+
+static void expect_drained(enum fault fault, int expected)
+{
+	struct weft_pipeline *p = draining(&fault, 1, 1);
+	struct source s = { .p = p, .n = 1000 };
+	struct weft_task *t = testing_spawn(source_main, &s);
+	int n, sum, v = 0;
+
+	CHECK_EQ(drain(p, &n, &sum), expected);
+	CHECK_EQ(n, 5);
+	CHECK_EQ(sum, 0 + 1 + 2 + 3 + 4);
+	CHECK_EQ(testing_join(t), expected);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), expected);
+	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), expected);
+	weft_pipeline_free(p);
+}
+
+TEST(what_is_behind_a_failed_stage_may_be_drained)
+{
+	expect_drained(RETURN_ERROR, -EDOM);
+	expect_drained(EXIT_TASK, -ERANGE);
+	expect_drained(EXIT_THREAD, -ECANCELED);
+	return 0;
+}
+
+TEST_MANUAL(a_pipeline_that_is_drained_may_be_stopped)
+{
+	enum fault fault = RETURN_ERROR;
+	struct weft_pipeline *p = draining(&fault, 2, 10);
+	struct source s = { .p = p, .n = 1000 };
+	struct weft_task *t = testing_spawn(source_main, &s);
+	int v;
+
+	CHECK_EQ(testing_join(t), -EDOM);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), -EDOM);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), -EDOM);
+	weft_pipeline_free(p);
+	return 0;
+}
+
+/* --- items that own something --- */
+
+static void drop_int(void *elem, void *arg)
+{
+	int **in = elem;
+
+	weft_fetch_add_relaxed((_Atomic int *)arg, 1);
+	free(*in);
+}
+
+static int pass_pointer(const void *in, void *out, void *arg)
+{
+	(void)arg;
+	memcpy(out, in, sizeof(int *));
+	return WEFT_STAGE_EMIT;
+}
+
+static struct weft_pipeline *pointer_pipeline(_Atomic int *drops, size_t batch)
+{
+	const struct weft_stage stages[] = {
+		{ .fn = pass_pointer, .arg = drops, .drop = drop_int },
+		{ .fn = pass_pointer, .arg = drops, .drop = drop_int },
+	};
+	const struct weft_pipeline_opts opts = {
+		.cap = 4,
+		.elem_size = sizeof(int *),
+		.batch = batch,
+		.drop = drop_int,
+		.drop_arg = drops,
+	};
+	struct weft_pipeline *p;
+
+	CHECK_EQ(weft_pipeline_new(&p, stages, 2, &opts), 0);
+	return p;
+}
+
+/* How many went in before it was full; each of them owns memory. */
+static int fill_with_pointers(struct weft_pipeline *p)
+{
+	int n = 0, err;
+
+	do {
+		int *item = malloc(sizeof(*item));
+
+		CHECK(item != NULL);
+		CHECK_EQ(weft_clock_settle(), 0);
+		err = weft_pipeline_send(p, &item, WEFT_NOW);
+		n += !err;
+		if (err)
+			free(item);
+	} while (!err);
+	CHECK_EQ(err, -ETIMEDOUT);
+	return n;
+}
+
+TEST_MANUAL(what_a_stop_leaves_inside_is_dropped_once)
+{
+	for (size_t batch = 1; batch <= 3; batch++) {
+		_Atomic int drops = 0;
+		struct weft_pipeline *p = pointer_pipeline(&drops, batch);
+		int n = fill_with_pointers(p), *item;
+
+		CHECK_LE(3 * 4 + 2, n);
+		CHECK_EQ(weft_pipeline_recv(p, &item, WEFT_FOREVER), 0);
+		free(item);
+		weft_pipeline_free(p);
+		CHECK_EQ(weft_load_relaxed(&drops), n - 1);
+	}
+	return 0;
+}
+
+/* --- at any moment --- */
+
+/* A pipeline of memory: what is lost is a leak, what is dropped twice a fault.
+ */
+struct victim {
+	struct weft_pipeline *p;
+};
+
+static void drop_item(void *elem, void *arg)
+{
+	(void)arg;
+	free(*(int **)elem);
+}
+
+/* One item goes, one comes; or none, or two. */
+static int churn(const void *in, void *out, void *arg)
+{
+	int *item = *(int *const *)in, **to = out;
+	int n = *item % 3;
+
+	(void)arg;
+	free(item);
+	for (int i = 0; i < n; i++) {
+		to[i] = malloc(sizeof(int));
+		CHECK(to[i] != NULL);
+		*to[i] = (int)(weft_rand() % 100);
+	}
+	return n;
+}
+
+static void *victim_new(void *arg)
+{
+	struct weft_stage stages[3];
+	struct weft_pipeline_opts opts = {
+		.cap = weft_rand() % 4,
+		.elem_size = sizeof(int *),
+		.batch = 1 + weft_rand() % 3,
+		.tokens = weft_rand() % 8,
+		.drop = drop_item,
+	};
+	struct victim *v = calloc(1, sizeof(*v));
+	size_t n = 1 + weft_rand() % 3;
+
+	(void)arg;
+	CHECK(v != NULL);
+	for (size_t i = 0; i < n; i++)
+		stages[i] = (struct weft_stage){
+			.fn = churn,
+			.out_max = 2,
+			.mode = weft_rand() % 2 ? WEFT_STAGE_ORDERED
+			                        : WEFT_STAGE_PARALLEL,
+			.workers = 1 + (unsigned)(weft_rand() % 3),
+			.drop = drop_item,
+		};
+	CHECK_EQ(weft_pipeline_new(&v->p, stages, n, &opts), 0);
+	return v;
+}
+
+static void victim_send(struct victim *v)
+{
+	int *item, err;
+
+	for (uint64_t n = weft_rand() % 64; n; n--) {
+		item = malloc(sizeof(*item));
+		CHECK(item != NULL);
+		*item = (int)n;
+		err = weft_pipeline_send(v->p, &item, WEFT_FOREVER);
+		if (err) {
+			CHECK_EQ(err, -ECANCELED);
+			free(item);
+			return;
+		}
+	}
+}
+
+static void victim_receive(struct victim *v)
+{
+	int *item, err;
+
+	while (!(err = weft_pipeline_recv(v->p, &item, WEFT_FOREVER)))
+		free(item);
+	CHECK_EQ(err, -ECANCELED);
+}
+
+enum { SENDER, OTHER_SENDER, RECEIVER, JOINER, USERS };
+
+static void victim_use(void *thing, unsigned id)
+{
+	struct victim *v = thing;
+
+	switch (id) {
+	case SENDER:
+	case OTHER_SENDER:
+		victim_send(v);
+		break;
+	case RECEIVER:
+		victim_receive(v);
+		break;
+	default:
+		CHECK_EQ(weft_pipeline_join(v->p, WEFT_FOREVER), -ECANCELED);
+	}
+}
+
+static void victim_stop(void *thing)
+{
+	struct victim *v = thing;
+
+	CHECK_EQ(weft_pipeline_stop(v->p), 0);
+}
+
+static void victim_end(void *thing)
+{
+	struct victim *v = thing;
+
+	CHECK_EQ(weft_pipeline_join(v->p, WEFT_FOREVER), -ECANCELED);
+	weft_pipeline_free(v->p);
+	free(v);
+}
+
+TEST(a_pipeline_may_be_stopped_at_any_moment)
+{
+	testing_stop_often(&(struct testing_stop){ .setup = victim_new,
+	                                           .go = victim_use,
+	                                           .tasks = USERS,
+	                                           .stop = victim_stop,
+	                                           .end = victim_end });
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stop_releases_who_waits_to_send),
+		cmocka_unit_test(stop_releases_who_waits_to_receive_or_join),
+		cmocka_unit_test(after_a_stop_everything_says_so),
+		cmocka_unit_test(a_stage_may_stop_its_pipeline),
+		cmocka_unit_test(a_stop_does_not_wait_for_what_is_inside),
+		cmocka_unit_test(
+		        a_sink_that_leaves_early_leaves_nothing_behind),
+		cmocka_unit_test(a_pipeline_that_was_never_used_is_freed),
+		cmocka_unit_test(an_error_in_a_stage_stops_the_pipeline),
+		cmocka_unit_test(a_result_that_is_none_stops_the_pipeline),
+		cmocka_unit_test(
+		        a_stage_that_exits_its_task_stops_the_pipeline),
+		cmocka_unit_test(
+		        a_stage_that_exits_its_thread_stops_the_pipeline),
+		cmocka_unit_test(what_is_behind_a_failed_stage_may_be_drained),
+		cmocka_unit_test(a_pipeline_that_is_drained_may_be_stopped),
+		cmocka_unit_test(what_a_stop_leaves_inside_is_dropped_once),
+		cmocka_unit_test(a_pipeline_may_be_stopped_at_any_moment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
