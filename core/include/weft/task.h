@@ -182,6 +182,23 @@ WEFT_API void weft_run_stats(struct weft_run_stats *out);
 WEFT_API size_t weft_tasks_print(FILE *to);
 
 /*
+ * Wait until `fd` has one of `events`, or an error or hang-up, which come
+ * unasked: as poll(2) has them.
+ *
+ * revents  receives what it has; may be NULL. Written on success only.
+ *
+ * Returns 0, which wins over an expired deadline; -ETIMEDOUT; -EBADF when fd is
+ * not open; -EINVAL as below; -ENOMEM when the kernel has no memory for it.
+ *
+ * This blocks the thread, in the kernel, which knows the machine's clock only.
+ * In a run with a manual clock a deadline that has not expired would never
+ * come, and is refused with -EINVAL; WEFT_FOREVER is not. weft_clock_settle()
+ * waits for a task that waits here.
+ */
+WEFT_API WEFT_NODISCARD int weft_wait_fd(int fd, short events, short *revents,
+                                         int64_t deadline_ns);
+
+/*
  * Move the manual clock of the run on by `ns` >= 0 and wake what is due.
  * Returns 0, or -EINVAL when the clock is not manual or ns is negative.
  */
