@@ -5,6 +5,7 @@
 #include <weft/chan.h>
 #include <weft/chan_impl.h>
 #include <weft/ctx.h>
+#include <weft/group.h>
 #include <weft/select.h>
 #include <weft/sync.h>
 #include <weft/task.h>

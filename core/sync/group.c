@@ -1,0 +1,199 @@
+/*
+ * Groups: a context, a count of what runs, and the first error.
+ *
+ * A task of a group has no handle: the count in the waitgroup is what is left
+ * of it, and giving that back is the last that it does to the group. So the
+ * group may be freed when a wait has seen the last one end.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <weft/atomic.h>
+#include <weft/group.h>
+#include <weft/sync.h>
+
+#include "base/check.h"
+#include "sync/internal.h"
+
+struct weft_group {
+	struct weft_waitgroup running;
+
+	/* Tasks that run, and whoever waits for one of `limit` places. All
+	 * accesses are seq_cst, as those of lock.c. */
+	struct waitq places;
+	_Atomic unsigned taken;
+	unsigned limit; /* constant; 0: no limit, and nothing is taken */
+
+	struct weft_ctx *ctx; /* constant; a reference */
+	_Atomic int error;    /* the first; 0 */
+};
+
+/* What a task is to do; on the heap until the task has taken it over. */
+struct member {
+	struct weft_group *group;
+	weft_task_fn fn;
+	void *arg;
+	int status;
+};
+
+int weft_group_new(struct weft_group **out, struct weft_ctx *parent,
+                   unsigned limit)
+{
+	struct weft_group *g;
+	int err;
+
+	if (!out)
+		return -EINVAL;
+	g = aligned_alloc(_Alignof(struct weft_group), sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	err = weft_ctx_with_cancel(&g->ctx, parent);
+	if (err) {
+		free(g);
+		return err;
+	}
+	weft_waitgroup_init(&g->running);
+	weft_waitq_init(&g->places);
+	weft_store_relaxed(&g->taken, 0u);
+	g->limit = limit;
+	weft_store_relaxed(&g->error, 0);
+	*out = g;
+	return 0;
+}
+
+void weft_group_free(struct weft_group *g)
+{
+	if (!g)
+		return;
+	CHECK_EQ(weft_waitgroup_wait(&g->running, WEFT_NOW), 0);
+	weft_ctx_unref(g->ctx);
+	free(g);
+}
+
+struct weft_ctx *weft_group_ctx(struct weft_group *g)
+{
+	return g ? g->ctx : NULL;
+}
+
+/* --- places --- */
+
+static int take_place(void *arg)
+{
+	struct weft_group *g = arg;
+	unsigned n = weft_load_seq_cst(&g->taken);
+
+	while (n < g->limit)
+		if (weft_cas_weak_seq_cst(&g->taken, &n, n + 1))
+			return 0;
+	return g->limit ? -EAGAIN : 0;
+}
+
+static void give_place(struct weft_group *g)
+{
+	if (!g->limit)
+		return;
+	weft_fetch_sub_seq_cst(&g->taken, 1u);
+	waitq_notify_seq_cst(&g->places, 1);
+}
+
+/* Who got the place notifies when it gives it back. */
+static bool pass_on(void *arg, int err)
+{
+	(void)arg;
+	return err != 0;
+}
+
+static int await_place(struct weft_group *g, int64_t deadline_ns)
+{
+	struct wait w = { .q = &g->places,
+		          .what = "a place in a group",
+		          .look = take_place,
+		          .pass_on = pass_on,
+		          .arg = g,
+		          .policy = WEFT_WAIT_PARK,
+		          .seq_cst = true };
+
+	return weft_ctx_wait(&w, g->ctx, deadline_ns);
+}
+
+/* --- a task --- */
+
+/* However the task ends, it comes through here: by the cleanup attribute also
+ * when pthread_exit() unwinds it (this file is built with -fexceptions). */
+static void member_left(struct member *m)
+{
+	struct weft_group *g = m->group;
+	int none = 0;
+
+	if (m->status < 0) {
+		weft_cas_acq_rel(&g->error, &none, m->status); /* [error] */
+		weft_ctx_cancel(g->ctx, m->status);
+	}
+	give_place(g);
+	weft_waitgroup_done(&g->running);
+}
+
+static int member_main(void *arg)
+{
+	__attribute__((cleanup(member_left))) struct member m =
+	        *(struct member *)arg;
+
+	free(arg);
+	weft_try(m.fn, m.arg, &m.status);
+	return 0;
+}
+
+/* Start it in the place that the caller has taken. */
+static int start(struct weft_group *g, weft_task_fn fn, void *arg)
+{
+	struct weft_task_opts opts = { .name = "group" };
+	struct member *m = malloc(sizeof(*m));
+	int err = -ENOMEM;
+
+	if (!m)
+		goto give_place;
+	/* What stays when fn leaves by pthread_exit(). */
+	*m = (struct member){ g, fn, arg, -ECANCELED };
+	weft_waitgroup_add(&g->running, 1);
+	err = weft_spawn(NULL, &opts, member_main, m);
+	if (!err)
+		return 0;
+	weft_waitgroup_done(&g->running);
+	free(m);
+give_place:
+	give_place(g);
+	return err;
+}
+
+int weft_group_go(struct weft_group *g, weft_task_fn fn, void *arg,
+                  int64_t deadline_ns)
+{
+	int err;
+
+	if (!g || !fn)
+		return -EINVAL;
+	err = await_place(g, deadline_ns);
+	return err ? err : start(g, fn, arg);
+}
+
+int weft_group_try_go(struct weft_group *g, weft_task_fn fn, void *arg)
+{
+	int err;
+
+	if (!g || !fn)
+		return -EINVAL;
+	err = weft_ctx_err(g->ctx);
+	if (!err)
+		err = take_place(g) ? -EBUSY : 0;
+	return err ? err : start(g, fn, arg);
+}
+
+int weft_group_wait(struct weft_group *g, int64_t deadline_ns)
+{
+	if (!g)
+		return -EINVAL;
+	if (weft_waitgroup_wait(&g->running, deadline_ns))
+		return -ETIME;
+	weft_ctx_cancel(g->ctx, 0);
+	return weft_load_acquire(&g->error); /* [error] */
+}
