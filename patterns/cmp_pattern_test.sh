@@ -39,6 +39,7 @@ complains() {
 
 run 1
 says out 'Usage: cmp-pattern'
+says out '--generator '
 says out '--pipeline '
 says out '--producer-consumer '
 run 1 --seed=5

@@ -1,0 +1,319 @@
+/* Generators made of others, on the consumer's own task. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft/atomic.h>
+
+#include "gen.h"
+
+static bool has_ended(const struct weft_gen *g)
+{
+	return weft_load_acquire(&g->end) != 0; /* [end] */
+}
+
+/* --- take --- */
+
+struct take {
+	struct weft_gen gen;
+	uint64_t left;
+};
+
+static int pull_take(struct weft_gen *g, void *elem, int64_t deadline_ns)
+{
+	struct take *t = (struct take *)g;
+	int err;
+
+	if (!t->left)
+		return -EPIPE;
+	err = gen_pull_input(g, 0, elem, deadline_ns);
+	/* Who is upstream need not wait for somebody to ask for one more. */
+	if (!err && --t->left == 0)
+		gen_end(g->inputs[0], -EPIPE);
+	return err;
+}
+
+static const struct gen_kind take_kind = {
+	.pull = pull_take,
+	.drop = gen_drop_as_input,
+};
+
+int weft_gen_take(struct weft_gen **out, struct weft_gen *in, uint64_t n)
+{
+	struct weft_gen *g;
+	int err;
+
+	if (!out || !in)
+		return -EINVAL;
+	err = gen_make(&g, &take_kind, sizeof(struct take), in->elem_size, &in,
+	               1);
+	if (err)
+		return err;
+	((struct take *)g)->left = n;
+	if (n == 0)
+		gen_end(in, -EPIPE);
+	*out = g;
+	return 0;
+}
+
+/* --- map --- */
+
+struct map {
+	struct weft_gen gen;
+	int (*fn)(const void *in, void *out, void *arg);
+	void *arg;
+	unsigned char *in;
+};
+
+static int pull_map(struct weft_gen *g, void *elem, int64_t deadline_ns)
+{
+	struct map *m = (struct map *)g;
+	int err = gen_pull_input(g, 0, m->in, deadline_ns);
+
+	if (err)
+		return err;
+	err = m->fn(m->in, elem, m->arg);
+	return err ? gen_fail(g, err) : 0;
+}
+
+static void release_map(struct weft_gen *g)
+{
+	free(((struct map *)g)->in);
+}
+
+static const struct gen_kind map_kind = {
+	.pull = pull_map,
+	.release = release_map,
+};
+
+int weft_gen_map(struct weft_gen **out, struct weft_gen *in, size_t out_size,
+                 int (*fn)(const void *in, void *out, void *arg), void *arg)
+{
+	struct weft_gen *g;
+	struct map *m;
+	int err;
+
+	if (!out || !in || !fn)
+		return -EINVAL;
+	err = gen_make(&g, &map_kind, sizeof(*m), out_size, &in, 1);
+	if (err)
+		return err;
+	m = (struct map *)g;
+	m->fn = fn;
+	m->arg = arg;
+	m->in = gen_lines(1, in->elem_size);
+	if (!m->in) {
+		gen_unmake(g);
+		return -ENOMEM;
+	}
+	g->calls = true;
+	*out = g;
+	return 0;
+}
+
+/* --- filter --- */
+
+struct filter {
+	struct weft_gen gen;
+	int (*fn)(const void *elem, void *arg);
+	void *arg;
+};
+
+static bool has_expired(int64_t deadline_ns)
+{
+	return deadline_ns != WEFT_FOREVER && deadline_ns <= weft_now();
+}
+
+static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
+{
+	struct filter *f = (struct filter *)g;
+	int err, keep;
+
+	for (;;) {
+		err = gen_pull_input(g, 0, elem, deadline_ns);
+		if (err)
+			return err;
+		keep = f->fn(elem, f->arg);
+		if (keep == 1)
+			return 0;
+		gen_drop(g->inputs[0], elem);
+		if (keep)
+			return gen_fail(g, keep);
+		/* None may ever come that is to be kept. */
+		if (has_ended(g))
+			return -EPIPE;
+		if (has_expired(deadline_ns))
+			return -ETIMEDOUT;
+	}
+}
+
+static const struct gen_kind filter_kind = {
+	.pull = pull_filter,
+	.drop = gen_drop_as_input,
+};
+
+int weft_gen_filter(struct weft_gen **out, struct weft_gen *in,
+                    int (*fn)(const void *elem, void *arg), void *arg)
+{
+	struct weft_gen *g;
+	struct filter *f;
+	int err;
+
+	if (!out || !in || !fn)
+		return -EINVAL;
+	err = gen_make(&g, &filter_kind, sizeof(*f), in->elem_size, &in, 1);
+	if (err)
+		return err;
+	f = (struct filter *)g;
+	f->fn = fn;
+	f->arg = arg;
+	g->calls = true;
+	*out = g;
+	return 0;
+}
+
+/* --- chain --- */
+
+struct chain {
+	struct weft_gen gen;
+	size_t now; /* the input whose turn it is */
+};
+
+static int pull_chain(struct weft_gen *g, void *elem, int64_t deadline_ns)
+{
+	struct chain *c = (struct chain *)g;
+	int err;
+
+	for (; c->now < g->ninputs; c->now++) {
+		err = gen_pull_input(g, c->now, elem, deadline_ns);
+		/* Stopped or failed is not the same as being at its end. */
+		if (err != -EPIPE || has_ended(g))
+			return err;
+	}
+	return -EPIPE;
+}
+
+static const struct gen_kind chain_kind = {
+	.pull = pull_chain,
+	.drop = gen_drop_as_input,
+};
+
+int weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n)
+{
+	if (!out || !in || !n || !in[0])
+		return -EINVAL;
+	for (size_t i = 1; i < n; i++)
+		if (in[i] && in[i]->elem_size != in[0]->elem_size)
+			return -EINVAL;
+	return gen_make(out, &chain_kind, sizeof(struct chain),
+	                in[0]->elem_size, in, n);
+}
+
+/* --- zip --- */
+
+struct zip {
+	struct weft_gen gen;
+
+	/* The parts that have come, of `have` inputs: kept from one call to the
+	 * next, because the deadline may expire between them. */
+	unsigned char *parts;
+	size_t have, bytes;
+};
+
+static int pull_zip(struct weft_gen *g, void *elem, int64_t deadline_ns)
+{
+	struct zip *z = (struct zip *)g;
+	int err;
+
+	for (; z->have < g->ninputs; z->have++) {
+		err = gen_pull_input(g, z->have, z->parts + z->bytes,
+		                     deadline_ns);
+		if (err)
+			return err;
+		z->bytes += g->inputs[z->have]->elem_size;
+	}
+	gen_copy(elem, z->parts, z->bytes);
+	z->have = z->bytes = 0;
+	return 0;
+}
+
+static void drop_parts(struct weft_gen *g, unsigned char *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		gen_drop(g->inputs[i], parts);
+		parts += g->inputs[i]->elem_size;
+	}
+}
+
+static void drop_zip(struct weft_gen *g, void *elem)
+{
+	drop_parts(g, elem, g->ninputs);
+}
+
+static void release_zip(struct weft_gen *g)
+{
+	struct zip *z = (struct zip *)g;
+
+	drop_parts(g, z->parts, z->have);
+	free(z->parts);
+}
+
+static const struct gen_kind zip_kind = {
+	.pull = pull_zip,
+	.drop = drop_zip,
+	.release = release_zip,
+};
+
+int weft_gen_zip(struct weft_gen **out, struct weft_gen *const *in, size_t n)
+{
+	struct weft_gen *g;
+	size_t bytes = 0;
+	int err;
+
+	if (!out || !in || !n)
+		return -EINVAL;
+	for (size_t i = 0; i < n && bytes <= WEFT_ELEM_MAX; i++)
+		bytes += in[i] ? in[i]->elem_size : 0;
+	err = gen_make(&g, &zip_kind, sizeof(struct zip), bytes, in, n);
+	if (err)
+		return err;
+	((struct zip *)g)->parts = gen_lines(1, bytes);
+	if (!((struct zip *)g)->parts) {
+		gen_unmake(g);
+		return -ENOMEM;
+	}
+	*out = g;
+	return 0;
+}
+
+/* --- until --- */
+
+static int pull_until(struct weft_gen *g, void *elem, int64_t deadline_ns)
+{
+	return gen_pull_input(g, 0, elem, deadline_ns);
+}
+
+static const struct gen_kind until_kind = {
+	.pull = pull_until,
+	.drop = gen_drop_as_input,
+};
+
+int weft_gen_until(struct weft_gen **out, struct weft_gen *in,
+                   struct weft_ctx *ctx)
+{
+	struct weft_gen *g;
+	int err;
+
+	if (!out || !in)
+		return -EINVAL;
+	err = gen_make(&g, &until_kind, sizeof(*g), in->elem_size, &in, 1);
+	if (err)
+		return err;
+	err = gen_attach(g, ctx);
+	if (err) {
+		gen_unmake(g);
+		return err;
+	}
+	*out = g;
+	return 0;
+}

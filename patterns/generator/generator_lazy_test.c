@@ -1,0 +1,280 @@
+/* Tests of the generator: how lazy it is, and its deadlines. */
+#include "test_bodies.h"
+
+/* --- laziness: E6 --- */
+
+static void expect_made(const struct counting *c, size_t n)
+{
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ((size_t)weft_load_relaxed(&c->made), n);
+}
+
+/* Over channels that do not block the thread. */
+static void run_ahead_by(const char *chan, size_t cap)
+{
+	struct counting c = { .n = -1 };
+	struct weft_gen_opts opts = { .impl = weft_chan_impl_find(chan),
+		                      .cap = cap };
+	struct weft_gen *g = new_gen(counting_body, &c, opts);
+
+	for (size_t taken = 0; taken < 10; taken++) {
+		expect_made(&c, taken + cap + 1);
+		CHECK_EQ(next_int(g), (int)taken);
+	}
+	expect_made(&c, 10 + cap + 1);
+	CHECK_EQ(stats_of(g).taken, 10u);
+	CHECK_EQ(stats_of(g).made, 10 + cap + 1);
+	CHECK_EQ(stats_of(g).ahead, cap + 1);
+	CHECK_EQ(stats_of(g).cap, cap);
+	weft_gen_free(g);
+}
+
+TEST_MANUAL(a_body_is_ahead_by_what_the_channel_holds_and_one)
+{
+	for (size_t cap = 0; cap < 4; cap++)
+		run_ahead_by("handoff", cap);
+	for (size_t cap = 1; cap < 5; cap++) {
+		run_ahead_by("ring", cap);
+		run_ahead_by("spsc", cap);
+	}
+	return 0;
+}
+
+static void run_on_demand(const char *chan, size_t cap)
+{
+	struct counting c = { .n = -1 };
+	struct weft_gen_opts opts = { .impl = weft_chan_impl_find(chan),
+		                      .cap = cap,
+		                      .on_demand = true };
+	struct weft_gen *g = new_gen(counting_body, &c, opts);
+
+	for (size_t taken = 0; taken < 10; taken++) {
+		expect_made(&c, taken);
+		CHECK_EQ(next_int(g), (int)taken);
+	}
+	expect_made(&c, 10);
+	CHECK_EQ(stats_of(g).ahead, 0u);
+	weft_gen_free(g);
+}
+
+TEST_MANUAL(on_demand_nothing_is_made_that_nobody_asked_for)
+{
+	for (size_t cap = 0; cap < 3; cap++)
+		run_on_demand("handoff", cap);
+	run_on_demand("ring", 4);
+	run_on_demand("spsc", 1);
+	/* Never full, but that is not what holds it back. */
+	run_on_demand("list", 1);
+	return 0;
+}
+
+TEST_MANUAL(adapters_make_nothing_by_themselves)
+{
+	struct counting c = { .n = -1 };
+	struct weft_gen *g = new_counting(&c, true);
+
+	g = take(map(map(g, add_one, NULL), add_one, NULL), 5);
+	for (int i = 0; i < 5; i++) {
+		expect_made(&c, (size_t)i);
+		CHECK_EQ(next_int(g), i + 2);
+	}
+	weft_gen_free(g);
+	return 0;
+}
+
+TEST_MANUAL(ahead_is_ahead_by_what_its_channel_holds_and_one)
+{
+	for (size_t cap = 0; cap < 3; cap++) {
+		struct counting c = { .n = -1 };
+		struct weft_gen *g = ahead(new_counting(&c, true), cap);
+
+		expect_made(&c, cap + 1);
+		CHECK_EQ(next_int(g), 0);
+		expect_made(&c, cap + 2);
+		CHECK_EQ(stats_of(g).ahead, cap + 1);
+		weft_gen_free(g);
+	}
+	return 0;
+}
+
+TEST_MANUAL(a_batch_is_asked_for_at_a_time)
+{
+	struct counting c = { .n = 10 };
+	struct weft_gen_opts opts = { .cap = 8, .on_demand = true, .batch = 4 };
+	struct weft_gen *g = new_gen(counting_body, &c, opts);
+
+	expect_made(&c, 0);
+	for (int i = 0; i < 10; i++) {
+		CHECK_EQ(next_int(g), i);
+		expect_made(&c, i < 4 ? 4 : i < 8 ? 8 : 10);
+	}
+	CHECK_EQ(next_err(g), -EPIPE);
+	CHECK_EQ(stats_of(g).ahead, 3u);
+	CHECK_EQ(stats_of(g).taken, 10u);
+	weft_gen_free(g);
+	return 0;
+}
+
+/* Yields as many as it is asked for, until there are 50. */
+static int obliging_body(struct weft_gen *g, void *arg)
+{
+	int batch[50], made = 0, err = 0;
+
+	while (made < 50 && !err) {
+		size_t n = weft_gen_wanted(g);
+
+		CHECK_LE(1u, n);
+		if (n > (size_t)(50 - made))
+			n = (size_t)(50 - made);
+		for (size_t i = 0; i < n; i++)
+			batch[i] = made++;
+		err = weft_gen_yield_many(g, batch, n);
+	}
+	*(int *)arg = made;
+	return err;
+}
+
+static void expect_fifty(struct weft_gen_opts opts)
+{
+	int made = 0;
+	struct weft_gen *g = new_gen(obliging_body, &made, opts);
+
+	for (int i = 0; i < 50; i++)
+		CHECK_EQ(next_int(g), i);
+	CHECK_EQ(next_err(g), -EPIPE);
+	CHECK_EQ(made, 50);
+	CHECK_EQ(stats_of(g).made, 50u);
+	weft_gen_free(g);
+}
+
+TEST(batches_come_out_one_by_one_and_in_order)
+{
+	static const size_t batches[] = { 1, 3, 16, 64 };
+
+	for (size_t i = 0; i < 4; i++)
+		for (size_t cap = 0; cap < 20; cap += 5) {
+			expect_fifty((struct weft_gen_opts){
+			        .cap = cap, .batch = batches[i] });
+			expect_fifty(
+			        (struct weft_gen_opts){ .cap = cap,
+			                                .batch = batches[i],
+			                                .on_demand = true });
+		}
+	return 0;
+}
+
+/* --- deadlines --- */
+
+static int sleepy_body(struct weft_gen *g, void *arg)
+{
+	struct counting *c = arg;
+	int err = 0;
+
+	for (int i = 0; i < c->n && !err; i++) {
+		weft_sleep_until(weft_deadline_in(WEFT_SEC));
+		weft_store_relaxed(&c->made, i + 1);
+		err = weft_gen_yield(g, &i);
+	}
+	return err;
+}
+
+struct timed {
+	struct weft_gen *g;
+	int64_t deadline_ns, returned_at;
+};
+
+static int timed_next(void *arg)
+{
+	struct timed *t = arg;
+	int v, err = weft_gen_next(t->g, &v, t->deadline_ns);
+
+	t->returned_at = weft_now();
+	return err;
+}
+
+static void expect_timeout(struct weft_gen *g)
+{
+	struct timed t = { .g = g,
+		           .deadline_ns = weft_deadline_in(400 * WEFT_MS) };
+
+	CHECK_EQ(testing_join_moving(testing_spawn(timed_next, &t)),
+	         -ETIMEDOUT);
+	CHECK_EQ(t.returned_at, t.deadline_ns);
+}
+
+TEST_MANUAL(a_next_that_expires_loses_nothing)
+{
+	for (int form = 0; form < 3; form++) {
+		struct counting c = { .n = 3 };
+		struct weft_gen *g =
+		        new_gen(sleepy_body, &c,
+		                (struct weft_gen_opts){ .on_demand = form });
+
+		if (form == 2)
+			g = take(map(ahead(g, 0), add_one, NULL), 3);
+		for (int i = 0; i < 3; i++) {
+			expect_timeout(g);
+			expect_timeout(g);
+			CHECK_EQ(testing_join_moving(
+			                 testing_spawn(next_value_main, g)),
+			         form == 2 ? i + 1 : i);
+		}
+		CHECK_EQ(testing_join_moving(testing_spawn(next_main, g)),
+		         -EPIPE);
+		weft_gen_free(g);
+	}
+	return 0;
+}
+
+/* Whoever asks again after a timeout still wants that one element. */
+TEST_MANUAL(a_next_that_expired_is_not_asked_for_twice)
+{
+	struct counting c = { .n = -1 };
+	struct weft_gen *g;
+
+	c.n = 5;
+	g = new_gen(sleepy_body, &c,
+	            (struct weft_gen_opts){ .cap = 3, .on_demand = true });
+	expect_timeout(g);
+	expect_timeout(g);
+	CHECK_EQ(weft_clock_advance(10 * WEFT_SEC), 0);
+	expect_made(&c, 1);
+	CHECK_EQ(next_int(g), 0);
+	CHECK_EQ(weft_clock_advance(10 * WEFT_SEC), 0);
+	expect_made(&c, 1);
+	weft_gen_stop(g);
+	weft_gen_free(g);
+	return 0;
+}
+
+TEST_MANUAL(join_has_a_deadline)
+{
+	struct counting c = { .n = -1 };
+	struct weft_gen *g = take(new_counting(&c, false), 5);
+
+	CHECK_EQ(weft_gen_join(g, WEFT_NOW), -ETIMEDOUT);
+	CHECK_EQ(weft_gen_stop(g), 0);
+	CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), 0);
+	weft_gen_free(g);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		        a_body_is_ahead_by_what_the_channel_holds_and_one),
+		cmocka_unit_test(
+		        on_demand_nothing_is_made_that_nobody_asked_for),
+		cmocka_unit_test(adapters_make_nothing_by_themselves),
+		cmocka_unit_test(
+		        ahead_is_ahead_by_what_its_channel_holds_and_one),
+		cmocka_unit_test(a_batch_is_asked_for_at_a_time),
+		cmocka_unit_test(batches_come_out_one_by_one_and_in_order),
+		cmocka_unit_test(a_next_that_expires_loses_nothing),
+		cmocka_unit_test(a_next_that_expired_is_not_asked_for_twice),
+		cmocka_unit_test(join_has_a_deadline),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

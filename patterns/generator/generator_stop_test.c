@@ -1,0 +1,694 @@
+/* Tests of the generator: stopping it, by hand and by a context, at any moment;
+ * what becomes of elements that nobody gets. */
+#include <weft/ctx.h>
+#include <weft/sync.h>
+
+#include "test_bodies.h"
+#include "testing_stop.h"
+
+/* A body that makes nothing until the gate opens. */
+struct gated {
+	struct weft_waitgroup gate;
+};
+
+static int gated_body(struct weft_gen *g, void *arg)
+{
+	struct gated *s = arg;
+	int v = 0, err = weft_waitgroup_wait(&s->gate, WEFT_FOREVER);
+
+	return err ? err : weft_gen_yield(g, &v);
+}
+
+static struct weft_gen *new_gated(struct gated *s, bool on_demand)
+{
+	weft_waitgroup_init(&s->gate);
+	weft_waitgroup_add(&s->gate, 1);
+	return new_gen(gated_body, s,
+	               (struct weft_gen_opts){ .on_demand = on_demand });
+}
+
+/* --- whoever waits is released: E8 --- */
+
+TEST_MANUAL(a_stop_releases_who_waits_for_an_element)
+{
+	for (int form = 0; form < 4; form++) {
+		struct gated s;
+		struct weft_gen *g = new_gated(&s, form & 1);
+		struct weft_task *t;
+
+		/* In the receive of an input, or its own. */
+		if (form & 2)
+			g = take(map(g, add_one, NULL), 3);
+		t = testing_spawn(next_main, g);
+		CHECK_EQ(weft_clock_settle(), 0);
+		CHECK_EQ(weft_gen_stop(g), 0);
+		CHECK_EQ(testing_join(t), -EPIPE);
+		weft_waitgroup_done(&s.gate);
+		CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), 0);
+		weft_gen_free(g);
+	}
+	return 0;
+}
+
+TEST_MANUAL(a_stop_releases_a_body_that_waits_to_yield)
+{
+	for (size_t cap = 0; cap < 3; cap++) {
+		struct counting c = { .n = -1 };
+		struct weft_gen_opts opts = { .cap = cap };
+		struct weft_gen *g = new_gen(counting_body, &c, opts);
+
+		CHECK_EQ(weft_clock_settle(), 0);
+		CHECK_EQ((size_t)weft_load_relaxed(&c.made), cap + 1);
+		CHECK_EQ(weft_gen_stop(g), 0);
+		CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_load_relaxed(&c.yields), -ECANCELED);
+		CHECK_EQ((size_t)weft_load_relaxed(&c.made), cap + 1);
+		weft_gen_free(g);
+	}
+	return 0;
+}
+
+TEST_MANUAL(a_stop_releases_a_body_that_waits_to_be_asked)
+{
+	struct counting c = { .n = -1 };
+	struct weft_gen *g = new_counting(&c, true);
+
+	CHECK_EQ(next_int(g), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_gen_stop(g), 0);
+	CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), 0);
+	/* It is told before it makes another one. */
+	CHECK_EQ(weft_load_relaxed(&c.yields), -ECANCELED);
+	CHECK_EQ(weft_load_relaxed(&c.made), 1);
+	weft_gen_free(g);
+	return 0;
+}
+
+static int join_main(void *arg)
+{
+	return weft_gen_join(arg, WEFT_FOREVER);
+}
+
+TEST_MANUAL(a_stop_reaches_every_task_of_a_long_chain)
+{
+	struct counting c = { .n = -1 };
+	struct weft_gen *g = new_counting(&c, false);
+	struct weft_task *joiner;
+
+	for (int i = 0; i < 20; i++)
+		g = ahead(map(g, add_one, NULL), 1);
+	CHECK_EQ(next_int(g), 20);
+	joiner = testing_spawn(join_main, g);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_gen_stop(g), 0);
+	CHECK_EQ(testing_join(joiner), 0);
+	weft_gen_free(g);
+	return 0;
+}
+
+TEST(free_alone_ends_it_all)
+{
+	struct counting c = { .n = -1 }, d = { .n = -1 };
+	struct weft_gen *in[2], *g;
+
+	in[0] = ahead(new_counting(&c, false), 3);
+	in[1] = new_counting(&d, true);
+	CHECK_EQ(weft_gen_chain(&g, in, 2), 0);
+	weft_gen_free(ahead(g, 2));
+	return 0;
+}
+
+/* --- stopped from within --- */
+
+static int stopping_body(struct weft_gen *g, void *arg)
+{
+	int v = 0;
+
+	CHECK_EQ(weft_gen_yield(g, &v), 0);
+	CHECK_EQ(weft_gen_stop(g), 0);
+	*(int *)arg = weft_gen_yield(g, &v);
+	return -EIO;
+}
+
+TEST(a_body_may_stop_its_stream)
+{
+	int err = 0;
+	struct weft_gen *g =
+	        new_gen(stopping_body, &err,
+	                (struct weft_gen_opts){ .on_demand = true });
+
+	CHECK_EQ(next_int(g), 0);
+	CHECK_EQ(next_err(g), -EPIPE);
+	CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), -EIO);
+	CHECK_EQ(err, -ECANCELED);
+	weft_gen_free(g);
+	return 0;
+}
+
+static int stop_at_two(const void *in, void *out, void *arg)
+{
+	struct weft_gen **g = arg;
+
+	memcpy(out, in, sizeof(int));
+	if (*(const int *)in == 2)
+		CHECK_EQ(weft_gen_stop(*g), 0);
+	return 0;
+}
+
+TEST(a_function_may_stop_its_stream)
+{
+	struct counting c = { .n = -1 };
+	struct weft_gen *g;
+
+	g = map(new_counting(&c, false), stop_at_two, &g);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(next_int(g), i);
+	CHECK_EQ(next_err(g), -EPIPE);
+	CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), 0);
+	weft_gen_free(g);
+	return 0;
+}
+
+/* --- what nobody gets is dropped --- */
+
+/* Elements that own memory. */
+struct owned {
+	_Atomic int alive;
+	int n; /* how many are made; -1: without end */
+};
+
+static int *owned_new(struct owned *o, int value)
+{
+	int *p = malloc(sizeof(*p));
+
+	CHECK(p != NULL);
+	*p = value;
+	weft_fetch_add_relaxed(&o->alive, 1);
+	return p;
+}
+
+static void owned_drop(void *elem, void *arg)
+{
+	struct owned *o = arg;
+	int *p;
+
+	memcpy(&p, elem, sizeof(p));
+	free(p);
+	weft_fetch_sub_relaxed(&o->alive, 1);
+}
+
+static int owned_body(struct weft_gen *g, void *arg)
+{
+	struct owned *o = arg;
+	int err = 0;
+
+	for (int i = 0; i != o->n && !err; i++) {
+		int *p = owned_new(o, i);
+
+		/* The generator's, whatever comes of it. */
+		err = weft_gen_yield(g, &p);
+	}
+	return err;
+}
+
+static int owned_batches(struct weft_gen *g, void *arg)
+{
+	struct owned *o = arg;
+	int *p[3], err = 0;
+
+	while (!err) {
+		for (int i = 0; i < 3; i++)
+			p[i] = owned_new(o, i);
+		err = weft_gen_yield_many(g, p, 3);
+	}
+	return err;
+}
+
+static struct weft_gen *new_owned(struct owned *o, weft_gen_body body,
+                                  struct weft_gen_opts opts)
+{
+	struct weft_gen *g;
+
+	opts.drop = owned_drop;
+	opts.drop_arg = o;
+	CHECK_EQ(weft_gen_new(&g, sizeof(int *), body, o, &opts), 0);
+	return g;
+}
+
+static int next_owned(struct weft_gen *g, struct owned *o)
+{
+	int *p, value;
+
+	CHECK_EQ(weft_gen_next(g, &p, WEFT_FOREVER), 0);
+	value = *p;
+	owned_drop(&p, o);
+	return value;
+}
+
+/* Take some; then nothing may be left of those that nobody took. */
+static void expect_dropped(struct weft_gen *g, struct owned *o, int taken)
+{
+	for (int i = 0; i < taken; i++)
+		next_owned(g, o);
+	CHECK_EQ(weft_clock_settle(), 0);
+	weft_gen_free(g);
+	CHECK_EQ(weft_load_relaxed(&o->alive), 0);
+}
+
+TEST_MANUAL(what_a_stop_leaves_inside_is_dropped_once)
+{
+	struct owned o = { .n = -1 };
+
+	for (int taken = 0; taken < 6; taken += 5)
+		for (size_t cap = 0; cap < 9; cap += 4)
+			for (size_t batch = 1; batch < 5; batch += 3)
+				for (int form = 0; form < 4; form++) {
+					struct weft_gen_opts opts = {
+						.cap = cap,
+						.batch = batch,
+						.on_demand = form & 1
+					};
+
+					expect_dropped(
+					        new_owned(
+					                &o,
+					                form & 2 ? owned_batches
+					                         : owned_body,
+					                opts),
+					        &o, taken);
+				}
+	return 0;
+}
+
+static int owned_is_third(const void *elem, void *arg)
+{
+	int *p;
+
+	(void)arg;
+	memcpy(&p, elem, sizeof(p));
+	return *p % 3 == 0;
+}
+
+TEST_MANUAL(what_a_filter_turns_away_is_dropped)
+{
+	struct owned o = { .n = -1 };
+	struct weft_gen *g =
+	        new_owned(&o, owned_body, (struct weft_gen_opts){ .cap = 2 });
+
+	g = filter(g, owned_is_third, NULL);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(next_owned(g, &o), 3 * i);
+	expect_dropped(take(g, 9), &o, 2);
+	return 0;
+}
+
+TEST_MANUAL(what_finds_no_partner_is_dropped)
+{
+	struct owned a = { .n = -1 }, b = { .n = 2 };
+	struct weft_gen_opts opts = { .on_demand = true };
+	struct weft_gen *in[2], *g;
+	int *p[2];
+
+	in[0] = new_owned(&a, owned_body, opts);
+	in[1] = new_owned(&b, owned_body, opts);
+	CHECK_EQ(weft_gen_zip(&g, in, 2), 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(weft_gen_next(g, p, WEFT_FOREVER), 0);
+		owned_drop(&p[0], &a);
+		owned_drop(&p[1], &b);
+	}
+	CHECK_EQ(weft_gen_next(g, p, WEFT_FOREVER), -EPIPE);
+	CHECK_EQ(weft_load_relaxed(&a.alive), 1);
+	weft_gen_free(g);
+	CHECK_EQ(weft_load_relaxed(&a.alive), 0);
+	CHECK_EQ(weft_load_relaxed(&b.alive), 0);
+	return 0;
+}
+
+static int turn_all_away(const void *elem, void *arg)
+{
+	(void)elem;
+	return --*(int *)arg > 0 ? 0 : -EPIPE;
+}
+
+TEST_MANUAL(pairs_that_nobody_gets_are_dropped_part_by_part)
+{
+	struct owned a = { .n = -1 }, b = { .n = -1 };
+	struct weft_gen_opts opts = { .cap = 1 };
+	struct weft_gen *in[2], *g;
+	int calls = 5, *p[2];
+
+	in[0] = new_owned(&a, owned_body, opts);
+	in[1] = new_owned(&b, owned_body, opts);
+	CHECK_EQ(weft_gen_zip(&g, in, 2), 0);
+	CHECK_EQ(weft_gen_ahead(&g, g, &opts), 0);
+	CHECK_EQ(weft_gen_filter(&g, g, turn_all_away, &calls), 0);
+	CHECK_EQ(weft_gen_next(g, p, WEFT_FOREVER), -EPIPE);
+	weft_gen_free(g);
+	CHECK_EQ(weft_load_relaxed(&a.alive), 0);
+	CHECK_EQ(weft_load_relaxed(&b.alive), 0);
+	return 0;
+}
+
+static int owned_call(void *elem, void *arg)
+{
+	int *p = owned_new(arg, 0);
+
+	memcpy(elem, &p, sizeof(p));
+	return 0;
+}
+
+TEST_MANUAL(what_a_function_made_is_dropped_as_was_said)
+{
+	struct owned o = { .n = -1 };
+	struct weft_gen_opts opts = { .cap = 3 };
+	struct weft_gen *g;
+
+	CHECK_EQ(weft_gen_repeat_fn(&g, sizeof(int *), owned_call, &o), 0);
+	CHECK_EQ(weft_gen_set_drop(g, owned_drop, &o), 0);
+	CHECK_EQ(weft_gen_ahead(&g, take(g, 100), &opts), 0);
+	expect_dropped(g, &o, 10);
+	return 0;
+}
+
+/* --- contexts --- */
+
+static struct weft_ctx *new_ctx(void)
+{
+	struct weft_ctx *ctx;
+
+	CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+	return ctx;
+}
+
+static struct weft_gen *until(struct weft_gen *in, struct weft_ctx *ctx)
+{
+	struct weft_gen *g;
+
+	CHECK_EQ(weft_gen_until(&g, in, ctx), 0);
+	return g;
+}
+
+static void give_up(struct weft_ctx *ctx)
+{
+	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	weft_ctx_unref(ctx);
+}
+
+/* E8: in the receive of a body's own stream, and below adapters. */
+TEST_MANUAL(a_context_releases_who_waits_for_an_element)
+{
+	for (int form = 0; form < 4; form++) {
+		struct weft_ctx *ctx = new_ctx();
+		struct gated s;
+		struct weft_gen *g;
+		struct weft_task *t;
+
+		weft_waitgroup_init(&s.gate);
+		weft_waitgroup_add(&s.gate, 1);
+		g = new_gen(
+		        gated_body, &s,
+		        (struct weft_gen_opts){ .on_demand = form & 1,
+		                                .ctx = form & 2 ? NULL : ctx });
+		g = take(map(g, add_one, NULL), 3);
+		g = form & 2 ? until(g, ctx) : g;
+		t = testing_spawn(next_main, g);
+		CHECK_EQ(weft_clock_settle(), 0);
+		CHECK_EQ(weft_ctx_cancel(ctx, -EIO), 0);
+		CHECK_EQ(testing_join(t), -ECANCELED);
+		CHECK_EQ(next_err(g), -EPIPE);
+		weft_waitgroup_done(&s.gate);
+		CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), 0);
+		weft_gen_free(g);
+		weft_ctx_unref(ctx);
+	}
+	return 0;
+}
+
+TEST_MANUAL(a_context_releases_a_body_that_waits_to_yield)
+{
+	for (int form = 0; form < 4; form++) {
+		struct counting c = { .n = -1 };
+		struct weft_ctx *ctx = new_ctx();
+		struct weft_gen_opts opts = { .on_demand = form & 1,
+			                      .ctx = form & 2 ? NULL : ctx };
+		struct weft_gen *g = new_gen(counting_body, &c, opts);
+
+		g = form & 2 ? until(g, ctx) : g;
+		CHECK_EQ(next_int(g), 0);
+		CHECK_EQ(weft_clock_settle(), 0);
+		CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+		CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_load_relaxed(&c.yields), -ECANCELED);
+		/* What was made is dropped. */
+		CHECK_EQ(next_err(g), -ECANCELED);
+		CHECK_EQ(next_err(g), -EPIPE);
+		weft_gen_free(g);
+		weft_ctx_unref(ctx);
+	}
+	return 0;
+}
+
+struct expected {
+	struct weft_gen *g;
+	int64_t at;
+};
+
+static int timed_next(void *arg)
+{
+	struct expected *e = arg;
+	int v, err = weft_gen_next(e->g, &v, WEFT_FOREVER);
+
+	e->at = weft_now();
+	return err;
+}
+
+TEST_MANUAL(the_deadline_of_a_context_is_kept)
+{
+	struct weft_ctx *ctx;
+	struct expected e;
+	struct gated s;
+	int64_t due = weft_deadline_in(2 * WEFT_SEC);
+
+	CHECK_EQ(weft_ctx_with_deadline(&ctx, NULL, due), 0);
+	e.g = until(new_gated(&s, false), ctx);
+	CHECK_EQ(testing_join_moving(testing_spawn(timed_next, &e)),
+	         -ETIMEDOUT);
+	CHECK_EQ(e.at, due);
+	CHECK_EQ(next_err(e.g), -EPIPE);
+	weft_waitgroup_done(&s.gate);
+	weft_gen_free(e.g);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
+TEST(a_context_that_has_ended_lets_nothing_begin)
+{
+	for (int form = 0; form < 4; form++) {
+		struct counting c = { .n = -1 };
+		struct weft_ctx *ctx = new_ctx();
+		struct weft_gen_opts opts = { .on_demand = form & 1,
+			                      .ctx = ctx };
+		struct weft_gen *g;
+
+		CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+		g = new_gen(counting_body, &c, opts);
+		g = form & 2 ? ahead(g, 0) : g;
+		CHECK_EQ(next_err(g), -ECANCELED);
+		CHECK_EQ(next_err(g), -EPIPE);
+		weft_gen_free(g);
+		CHECK_EQ(weft_load_relaxed(&c.runs), 0);
+		weft_ctx_unref(ctx);
+	}
+	return 0;
+}
+
+TEST(a_context_ends_what_needs_no_task)
+{
+	_Atomic int made = 0;
+	struct weft_ctx *ctx = new_ctx();
+	struct weft_gen *g =
+	        map(until(counting_calls(&made), ctx), add_one, NULL);
+
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(next_int(g), i + 1);
+	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	CHECK_EQ(next_err(g), -ECANCELED);
+	CHECK_EQ(next_err(g), -EPIPE);
+	CHECK_EQ(weft_load_relaxed(&made), 5);
+	weft_gen_free(g);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
+TEST(the_first_end_stays)
+{
+	struct counting c = { .n = -1 }, none = { .n = 0 };
+	struct weft_ctx *ctx = new_ctx();
+	struct weft_gen *g = until(new_counting(&c, false), ctx),
+	                *ended = until(new_counting(&none, false), ctx),
+	                *freed = until(new_counting(&none, false), ctx);
+
+	CHECK_EQ(weft_gen_stop(g), 0);
+	CHECK_EQ(next_err(ended), -EPIPE);
+	weft_gen_free(freed);
+	give_up(ctx);
+	CHECK_EQ(next_err(g), -EPIPE);
+	CHECK_EQ(next_err(ended), -EPIPE);
+	weft_gen_free(g);
+	weft_gen_free(ended);
+	return 0;
+}
+
+TEST(no_context_never_ends)
+{
+	struct counting c = { .n = 1 };
+	struct weft_gen *g = until(until(new_counting(&c, false), NULL),
+	                           weft_ctx_background());
+
+	CHECK_EQ(next_int(g), 0);
+	CHECK_EQ(next_err(g), -EPIPE);
+	weft_gen_free(g);
+	return 0;
+}
+
+/* --- at any moment --- */
+
+/* A stream of some shape; what is left of it. */
+struct victim {
+	struct weft_gen *g, *source;
+	struct weft_ctx *ctx; /* of some part of it; NULL = none */
+	struct owned o;
+	_Atomic int consumed;
+};
+
+static int pass_owned(const void *in, void *out, void *arg)
+{
+	(void)arg;
+	memcpy(out, in, sizeof(int *));
+	return 0;
+}
+
+static void *victim_new(void *arg)
+{
+	struct victim *v = calloc(1, sizeof(*v));
+	struct weft_gen_opts opts = { .cap = weft_rand() % 3,
+		                      .batch = 1 + weft_rand() % 3,
+		                      .on_demand = weft_rand() % 2 };
+	uint64_t shape = weft_rand();
+
+	(void)arg;
+	CHECK(v != NULL);
+	v->ctx = opts.ctx = shape & 32 ? new_ctx() : NULL;
+	v->o.n = weft_rand() % 2 ? -1 : (int)(weft_rand() % 64);
+	v->g = v->source =
+	        new_owned(&v->o, shape & 1 ? owned_body : owned_batches, opts);
+	if (shape & 2)
+		v->g = filter(v->g, owned_is_third, NULL);
+	if (shape & 64)
+		opts.ctx = NULL;
+	if (shape & 4)
+		CHECK_EQ(weft_gen_ahead(&v->g, v->g, &opts), 0);
+	if (shape & 8) {
+		CHECK_EQ(weft_gen_map(&v->g, v->g, sizeof(int *), pass_owned,
+		                      NULL),
+		         0);
+		weft_gen_set_drop(v->g, owned_drop, &v->o);
+	}
+	if (shape & 16)
+		v->g = take(v->g, weft_rand() % 64);
+	return v;
+}
+
+/* An ahead fails with what its input has met. */
+static void expect_end(const struct victim *v, int64_t deadline_ns)
+{
+	int err = weft_gen_join(v->g, deadline_ns);
+
+	CHECK(err == 0 || (err == -ECANCELED && v->ctx));
+}
+
+/* Two that want the elements, of whom one at a time can; and one who waits for
+ * the end. */
+static void victim_use(void *thing, unsigned id)
+{
+	struct victim *v = thing;
+	int *p, err = 0;
+
+	if (id == 2) {
+		expect_end(v, WEFT_FOREVER);
+		return;
+	}
+	while (err != -EPIPE) {
+		err = weft_gen_next(v->g, &p, weft_deadline_in(WEFT_MS));
+		if (!err)
+			owned_drop(&p, &v->o);
+		if (err == -EBUSY)
+			weft_yield();
+	}
+}
+
+static void victim_stop(void *thing)
+{
+	struct victim *v = thing;
+
+	if (v->ctx)
+		CHECK_EQ(weft_ctx_cancel(v->ctx, 0), 0);
+	else
+		CHECK_EQ(weft_gen_stop(weft_rand() % 4 ? v->g : v->source), 0);
+	CHECK_EQ(weft_gen_stop(v->g), 0);
+}
+
+static void victim_end(void *thing)
+{
+	struct victim *v = thing;
+	int *p;
+
+	CHECK_EQ(weft_gen_next(v->g, &p, WEFT_FOREVER), -EPIPE);
+	expect_end(v, WEFT_NOW);
+	weft_gen_free(v->g);
+	weft_ctx_unref(v->ctx);
+	CHECK_EQ(weft_load_relaxed(&v->o.alive), 0);
+	free(v);
+}
+
+TEST(a_stream_may_be_stopped_at_any_moment)
+{
+	const struct testing_stop s = { .setup = victim_new,
+		                        .go = victim_use,
+		                        .tasks = 3,
+		                        .stop = victim_stop,
+		                        .end = victim_end };
+
+	testing_stop_often(&s);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stop_releases_who_waits_for_an_element),
+		cmocka_unit_test(a_stop_releases_a_body_that_waits_to_yield),
+		cmocka_unit_test(a_stop_releases_a_body_that_waits_to_be_asked),
+		cmocka_unit_test(a_stop_reaches_every_task_of_a_long_chain),
+		cmocka_unit_test(free_alone_ends_it_all),
+		cmocka_unit_test(a_body_may_stop_its_stream),
+		cmocka_unit_test(a_function_may_stop_its_stream),
+		cmocka_unit_test(what_a_stop_leaves_inside_is_dropped_once),
+		cmocka_unit_test(what_a_filter_turns_away_is_dropped),
+		cmocka_unit_test(what_finds_no_partner_is_dropped),
+		cmocka_unit_test(
+		        pairs_that_nobody_gets_are_dropped_part_by_part),
+		cmocka_unit_test(what_a_function_made_is_dropped_as_was_said),
+		cmocka_unit_test(a_context_releases_who_waits_for_an_element),
+		cmocka_unit_test(a_context_releases_a_body_that_waits_to_yield),
+		cmocka_unit_test(the_deadline_of_a_context_is_kept),
+		cmocka_unit_test(a_context_that_has_ended_lets_nothing_begin),
+		cmocka_unit_test(a_context_ends_what_needs_no_task),
+		cmocka_unit_test(the_first_end_stays),
+		cmocka_unit_test(no_context_never_ends),
+		cmocka_unit_test(a_stream_may_be_stopped_at_any_moment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
