@@ -242,6 +242,7 @@ class Broken(unittest.TestCase):
     """A check that cannot fail is no check."""
 
     CELLS = [
+        ["generator", "--cap=64", "--items=20000"],
         ["pipeline", "--workers=1", "--cap=64", "--items=20000"],
         ["producer_consumer", "--producers=1", "--consumers=1", "--cap=64",
          "--items=20000"],
