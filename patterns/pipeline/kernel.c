@@ -84,6 +84,10 @@ struct state {
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t received;
 	uint64_t inside; /* the most that the source has seen */
 
+	/* When the first result came, the last item had gone in, and the last
+	 * result came; each written by one driver. */
+	int64_t first_out, all_in, all_out;
+
 	bool ended;        /* the sink's: it has seen the end */
 	_Atomic int error; /* the first of a driver */
 	int joined;        /* what the pipeline itself reported */
@@ -385,6 +389,7 @@ static void run_source(struct cell *cell)
 		if (s->tokens)
 			look_inside(s, x + n);
 	}
+	s->all_in = weft_now();
 	if (err)
 		give_up(s, err);
 	weft_pipeline_close(s->pipeline);
@@ -455,11 +460,14 @@ static void run_sink(struct cell *cell)
 	int err;
 
 	while ((err = receive(s, &n)) == 0) {
+		if (count == 0)
+			s->first_out = weft_now();
 		x = look_at_all(cell, n, x);
 		count += n;
 		if (s->tokens)
 			weft_store_release(&s->received, count);
 	}
+	s->all_out = weft_now();
 	if (cell->share)
 		cell->share[0] = count;
 	if (err == -EPIPE)
@@ -536,6 +544,23 @@ static int check_inside(const struct state *s, struct line *l)
 	return -EIO;
 }
 
+/* How long it takes until results come, and until all are out behind the last
+ * item. */
+static void tell_figures(struct cell *cell)
+{
+	const struct state *s = cell->state;
+
+	if (is_fused(&cell->params))
+		return;
+	cell_figure(cell, "fill", "us, from t0 to the first result",
+	            s->first_out ? (double)(s->first_out - cell->t0) / WEFT_US
+	                         : 0);
+	cell_figure(cell, "drain", "us, from the last item in to all out",
+	            (double)(s->all_out - s->all_in) / WEFT_US);
+	if (s->tokens)
+		cell_figure(cell, "inside_high", "items", (double)s->inside);
+}
+
 static int verify(struct cell *cell, char *why, size_t why_bytes)
 {
 	struct state *s = cell->state;
@@ -546,6 +571,7 @@ static int verify(struct cell *cell, char *why, size_t why_bytes)
 		line_add(&l, "the pipeline ended with: %s", strerror(-error));
 	if (check_inside(s, &l))
 		error = -EIO;
+	tell_figures(cell);
 	return tally_report(s->tally, s->in_order, &l) || error ? -EIO : 0;
 }
 
