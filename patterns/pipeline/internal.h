@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include <weft/atomic.h>
+#include <weft/ctx.h>
 #include <weft/sync.h>
 #include <weft/task.h>
 
@@ -57,6 +58,10 @@ struct weft_pipeline {
 	struct stage *stages;
 	struct worker *workers;   /* of all stages, in order */
 	struct weft_chan **chans; /* nstages + 1; chan i is before stage i */
+
+	struct weft_ctx *ctx;        /* held; NULL for none */
+	struct weft_ctx_func on_end; /* of ctx; stops the pipeline */
+	bool watches;                /* on_end is set */
 
 	struct tokens tokens;
 	struct weft_waitgroup running;

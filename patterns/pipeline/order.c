@@ -12,7 +12,7 @@ int order_new(struct order **out, size_t window, size_t n, size_t size)
 	if (!o)
 		return -ENOMEM;
 	weft_lock_init(&o->taking);
-	weft_lock_init(&o->lock);
+	spin_init(&o->lock);
 	o->batches = lines_new(window, sizeof(*o->batches));
 	if (!o->batches)
 		goto free_order;
@@ -65,10 +65,10 @@ void order_close(struct order *o)
 {
 	struct weft_task *waiter;
 
-	weft_lock_acquire(&o->lock);
+	spin_lock(&o->lock);
 	o->closed = true;
 	waiter = take_waiter(o);
-	weft_lock_release(&o->lock);
+	spin_unlock(&o->lock);
 	wake(waiter);
 }
 
@@ -85,13 +85,13 @@ static int look_for_room(struct order *o)
 {
 	int err = -EAGAIN;
 
-	weft_lock_acquire(&o->lock);
+	spin_lock(&o->lock);
 	if (o->closed)
 		err = -EPIPE;
 	else if (has_room(o))
 		err = 0;
 	o->waiter = err == -EAGAIN ? weft_self() : NULL;
-	weft_lock_release(&o->lock);
+	spin_unlock(&o->lock);
 	return err;
 }
 
@@ -141,14 +141,14 @@ struct order_batch *order_put(struct order *o, uint64_t ticket,
 	struct order_batch *b = batch_of(o, ticket), *mine = NULL;
 	unsigned char *empty;
 
-	weft_lock_acquire(&o->lock);
+	spin_lock(&o->lock);
 	empty = b->items;
 	*b = (struct order_batch){ .items = *items, .n = n, .done = true };
 	*items = empty;
 	weft_fetch_add_relaxed(&o->held, n);
 	if (!o->passing)
 		mine = first(o);
-	weft_lock_release(&o->lock);
+	spin_unlock(&o->lock);
 	return mine;
 }
 
@@ -159,12 +159,12 @@ struct order_batch *order_passed(struct order *o)
 	struct weft_task *waiter;
 
 	weft_fetch_sub_relaxed(&o->held, b->n);
-	weft_lock_acquire(&o->lock);
+	spin_lock(&o->lock);
 	b->done = false;
 	weft_store_release(&o->head, head + 1); /* [head] */
 	next = first(o);
 	waiter = take_waiter(o);
-	weft_lock_release(&o->lock);
+	spin_unlock(&o->lock);
 	wake(waiter);
 	return next;
 }

@@ -19,6 +19,8 @@
 #include <weft/sync.h>
 #include <weft/task.h>
 
+#include "task/spin.h"
+
 struct order_batch {
 	unsigned char *items; /* n of them, of which `sent` are passed on */
 	size_t n, sent;
@@ -30,8 +32,8 @@ struct order {
 	struct weft_lock taking;
 	uint64_t next; /* the ticket to be drawn; guarded by `taking` */
 
-	/* Guards what follows. */
-	struct weft_lock lock;
+	/* Guards what follows, for a few instructions at a time. */
+	struct spin lock;
 	bool passing; /* somebody passes on the batch at the head */
 	bool closed;
 	struct weft_task *waiter; /* for room: who holds `taking` */

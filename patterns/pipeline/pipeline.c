@@ -226,6 +226,25 @@ static int start(struct weft_pipeline *p)
 	return err;
 }
 
+static void context_ended(void *arg)
+{
+	struct weft_pipeline *p = arg;
+
+	pipeline_stop_for(p, weft_ctx_err(p->ctx), p->nstages + 1);
+}
+
+static int watch(struct weft_pipeline *p, struct weft_ctx *ctx)
+{
+	int err;
+
+	if (!ctx)
+		return 0;
+	p->ctx = weft_ctx_ref(ctx);
+	err = weft_ctx_after(ctx, &p->on_end, context_ended, p);
+	p->watches = !err;
+	return err;
+}
+
 static int count_workers(const struct weft_stage *stages, size_t n,
                          const struct weft_chan_impl *impl, size_t *out)
 {
@@ -285,6 +304,8 @@ int weft_pipeline_new(struct weft_pipeline **out,
 	err = equip(p, stages, impl, opts);
 	if (!err)
 		err = start(p);
+	if (!err)
+		err = watch(p, opts->ctx);
 	if (err) {
 		weft_pipeline_free(p);
 		return err;
@@ -326,12 +347,15 @@ void weft_pipeline_free(struct weft_pipeline *p)
 {
 	if (!p)
 		return;
+	if (p->watches)
+		weft_ctx_after_stop(&p->on_end);
 	if (weft_waitgroup_wait(&p->running, WEFT_NOW))
 		weft_pipeline_stop(p);
 	free_workers(p);
 	free_stages(p);
 	free_chans(p);
 	tokens_destroy(&p->tokens);
+	weft_ctx_unref(p->ctx);
 	free(p);
 }
 

@@ -11,7 +11,8 @@
  *   open                        0           0
  *   closed, items inside        -EPIPE      0
  *   closed, everything is out   -EPIPE      -EPIPE
- *   stopped, or context ended   -ECANCELED  -ECANCELED
+ *   stopped                     -ECANCELED  -ECANCELED
+ *   its context ended           weft_ctx_err()
  *   failed                      its error   its error
  *   failed, to be drained       its error   0, then its error
  *
@@ -47,6 +48,7 @@
 
 #include <weft/chan.h>
 
+struct weft_ctx;
 struct weft_pipeline;
 
 /* What a stage's function returns beside -errno: how many items it has made. */
@@ -125,6 +127,10 @@ struct weft_pipeline_opts {
 	 * goes on until everything is out. */
 	bool drain_on_failure;
 
+	/* The end of this context stops the pipeline, which holds a reference;
+	 * NULL for none. */
+	struct weft_ctx *ctx;
+
 	/* As drop of a stage, for what was sent in. */
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
@@ -155,7 +161,8 @@ struct weft_stage_stats {
  * large an out_max, what the implementation refuses (capacity, size, more
  * workers than senders or receivers), or outside of a run; -ENOMEM; -EAGAIN
  * when the system has not enough threads to give. On failure *out is untouched
- * and nothing is left behind.
+ * and nothing is left behind. With a context that has ended it succeeds, and
+ * the pipeline is stopped.
  */
 WEFT_API WEFT_NODISCARD int
 weft_pipeline_new(struct weft_pipeline **out, const struct weft_stage *stages,
@@ -165,9 +172,10 @@ weft_pipeline_new(struct weft_pipeline **out, const struct weft_stage *stages,
  * Send one item in, waiting for a token and for space until `deadline_ns`.
  *
  * Returns 0; -EPIPE after weft_pipeline_close(); the error of a pipeline that
- * failed, -ECANCELED of one that was stopped; -ETIMEDOUT; -EINVAL for NULL;
- * -ENOMEM from unbounded channels. After an error the item is still the
- * caller's.
+ * failed, -ECANCELED of one that was stopped, that of a context that ended
+ * (-ETIMEDOUT as well, when it did so by its deadline: weft_ctx_err() tells);
+ * -ETIMEDOUT; -EINVAL for NULL; -ENOMEM from unbounded channels. After an error
+ * the item is still the caller's.
  */
 WEFT_API WEFT_NODISCARD int weft_pipeline_send(struct weft_pipeline *p,
                                                const void *elem,
@@ -216,7 +224,8 @@ WEFT_API int weft_pipeline_stop(struct weft_pipeline *p);
  * somebody who receives what comes out.
  *
  * Returns 0 when everything went through; the first error of a stage;
- * -ECANCELED after weft_pipeline_stop(); -ETIMEDOUT; -EINVAL for NULL.
+ * -ECANCELED after weft_pipeline_stop(); that of a context that ended;
+ * -ETIMEDOUT; -EINVAL for NULL.
  */
 WEFT_API WEFT_NODISCARD int weft_pipeline_join(struct weft_pipeline *p,
                                                int64_t deadline_ns);

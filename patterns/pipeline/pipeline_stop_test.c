@@ -1,4 +1,6 @@
 /* Tests of the pipeline: stopping it, and stages that fail. */
+#include <weft/ctx.h>
+
 #include "pipeline_testing.h"
 #include "testing_stop.h"
 
@@ -127,6 +129,116 @@ TEST(a_pipeline_that_was_never_used_is_freed)
 {
 	weft_pipeline_free(chain(pass, 3, 0));
 	weft_pipeline_free(NULL);
+	return 0;
+}
+
+/* --- a context --- */
+
+static struct weft_pipeline *in_context(struct weft_ctx *ctx)
+{
+	const struct weft_stage stages[] = { { .fn = pass }, { .fn = pass } };
+	struct weft_pipeline_opts opts = { .elem_size = sizeof(int),
+		                           .ctx = ctx };
+	struct weft_pipeline *p;
+
+	CHECK_EQ(weft_pipeline_new(&p, stages, 2, &opts), 0);
+	weft_ctx_unref(ctx); /* the pipeline holds one */
+	return p;
+}
+
+static void expect_ended(struct weft_pipeline *p, int error)
+{
+	int v = 0;
+
+	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), error);
+	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), error);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), error);
+}
+
+TEST_MANUAL(the_end_of_its_context_stops_a_pipeline)
+{
+	struct source s = { .n = 1000 };
+	struct weft_task *t;
+	struct weft_ctx *ctx;
+
+	CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+	weft_ctx_ref(ctx);
+	s.p = in_context(ctx);
+	t = testing_spawn(source_main, &s);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_ctx_cancel(ctx, -EIO), 0);
+	CHECK_EQ(testing_join(t), -ECANCELED);
+	expect_ended(s.p, -ECANCELED);
+	weft_pipeline_free(s.p);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
+TEST_MANUAL(the_deadline_of_its_context_stops_a_pipeline)
+{
+	struct source s = { .n = 1000 };
+	struct weft_task *t;
+	struct weft_ctx *ctx;
+
+	CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, WEFT_SEC), 0);
+	s.p = in_context(ctx);
+	t = testing_spawn(source_main, &s);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_clock_advance(WEFT_SEC), 0);
+	CHECK_EQ(testing_join(t), -ETIMEDOUT);
+	expect_ended(s.p, -ETIMEDOUT);
+	weft_pipeline_free(s.p);
+	return 0;
+}
+
+TEST(in_a_context_that_has_ended_a_pipeline_is_stopped)
+{
+	struct weft_pipeline *p;
+	struct weft_ctx *ctx;
+
+	CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	p = in_context(ctx);
+	expect_ended(p, -ECANCELED);
+	weft_pipeline_free(p);
+	return 0;
+}
+
+TEST(a_context_may_outlive_its_pipeline)
+{
+	struct weft_ctx *ctx;
+
+	CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+	weft_pipeline_free(in_context(weft_ctx_ref(ctx)));
+	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
+static int cancel_at_five(const void *in, void *out, void *arg)
+{
+	if (*(const int *)in == 5)
+		CHECK_EQ(weft_ctx_cancel(arg, 0), 0);
+	return pass(in, out, NULL);
+}
+
+TEST(a_stage_may_end_the_context_of_its_pipeline)
+{
+	struct weft_pipeline_opts opts = { .elem_size = sizeof(int) };
+	struct weft_stage stage = { .fn = cancel_at_five };
+	struct source s = { .n = 1000 };
+	struct weft_task *t;
+	int n, sum;
+
+	CHECK_EQ(weft_ctx_with_cancel(&opts.ctx, NULL), 0);
+	stage.arg = opts.ctx;
+	CHECK_EQ(weft_pipeline_new(&s.p, &stage, 1, &opts), 0);
+	t = testing_spawn(source_main, &s);
+	CHECK_EQ(drain(s.p, &n, &sum), -ECANCELED);
+	CHECK_LE(n, 5);
+	CHECK_EQ(testing_join(t), -ECANCELED);
+	weft_pipeline_free(s.p);
+	weft_ctx_unref(opts.ctx);
 	return 0;
 }
 
@@ -321,6 +433,7 @@ TEST_MANUAL(what_a_stop_leaves_inside_is_dropped_once)
  */
 struct victim {
 	struct weft_pipeline *p;
+	struct weft_ctx *ctx;
 };
 
 static void drop_item(void *elem, void *arg)
@@ -360,6 +473,8 @@ static void *victim_new(void *arg)
 
 	(void)arg;
 	CHECK(v != NULL);
+	CHECK_EQ(weft_ctx_with_cancel(&v->ctx, NULL), 0);
+	opts.ctx = v->ctx;
 	for (size_t i = 0; i < n; i++)
 		stages[i] = (struct weft_stage){
 			.fn = churn,
@@ -422,7 +537,9 @@ static void victim_stop(void *thing)
 {
 	struct victim *v = thing;
 
-	CHECK_EQ(weft_pipeline_stop(v->p), 0);
+	CHECK_EQ(weft_rand() % 2 ? weft_pipeline_stop(v->p)
+	                         : weft_ctx_cancel(v->ctx, 0),
+	         0);
 }
 
 static void victim_end(void *thing)
@@ -431,6 +548,7 @@ static void victim_end(void *thing)
 
 	CHECK_EQ(weft_pipeline_join(v->p, WEFT_FOREVER), -ECANCELED);
 	weft_pipeline_free(v->p);
+	weft_ctx_unref(v->ctx);
 	free(v);
 }
 
@@ -455,6 +573,12 @@ int main(void)
 		cmocka_unit_test(
 		        a_sink_that_leaves_early_leaves_nothing_behind),
 		cmocka_unit_test(a_pipeline_that_was_never_used_is_freed),
+		cmocka_unit_test(the_end_of_its_context_stops_a_pipeline),
+		cmocka_unit_test(the_deadline_of_its_context_stops_a_pipeline),
+		cmocka_unit_test(
+		        in_a_context_that_has_ended_a_pipeline_is_stopped),
+		cmocka_unit_test(a_context_may_outlive_its_pipeline),
+		cmocka_unit_test(a_stage_may_end_the_context_of_its_pipeline),
 		cmocka_unit_test(an_error_in_a_stage_stops_the_pipeline),
 		cmocka_unit_test(a_result_that_is_none_stops_the_pipeline),
 		cmocka_unit_test(
