@@ -66,14 +66,18 @@ static int keep_task(void *arg)
 	return 0;
 }
 
+static void expect_noticed(enum weft_clock clock, weft_task_fn leaver)
+{
+	assert_int_equal(testing_run(clock, leaver), -EBUSY);
+	free(kept);
+	kept = NULL;
+}
+
 static void an_object_that_is_left_is_noticed(void **state)
 {
 	(void)state;
-	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, keep_object),
-	                 -EBUSY);
-	free(kept);
-	assert_int_equal(testing_run(WEFT_CLOCK_MANUAL, keep_line), -EBUSY);
-	free(kept);
+	expect_noticed(WEFT_CLOCK_MONOTONIC, keep_object);
+	expect_noticed(WEFT_CLOCK_MANUAL, keep_line);
 }
 
 static void an_object_of_the_library_that_is_left_is_noticed(void **state)
@@ -144,13 +148,13 @@ TEST(tasks_that_ended_are_no_leak)
 TEST(what_is_released_is_no_leak)
 {
 	char *text, *copy = strdup("x"), *part = strndup("xy", 1);
-	char *a = calloc(2, 3), *grown = realloc(NULL, 3);
+	char *a = calloc(2, 3), *small = realloc(NULL, 3), *grown;
 	size_t bytes;
 	FILE *stream = open_memstream(&text, &bytes);
 
-	CHECK(copy && part && a && grown && stream);
+	CHECK(copy && part && a && small && stream);
 	CHECK_EQ(fclose(stream), 0);
-	grown = realloc(grown, 3000);
+	grown = realloc(small, 3000);
 	CHECK(grown != NULL);
 	free(grown);
 	free(a);
