@@ -78,7 +78,7 @@ struct state {
 	size_t payload, batch;
 	int64_t prod_work, work;
 	bool in_order, stats;
-	unsigned char **batches; /* one for each driver */
+	unsigned char **batches; /* two for each driver */
 
 	_Atomic int error; /* the first of a driver */
 	/* With `stats`: how long the tasks of either side took, and for how
@@ -100,32 +100,16 @@ static unsigned drivers(const struct params *p)
 	return (unsigned)(knob(p, "producers") + knob(p, "consumers"));
 }
 
-/* Each driver puts a batch before it takes one: if all of them fit, nobody
- * waits for anybody. */
-static int accept_pairs(const struct params *p, struct line *l)
-{
-	int64_t cap = knob(p, "cap"), batch = knob(p, "batch");
-	int64_t inside = (int64_t)drivers(p) * batch;
-
-	if (cap >= inside)
-		return 0;
-	line_add(l,
-	         "cap=%" PRId64 " with variant=pairs: %u tasks with "
-	         "batch=%" PRId64 " need %" PRId64,
-	         cap, drivers(p), batch, inside);
-	return -EINVAL;
-}
-
 static int accept_variant(const struct params *p, struct line *l)
 {
-	enum variant variant = (enum variant)knob(p, "variant");
+	int64_t variant = knob(p, "variant");
 
-	if (variant == PAIRS)
-		return accept_pairs(p, l);
-	if (variant != TRY || knob(p, "cap") > 0)
+	if ((variant != TRY && variant != PAIRS) || knob(p, "cap") > 0)
 		return 0;
-	line_add(l, "cap=0 with variant=try: two that do not wait never meet, "
-	            "allowed 1 and up");
+	line_add(l,
+	         "cap=0 with variant=%s: two that do not wait never meet, "
+	         "allowed 1 and up",
+	         variant_choices[variant]);
 	return -EINVAL;
 }
 
@@ -448,34 +432,52 @@ static void run_consumer(struct taker *t)
 
 /* --- both at once --- */
 
-/* As many as have just been put, unless the buffer says that it is empty:
- * whoever is wronged by that still finds them at the end. */
-static int take_as_many(struct taker *t, size_t most)
+/* Take up to n items of what is there; none is no error: whoever is wronged by
+ * that still finds them at the end. */
+static int take_some(struct taker *t, size_t n)
 {
 	struct state *s = t->cell->state;
-	size_t n = 0;
-	int err = 0;
+	int err = take_now(s, t->batch, n, &n);
 
-	for (; most > 0 && !err; most -= n) {
-		err = take_now(s, t->batch, most, &n);
-		if (!err)
-			consume(t, n);
-	}
+	if (!err)
+		consume(t, n);
 	return err == -EAGAIN ? 0 : err;
+}
+
+/* Put n items. Who finds no space makes some: if everybody waited for it,
+ * nobody would take. */
+static int put_in_turn(struct taker *t, const unsigned char *items, size_t n)
+{
+	struct state *s = t->cell->state;
+	size_t put = 0, done;
+	int err;
+
+	for (;;) {
+		err = put_now(s, items + put * s->payload, n - put, &done);
+		put += done;
+		if (err != -EAGAIN)
+			return err;
+		weft_yield();
+		err = take_some(t, s->batch);
+		if (err)
+			return err;
+	}
 }
 
 static void run_pair(struct taker *t)
 {
 	struct state *s = t->cell->state;
 	uint64_t items = tally_share(t->cell->items, s->putters, t->id);
+	unsigned char *own = t->batch + s->batch * s->payload;
 	size_t n;
 	int err = 0;
 
 	for (uint64_t seq = 0; seq < items && !err; seq += n) {
 		n = next_batch(t->cell, t->id, seq, items);
-		err = produce(s, t->id, seq, t->batch, n);
+		make_items(s, t->id, seq, own, n);
+		err = put_in_turn(t, own, n);
 		if (!err)
-			err = take_as_many(t, n);
+			err = take_some(t, n);
 	}
 	if (err)
 		give_up(s, err);
@@ -555,7 +557,7 @@ static int make_batches(struct state *s)
 	if (!s->batches)
 		return -ENOMEM;
 	for (unsigned i = 0; i < s->drivers; i++) {
-		s->batches[i] = calloc(s->batch, s->payload);
+		s->batches[i] = calloc(2 * s->batch, s->payload);
 		if (!s->batches[i])
 			return -ENOMEM;
 	}

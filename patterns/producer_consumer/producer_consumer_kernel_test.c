@@ -36,6 +36,7 @@ TEST(the_kernel_verifies_over_every_channel)
 		"variant=try cap=7 batch=16",
 		"variant=pairs cap=4 producers=2 consumers=2",
 		"variant=pairs cap=64 batch=16 payload=64",
+		"variant=pairs cap=1 batch=16 producers=3",
 		"variant=preproduced producers=3 consumers=2",
 		"variant=preproduced batch=16 stats=1",
 		NULL,
@@ -105,9 +106,9 @@ TEST(variants_that_could_not_go_on_are_refused)
 	expect_refused("variant=try cap=0",
 	               "cap=0 with variant=try: two that do not wait never "
 	               "meet, allowed 1 and up");
-	expect_refused("variant=pairs cap=11 producers=1 consumers=2 batch=4",
-	               "cap=11 with variant=pairs: 3 tasks with batch=4 need "
-	               "12");
+	expect_refused("variant=pairs cap=0",
+	               "cap=0 with variant=pairs: two that do not wait never "
+	               "meet, allowed 1 and up");
 	return 0;
 }
 
@@ -166,25 +167,47 @@ static double figure(const struct testing_cell *t, const char *name)
 	abort();
 }
 
-/* The producer is a hundred times as fast as the consumer: the buffer is full,
- * and it is the producer that waits. */
-TEST(figures_say_how_full_it_was_and_who_waited)
+/* Eight items, one after the other, into a buffer for eight. */
+TEST(figures_say_how_full_it_was)
 {
 	struct testing_cell t = cell(weft_chan_impl_find("handoff"),
-	                             "stats=1 cap=4 work=20000", 200);
+	                             "variant=preproduced stats=1 cap=8", 8);
+
+	CHECK_EQ(testing_cell_run(&t), 0);
+	CHECK(figure(&t, "fill_high") == 8);
+	CHECK(figure(&t, "fill_mean") == 4.5);
+	CHECK(figure(&t, "fill_0") == 0);
+	CHECK(figure(&t, "fill_1_8") == 12.5);
+	CHECK(figure(&t, "fill_8_8") == 12.5);
+	/* Nobody found it full. */
+	CHECK(figure(&t, "put_blocked") == 0);
+	return 0;
+}
+
+static void expect_shares(const char *knobs)
+{
+	struct testing_cell t =
+	        cell(weft_chan_impl_find("handoff"), knobs, 200);
 	double puts = 0;
 
 	CHECK_EQ(testing_cell_run(&t), 0);
-	CHECK(figure(&t, "fill_high") == 4);
-	CHECK(figure(&t, "fill_mean") > 2);
-	CHECK(figure(&t, "fill_8_8") > 50);
-	CHECK(figure(&t, "put_blocked") > 50);
-	CHECK(figure(&t, "put_blocked") <= 100);
-	CHECK(figure(&t, "take_blocked") < 50);
-	for (unsigned i = 0; i < t.figures; i++)
-		if (strcmp(t.figure[i].unit, "% of the puts") == 0)
-			puts += t.figure[i].value;
+	for (unsigned i = 0; i < t.figures; i++) {
+		const struct figure *f = &t.figure[i];
+
+		CHECK(f->value >= 0);
+		if (strncmp(f->unit, "%", 1) == 0)
+			CHECK(f->value <= 100);
+		if (strcmp(f->unit, "% of the puts") == 0)
+			puts += f->value;
+	}
 	CHECK(99.9 < puts && puts < 100.1);
+}
+
+TEST(shares_of_a_whole_are_no_more_than_that)
+{
+	expect_shares("stats=1 cap=4 work=20000");
+	expect_shares("stats=1 cap=4 prod_work=20000 consumers=2");
+	expect_shares("stats=1 cap=2 variant=try producers=2");
 	return 0;
 }
 
@@ -217,6 +240,8 @@ TEST(the_kernel_catches_what_a_broken_channel_does)
 	}
 	testing_caught(cell(&testing_drops, "variant=pairs", 400),
 	               "lost 4 of 400");
+	testing_caught(cell(&testing_repeats, "variant=pairs cap=1", 400),
+	               "delivered 4 of 400 twice");
 	/* The buffer's own books say so, too. */
 	testing_caught(cell(&testing_repeats, "stats=1", 400),
 	               "twice counted 400 puts and 404 takes");
@@ -301,7 +326,8 @@ int main(void)
 		cmocka_unit_test(everybody_takes_what_was_put_in_pairs),
 		cmocka_unit_test(what_is_preproduced_is_not_timed),
 		cmocka_unit_test(what_a_channel_cannot_hold_is_not_preproduced),
-		cmocka_unit_test(figures_say_how_full_it_was_and_who_waited),
+		cmocka_unit_test(figures_say_how_full_it_was),
+		cmocka_unit_test(shares_of_a_whole_are_no_more_than_that),
 		cmocka_unit_test(figures_come_only_when_asked_for),
 		cmocka_unit_test(the_kernel_catches_what_a_broken_channel_does),
 		cmocka_unit_test(
