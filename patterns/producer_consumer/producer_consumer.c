@@ -24,6 +24,7 @@ struct weft_buffer {
 	enum weft_overflow overflow;
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
+	struct weft_ctx *ctx; /* NULL = background */
 
 	/* An enum state, only ever rising, and changed before the channel is
 	 * closed: who finds that closed finds the reason here. */
@@ -40,6 +41,8 @@ struct weft_buffer {
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t fill_sum;
 	_Atomic size_t high;
 	_Atomic uint64_t fill[WEFT_BUFFER_FILLS];
+
+	struct weft_ctx_func stop; /* with ctx, from new to free */
 };
 
 /* Whether the options make sense together; what the channel thinks of them, it
@@ -67,6 +70,24 @@ static int open_chan(struct weft_buffer *b, const struct weft_chan_impl *impl,
 	b->elem_size = opts->elem_size;
 	b->cap = weft_chan_cap(b->chan);
 	return 0;
+}
+
+static void stop_buffer(void *b)
+{
+	weft_buffer_stop(b);
+}
+
+/* The last step of making a buffer: it may be stopped before this returns. */
+static int follow_ctx(struct weft_buffer *b, struct weft_ctx *ctx)
+{
+	int err;
+
+	if (!ctx)
+		return 0;
+	err = weft_ctx_after(ctx, &b->stop, stop_buffer, b);
+	if (!err)
+		b->ctx = weft_ctx_ref(ctx);
+	return err;
 }
 
 int weft_buffer_new(struct weft_buffer **out,
@@ -102,6 +123,11 @@ int weft_buffer_new(struct weft_buffer **out,
 	weft_store_relaxed(&b->producers,
 	                   opts->producers ? opts->producers : 1);
 	weft_store_relaxed(&b->consumers, opts->consumers);
+	err = follow_ctx(b, opts->ctx);
+	if (err) {
+		weft_buffer_free(b);
+		return err;
+	}
 	*out = b;
 	return 0;
 }
@@ -110,6 +136,9 @@ void weft_buffer_free(struct weft_buffer *b)
 {
 	if (!b)
 		return;
+	if (b->ctx)
+		weft_ctx_after_stop(&b->stop);
+	weft_ctx_unref(b->ctx);
 	weft_chan_unref(b->chan);
 	free(b);
 }

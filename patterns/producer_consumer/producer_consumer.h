@@ -13,7 +13,7 @@
  * get -EPIPE, all of them. So no producer has to know whether it is the last,
  * and nobody closes under another's feet. Where consumers are counted too, the
  * last that leaves stops the buffer, so that no producer waits for space that
- * nobody makes.
+ * nobody makes. A context that ends stops it as well.
  *
  * Somebody who ends without saying so would leave the other side waiting for
  * ever. weft_buffer_produce() and weft_buffer_consume() run a function such
@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include <weft/chan.h>
+#include <weft/ctx.h>
 #include <weft/task.h>
 
 struct weft_buffer;
@@ -59,6 +60,10 @@ struct weft_buffer_opts {
 	/* Consumers, each of which owes one weft_buffer_leave(); 0 = they are
 	 * not counted. */
 	unsigned consumers;
+
+	/* When it ends, the buffer is stopped; NULL = the background. The
+	 * buffer has a reference of its own. */
+	struct weft_ctx *ctx;
 
 	/* Keep the figures that weft_buffer_stats says need it. Costs some
 	 * atomic additions and a look at the fill per item, on memory that
@@ -108,9 +113,10 @@ struct weft_buffer_stats {
  *
  * opts  NULL for the defaults (with items of 0 bytes).
  *
- * Returns 0; -EINVAL for NULL, an unknown wait or overflow, DROP_OLDEST where
- * it cannot be, or what the implementation refuses; -ENOMEM. On failure *out is
- * untouched.
+ * Returns 0, also for a context that has ended, and then it is stopped; -EINVAL
+ * for NULL, an unknown wait or overflow, DROP_OLDEST where it cannot be, or
+ * what the implementation refuses; -ENOMEM; for a context with a deadline also
+ * what weft_ctx_after() says. On failure *out is untouched.
  */
 WEFT_API WEFT_NODISCARD int
 weft_buffer_new(struct weft_buffer **out, const struct weft_buffer_opts *opts);

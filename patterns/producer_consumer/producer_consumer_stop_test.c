@@ -279,11 +279,108 @@ TEST(a_closed_buffer_may_still_be_stopped)
 	return 0;
 }
 
-/* Everything that waits, in tasks of its own, against a stop, or a close and a
- * stop, at a random moment. */
+/* --- a context --- */
+
+static struct weft_buffer *new_with(struct weft_ctx *ctx, size_t cap)
+{
+	struct weft_buffer_opts opts = { .cap = cap,
+		                         .elem_size = sizeof(int),
+		                         .ctx = ctx };
+	struct weft_buffer *b;
+
+	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
+	return b;
+}
+
+TEST_MANUAL(a_context_that_is_cancelled_stops_its_buffers)
+{
+	struct weft_buffer *full, *empty;
+	struct weft_task *putter, *taker;
+	struct weft_ctx *ctx;
+	int item = 9;
+
+	CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+	full = new_with(ctx, 1);
+	empty = new_with(ctx, 1);
+	CHECK_EQ(weft_buffer_put(full, &item, WEFT_FOREVER), 0);
+	putter = testing_spawn(put_main, full);
+	taker = testing_spawn(take_main, empty);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	CHECK_EQ(testing_join(putter), -ECANCELED);
+	CHECK_EQ(testing_join(taker), -ECANCELED);
+	CHECK_EQ(weft_buffer_take(full, &item, WEFT_FOREVER), -ECANCELED);
+	/* Each has a reference of its own. */
+	weft_ctx_unref(ctx);
+	weft_buffer_free(full);
+	weft_buffer_free(empty);
+	return 0;
+}
+
+TEST_MANUAL(a_context_past_its_deadline_stops_its_buffer)
+{
+	struct weft_buffer *b;
+	struct weft_task *taker;
+	struct weft_ctx *ctx;
+	int64_t begun = weft_now();
+
+	CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, WEFT_SEC), 0);
+	b = new_with(ctx, 1);
+	taker = testing_spawn(take_main, b);
+	CHECK_EQ(testing_join_moving(taker), -ECANCELED);
+	CHECK_LE(begun + WEFT_SEC, weft_now());
+	weft_buffer_free(b);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
+TEST(a_buffer_of_an_ended_context_is_stopped)
+{
+	struct weft_ctx *ctx;
+	struct weft_buffer *b;
+	int item = 0;
+
+	CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	b = new_with(ctx, 1);
+	CHECK_EQ(weft_buffer_put(b, &item, WEFT_FOREVER), -ECANCELED);
+	weft_buffer_free(b);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
+TEST(a_context_may_outlive_its_buffer)
+{
+	struct weft_ctx *ctx;
+
+	CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+	weft_buffer_free(new_with(ctx, 1));
+	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
+/* A deadline needs the timer of a run. */
+static void a_deadline_outside_of_a_run_is_refused(void **state)
+{
+	struct weft_buffer_opts opts = { .cap = 1, .elem_size = sizeof(int) };
+	struct weft_buffer *b = NULL;
+
+	(void)state;
+	assert_int_equal(weft_ctx_with_timeout(&opts.ctx, NULL, WEFT_SEC), 0);
+	assert_int_equal(weft_buffer_new(&b, &opts), -EINVAL);
+	assert_null(b);
+	weft_ctx_unref(opts.ctx);
+}
+
+/* --- at any moment --- */
+
+/* Everything that waits, in tasks of its own, against an end of any kind at a
+ * random moment. */
 struct doomed {
 	struct weft_buffer *b;
-	bool close_first;
+	struct weft_ctx *ctx;
+	enum { STOP, CLOSE_AND_STOP, CANCEL, ENDS } how;
 };
 
 static void *doomed_new(void *arg)
@@ -299,9 +396,11 @@ static void *doomed_new(void *arg)
 
 	(void)arg;
 	CHECK(d != NULL);
+	CHECK_EQ(weft_ctx_with_cancel(&d->ctx, NULL), 0);
+	opts.ctx = d->ctx;
 	if (opts.cap > 0)
 		opts.overflow = (enum weft_overflow)(weft_rand() % 3);
-	d->close_first = weft_rand() % 2;
+	d->how = weft_rand() % ENDS;
 	CHECK_EQ(weft_buffer_new(&d->b, &opts), 0);
 	return d;
 }
@@ -341,7 +440,11 @@ static void doomed_stop(void *thing)
 {
 	struct doomed *d = thing;
 
-	if (d->close_first)
+	if (d->how == CANCEL) {
+		CHECK_EQ(weft_ctx_cancel(d->ctx, 0), 0);
+		return;
+	}
+	if (d->how == CLOSE_AND_STOP)
 		weft_buffer_close(d->b);
 	CHECK_EQ(weft_buffer_stop(d->b), 0);
 }
@@ -354,6 +457,7 @@ static void doomed_end(void *thing)
 	CHECK_EQ(weft_buffer_put(d->b, &item, WEFT_FOREVER), -ECANCELED);
 	CHECK_EQ(weft_buffer_take(d->b, &item, WEFT_FOREVER), -ECANCELED);
 	weft_buffer_free(d->b);
+	weft_ctx_unref(d->ctx);
 	free(d);
 }
 
@@ -387,6 +491,11 @@ int main(void)
 		cmocka_unit_test(close_releases_producers_and_drains),
 		cmocka_unit_test(stop_releases_everyone),
 		cmocka_unit_test(a_closed_buffer_may_still_be_stopped),
+		cmocka_unit_test(a_context_that_is_cancelled_stops_its_buffers),
+		cmocka_unit_test(a_context_past_its_deadline_stops_its_buffer),
+		cmocka_unit_test(a_buffer_of_an_ended_context_is_stopped),
+		cmocka_unit_test(a_context_may_outlive_its_buffer),
+		cmocka_unit_test(a_deadline_outside_of_a_run_is_refused),
 		cmocka_unit_test(a_buffer_may_be_stopped_at_any_moment),
 	};
 
