@@ -38,7 +38,7 @@ release: build-release ## build everything (the default)
 test: build-release ## build everything and run all tests
 	ctest --preset release -j $(JOBS)
 
-bench: build-release ## measure: run the sweep SWEEP=quick|default|full into results/ (or RESULTS=folder)
+bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load into results/ (or RESULTS=folder)
 	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)")
 
 demo: build-release ## show each pattern at work
