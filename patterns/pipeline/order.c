@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lines.h"
+#include "task/internal.h"
 
 int order_new(struct order **out, size_t window, size_t n, size_t size)
 {
@@ -102,8 +103,10 @@ int order_begin(struct order *o)
 	weft_lock_acquire(&o->taking);
 	if (has_room(o))
 		return 0;
+	weft_wait_begin("pipeline order", o);
 	while ((err = look_for_room(o)) == -EAGAIN)
 		weft_park(WEFT_FOREVER);
+	weft_wait_done();
 	if (err)
 		weft_lock_release(&o->taking);
 	return err;
