@@ -85,10 +85,10 @@ static const struct {
 	{ WEFT_CAN_LEN, "an exact length" },
 };
 
-/* What the pattern needs and the channel cannot do; NULL when nothing. */
-static const char *lacking(const struct plan *plan)
+/* What is needed and the channel cannot do; NULL when nothing. */
+static const char *lacking(const struct plan *plan, uint64_t needs)
 {
-	uint64_t missing = plan->pattern->needs & ~plan->chan->can;
+	uint64_t missing = needs & ~plan->chan->can;
 
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]);
 	     i++)
@@ -108,20 +108,29 @@ static int too_many(const struct plan *plan, const char *what, unsigned n,
 	return -EINVAL;
 }
 
+static int refuse_lacking(const struct plan *plan, const char *what,
+                          uint64_t needs, char *why, size_t why_bytes)
+{
+	const char *missing = lacking(plan, needs);
+
+	if (!missing)
+		return 0;
+	snprintf(why, why_bytes,
+	         "%s %s needs %s, which channel %s does not have", what,
+	         plan->pattern->name, missing, plan->chan->name);
+	return -EINVAL;
+}
+
 int plan_possible(const struct plan *plan, char *why, size_t why_bytes)
 {
 	const struct pattern *pattern = plan->pattern;
 	const struct weft_chan_impl *chan = plan->chan;
-	const char *missing = lacking(plan);
 	struct pattern_channel asked = { 0 };
 	int err;
 
-	if (missing) {
-		snprintf(why, why_bytes,
-		         "pattern %s needs %s, which channel %s does not have",
-		         pattern->name, missing, chan->name);
-		return -EINVAL;
-	}
+	err = refuse_lacking(plan, "pattern", pattern->needs, why, why_bytes);
+	if (err)
+		return err;
 	if ((chan->can & WEFT_NO_DATA) && !pattern->no_data) {
 		snprintf(why, why_bytes,
 		         "pattern %s needs data, and channel %s moves none",
@@ -132,8 +141,10 @@ int plan_possible(const struct plan *plan, char *why, size_t why_bytes)
 	if (err)
 		return err;
 	pattern->channel(&plan->params, &asked);
-	err = weft_chan_impl_accepts(chan, asked.cap, asked.elem_size, why,
-	                             why_bytes);
+	err = refuse_lacking(plan, "this cell of", asked.needs, why, why_bytes);
+	if (!err)
+		err = weft_chan_impl_accepts(chan, asked.cap, asked.elem_size,
+		                             why, why_bytes);
 	if (!err)
 		err = too_many(plan, "senders", asked.senders,
 		               chan->max_senders, why, why_bytes);

@@ -534,6 +534,12 @@ static void not_possible(const struct plan *plan, const char *why)
 	assert_int_equal(seen.setups, 0);
 }
 
+static void needy_channel(const struct params *p, struct pattern_channel *out)
+{
+	fake_channel(p, out);
+	out->needs = WEFT_CAN_TIMEOUT;
+}
+
 static void a_cell_the_channel_cannot_do_is_not_run(void **state)
 {
 	struct weft_chan_impl chan = *weft_chan_impl_find("handoff");
@@ -557,6 +563,10 @@ static void a_cell_the_channel_cannot_do_is_not_run(void **state)
 	needy.needs = WEFT_CAN_TIMEOUT;
 	plan.pattern = &needy;
 	not_possible(&plan, "pattern fake needs deadlines, which channel "
+	                    "handoff does not have");
+	needy.needs = 0;
+	needy.channel = needy_channel;
+	not_possible(&plan, "this cell of fake needs deadlines, which channel "
 	                    "handoff does not have");
 }
 

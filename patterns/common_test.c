@@ -48,6 +48,7 @@ TEST(the_default_cell_verifies_over_every_channel)
 static void try_value(const struct knob *k, const char *value)
 {
 	char knobs[100], why[PATTERN_WHY_BYTES];
+	struct testing_cell t = cell(knobs, ITEMS);
 	struct params params;
 
 	params_default(pattern, &params);
@@ -57,7 +58,8 @@ static void try_value(const struct knob *k, const char *value)
 		return;
 	CHECK_LT(snprintf(knobs, sizeof(knobs), "%s=%s", k->name, value),
 	         (int)sizeof(knobs));
-	testing_verified(cell(knobs, ITEMS));
+	if (testing_cell_possible(&t))
+		testing_verified(t);
 }
 
 TEST(every_value_that_a_knob_recommends_verifies)

@@ -96,6 +96,8 @@ struct cell {
 struct pattern_channel {
 	size_t cap, elem_size;
 	unsigned senders, receivers;
+	/* Bits of enum weft_chan_can beyond what the pattern always needs. */
+	uint64_t needs;
 };
 
 /* Words enough for any reason that verify gives. */
@@ -108,7 +110,8 @@ struct pattern {
 	const char *summary;      /* one line for lists */
 	const struct knob *knobs; /* ends with name NULL */
 
-	/* Bits of enum weft_chan_can that the channel must have. */
+	/* Bits of enum weft_chan_can that the channel must have for any
+	 * parameters. */
 	uint64_t needs;
 	/* Whether it also runs over a channel that moves no data
 	 * (WEFT_NO_DATA), to show what the harness costs. */
@@ -120,7 +123,8 @@ struct pattern {
 	 * line that names the value and what is allowed. */
 	int (*accept)(const struct params *p, char *why, size_t why_bytes);
 	/* The channel as this cell would make it: capacity, bytes per
-	 * element, the most senders and receivers at once. */
+	 * element, the most senders and receivers at once, and what else it
+	 * must be able to do. */
 	void (*channel)(const struct params *p, struct pattern_channel *out);
 
 	/* Tasks that the runner starts and gates, each calling work(id) with

@@ -126,12 +126,12 @@ static bool enough(unsigned n, unsigned max)
 bool testing_cell_possible(const struct testing_cell *t)
 {
 	struct cell cell = { .pattern = t->pattern };
-	struct pattern_channel asked;
+	struct pattern_channel asked = { 0 };
 
 	params_default(t->pattern, &cell.params);
 	set_knobs(&cell, t->knobs ? t->knobs : "");
 	t->pattern->channel(&cell.params, &asked);
-	return (t->pattern->needs & ~t->chan->can) == 0 &&
+	return ((t->pattern->needs | asked.needs) & ~t->chan->can) == 0 &&
 	       (t->pattern->no_data || !(t->chan->can & WEFT_NO_DATA)) &&
 	       enough(asked.senders, t->chan->max_senders) &&
 	       enough(asked.receivers, t->chan->max_receivers) &&
