@@ -1,0 +1,95 @@
+/*
+ * Dealing: which worker gets an item.
+ *
+ * A sender first reserves room at a worker, then sends into its queue. So it
+ * waits for any of them at once, over channels of every kind, and the figure
+ * that bounds a queue is also the load that the least loaded has least of.
+ */
+#include <errno.h>
+
+#include <weft/chan.h>
+
+#include "internal.h"
+
+static bool reserve(struct worker *w)
+{
+	int64_t load = weft_load_relaxed(&w->load);
+
+	while (load < w->f->limit)
+		if (weft_cas_weak_acq_rel(&w->load, &load, load + 1))
+			return true;
+	return false;
+}
+
+void fan_release(struct worker *w)
+{
+	weft_fetch_sub_release(&w->load, (int64_t)1);
+	waitq_notify(&w->f->room, 1);
+}
+
+/* A sender in search of a worker with room. */
+struct search {
+	struct weft_fan *f;
+	unsigned begin; /* with this one */
+	struct worker *found;
+};
+
+static struct worker *nth(const struct search *s, unsigned i)
+{
+	return &s->f->workers[(s->begin + i) % s->f->opts.workers];
+}
+
+static struct worker *reserve_next(const struct search *s)
+{
+	for (unsigned i = 0; i < s->f->opts.workers; i++)
+		if (reserve(nth(s, i)))
+			return nth(s, i);
+	return NULL;
+}
+
+/* Of several with the same load, the first from `begin` on. */
+static struct worker *least_loaded(const struct search *s)
+{
+	struct worker *best = nth(s, 0);
+
+	for (unsigned i = 1; i < s->f->opts.workers; i++)
+		if (weft_load_relaxed(&nth(s, i)->load) <
+		    weft_load_relaxed(&best->load))
+			best = nth(s, i);
+	return best;
+}
+
+static int look_for_room(void *arg)
+{
+	struct search *s = arg;
+
+	if (weft_load_acquire(&s->f->closing)) /* [closing] */
+		return -EPIPE;
+	if (s->f->opts.deal == WEFT_FAN_LEAST_LOADED) {
+		s->found = least_loaded(s);
+		if (reserve(s->found))
+			return 0;
+	}
+	/* The least loaded is full, or has become so since. */
+	s->found = reserve_next(s);
+	return s->found ? 0 : -EAGAIN;
+}
+
+int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns)
+{
+	struct search s = { .f = f };
+	int err;
+
+	s.begin = f->opts.deal == WEFT_FAN_RANDOM
+	                  ? (unsigned)(weft_rand() % f->opts.workers)
+	                  : weft_fetch_add_relaxed(&f->next, 1u);
+	err = fan_wait(f, &f->room, "fan send", look_for_room, &s, deadline_ns);
+	if (err)
+		return err;
+	/* With room reserved, this waits for the worker to come back for its
+	 * next item at most. */
+	err = weft_chan_send(s.found->from, elem, deadline_ns);
+	if (err)
+		fan_release(s.found);
+	return err;
+}

@@ -1,0 +1,495 @@
+#include "fan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <weft/chan_impl.h>
+
+#include "base/check.h"
+#include "internal.h"
+#include "lines.h"
+#include "task/wait.h"
+
+#define DEFAULT_WINDOW_MAX 65536u
+
+/* A notification that a wait holds at its end may have stood for more than it
+ * took: it is always passed on. */
+static bool pass_on_always(void *arg, int err)
+{
+	(void)arg;
+	(void)err;
+	return true;
+}
+
+int fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
+             int (*look)(void *arg), void *arg, int64_t deadline_ns)
+{
+	struct wait w = { .q = q,
+		          .what = what,
+		          .look = look,
+		          .pass_on = pass_on_always,
+		          .arg = arg,
+		          .policy = f->opts.wait,
+		          .gap = 1 };
+	int err = look(arg);
+
+	return err == -EAGAIN ? weft_wait(&w, NULL, deadline_ns) : err;
+}
+
+/* --- the end --- */
+
+/* Close what senders send into. False when that was done before. */
+static bool close_entrance(struct weft_fan *f)
+{
+	if (weft_xchg_acq_rel(&f->closing, true)) /* [closing] */
+		return false;
+	if (f->entry)
+		weft_chan_close(f->entry);
+	for (size_t i = 0; fan_is_dealt(f) && i < f->nqueues; i++)
+		weft_chan_close(f->queues[i]);
+	waitq_notify_all(&f->room);
+	if (f->order)
+		reorder_notify_all(f->order);
+	return true;
+}
+
+void fan_stop_for(struct weft_fan *f, int err)
+{
+	int none = 0;
+
+	weft_cas_acq_rel(&f->error, &none, err); /* [error] */
+	close_entrance(f);
+	/* Some may be closed already, by the end of who sends into them. */
+	for (size_t i = 0; i < f->nqueues; i++)
+		weft_chan_close(f->queues[i]);
+	if (f->out)
+		weft_chan_close(f->out);
+	if (f->order)
+		reorder_notify_all(f->order);
+}
+
+static void context_ended(void *arg)
+{
+	struct weft_fan *f = arg;
+
+	fan_stop_for(f, weft_ctx_err(f->opts.ctx));
+}
+
+/* What a -EPIPE inside means to a caller of the fan. */
+static int reason(struct weft_fan *f, int err)
+{
+	int error;
+
+	if (err != -EPIPE)
+		return err;
+	error = weft_load_acquire(&f->error); /* [error] */
+	return error ? error : -EPIPE;
+}
+
+void fan_end_results(struct weft_fan *f)
+{
+	if (f->out) {
+		weft_chan_close(f->out);
+		return;
+	}
+	weft_store_release(&f->finished, true); /* [finished] */
+	reorder_notify_all(f->order);
+}
+
+/* --- making --- */
+
+static bool allowed(unsigned n, unsigned max)
+{
+	return max == 0 || n <= max;
+}
+
+/* Workers receive from their queue, and send into that of the results. The
+ * callers of the fan answer for themselves. */
+static bool makes_sense(const struct weft_fan_opts *o)
+{
+	unsigned at_queue = o->deal == WEFT_FAN_SHARED ? o->workers : 1;
+	bool ordered = o->merge == WEFT_FAN_ORDERED;
+
+	return o->fn && o->workers <= WEFT_FAN_WORKERS_MAX &&
+	       (unsigned)o->deal <= WEFT_FAN_BROADCAST &&
+	       (unsigned)o->merge <= WEFT_FAN_ORDERED &&
+	       (unsigned)o->errors <= WEFT_FAN_PASS_OVER_ERRORS &&
+	       !(ordered && o->deal == WEFT_FAN_BROADCAST) &&
+	       allowed(at_queue, o->impl->max_receivers) &&
+	       (ordered || allowed(o->workers, o->impl->max_senders));
+}
+
+static void fill_in(struct weft_fan_opts *o)
+{
+	size_t window;
+
+	o->impl = o->impl ? o->impl : weft_chan_impl_find("handoff");
+	o->workers = o->workers ? o->workers : 1;
+	o->out_size = o->out_size ? o->out_size : o->in_size;
+	window = o->cap < DEFAULT_WINDOW_MAX ? o->cap : DEFAULT_WINDOW_MAX;
+	window += 2 * (size_t)o->workers;
+	if (window > DEFAULT_WINDOW_MAX)
+		window = DEFAULT_WINDOW_MAX;
+	o->window = o->window ? o->window : window;
+}
+
+static int make_chan(const struct weft_fan *f, struct weft_chan **out,
+                     size_t size, void (*drop)(void *elem, void *arg),
+                     void *arg)
+{
+	struct weft_chan_opts opts = { f->opts.wait, drop, arg };
+
+	return weft_chan_new(out, f->opts.impl, f->opts.cap, size, &opts);
+}
+
+/* An item of a broadcast that has reached nobody. */
+static void drop_for_all(void *elem, void *arg)
+{
+	const struct weft_fan *f = arg;
+
+	for (unsigned i = 0; f->opts.drop_in && i < f->opts.workers; i++)
+		f->opts.drop_in(elem, f->opts.arg);
+}
+
+/* What waits in the queues of an ordered fan are numbers, and the items belong
+ * to the reorder buffer. */
+static int make_queues(struct weft_fan *f)
+{
+	const struct weft_fan_opts *o = &f->opts;
+	size_t size = f->order ? sizeof(uint64_t) : o->in_size, cap;
+	int err = 0;
+
+	for (size_t i = 0; i < f->nqueues && !err; i++)
+		err = make_chan(f, &f->queues[i], size,
+		                f->order ? NULL : o->drop_in, o->arg);
+	if (err)
+		return err;
+	cap = weft_chan_cap(f->queues[0]);
+	f->limit = cap < INT64_MAX ? (int64_t)cap + 1 : INT64_MAX;
+	if (o->deal == WEFT_FAN_SHARED)
+		f->entry = weft_chan_ref(f->queues[0]);
+	else if (o->deal == WEFT_FAN_BROADCAST)
+		err = make_chan(f, &f->entry, size, drop_for_all, f);
+	return err;
+}
+
+static int make_exit(struct weft_fan *f)
+{
+	const struct weft_fan_opts *o = &f->opts;
+
+	if (o->merge == WEFT_FAN_UNORDERED)
+		return make_chan(f, &f->out, o->out_size, o->drop_out, o->arg);
+	f->order = lines_new(1, sizeof(*f->order));
+	if (!f->order)
+		return -ENOMEM;
+	return reorder_init(f->order, o->window, o->in_size, o->out_size);
+}
+
+static int make_worker(struct weft_fan *f, unsigned index)
+{
+	struct worker *w = &f->workers[index];
+
+	w->f = f;
+	w->index = index;
+	w->from = f->queues[f->nqueues == 1 ? 0 : index];
+	if (f->order)
+		return 0;
+	w->item = w->taken = lines_new(1, f->opts.in_size);
+	w->result = w->made = lines_new(1, f->opts.out_size);
+	return w->taken && w->made ? 0 : -ENOMEM;
+}
+
+static int make_all(struct weft_fan *f)
+{
+	const struct weft_fan_opts *o = &f->opts;
+	int err;
+
+	f->nqueues = o->deal == WEFT_FAN_SHARED ? 1 : o->workers;
+	f->workers = lines_new(o->workers, sizeof(*f->workers));
+	f->queues = lines_new(f->nqueues, sizeof(struct weft_chan *));
+	if (!f->workers || !f->queues)
+		return -ENOMEM;
+	err = make_exit(f);
+	if (!err)
+		err = make_queues(f);
+	for (unsigned i = 0; i < o->workers && !err; i++)
+		err = make_worker(f, i);
+	return err;
+}
+
+/* Start everything. After an error some run: see weft_fan_free(). */
+static int start_all(struct weft_fan *f)
+{
+	struct weft_relay_opts pump = { .stack_bytes = f->opts.stack_bytes,
+		                        .drop = f->opts.drop_in,
+		                        .drop_arg = f->opts.arg };
+	int err = 0;
+
+	weft_store_relaxed(&f->left, f->opts.workers);
+	for (unsigned i = 0; i < f->opts.workers && !err; i++) {
+		weft_waitgroup_add(&f->running, 1);
+		err = fan_worker_start(&f->workers[i], &f->workers[i].task);
+		if (err)
+			weft_waitgroup_done(&f->running);
+	}
+	if (!err && f->opts.deal == WEFT_FAN_BROADCAST)
+		err = weft_broadcast(&f->pump, f->queues, f->nqueues, f->entry,
+		                     &pump);
+	return err;
+}
+
+static int watch_context(struct weft_fan *f)
+{
+	int err;
+
+	if (!f->opts.ctx)
+		return 0;
+	err = weft_ctx_after(f->opts.ctx, &f->func, context_ended, f);
+	f->watching = !err;
+	return err;
+}
+
+int weft_fan_new(struct weft_fan **out, const struct weft_fan_opts *opts)
+{
+	struct weft_fan_opts o;
+	struct weft_fan *f;
+	int err;
+
+	if (!out || !opts)
+		return -EINVAL;
+	o = *opts;
+	fill_in(&o);
+	if (!makes_sense(&o))
+		return -EINVAL;
+	f = lines_new(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->opts = o;
+	weft_ctx_ref(o.ctx);
+	weft_waitgroup_init(&f->running);
+	weft_waitq_init(&f->room);
+	err = make_all(f);
+	if (!err)
+		err = start_all(f);
+	if (!err)
+		err = watch_context(f);
+	if (err) {
+		weft_fan_free(f);
+		return err;
+	}
+	*out = f;
+	return 0;
+}
+
+static void free_workers(struct weft_fan *f)
+{
+	for (unsigned i = 0; f->workers && i < f->opts.workers; i++) {
+		struct worker *w = &f->workers[i];
+		struct weft_task *last = w->heir ? w->heir : w->task;
+
+		if (last)
+			CHECK_EQ(weft_join(last, NULL), 0);
+		free(w->taken);
+		free(w->made);
+	}
+	free(f->workers);
+}
+
+static void free_chans(struct weft_fan *f)
+{
+	weft_relay_free(f->pump);
+	weft_chan_unref(f->entry);
+	for (size_t i = 0; f->queues && i < f->nqueues; i++)
+		weft_chan_unref(f->queues[i]);
+	free(f->queues);
+	weft_chan_unref(f->out);
+	if (f->order)
+		reorder_free(f->order, f->opts.drop_in, f->opts.drop_out,
+		             f->opts.arg);
+	free(f->order);
+}
+
+void weft_fan_free(struct weft_fan *f)
+{
+	if (!f)
+		return;
+	if (f->watching)
+		weft_ctx_after_stop(&f->func);
+	if (weft_waitgroup_wait(&f->running, WEFT_NOW))
+		fan_stop_for(f, -ECANCELED);
+	/* Who replaces whom is settled when all are through. */
+	CHECK_EQ(weft_waitgroup_wait(&f->running, WEFT_FOREVER), 0);
+	free_workers(f);
+	free_chans(f);
+	weft_ctx_unref(f->opts.ctx);
+	free(f);
+}
+
+/* --- using --- */
+
+/* What a call that did not wait means, unless the fan has ended with the
+ * deadline of its context. */
+static int tried(struct weft_fan *f, int err)
+{
+	return err == -ETIMEDOUT && !fan_is_stopped(f) ? -EAGAIN : err;
+}
+
+/* An item of an ordered fan on its way to a slot. */
+struct entrant {
+	struct weft_fan *f;
+	const void *elem;
+	uint64_t n;
+};
+
+static int look_for_slot(void *arg)
+{
+	struct entrant *e = arg;
+
+	if (weft_load_acquire(&e->f->closing)) /* [closing] */
+		return -EPIPE;
+	return reorder_enter(e->f->order, e->elem, &e->n);
+}
+
+static int hand_over(struct weft_fan *f, const void *elem, int64_t deadline_ns)
+{
+	if (fan_is_dealt(f))
+		return fan_deal(f, elem, deadline_ns);
+	return weft_chan_send(f->entry, elem, deadline_ns);
+}
+
+static int send_ordered(struct weft_fan *f, const void *elem,
+                        int64_t deadline_ns)
+{
+	struct entrant e = { .f = f, .elem = elem };
+	int err;
+
+	err = fan_wait(f, &f->order->space, "fan window", look_for_slot, &e,
+	               deadline_ns);
+	if (err)
+		return err;
+	err = hand_over(f, &e.n, deadline_ns);
+	if (err)
+		reorder_withdraw(f->order, e.n);
+	return err;
+}
+
+int weft_fan_send(struct weft_fan *f, const void *elem, int64_t deadline_ns)
+{
+	if (!f || (!elem && f->opts.in_size))
+		return -EINVAL;
+	return reason(f, f->order ? send_ordered(f, elem, deadline_ns)
+	                          : hand_over(f, elem, deadline_ns));
+}
+
+int weft_fan_try_send(struct weft_fan *f, const void *elem)
+{
+	return tried(f, weft_fan_send(f, elem, WEFT_NOW));
+}
+
+/* Somebody in search of the next result of an ordered fan. */
+struct taker {
+	struct weft_fan *f;
+	void *elem;
+};
+
+static int look_for_result(void *arg)
+{
+	const struct taker *t = arg;
+	/* Before the look at what there is: it was all made by then. */
+	bool finished = weft_load_acquire(&t->f->finished); /* [finished] */
+	int err = weft_load_acquire(&t->f->error);          /* [error] */
+
+	if (!err)
+		err = reorder_take(t->f->order, t->elem);
+	if (err == -EAGAIN && finished && reorder_is_empty(t->f->order))
+		return -EPIPE;
+	return err;
+}
+
+int weft_fan_recv(struct weft_fan *f, void *elem, int64_t deadline_ns)
+{
+	struct taker t = { f, elem };
+	int error;
+
+	if (!f || (!elem && f->opts.out_size))
+		return -EINVAL;
+	/* What a stop has left inside is not for the caller. */
+	error = weft_load_acquire(&f->error); /* [error] */
+	if (error)
+		return error;
+	if (f->order)
+		error = fan_wait(f, &f->order->results, "fan recv",
+		                 look_for_result, &t, deadline_ns);
+	else
+		error = weft_chan_recv(f->out, elem, deadline_ns);
+	return reason(f, error);
+}
+
+int weft_fan_try_recv(struct weft_fan *f, void *elem)
+{
+	return tried(f, weft_fan_recv(f, elem, WEFT_NOW));
+}
+
+int weft_fan_close(struct weft_fan *f)
+{
+	if (!f)
+		return -EINVAL;
+	return close_entrance(f) ? 0 : -EPIPE;
+}
+
+int weft_fan_stop(struct weft_fan *f)
+{
+	if (!f)
+		return -EINVAL;
+	fan_stop_for(f, -ECANCELED);
+	return 0;
+}
+
+int weft_fan_join(struct weft_fan *f, int64_t deadline_ns)
+{
+	int err;
+
+	if (!f)
+		return -EINVAL;
+	err = weft_waitgroup_wait(&f->running, deadline_ns);
+	return err ? err : weft_load_acquire(&f->error); /* [error] */
+}
+
+int weft_fan_worker_stats(const struct weft_fan *f, unsigned worker,
+                          struct weft_fan_worker_stats *out)
+{
+	const struct worker *w;
+
+	if (!f || !out || worker >= f->opts.workers)
+		return -EINVAL;
+	w = &f->workers[worker];
+	*out = (struct weft_fan_worker_stats){
+		.in = weft_load_relaxed(&w->in),
+		.out = weft_load_relaxed(&w->out),
+		.failed = weft_load_relaxed(&w->failed),
+		.queued = f->nqueues > 1 ? weft_chan_len(w->from) : 0,
+	};
+	return 0;
+}
+
+int weft_fan_stats(const struct weft_fan *f, struct weft_fan_stats *out)
+{
+	if (!f || !out)
+		return -EINVAL;
+	*out = (struct weft_fan_stats){
+		.replaced = weft_load_relaxed(&f->replaced),
+		.ahead = f->order ? (size_t)weft_load_relaxed(&f->order->ahead)
+		                  : 0,
+		.window = f->order ? f->order->window : 0,
+	};
+	for (size_t i = 0; i < f->nqueues; i++)
+		out->queued += weft_chan_len(f->queues[i]);
+	if (f->opts.deal == WEFT_FAN_BROADCAST)
+		out->queued += weft_chan_len(f->entry);
+	for (unsigned i = 0; i < f->opts.workers; i++) {
+		out->in += weft_load_relaxed(&f->workers[i].in);
+		out->out += weft_load_relaxed(&f->workers[i].out);
+		out->failed += weft_load_relaxed(&f->workers[i].failed);
+	}
+	return 0;
+}

@@ -1,0 +1,326 @@
+/*
+ * fan: items fan out to several workers, their results fan in to whoever
+ * receives.
+ *
+ *	                  +-> worker 0 -+
+ *	weft_fan_send() --+-> worker 1 -+--> weft_fan_recv()
+ *	                  +-> worker 2 -+
+ *
+ * Workers are tasks of the fan. Each calls the fan's function for an item and
+ * passes its result on. How items reach the workers (deal) and how results
+ * come together (merge) are chosen when the fan is made.
+ *
+ *   state                       send        recv
+ *   open                        0           0
+ *   closed, items inside        -EPIPE      0
+ *   closed, everything is out   -EPIPE      -EPIPE
+ *   stopped                     -ECANCELED  -ECANCELED
+ *   its context ended           weft_ctx_err()
+ *   failed                      its error   its error
+ *
+ * The end: weft_fan_close() says that nothing more comes in. Workers end when
+ * nothing is left for them; behind the last one comes the end of the results.
+ *
+ * Any task of the run may call anything below at any time on a live fan,
+ * within the senders and receivers that the implementation allows at the two
+ * ends. No lock is held while a callback runs.
+ *
+ * Further down: weft_merge() and weft_broadcast(), which do the same for
+ * channels of the caller's own.
+ */
+#ifndef WEFT_PATTERNS_FAN_H
+#define WEFT_PATTERNS_FAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/chan.h>
+
+struct weft_ctx;
+struct weft_fan;
+
+/* What a fan's function returns beside -errno. */
+enum weft_fan_result {
+	WEFT_FAN_EMIT, /* pass *out on */
+	WEFT_FAN_SKIP, /* nothing comes of this item */
+};
+
+/*
+ * Make one result of one item.
+ *
+ * in      the item, the function's from here on, whatever it returns; gone
+ *         after the call.
+ * out     where the result goes; counts only with WEFT_FAN_EMIT.
+ * worker  who calls, from 0: one call at a time for each.
+ * arg     the fan's.
+ *
+ * Both are aligned as far as their sizes are multiples of a power of two, up
+ * to WEFT_CACHE_LINE. Returns an enum weft_fan_result, or -errno (see enum
+ * weft_fan_errors). May call weft_fan_stop(), but no other function of its own
+ * fan.
+ */
+typedef int (*weft_fan_fn)(const void *in, void *out, unsigned worker,
+                           void *arg);
+
+/*
+ * How items reach the workers.
+ *
+ * All but the first give each worker a queue of its own. The three that choose
+ * one look for a worker that has room, from their first choice on, and wait
+ * only when all are full: a slow worker holds up what is in its own queue and
+ * nothing else.
+ */
+enum weft_fan_deal {
+	WEFT_FAN_SHARED,       /* one queue: who is idle takes the next */
+	WEFT_FAN_ROUND_ROBIN,  /* each in turn */
+	WEFT_FAN_RANDOM,       /* any, with equal chances */
+	WEFT_FAN_LEAST_LOADED, /* who has the fewest, the one in hand counted */
+	WEFT_FAN_BROADCAST,    /* all of them, every item, in the same order */
+};
+
+/* How results come together. */
+enum weft_fan_merge {
+	/* Whichever is done first. */
+	WEFT_FAN_UNORDERED,
+	/* In the order in which their items were sent. Not for broadcasts. */
+	WEFT_FAN_ORDERED,
+};
+
+/* What an item that fails does: its function returned an error, or ended its
+ * task with weft_task_exit() or pthread_exit(). */
+enum weft_fan_errors {
+	/* It stops the fan as weft_fan_stop() does, and everyone gets the
+	 * error: what was returned; the status of weft_task_exit() if that is
+	 * negative, else -ECANCELED. */
+	WEFT_FAN_STOP_ON_ERROR,
+	/* It has no result, and is counted. The worker goes on; one whose
+	 * thread has ended is replaced. */
+	WEFT_FAN_PASS_OVER_ERRORS,
+};
+
+/* Zero everywhere but in fn is the default. */
+struct weft_fan_opts {
+	weft_fan_fn fn;
+	void *arg;        /* for all callbacks; must outlive the fan */
+	unsigned workers; /* 0 = 1 */
+
+	enum weft_fan_deal deal;
+	enum weft_fan_merge merge;
+	enum weft_fan_errors errors;
+
+	const struct weft_chan_impl *impl; /* NULL = handoff */
+	size_t cap;          /* of each queue, and of that of the results */
+	size_t in_size;      /* bytes of an item; may be 0 */
+	size_t out_size;     /* bytes of a result; 0 = in_size */
+	enum weft_wait wait; /* how senders, workers and receivers wait */
+	size_t stack_bytes;  /* of each worker; 0 = the system's default */
+
+	/* When ordered: the most items that have been sent and not received,
+	 * rounded up to a power of two. 0 = cap + twice the workers. */
+	size_t window;
+
+	/* For items that were sent and to which the function was not called,
+	 * and for results that nobody received, when a stop left them inside.
+	 * In a broadcast, one for each worker that an item did not reach. NULL
+	 * when there is nothing to release. They run while the fan ends or is
+	 * freed, and must return. */
+	void (*drop_in)(void *elem, void *arg);
+	void (*drop_out)(void *elem, void *arg);
+
+	/* The end of this context stops the fan; NULL for none. Of a context
+	 * that ended by its deadline, everyone gets -ETIMEDOUT. */
+	struct weft_ctx *ctx;
+};
+
+/* Exact at rest. */
+struct weft_fan_stats {
+	uint64_t in;       /* items given to the function */
+	uint64_t out;      /* results passed on */
+	uint64_t failed;   /* items that failed */
+	uint64_t replaced; /* workers whose thread ended under them */
+	size_t queued;     /* items in front of the workers */
+
+	/* When ordered: the furthest that a result was done before its turn,
+	 * in items; always below `window`. Otherwise both are 0. */
+	size_t ahead;
+	size_t window;
+};
+
+struct weft_fan_worker_stats {
+	uint64_t in, out, failed; /* as above */
+	size_t queued;            /* in its own queue, if it has one */
+};
+
+/* The most workers. */
+#define WEFT_FAN_WORKERS_MAX 1024
+
+/*
+ * Make a fan and start its workers in the run of the caller.
+ *
+ * Returns 0; -EINVAL for NULL, no function, too many workers, an unknown deal,
+ * merge or errors, an ordered broadcast, what the implementation refuses
+ * (capacity, size, more workers than senders or receivers), or outside of a
+ * run; -ENOMEM; -EAGAIN when the system has not enough threads to give. On
+ * failure *out is untouched and nothing is left behind. With a context that has
+ * ended already it succeeds, and the fan is stopped.
+ */
+WEFT_API WEFT_NODISCARD int weft_fan_new(struct weft_fan **out,
+                                         const struct weft_fan_opts *opts);
+
+/*
+ * Send one item, waiting for room until `deadline_ns`.
+ *
+ * When ordered this also waits for the window: for somebody who receives.
+ *
+ * Returns 0; -EPIPE after weft_fan_close(); the error of a fan that failed or
+ * was stopped; -ETIMEDOUT; -EINVAL for NULL; -ENOMEM from unbounded channels.
+ * After an error the item is still the caller's.
+ */
+WEFT_API WEFT_NODISCARD int weft_fan_send(struct weft_fan *f, const void *elem,
+                                          int64_t deadline_ns);
+
+/* Send without waiting: as weft_fan_send(), with -EAGAIN for no room. That may
+ * be said of a worker, too, that is about to come back for its next item. */
+WEFT_API WEFT_NODISCARD int weft_fan_try_send(struct weft_fan *f,
+                                              const void *elem);
+
+/*
+ * Receive one result, waiting for it until `deadline_ns`.
+ *
+ * Returns 0; -EPIPE when the fan was closed and everything has come out; the
+ * error of a fan that failed or was stopped (a result that is on its way out at
+ * that moment may still be received); -ETIMEDOUT; -EINVAL for NULL.
+ */
+WEFT_API WEFT_NODISCARD int weft_fan_recv(struct weft_fan *f, void *elem,
+                                          int64_t deadline_ns);
+
+/* Receive without waiting: as weft_fan_recv(), with -EAGAIN for nothing there.
+ */
+WEFT_API WEFT_NODISCARD int weft_fan_try_recv(struct weft_fan *f, void *elem);
+
+/* Nothing more will be sent: senders get -EPIPE, and the workers end when they
+ * have worked off what is inside. Does not wait. Returns 0; -EPIPE when it was
+ * closed, stopped or had failed before; -EINVAL for NULL. */
+WEFT_API int weft_fan_close(struct weft_fan *f);
+
+/* Stop at once: drop what is inside and release everyone who waits. Workers
+ * end when their function next returns. Does not wait, and may be called any
+ * number of times, from the fan's function too. Returns 0, or -EINVAL for
+ * NULL. */
+WEFT_API int weft_fan_stop(struct weft_fan *f);
+
+/*
+ * Wait until all workers have ended. After weft_fan_close() that takes somebody
+ * who receives what comes out.
+ *
+ * Returns 0 when everything went through; the error of a fan that failed or was
+ * stopped; -ETIMEDOUT; -EINVAL for NULL.
+ */
+WEFT_API WEFT_NODISCARD int weft_fan_join(struct weft_fan *f,
+                                          int64_t deadline_ns);
+
+/* Figures of the fan, and of worker `worker`, from 0. Return 0, or -EINVAL for
+ * NULL or a worker that there is not. */
+WEFT_API int weft_fan_stats(const struct weft_fan *f,
+                            struct weft_fan_stats *out);
+WEFT_API int weft_fan_worker_stats(const struct weft_fan *f, unsigned worker,
+                                   struct weft_fan_worker_stats *out);
+
+/*
+ * Stop the fan unless it has ended, wait for its workers, drop what is left
+ * inside, and free it. NULL is ignored. Belongs to the run that made the fan,
+ * and no other call on it may be under way; not to be called from its function.
+ */
+WEFT_API void weft_fan_free(struct weft_fan *f);
+
+/* --- between channels of the caller's own --- */
+
+/*
+ * relay: tasks that move elements from channels to channels, unaltered.
+ *
+ * A relay closes the channels it sends into when those it receives from have
+ * ended; nobody else may. It also ends, with -EPIPE, when it finds all of those
+ * that it sends into closed: that is how a consumer leaves early. However it
+ * ends before its time, it closes the channels on both sides, so that everyone
+ * who waits on one of them is released. What is inside of them stays there.
+ *
+ * It holds a reference on each channel for as long as it lives.
+ */
+struct weft_relay;
+
+/* How weft_merge() waits for several channels. */
+enum weft_merge_by {
+	WEFT_MERGE_BY_FORWARDERS, /* a task for each */
+	WEFT_MERGE_BY_SELECT,     /* one task that selects */
+};
+
+/* Zero everywhere is the default. */
+struct weft_relay_opts {
+	enum weft_merge_by by; /* weft_merge() only */
+	size_t stack_bytes;    /* of each task; 0 = the system's default */
+
+	/* For an element that the relay had in hand when it was stopped, or
+	 * that a channel of a broadcast refused. */
+	void (*drop)(void *elem, void *drop_arg);
+	void *drop_arg;
+
+	struct weft_ctx *ctx; /* its end stops the relay; NULL for none */
+};
+
+/*
+ * Fan in: what comes out of any of `from` goes into `to`, which is closed,
+ * once, when all of them have ended; at once when there is none.
+ *
+ * Each channel's elements keep their order when the channels are FIFO; there is
+ * none between channels. A channel that has nothing to give holds up no other.
+ *
+ * opts  NULL for the defaults.
+ *
+ * Returns 0; -EINVAL for NULL anywhere, elements of different sizes, a channel
+ * on both sides, more forwarders than `to` allows senders, more than
+ * WEFT_SELECT_MAX channels for a select, an unknown `by`, or outside of a run;
+ * -EOPNOTSUPP when a select is asked of channels that cannot stand in one;
+ * -ENOMEM; -EAGAIN when the system has not enough threads to give. On failure
+ * *out and the channels are untouched.
+ */
+WEFT_API WEFT_NODISCARD int weft_merge(struct weft_relay **out,
+                                       struct weft_chan *to,
+                                       struct weft_chan *const *from, size_t n,
+                                       const struct weft_relay_opts *opts);
+
+/*
+ * Fan out: every element of `from` goes into each of `to`, in the same order,
+ * one after the other; all of them are closed when `from` has ended.
+ *
+ * A channel that is full holds up all others, so each has every element and
+ * none is further ahead than its capacity. One that has been closed by its
+ * reader is left out from then on.
+ *
+ * Returns as weft_merge(), and -EINVAL for no channel to send into. Elements
+ * are copied: what they point to is shared.
+ */
+WEFT_API WEFT_NODISCARD int weft_broadcast(struct weft_relay **out,
+                                           struct weft_chan *const *to,
+                                           size_t n, struct weft_chan *from,
+                                           const struct weft_relay_opts *opts);
+
+/* Stop at once, closing all channels. Does not wait; any number of times.
+ * Returns 0, or -EINVAL for NULL. */
+WEFT_API int weft_relay_stop(struct weft_relay *r);
+
+/* Wait until its tasks have ended. Returns 0 when everything went through;
+ * -ECANCELED when it was stopped; weft_ctx_err() when its context was;
+ * -EPIPE when nobody was left to send to; -ENOMEM from unbounded channels;
+ * -ETIMEDOUT; -EINVAL for NULL. */
+WEFT_API WEFT_NODISCARD int weft_relay_join(struct weft_relay *r,
+                                            int64_t deadline_ns);
+
+/* Elements received from the side that has several channels (of a broadcast:
+ * sent into) number `i`. Exact at rest. 0 for NULL or where there is none. */
+WEFT_API uint64_t weft_relay_moved(const struct weft_relay *r, size_t i);
+
+/* Stop it unless it has ended, wait for its tasks, and free it. NULL is
+ * ignored. Belongs to the run that made it. */
+WEFT_API void weft_relay_free(struct weft_relay *r);
+
+#endif

@@ -1,0 +1,605 @@
+/* Tests of merge and broadcast between channels of the caller's own. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "testing.h"
+#include "testing_stop.h"
+
+#include <weft/atomic.h>
+#include <weft/ctx.h>
+#include <weft/select.h>
+
+#include "fan.h"
+
+#define ITEMS (TESTING_SLOW ? 200 : 2000)
+#define MANY_MAX 8
+
+static const enum weft_merge_by bys[] = { WEFT_MERGE_BY_FORWARDERS,
+	                                  WEFT_MERGE_BY_SELECT };
+
+static struct weft_chan *new_chan(const char *impl, size_t cap)
+{
+	struct weft_chan *c;
+
+	CHECK_EQ(weft_chan_new(&c, weft_chan_impl_find(impl), cap, sizeof(int),
+	                       NULL),
+	         0);
+	return c;
+}
+
+/* One channel on one side, n on the other, all alike. */
+struct net {
+	struct weft_chan *one, *many[MANY_MAX];
+	size_t n;
+	struct weft_relay *r;
+	bool merges;
+	struct weft_ctx *ctx;
+	_Atomic int sent, received, dropped;
+};
+
+static void drop(void *elem, void *arg)
+{
+	struct net *net = arg;
+
+	(void)elem;
+	weft_fetch_add_relaxed(&net->dropped, 1);
+}
+
+static struct net *new_net(size_t n, size_t cap)
+{
+	struct net *net = calloc(1, sizeof(*net));
+
+	CHECK(net != NULL);
+	net->n = n;
+	net->one = new_chan("handoff", cap);
+	for (size_t i = 0; i < n; i++)
+		net->many[i] = new_chan("handoff", cap);
+	return net;
+}
+
+static void merge(struct net *net, enum weft_merge_by by)
+{
+	struct weft_relay_opts opts = {
+		.by = by, .drop = drop, .drop_arg = net, .ctx = net->ctx
+	};
+
+	CHECK_EQ(weft_merge(&net->r, net->one, net->many, net->n, &opts), 0);
+}
+
+static void broadcast(struct net *net)
+{
+	struct weft_relay_opts opts = { .drop = drop,
+		                        .drop_arg = net,
+		                        .ctx = net->ctx };
+
+	CHECK_EQ(weft_broadcast(&net->r, net->many, net->n, net->one, &opts),
+	         0);
+}
+
+static void free_net(struct net *net)
+{
+	weft_relay_free(net->r);
+	weft_chan_unref(net->one);
+	for (size_t i = 0; i < net->n; i++)
+		weft_chan_unref(net->many[i]);
+	free(net);
+}
+
+/* Sends begin, begin + 1, ... up to end, excluded, and closes. */
+struct input {
+	struct weft_chan *c;
+	int begin, end;
+};
+
+static int input_main(void *arg)
+{
+	const struct input *in = arg;
+	int err = 0;
+
+	for (int i = in->begin; i < in->end && !err; i++)
+		err = weft_chan_send(in->c, &i, WEFT_FOREVER);
+	weft_chan_close(in->c);
+	return err;
+}
+
+static int recv_main(void *arg)
+{
+	int v, err;
+
+	do
+		err = weft_chan_recv(arg, &v, WEFT_FOREVER);
+	while (!err);
+	return err;
+}
+
+static int send_main(void *arg)
+{
+	int v = 1, err;
+
+	do
+		err = weft_chan_send(arg, &v, WEFT_FOREVER);
+	while (!err);
+	return err;
+}
+
+/* --- merge --- */
+
+/* Input i gives sizes[i] items, at most 10000. */
+static void merge_sizes(enum weft_merge_by by, size_t cap, size_t n,
+                        const int *sizes)
+{
+	struct net *net = new_net(n, cap);
+	struct input inputs[MANY_MAX];
+	struct weft_task *tasks[MANY_MAX];
+	int next[MANY_MAX] = { 0 }, v, err;
+
+	merge(net, by);
+	for (size_t i = 0; i < n; i++) {
+		inputs[i] = (struct input){ net->many[i], (int)i * 10000,
+			                    (int)i * 10000 + sizes[i] };
+		tasks[i] = testing_spawn(input_main, &inputs[i]);
+	}
+	while (!(err = weft_chan_recv(net->one, &v, WEFT_FOREVER)))
+		CHECK_EQ(v % 10000, next[v / 10000]++);
+	CHECK_EQ(err, -EPIPE);
+	CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), 0);
+	for (size_t i = 0; i < n; i++) {
+		CHECK_EQ(testing_join(tasks[i]), 0);
+		CHECK_EQ(next[i], sizes[i]);
+		CHECK_EQ(weft_relay_moved(net->r, i), (uint64_t)sizes[i]);
+	}
+	/* E1: it was closed once, by the relay. */
+	CHECK_EQ(weft_chan_close(net->one), -EPIPE);
+	CHECK_EQ(weft_load_relaxed(&net->dropped), 0);
+	free_net(net);
+}
+
+/* E3, and E4: each input's items in their order. */
+TEST(what_goes_into_any_input_comes_out_once)
+{
+	for (size_t by = 0; by < 2; by++)
+		for (size_t cap = 0; cap < 3; cap++) {
+			merge_sizes(bys[by], cap, 3, (int[]){ 2, 2, 2 });
+			merge_sizes(bys[by], cap, 1, (int[]){ ITEMS });
+			merge_sizes(bys[by], cap, 4,
+			            (int[]){ 0, ITEMS, 1, ITEMS / 10 });
+			merge_sizes(bys[by], cap, MANY_MAX,
+			            (int[]){ 9, 8, 7, 6, 5, 4, 3, 2 });
+		}
+	return 0;
+}
+
+/* E2. */
+TEST(a_merge_of_nothing_ends_at_once)
+{
+	for (size_t by = 0; by < 2; by++) {
+		struct net *net = new_net(0, 1);
+		struct weft_relay_opts opts = { .by = bys[by] };
+		int v;
+
+		CHECK_EQ(weft_merge(&net->r, net->one, NULL, 0, &opts), 0);
+		CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), -EPIPE);
+		CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), 0);
+		free_net(net);
+	}
+	return 0;
+}
+
+/* E1: not before the last input has ended. */
+TEST_MANUAL(a_merge_ends_with_its_last_input)
+{
+	for (size_t by = 0; by < 2; by++) {
+		struct net *net = new_net(3, 4);
+		int v = 5;
+
+		merge(net, bys[by]);
+		CHECK_EQ(weft_chan_close(net->many[0]), 0);
+		CHECK_EQ(weft_chan_close(net->many[2]), 0);
+		CHECK_EQ(weft_clock_settle(), 0);
+		CHECK_EQ(weft_relay_join(net->r, WEFT_NOW), -ETIMEDOUT);
+		CHECK_EQ(weft_chan_try_recv(net->one, &v), -EAGAIN);
+		CHECK_EQ(weft_chan_send(net->many[1], &v, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_chan_close(net->many[1]), 0);
+		v = 0;
+		CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), 0);
+		CHECK_EQ(v, 5);
+		CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), -EPIPE);
+		free_net(net);
+	}
+	return 0;
+}
+
+/* E5. */
+TEST(an_input_that_gives_nothing_holds_up_no_other)
+{
+	for (size_t by = 0; by < 2; by++) {
+		struct net *net = new_net(3, 0);
+		struct input input = { net->many[1], 0, 100 };
+		struct weft_task *t;
+		int v;
+
+		merge(net, bys[by]);
+		t = testing_spawn(input_main, &input);
+		for (int i = 0; i < 100; i++) {
+			CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), 0);
+			CHECK_EQ(v, i);
+		}
+		CHECK_EQ(testing_join(t), 0);
+		free_net(net);
+	}
+	return 0;
+}
+
+/* E7: closing the output is enough; nobody waits in vain. */
+TEST(a_consumer_of_a_merge_may_leave_early)
+{
+	for (size_t by = 0; by < 2; by++) {
+		struct net *net = new_net(4, by);
+		struct weft_task *senders[3];
+		int v;
+
+		merge(net, bys[by]);
+		for (int i = 0; i < 3; i++)
+			senders[i] = testing_spawn(send_main, net->many[i]);
+		for (int i = 0; i < 5; i++)
+			CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_chan_close(net->one), 0);
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(testing_join(senders[i]), -EPIPE);
+		CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), -EPIPE);
+		CHECK_LE(1, weft_load_relaxed(&net->dropped));
+		free_net(net);
+	}
+	return 0;
+}
+
+/* --- broadcast --- */
+
+/* Receives 0, 1, 2, ... to the end; how many. */
+static int in_order_main(void *arg)
+{
+	int v, n = 0;
+
+	while (!weft_chan_recv(arg, &v, WEFT_FOREVER))
+		CHECK_EQ(v, n++);
+	return n;
+}
+
+/* E10, and E9: they close when the source does. */
+TEST(every_channel_of_a_broadcast_gets_everything_in_order)
+{
+	static const int sizes[] = { 0, 1, 6, ITEMS };
+
+	for (size_t i = 0; i < 12; i++) {
+		struct net *net = new_net(1 + i % 4, i % 3);
+		struct input input = { net->one, 0, sizes[i / 3] };
+		struct weft_task *t, *readers[MANY_MAX];
+
+		broadcast(net);
+		t = testing_spawn(input_main, &input);
+		for (size_t k = 0; k < net->n; k++)
+			readers[k] = testing_spawn(in_order_main, net->many[k]);
+		for (size_t k = 0; k < net->n; k++) {
+			CHECK_EQ(testing_join(readers[k]), input.end);
+			CHECK_EQ(weft_relay_moved(net->r, k),
+			         (uint64_t)input.end);
+		}
+		CHECK_EQ(testing_join(t), 0);
+		CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), 0);
+		free_net(net);
+	}
+	return 0;
+}
+
+TEST_MANUAL(a_full_channel_pauses_a_broadcast_to_all)
+{
+	struct net *net = new_net(2, 2);
+	struct input input = { net->one, 0, 10 };
+	struct weft_task *t, *other;
+	int v;
+
+	broadcast(net);
+	t = testing_spawn(input_main, &input);
+	other = testing_spawn(in_order_main, net->many[1]);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_chan_len(net->many[0]), 2u);
+	CHECK_EQ(weft_relay_moved(net->r, 1), 2u);
+	CHECK_EQ(weft_chan_recv(net->many[0], &v, WEFT_FOREVER), 0);
+	CHECK_EQ(v, 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_relay_moved(net->r, 1), 3u);
+	for (int i = 1; i < 10; i++) {
+		CHECK_EQ(weft_chan_recv(net->many[0], &v, WEFT_FOREVER), 0);
+		CHECK_EQ(v, i);
+	}
+	CHECK_EQ(testing_join(t), 0);
+	CHECK_EQ(testing_join(other), 10);
+	free_net(net);
+	return 0;
+}
+
+TEST(a_reader_of_a_broadcast_may_leave_early)
+{
+	struct net *net = new_net(3, 0);
+	struct input input = { net->one, 0, 100 };
+	struct weft_task *t, *readers[2];
+
+	broadcast(net);
+	CHECK_EQ(weft_chan_close(net->many[1]), 0);
+	t = testing_spawn(input_main, &input);
+	readers[0] = testing_spawn(in_order_main, net->many[0]);
+	readers[1] = testing_spawn(in_order_main, net->many[2]);
+	CHECK_EQ(testing_join(readers[0]), 100);
+	CHECK_EQ(testing_join(readers[1]), 100);
+	CHECK_EQ(testing_join(t), 0);
+	CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&net->dropped), 100);
+	free_net(net);
+	return 0;
+}
+
+TEST(a_broadcast_that_nobody_reads_ends)
+{
+	struct net *net = new_net(2, 0);
+	struct weft_task *sender;
+
+	broadcast(net);
+	sender = testing_spawn(send_main, net->one);
+	CHECK_EQ(weft_chan_close(net->many[0]), 0);
+	CHECK_EQ(weft_chan_close(net->many[1]), 0);
+	CHECK_EQ(testing_join(sender), -EPIPE);
+	CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), -EPIPE);
+	free_net(net);
+	return 0;
+}
+
+/* --- stop --- */
+
+enum kind { MERGE, MERGE_SELECT, BROADCAST, KINDS };
+
+static void connect(struct net *net, enum kind kind)
+{
+	net->merges = kind != BROADCAST;
+	if (net->merges)
+		merge(net, bys[kind]);
+	else
+		broadcast(net);
+}
+
+/* The i-th channel of the side that is sent into, or received from. */
+static struct weft_chan *end_of(const struct net *net, bool sends, unsigned i)
+{
+	return net->merges == sends ? net->many[i] : net->one;
+}
+
+TEST_MANUAL(stop_releases_both_sides)
+{
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct net *full = new_net(2, 0), *empty = new_net(2, 0);
+		struct weft_task *tasks[4];
+
+		connect(full, (enum kind)kind);
+		connect(empty, (enum kind)kind);
+		for (unsigned i = 0; i < 2; i++) {
+			tasks[i] =
+			        testing_spawn(send_main, end_of(full, true, i));
+			tasks[i + 2] = testing_spawn(recv_main,
+			                             end_of(empty, false, i));
+		}
+		CHECK_EQ(weft_clock_settle(), 0);
+		CHECK_EQ(weft_relay_stop(full->r), 0);
+		CHECK_EQ(weft_relay_stop(full->r), 0);
+		CHECK_EQ(weft_relay_stop(empty->r), 0);
+		for (int i = 0; i < 4; i++)
+			CHECK_EQ(testing_join(tasks[i]), -EPIPE);
+		CHECK_EQ(weft_relay_join(full->r, WEFT_FOREVER), -ECANCELED);
+		CHECK_EQ(weft_relay_join(empty->r, WEFT_FOREVER), -ECANCELED);
+		free_net(full);
+		free_net(empty);
+	}
+	return 0;
+}
+
+TEST_MANUAL(the_end_of_its_context_stops_a_relay)
+{
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct net *net = new_net(2, 0), *late = new_net(2, 0);
+		struct weft_ctx *ctx;
+		struct weft_task *tasks[2];
+
+		CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, WEFT_SEC), 0);
+		net->ctx = late->ctx = ctx;
+		connect(net, (enum kind)kind);
+		for (unsigned i = 0; i < 2; i++)
+			tasks[i] =
+			        testing_spawn(send_main, end_of(net, true, i));
+		CHECK_EQ(weft_clock_settle(), 0);
+		CHECK_EQ(weft_clock_advance(WEFT_SEC), 0);
+		for (unsigned i = 0; i < 2; i++)
+			CHECK_EQ(testing_join(tasks[i]), -EPIPE);
+		CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), -ETIMEDOUT);
+		connect(late, (enum kind)kind);
+		CHECK_EQ(recv_main(end_of(late, false, 0)), -EPIPE);
+		free_net(net);
+		free_net(late);
+		weft_ctx_unref(ctx);
+	}
+	return 0;
+}
+
+static void *stopped_new(void *arg)
+{
+	struct net *net = new_net(3, weft_rand() % 3);
+
+	(void)arg;
+	connect(net, (enum kind)(weft_rand() % KINDS));
+	return net;
+}
+
+/* Tasks 0 to 2 are at the many, task 3 is at the one. */
+static void stopped_go(void *thing, unsigned id)
+{
+	struct net *net = thing;
+	bool sends = net->merges == (id < 3);
+	struct weft_chan *c = end_of(net, sends, id % 3);
+	int64_t deadline_ns;
+	int v = 1, err;
+
+	do {
+		deadline_ns =
+		        weft_rand() % 4 ? WEFT_FOREVER : weft_deadline_in(1000);
+		err = sends ? weft_chan_send(c, &v, deadline_ns)
+		            : weft_chan_recv(c, &v, deadline_ns);
+		if (!err)
+			weft_fetch_add_relaxed(
+			        sends ? &net->sent : &net->received, 1);
+	} while (!err || err == -ETIMEDOUT);
+	CHECK_EQ(err, -EPIPE);
+}
+
+static void stopped_stop(void *thing)
+{
+	const struct net *net = thing;
+
+	CHECK_EQ(weft_relay_stop(net->r), 0);
+}
+
+/* What is still in the channels, in copies. */
+static int left_inside(const struct net *net, int copies)
+{
+	size_t n = weft_chan_len(net->one) * (size_t)copies;
+
+	for (size_t i = 0; i < net->n; i++)
+		n += weft_chan_len(net->many[i]);
+	return (int)n;
+}
+
+static void stopped_end(void *thing)
+{
+	struct net *net = thing;
+	int copies = net->merges ? 1 : (int)net->n;
+
+	CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), -ECANCELED);
+	CHECK_EQ(weft_load_relaxed(&net->sent) * copies,
+	         weft_load_relaxed(&net->received) +
+	                 weft_load_relaxed(&net->dropped) +
+	                 left_inside(net, copies));
+	free_net(net);
+}
+
+TEST(a_relay_may_be_stopped_at_any_moment)
+{
+	testing_stop_often(&(struct testing_stop){ .setup = stopped_new,
+	                                           .go = stopped_go,
+	                                           .tasks = 4,
+	                                           .stop = stopped_stop,
+	                                           .end = stopped_end });
+	return 0;
+}
+
+/* --- bad input --- */
+
+static int merge_of(struct weft_chan *to, struct weft_chan *a,
+                    struct weft_chan *b, enum weft_merge_by by)
+{
+	struct weft_chan *from[] = { a, b };
+	struct weft_relay_opts opts = { .by = by };
+	struct weft_relay *r = NULL;
+	int err = weft_merge(&r, to, from, 2, &opts);
+
+	CHECK(r == NULL);
+	return err;
+}
+
+static int broadcast_to(struct weft_chan *from, struct weft_chan *a,
+                        struct weft_chan *b)
+{
+	struct weft_chan *to[] = { a, b };
+	struct weft_relay *r = NULL;
+	int err = weft_broadcast(&r, to, 2, from, NULL);
+
+	CHECK(r == NULL);
+	return err;
+}
+
+/* E2: and no channel is touched. */
+TEST(channels_that_make_no_sense_are_refused)
+{
+	struct weft_chan *a = new_chan("ring", 4), *b = new_chan("list", 1);
+	struct weft_chan *one = new_chan("spsc", 4), *wide;
+	struct weft_relay *r;
+
+	CHECK_EQ(weft_chan_new(&wide, weft_chan_impl_find("ring"), 1, 16, NULL),
+	         0);
+	for (size_t by = 0; by < 2; by++) {
+		CHECK_EQ(merge_of(NULL, a, b, bys[by]), -EINVAL);
+		CHECK_EQ(merge_of(b, a, NULL, bys[by]), -EINVAL);
+		CHECK_EQ(merge_of(b, a, b, bys[by]), -EINVAL);
+		CHECK_EQ(merge_of(b, a, wide, bys[by]), -EINVAL);
+		CHECK_EQ(merge_of(wide, a, b, bys[by]), -EINVAL);
+	}
+	CHECK_EQ(merge_of(one, a, b, WEFT_MERGE_BY_FORWARDERS), -EINVAL);
+	CHECK_EQ(merge_of(one, a, b, (enum weft_merge_by)5), -EINVAL);
+	CHECK_EQ(weft_merge(NULL, a, &b, 1, NULL), -EINVAL);
+	CHECK_EQ(weft_merge(&r, a, NULL, 1, NULL), -EINVAL);
+	CHECK_EQ(broadcast_to(NULL, a, b), -EINVAL);
+	CHECK_EQ(broadcast_to(one, a, NULL), -EINVAL);
+	CHECK_EQ(broadcast_to(a, a, b), -EINVAL);
+	CHECK_EQ(broadcast_to(one, a, wide), -EINVAL);
+	CHECK_EQ(weft_broadcast(&r, &a, 0, b, NULL), -EINVAL);
+	CHECK_EQ(weft_broadcast(&r, NULL, 1, b, NULL), -EINVAL);
+	CHECK_EQ(weft_broadcast(NULL, &a, 1, b, NULL), -EINVAL);
+	CHECK_EQ(weft_chan_close(a), 0);
+	CHECK_EQ(weft_chan_close(b), 0);
+	CHECK_EQ(weft_chan_close(one), 0);
+	weft_chan_unref(a);
+	weft_chan_unref(b);
+	weft_chan_unref(one);
+	weft_chan_unref(wide);
+	return 0;
+}
+
+TEST(a_select_of_channels_that_cannot_is_refused)
+{
+	struct weft_chan *a = new_chan("pipe", 4), *b = new_chan("ring", 4);
+	struct weft_chan *to = new_chan("ring", 4);
+
+	CHECK_EQ(merge_of(to, a, b, WEFT_MERGE_BY_SELECT), -EOPNOTSUPP);
+	weft_chan_unref(a);
+	weft_chan_unref(b);
+	weft_chan_unref(to);
+	return 0;
+}
+
+TEST(no_relay_is_no_relay)
+{
+	CHECK_EQ(weft_relay_stop(NULL), -EINVAL);
+	CHECK_EQ(weft_relay_join(NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_relay_moved(NULL, 0), 0u);
+	weft_relay_free(NULL);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_goes_into_any_input_comes_out_once),
+		cmocka_unit_test(a_merge_of_nothing_ends_at_once),
+		cmocka_unit_test(a_merge_ends_with_its_last_input),
+		cmocka_unit_test(an_input_that_gives_nothing_holds_up_no_other),
+		cmocka_unit_test(a_consumer_of_a_merge_may_leave_early),
+		cmocka_unit_test(
+		        every_channel_of_a_broadcast_gets_everything_in_order),
+		cmocka_unit_test(a_full_channel_pauses_a_broadcast_to_all),
+		cmocka_unit_test(a_reader_of_a_broadcast_may_leave_early),
+		cmocka_unit_test(a_broadcast_that_nobody_reads_ends),
+		cmocka_unit_test(stop_releases_both_sides),
+		cmocka_unit_test(the_end_of_its_context_stops_a_relay),
+		cmocka_unit_test(a_relay_may_be_stopped_at_any_moment),
+		cmocka_unit_test(channels_that_make_no_sense_are_refused),
+		cmocka_unit_test(a_select_of_channels_that_cannot_is_refused),
+		cmocka_unit_test(no_relay_is_no_relay),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

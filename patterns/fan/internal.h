@@ -1,0 +1,119 @@
+/* How a fan is made inside: for the files of this folder only. */
+#ifndef WEFT_PATTERNS_FAN_INTERNAL_H
+#define WEFT_PATTERNS_FAN_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/atomic.h>
+#include <weft/ctx.h>
+#include <weft/sync.h>
+#include <weft/task.h>
+
+#include "fan.h"
+#include "reorder.h"
+#include "task/waitq.h"
+
+/* How far a worker is with the item in its hands: who releases it. */
+enum holds {
+	NOTHING,
+	ITEM,   /* nobody but the worker knows of it */
+	CALLED, /* the function's */
+	RESULT, /* made and not passed on */
+};
+
+struct worker {
+	/* Items dealt to it that it has not finished; reserved by senders
+	 * before they send, so that it never exceeds fan.limit. Signed: a
+	 * channel that delivers something twice must not fill it up. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic int64_t load;
+
+	/* Written by the worker, read by anyone. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t in;
+	_Atomic uint64_t out;
+	_Atomic uint64_t failed;
+
+	/* The worker's own from here on. */
+	struct weft_fan *f;
+	unsigned index;
+	struct weft_chan *from;
+	struct weft_task *task; /* as it was started */
+	struct weft_task *heir; /* who replaced it last; NULL for nobody */
+	struct weft_task *dead; /* whom the latest one replaces */
+	bool ended; /* returned; not set when the thread was ended */
+
+	enum holds holds;
+	void *item, *result;         /* what it holds is here */
+	uint64_t n;                  /* of the item, when ordered */
+	unsigned char *taken, *made; /* room for both, when unordered */
+};
+
+struct weft_fan {
+	/* Constant once made. */
+	struct weft_fan_opts opts; /* with the defaults filled in */
+	struct worker *workers;
+	struct weft_chan **queues; /* one, or one for each worker */
+	size_t nqueues;
+	struct weft_chan *entry; /* where all is sent to; NULL when dealt */
+	struct weft_relay *pump; /* of a broadcast: from entry to queues */
+	struct weft_chan *out;   /* unordered */
+	struct reorder *order;   /* ordered */
+	int64_t limit;           /* of each worker's load */
+	struct weft_waitgroup running;
+	struct weft_ctx_func func;
+	bool watching; /* the context */
+
+	/* 0, or why the fan was stopped. Set once, before the channels are
+	 * closed: who finds one closed finds the reason here. */
+	_Atomic int error;
+	_Atomic bool closing;  /* nothing more comes in */
+	_Atomic bool finished; /* nothing more will be made; ordered only */
+	_Atomic uint64_t replaced;
+
+	/* Workers that have not ended. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic unsigned left;
+	/* Where the next search for a worker begins, and who waits for room at
+	 * one of them. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic unsigned next;
+	struct waitq room;
+};
+
+/* Whether senders choose a worker for each item. */
+static inline bool fan_is_dealt(const struct weft_fan *f)
+{
+	return !f->entry;
+}
+
+static inline bool fan_is_stopped(struct weft_fan *f)
+{
+	return weft_load_relaxed(&f->error) != 0;
+}
+
+/* --- fan.c --- */
+
+/* Stop the fan for that reason, unless there is one already. */
+void fan_stop_for(struct weft_fan *f, int err);
+
+/* The last worker has ended, and all of them have passed on what they had. */
+void fan_end_results(struct weft_fan *f);
+
+/* Wait in q until look(arg), which may have to look several times, says other
+ * than -EAGAIN; -ETIMEDOUT. */
+int fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
+             int (*look)(void *arg), void *arg, int64_t deadline_ns);
+
+/* --- deal.c: when items are dealt --- */
+
+/* Send elem to a worker that has room. As weft_fan_send(). */
+int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns);
+
+/* An item that was dealt to the worker is finished. */
+void fan_release(struct worker *w);
+
+/* --- worker.c --- */
+
+/* Start the worker's task. As weft_spawn(). */
+int fan_worker_start(struct worker *w, struct weft_task **out);
+
+#endif
