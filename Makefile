@@ -42,6 +42,7 @@ bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load int
 	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)")
 
 demo: build-release ## show each pattern at work
+	build/release/cmp-pattern --fan
 	build/release/cmp-pattern --generator
 	build/release/cmp-pattern --ping-pong
 	build/release/cmp-pattern --pipeline

@@ -81,6 +81,21 @@ END
 [ "$(grep -c '^Result: [0-9]*$' "$scratch/out")" -eq 10 ] ||
 	fail 'not ten results'
 
+run 0 --fan --seed 7
+[ ! -s "$scratch/err" ] || fail 'the demo complains'
+head -n 5 "$scratch/out" | cmp -s - <<'END' || fail 'the heading is another'
+Running Fan-out/Fan-in Pattern Example...
+=== Fan-out/Fan-in Pattern Example ===
+Distributing 20 work items across 4 workers...
+
+Generated work item: 0
+END
+[ "$(grep -c '^Processed: processed-data-[0-9]*-by-worker-[1-4]$' \
+	"$scratch/out")" -eq 20 ] || fail 'not twenty results'
+tail -n 1 "$scratch/out" | cmp -s - <<'END' || fail 'the end is another'
+Fan-out/Fan-in completed! Processed 20 items.
+END
+
 if [ -w /dev/full ]; then
 	"$cmp_pattern" --help >/dev/full 2>"$scratch/err"
 	[ $? -eq 1 ] || fail 'a full disk is not noticed'
