@@ -3,23 +3,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Memory of its own lines, cleared, and so touched. */
-static void *lines(size_t n, size_t size)
-{
-	size_t bytes;
-	void *p;
-
-	if (__builtin_mul_overflow(n, size, &bytes) ||
-	    bytes > SIZE_MAX - WEFT_CACHE_LINE)
-		return NULL;
-	bytes = (bytes + WEFT_CACHE_LINE - 1) & ~(size_t)(WEFT_CACHE_LINE - 1);
-	p = aligned_alloc(WEFT_CACHE_LINE, bytes ? bytes : WEFT_CACHE_LINE);
-	if (p)
-		memset(p, 0, bytes);
-	return p;
-}
+#include "lines.h"
 
 static size_t words_of(const struct tally *t)
 {
@@ -28,8 +13,8 @@ static size_t words_of(const struct tally *t)
 
 static int consumer_init(const struct tally *t, struct tally_consumer *c)
 {
-	c->seen = lines(words_of(t), sizeof(*c->seen));
-	c->next = lines(t->producers, sizeof(*c->next));
+	c->seen = lines_new(words_of(t), sizeof(*c->seen));
+	c->next = lines_new(t->producers, sizeof(*c->next));
 	return c->seen && c->next ? 0 : -ENOMEM;
 }
 
@@ -45,8 +30,8 @@ int tally_new(struct tally **out, unsigned producers, unsigned consumers,
 		return -ENOMEM;
 	t->items = items;
 	t->producers = producers;
-	t->base = lines((size_t)producers + 1, sizeof(*t->base));
-	t->consumer = lines(consumers, sizeof(*t->consumer));
+	t->base = lines_new((size_t)producers + 1, sizeof(*t->base));
+	t->consumer = lines_new(consumers, sizeof(*t->consumer));
 	if (!t->base || !t->consumer)
 		goto free_tally;
 	t->consumers = consumers;
