@@ -47,6 +47,7 @@ demo: build-release ## show each pattern at work
 	build/release/cmp-pattern --ping-pong
 	build/release/cmp-pattern --pipeline
 	build/release/cmp-pattern --producer-consumer
+	build/release/cmp-pattern --select
 
 stress-chan: build-release ## stress every channel at random for SECONDS (default 600)
 	build/release/weft stress chan --seconds=$(SECONDS)

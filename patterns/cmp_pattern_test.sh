@@ -42,6 +42,7 @@ says out 'Usage: cmp-pattern'
 says out '--generator '
 says out '--pipeline '
 says out '--producer-consumer '
+says out '--select '
 run 1 --seed=5
 says out 'Usage: cmp-pattern'
 run 0 --help
