@@ -73,6 +73,11 @@ struct selection {
 	int64_t until_ns;
 };
 
+bool weft_chan_can_select(const struct weft_chan *c)
+{
+	return c && c->selectable;
+}
+
 /* --- the cases --- */
 
 /* On the way of every select, so it reads one line of the channel. */

@@ -72,6 +72,9 @@ TEST(bad_input_is_refused_and_nothing_happens)
 	uint64_t v = 7;
 	struct weft_case one = weft_case_recv(c, &v);
 
+	CHECK(weft_chan_can_select(c));
+	CHECK(!weft_chan_can_select(pipe));
+	CHECK(!weft_chan_can_select(NULL));
 	must_send(c, 1);
 	CHECK_EQ(weft_select(NULL, 1, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_select(NULL, 0, WEFT_FOREVER), -EINVAL);

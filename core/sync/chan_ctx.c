@@ -4,7 +4,6 @@
 #include <weft/ctx.h>
 #include <weft/select.h>
 
-#include "chan/internal.h"
 #include "sync/internal.h"
 
 /* The slow half: nothing could be done at once. */
@@ -31,7 +30,7 @@ int weft_chan_send_ctx(struct weft_chan *c, const void *elem,
 
 	if (ctx_is_background(ctx))
 		return weft_chan_send(c, elem, deadline_ns);
-	if (c && !c->selectable)
+	if (c && !weft_chan_can_select(c))
 		return -EOPNOTSUPP;
 	err = weft_ctx_err(ctx);
 	if (!err)
@@ -47,7 +46,7 @@ int weft_chan_recv_ctx(struct weft_chan *c, void *elem, struct weft_ctx *ctx,
 
 	if (ctx_is_background(ctx))
 		return weft_chan_recv(c, elem, deadline_ns);
-	if (c && !c->selectable)
+	if (c && !weft_chan_can_select(c))
 		return -EOPNOTSUPP;
 	err = weft_ctx_err(ctx);
 	if (!err)

@@ -381,7 +381,7 @@ static int check_merge(struct weft_chan *to, struct weft_chan *const *from,
 		return max == 0 || n <= max ? 0 : -EINVAL;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (!(weft_chan_impl_of(from[i])->can & WEFT_CAN_SELECT))
+		if (!weft_chan_can_select(from[i]))
 			return -EOPNOTSUPP;
 	return n <= WEFT_SELECT_MAX ? 0 : -EINVAL;
 }

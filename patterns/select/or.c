@@ -43,8 +43,7 @@ static void put_all(struct weft_or *o)
 static bool all_selectable(struct weft_chan *const *done, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (done[i] &&
-		    !(weft_chan_impl_of(done[i])->can & WEFT_CAN_SELECT))
+		if (done[i] && !weft_chan_can_select(done[i]))
 			return false;
 	return true;
 }

@@ -549,7 +549,7 @@ int weft_mux_add(struct weft_mux *m, struct weft_chan *c, enum weft_case_op op,
 	if (!m || !c || (unsigned)op >= OPS ||
 	    weft_chan_elem_size(c) != m->opts.elem_size)
 		return -EINVAL;
-	if (!(weft_chan_impl_of(c)->can & WEFT_CAN_SELECT))
+	if (!weft_chan_can_select(c))
 		return -EOPNOTSUPP;
 	p = port_new(c, op);
 	if (!p)

@@ -24,6 +24,7 @@
 #ifndef WEFT_SELECT_H
 #define WEFT_SELECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -69,6 +70,13 @@ static inline struct weft_case weft_case_send(struct weft_chan *c,
 }
 
 /*
+ * Whether c may stand in a select: its implementation declares WEFT_CAN_SELECT
+ * and, for a channel of capacity 0, shares its wait queue with selects, which
+ * no plug-in can. False for NULL.
+ */
+WEFT_API bool weft_chan_can_select(const struct weft_chan *c);
+
+/*
  * Wait until `deadline_ns` for one of the cases, and do that one.
  *
  * cases  n of them, 0 to WEFT_SELECT_MAX. Up to 16 cost no allocation.
@@ -78,9 +86,9 @@ static inline struct weft_case weft_case_send(struct weft_chan *c,
  * no case was ready (WEFT_NOW asks for just that and never parks); -EINVAL
  * for NULL, too many cases, an unknown op, an elem that is NULL where the
  * channel carries data, and for a wait that nothing can end: no case with a
- * channel and WEFT_FOREVER; -EOPNOTSUPP when a channel's implementation does
- * not declare WEFT_CAN_SELECT; -ENOMEM with more than 16 cases only. After an
- * error no case has happened.
+ * channel and WEFT_FOREVER; -EOPNOTSUPP for a channel that is not
+ * weft_chan_can_select(); -ENOMEM with more than 16 cases only. After an error
+ * no case has happened.
  *
  * Ordering as in the plain calls. Progress: with WEFT_NOW it waits for no
  * peer but one that is in the middle of an operation.
