@@ -24,7 +24,7 @@ static void recv_waits_while_empty(struct cell *cell)
 	REQUIRE(recv.tag == tag_in(cell->elem, 7),
 	        "recv brought element %u instead of the one that was sent",
 	        recv.tag);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* An implementation without an exact len may need more than one element taken
@@ -51,7 +51,7 @@ static void send_waits_while_full(struct cell *cell)
 			MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
 	}
 	MUST(call_end(&send), 0);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void try_calls_say_empty_and_full_without_waiting(struct cell *cell)
@@ -73,7 +73,7 @@ static void try_calls_say_empty_and_full_without_waiting(struct cell *cell)
 		MUST(tag_try_send(c, 1), -EAGAIN);
 	MUST(weft_chan_close(c), 0);
 	must_drain(cell, c, 0, full);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* --- len and cap --- */
@@ -105,7 +105,7 @@ static void len_is_as_counted(struct cell *cell, size_t cap)
 	}
 	REQUIRE(weft_chan_len(c) == 0, "len is %zu of an empty channel",
 	        weft_chan_len(c));
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void len_and_cap_are_exact_at_rest(struct cell *cell)
@@ -165,7 +165,7 @@ static void one_to_one(struct cell *cell, enum way send_by, enum way recv_by)
 	MUST(err, -EPIPE);
 	REQUIRE(next == f.n, "received %u elements of %u", next, f.n);
 	task_finish(task);
-	weft_chan_unref(f.c);
+	chan_end(f.c);
 }
 
 static void one_sender_reaches_one_receiver_in_order(struct cell *cell)
@@ -216,7 +216,7 @@ static void a_daisy_chain_delivers_in_order(struct cell *cell)
 	for (unsigned i = 0; i < links; i++)
 		task_finish(task[i]);
 	for (unsigned i = 0; i <= links; i++)
-		weft_chan_unref(c[i]);
+		chan_end(c[i]);
 }
 
 static void each_senders_order_is_kept(struct cell *cell)
@@ -265,7 +265,7 @@ static void sends_in_turn_are_received_in_turn(struct cell *cell)
 		must_recv(t.c, i, WEFT_FOREVER);
 	for (int i = 0; i < 2; i++)
 		task_finish(task[i]);
-	weft_chan_unref(t.c);
+	chan_end(t.c);
 }
 
 /* --- nothing lost, nothing twice --- */
@@ -339,7 +339,7 @@ static void flow_to_anywhere(struct cell *cell, size_t skew)
 		(void)elem_tag(elem, cell->elem);
 	}
 	task_finish(task);
-	weft_chan_unref(f.c);
+	chan_end(f.c);
 }
 
 static void elements_at_any_address_arrive_whole(struct cell *cell)
@@ -371,7 +371,7 @@ static void an_over_aligned_struct_arrives_whole(struct cell *cell)
 	        "a struct of %zu bytes did not arrive as it was sent",
 	        sizeof(in));
 	MUST(call_end(&send), 0);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* --- laps --- */
@@ -404,7 +404,7 @@ static void laps_of(struct cell *cell, size_t cap)
 		}
 		MUST(tag_try_recv(c, &tag), -EAGAIN);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void many_laps_keep_counting(struct cell *cell)
@@ -430,7 +430,7 @@ static void unbounded_is_never_full(struct cell *cell)
 	        "len is %zu after %u sends", weft_chan_len(c), n);
 	MUST(weft_chan_close(c), 0);
 	must_drain(cell, c, 0, n);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* Whatever the size of a segment, some of these meet its end: empty, filled
@@ -451,7 +451,7 @@ static void unbounded_crosses_its_segments(struct cell *cell)
 		}
 		MUST(tag_try_recv(c, &tag), -EAGAIN);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void first_before(struct race *r)
@@ -476,7 +476,7 @@ static void first_after(struct race *r)
 	        "of the first two elements, sent at once, %u and %u arrived", a,
 	        b);
 	MUST(tag_try_recv(r->c, &a), -EAGAIN);
-	weft_chan_unref(r->c);
+	chan_end(r->c);
 }
 
 /* Where the first segment is made on demand, both may make it. */
@@ -540,7 +540,7 @@ static void tries_get_through_to_a_waiting_peer(struct cell *cell)
 		MUST(err, 0);
 	}
 	task_finish(task);
-	weft_chan_unref(t.c);
+	chan_end(t.c);
 }
 
 #define OWN_TASKS 4
@@ -572,7 +572,7 @@ static void whoever_sent_finds_an_element(struct cell *cell)
 		        task_start("sender and receiver", sends_then_finds, &t);
 	for (unsigned i = 0; i < tasks; i++)
 		task_finish(task[i]);
-	weft_chan_unref(t.c);
+	chan_end(t.c);
 }
 
 /* --- channels and channels --- */
@@ -602,8 +602,8 @@ static void a_channel_goes_through_a_channel(struct cell *cell)
 	MUST(weft_chan_send(questions, &sent, WEFT_FOREVER), 0);
 	must_recv(reply, 42, WEFT_FOREVER);
 	task_finish(task);
-	weft_chan_unref(reply);
-	weft_chan_unref(questions);
+	chan_end(reply);
+	chan_end(questions);
 }
 
 static void a_receiver_may_send_back_into_the_channel(struct cell *cell)
@@ -617,24 +617,24 @@ static void a_receiver_may_send_back_into_the_channel(struct cell *cell)
 		MUST(tag_send(c, tag + 1, WEFT_FOREVER), 0);
 	}
 	must_recv(c, 1000, WEFT_FOREVER);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 const struct conform_check conform_basic[] = {
 	{ .name = "recv_waits_while_empty",
 	  .scenarios = "1",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = recv_waits_while_empty },
 	{ .name = "send_waits_while_full",
 	  .scenarios = "1",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
-	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = send_waits_while_full },
 	{ .name = "try_calls_say_empty_and_full_without_waiting",
 	  .scenarios = "2",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
-	  .over = OVER_CAPS,
+	  .over = OVER_CAPS | OVER_DRIVERS,
 	  .fn = try_calls_say_empty_and_full_without_waiting },
 	{ .name = "len_and_cap_are_exact_at_rest",
 	  .scenarios = "3",
@@ -649,39 +649,39 @@ const struct conform_check conform_basic[] = {
 	{ .name = "one_sender_reaches_one_receiver_in_order",
 	  .scenarios = "4",
 	  .needs = NEEDS_DATA | NEEDS_ORDER | NEEDS_TAGS,
-	  .over = OVER_CAPS | OVER_POLICIES,
+	  .over = OVER_CAPS | OVER_POLICIES | OVER_DRIVERS,
 	  .fn = one_sender_reaches_one_receiver_in_order },
 	{ .name = "a_daisy_chain_delivers_in_order",
 	  .scenarios = "5",
 	  .needs = NEEDS_DATA | NEEDS_ORDER | NEEDS_TAGS,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = a_daisy_chain_delivers_in_order },
 	{ .name = "every_element_arrives_exactly_once",
 	  .scenarios = "6",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
-	  .over = OVER_CAPS | OVER_POLICIES,
+	  .over = OVER_CAPS | OVER_POLICIES | OVER_DRIVERS,
 	  .fn = every_element_arrives_exactly_once },
 	{ .name = "many_receivers_share_what_is_sent",
 	  .scenarios = "6",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
 	  .receivers = 2,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = many_receivers_share_what_is_sent },
 	{ .name = "each_senders_order_is_kept",
 	  .scenarios = "7",
 	  .needs = NEEDS_DATA | NEEDS_ORDER | NEEDS_TAGS,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = each_senders_order_is_kept },
 	{ .name = "sends_in_turn_are_received_in_turn",
 	  .scenarios = "7",
 	  .needs = NEEDS_DATA | WEFT_CAN_FIFO | NEEDS_TAGS,
 	  .senders = 2,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = sends_in_turn_are_received_in_turn },
 	{ .name = "elements_of_every_size_arrive_whole",
 	  .scenarios = "8",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_CAPS | OVER_SIZES,
+	  .over = OVER_CAPS | OVER_SIZES | OVER_DRIVERS,
 	  .fn = elements_of_every_size_arrive_whole },
 	{ .name = "elements_at_any_address_arrive_whole",
 	  .scenarios = "8",
@@ -706,28 +706,28 @@ const struct conform_check conform_basic[] = {
 	{ .name = "unbounded_crosses_its_segments",
 	  .scenarios = "10",
 	  .needs = NEEDS_DATA | WEFT_CAN_UNBOUNDED | NEEDS_TAGS,
-	  .over = OVER_UNBOUNDED,
+	  .over = OVER_UNBOUNDED | OVER_DRIVERS,
 	  .fn = unbounded_crosses_its_segments },
 	{ .name = "two_first_sends_at_once_both_arrive",
 	  .scenarios = "10",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
 	  .senders = 2,
-	  .over = OVER_2 | OVER_7 | OVER_64 | OVER_UNBOUNDED,
+	  .over = OVER_2 | OVER_7 | OVER_64 | OVER_UNBOUNDED | OVER_DRIVERS,
 	  .fn = two_first_sends_at_once_both_arrive },
 	{ .name = "tries_get_through_to_a_waiting_peer",
 	  .scenarios = "11",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_0 | OVER_1 | OVER_UNBOUNDED | OVER_SIZES,
+	  .over = OVER_0 | OVER_1 | OVER_UNBOUNDED | OVER_SIZES | OVER_DRIVERS,
 	  .fn = tries_get_through_to_a_waiting_peer },
 	{ .name = "whoever_sent_finds_an_element",
 	  .scenarios = "12",
 	  .needs = NEEDS_DATA | WEFT_CAN_FIFO | NEEDS_TAGS,
 	  .senders = 2,
 	  .receivers = 2,
-	  .over = OVER_OWN,
+	  .over = OVER_OWN | OVER_DRIVERS,
 	  .fn = whoever_sent_finds_an_element },
 	{ .name = "every_way_to_send_meets_every_way_to_receive",
-	  .scenarios = "13",
+	  .scenarios = "13, 43",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
 	  .over = OVER_CAPS,
 	  .fn = every_way_to_send_meets_every_way_to_receive },
@@ -739,7 +739,7 @@ const struct conform_check conform_basic[] = {
 	{ .name = "a_receiver_may_send_back_into_the_channel",
 	  .scenarios = "14",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
-	  .over = OVER_BUFFERED,
+	  .over = OVER_BUFFERED | OVER_DRIVERS,
 	  .fn = a_receiver_may_send_back_into_the_channel },
 	{ .name = NULL },
 };

@@ -16,7 +16,7 @@ static void a_batch_of_none_changes_nothing(struct cell *cell)
 	MUST(tag_recv_many(c, &tag, 0, &done, WEFT_FOREVER), 0);
 	REQUIRE(done == 0, "recv_many of none says it received %zu", done);
 	MUST(tag_try_recv(c, &tag), -EAGAIN);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* As much as fits, then no more without waiting. */
@@ -52,7 +52,7 @@ static void a_batch_says_exactly_how_many_it_moved(struct cell *cell)
 	MUST(err, -EPIPE);
 	REQUIRE(next == in, "send_many says it sent %zu; %u were received", in,
 	        next);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void recv_many_takes_what_is_there_and_no_more(struct cell *cell)
@@ -68,7 +68,7 @@ static void recv_many_takes_what_is_there_and_no_more(struct cell *cell)
 	}
 	REQUIRE(got == in, "received %zu elements of %zu", got, in);
 	MUST(tag_try_recv(c, tags), -EAGAIN);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static int receives_in_batches(void *arg)
@@ -100,7 +100,7 @@ static void a_batch_larger_than_the_channel_goes_through(struct cell *cell)
 	MUST(tag_send_many(c, tags, MANY_MAX, &done, WEFT_FOREVER), 0);
 	MUST(weft_chan_close(c), 0);
 	task_finish(task);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* A batch that is stopped half-way, by close or by its deadline, was sent as
@@ -141,7 +141,7 @@ static void batch_is_stopped(struct cell *cell, bool by_close)
 	if (!by_close)
 		MUST(weft_chan_close(c), 0);
 	must_drain(cell, c, (uint32_t)out, inside + send.done - out);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void close_in_the_middle_of_a_batch_is_told(struct cell *cell)
@@ -166,7 +166,7 @@ static void a_batch_into_a_closed_channel_moves_nothing(struct cell *cell)
 	done = 9;
 	MUST(tag_recv_many(c, tags, 3, &done, WEFT_FOREVER), -EPIPE);
 	REQUIRE(done == 0, "recv_many says it received %zu", done);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void batches_lose_and_double_nothing(struct cell *cell)

@@ -31,7 +31,7 @@ static void a_closed_channel_drains_and_then_ends(struct cell *cell)
 	ended_for_good(c);
 	REQUIRE(!cell->exact || weft_chan_len(c) == 0,
 	        "len is %zu of a drained channel", weft_chan_len(c));
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void sends_into_a_closed_channel_fail(struct weft_chan *c, bool timed)
@@ -63,7 +63,7 @@ static void sends_after_close_fail_and_deliver_nothing(struct cell *cell)
 		must_drain(cell, c, 0, n);
 		sends_into_a_closed_channel_fail(c, timed);
 		ended_for_good(c);
-		weft_chan_unref(c);
+		chan_end(c);
 	}
 }
 
@@ -74,7 +74,7 @@ static void only_the_first_close_succeeds(struct cell *cell)
 	MUST(weft_chan_close(c), 0);
 	MUST(weft_chan_close(c), -EPIPE);
 	MUST(weft_chan_close(c), -EPIPE);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* --- waking --- */
@@ -97,7 +97,7 @@ static void close_wakes_every_waiting_receiver(struct cell *cell)
 		MUST(weft_chan_close(c), 0);
 		for (unsigned k = 0; k < n; k++)
 			MUST(call_end(&recv[k]), -EPIPE);
-		weft_chan_unref(c);
+		chan_end(c);
 	}
 }
 
@@ -120,7 +120,7 @@ static void close_wakes_every_waiting_sender(struct cell *cell)
 		for (unsigned k = 0; k < n; k++)
 			MUST(call_end(&send[k]), -EPIPE);
 		must_drain(cell, c, 0, full);
-		weft_chan_unref(c);
+		chan_end(c);
 	}
 }
 
@@ -145,7 +145,7 @@ static void the_element_was_there(struct race *r)
 	REQUIRE(r->tag[1] == tag_in(r->cell->elem, 1), "received element %u",
 	        r->tag[1]);
 	ended_for_good(r->c);
-	weft_chan_unref(r->c);
+	chan_end(r->c);
 }
 
 /* The element is there before the close: try_recv has no excuse. */
@@ -199,7 +199,7 @@ static void kept_or_refused(struct race *r)
 	        "sends %#x returned 0, elements %#x came out of the closed "
 	        "channel (one bit each)",
 	        sent, got);
-	weft_chan_unref(r->c);
+	chan_end(r->c);
 }
 
 static void a_send_that_races_with_close_is_kept_or_refused(struct cell *cell)
@@ -233,7 +233,7 @@ static void one_has_won(struct race *r)
 		won += r->result[i] == 0;
 	}
 	REQUIRE(won == 1, "%d of %u closes returned 0", won, r->actors);
-	weft_chan_unref(r->c);
+	chan_end(r->c);
 }
 
 static void of_several_closers_one_wins(struct cell *cell)
@@ -319,7 +319,7 @@ static void one_storm(struct cell *cell, uint32_t each)
 		task_finish(receiver[i]);
 	ledger_close(&s.ledger);
 	ledger_fini(&s.ledger);
-	weft_chan_unref(s.c);
+	chan_end(s.c);
 }
 
 static void close_under_load_loses_nothing(struct cell *cell)
@@ -498,7 +498,7 @@ static void has_been_seen(struct race *r)
 		REQUIRE(r->tag[i] == r->round,
 		        "what was written before close was not there after");
 	}
-	weft_chan_unref(r->c);
+	chan_end(r->c);
 }
 
 /* The data are not atomic: under the thread sanitizer a close that does not
@@ -533,7 +533,7 @@ static void has_arrived(struct race *r)
 	REQUIRE(r->tag[1] == r->round,
 	        "what was written before a send was not there after its "
 	        "receive");
-	weft_chan_unref(r->c);
+	chan_end(r->c);
 }
 
 static void what_was_written_before_a_send_is_visible(struct cell *cell)
@@ -552,22 +552,22 @@ const struct conform_check conform_close[] = {
 	{ .name = "a_closed_channel_drains_and_then_ends",
 	  .scenarios = "20",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_CAPS | OVER_SIZES,
+	  .over = OVER_CAPS | OVER_SIZES | OVER_DRIVERS,
 	  .fn = a_closed_channel_drains_and_then_ends },
 	{ .name = "close_wakes_every_waiting_receiver",
 	  .scenarios = "21",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = close_wakes_every_waiting_receiver },
 	{ .name = "close_wakes_every_waiting_sender",
 	  .scenarios = "21",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
-	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = close_wakes_every_waiting_sender },
 	{ .name = "sends_after_close_fail_and_deliver_nothing",
 	  .scenarios = "22",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_CAPS,
+	  .over = OVER_CAPS | OVER_DRIVERS,
 	  .fn = sends_after_close_fail_and_deliver_nothing },
 	{ .name = "only_the_first_close_succeeds",
 	  .scenarios = "23",
@@ -576,17 +576,17 @@ const struct conform_check conform_close[] = {
 	{ .name = "close_does_not_hide_an_element_from_try_recv",
 	  .scenarios = "24",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_BUFFERED,
+	  .over = OVER_BUFFERED | OVER_DRIVERS,
 	  .fn = close_does_not_hide_an_element_from_try_recv },
 	{ .name = "a_send_that_races_with_close_is_kept_or_refused",
 	  .scenarios = "25",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
-	  .over = OVER_2 | OVER_7 | OVER_64 | OVER_UNBOUNDED,
+	  .over = OVER_2 | OVER_7 | OVER_64 | OVER_UNBOUNDED | OVER_DRIVERS,
 	  .fn = a_send_that_races_with_close_is_kept_or_refused },
 	{ .name = "close_under_load_loses_nothing",
 	  .scenarios = "25",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = close_under_load_loses_nothing },
 	{ .name = "of_several_closers_one_wins",
 	  .scenarios = "26",
@@ -605,17 +605,17 @@ const struct conform_check conform_close[] = {
 	{ .name = "what_was_written_before_close_is_visible",
 	  .scenarios = "29",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = what_was_written_before_close_is_visible },
 	{ .name = "what_was_written_before_a_send_is_visible",
 	  .scenarios = "29",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = what_was_written_before_a_send_is_visible },
 	{ .name = "a_receiver_may_free_the_channel_at_once",
 	  .scenarios = "30",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = a_receiver_may_free_the_channel_at_once },
 	{ .name = NULL },
 };

@@ -72,7 +72,7 @@ static void null_elements_are_refused_and_change_nothing(struct cell *cell)
 	null_arguments(c);
 	must_drain(cell, c, 0, n);
 unref:
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void elements_of_no_bytes_need_no_address(struct cell *cell)
@@ -95,7 +95,7 @@ static void elements_of_no_bytes_need_no_address(struct cell *cell)
 		MUST(weft_chan_recv_many(c, NULL, 9, &done, WEFT_FOREVER), 0);
 		REQUIRE(done == 1, "recv_many of 1 received %zu", done);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* --- channels that cannot be --- */
@@ -114,7 +114,7 @@ static void as_accepted(const struct weft_chan_impl *impl, size_t cap,
 		REQUIRE(may == 0,
 		        "capacity %zu of %zu bytes was made, though: %s", cap,
 		        elem_size, why);
-		weft_chan_unref(c);
+		chan_end(c);
 		return;
 	}
 	REQUIRE(c == none, "a failed weft_chan_new changed its argument");
@@ -159,7 +159,7 @@ static void absurd_capacities_are_refused(struct cell *cell)
 
 		if (cell->impl->can & WEFT_CAN_UNBOUNDED) {
 			MUST(err, 0);
-			weft_chan_unref(c);
+			chan_end(c);
 		} else {
 			REQUIRE(err == -EINVAL || err == -ENOMEM,
 			        "a capacity of %zu gave %s", caps[i],
@@ -191,9 +191,9 @@ static void a_channel_says_what_it_is(struct cell *cell)
 	REQUIRE(weft_chan_elem_size(c) == cell->elem, "elem_size is %zu",
 	        weft_chan_elem_size(c));
 	weft_chan_stats(c, &stats);
-	REQUIRE(stats.parks == 0 && stats.wakes == 0,
+	REQUIRE(stats.parks == 0 && stats.wakes == 0 && stats.waiting == 0,
 	        "a new channel has figures already");
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 const struct conform_check conform_misuse[] = {

@@ -19,7 +19,7 @@ static void send_waits_until_it_is_taken(struct cell *cell)
 	        "len is %zu of a rendezvous channel", weft_chan_len(c));
 	must_recv(c, 5, WEFT_FOREVER);
 	MUST(call_end(&send), 0);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 struct meeting {
@@ -53,7 +53,7 @@ static void send_returns_only_after_its_receive_began(struct cell *cell)
 		        "send %u returned before receive %u began", i, i);
 	}
 	task_finish(task);
-	weft_chan_unref(m.c);
+	chan_end(m.c);
 }
 
 static void try_send_succeeds_only_while_a_receiver_waits(struct cell *cell)
@@ -76,7 +76,7 @@ static void try_send_succeeds_only_while_a_receiver_waits(struct cell *cell)
 	        "received element %u instead of the one that was sent",
 	        recv.tag);
 	MUST(tag_try_send(c, 3), -EAGAIN);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void try_recv_succeeds_only_while_a_sender_waits(struct cell *cell)
@@ -98,7 +98,7 @@ static void try_recv_succeeds_only_while_a_sender_waits(struct cell *cell)
 	        "received element %u instead of the one that was sent", tag);
 	MUST(call_end(&send), 0);
 	MUST(tag_try_recv(c, &tag), -EAGAIN);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* --- whose completion is it --- */
@@ -170,35 +170,35 @@ static void each_send_learns_its_own_fate(struct cell *cell)
 		task_finish(r[i]);
 	ledger_close(&v.ledger);
 	ledger_fini(&v.ledger);
-	weft_chan_unref(v.c);
+	chan_end(v.c);
 }
 
 const struct conform_check conform_rendezvous[] = {
 	{ .name = "send_waits_until_it_is_taken",
 	  .scenarios = "15",
 	  .needs = NEEDS_DATA | WEFT_CAN_RENDEZVOUS,
-	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = send_waits_until_it_is_taken },
 	{ .name = "send_returns_only_after_its_receive_began",
 	  .scenarios = "15",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_RENDEZVOUS,
-	  .over = OVER_0 | OVER_POLICIES,
+	  .over = OVER_0 | OVER_POLICIES | OVER_DRIVERS,
 	  .fn = send_returns_only_after_its_receive_began },
 	{ .name = "try_send_succeeds_only_while_a_receiver_waits",
 	  .scenarios = "16",
 	  .needs = NEEDS_DATA | WEFT_CAN_RENDEZVOUS,
-	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = try_send_succeeds_only_while_a_receiver_waits },
 	{ .name = "try_recv_succeeds_only_while_a_sender_waits",
 	  .scenarios = "16",
 	  .needs = NEEDS_DATA | WEFT_CAN_RENDEZVOUS,
-	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = try_recv_succeeds_only_while_a_sender_waits },
 	{ .name = "each_send_learns_its_own_fate",
 	  .scenarios = "19",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_RENDEZVOUS |
 	           WEFT_CAN_TIMEOUT,
-	  .over = OVER_0 | OVER_POLICIES,
+	  .over = OVER_0 | OVER_POLICIES | OVER_DRIVERS,
 	  .fn = each_send_learns_its_own_fate },
 	{ .name = NULL },
 };

@@ -131,7 +131,7 @@ struct job {
 };
 
 static void cell_make(struct cell *cell, const struct job *job, size_t cap,
-                      size_t elem, enum weft_wait wait)
+                      size_t elem, enum weft_wait wait, enum driver by)
 {
 	uint64_t can = job->impl->can;
 
@@ -140,6 +140,7 @@ static void cell_make(struct cell *cell, const struct job *job, size_t cap,
 		.cap = cap,
 		.elem = elem,
 		.wait = wait,
+		.by = by,
 		.manual = (job->check->over & OVER_MANUAL) &&
 		          !(can & WEFT_BLOCKS_THREAD),
 		.exact = can & WEFT_CAN_LEN,
@@ -157,19 +158,42 @@ struct visitor {
 	unsigned of;     /* how many there will be */
 };
 
-static void each_wait(const struct visitor *v, size_t cap, size_t elem)
+/* Beside calls, selects: over as few variations as may tell them apart. */
+static bool drives(const struct job *job, size_t cap, size_t elem,
+                   enum weft_wait wait, enum driver by)
+{
+	enum weft_wait last = wait_applies(job->check, WEFT_WAIT_PARK)
+	                              ? WEFT_WAIT_PARK
+	                              : WEFT_WAIT_ADAPTIVE;
+
+	if (by == BY_CALL)
+		return true;
+	return (job->check->over & OVER_DRIVERS) && wait == last && cap <= 2 &&
+	       (by == BY_SELECT || elem == usual_size(job->impl)) &&
+	       driver_applies(job->impl, elem, by);
+}
+
+static void each_driver(const struct visitor *v, size_t cap, size_t elem,
+                        enum weft_wait wait)
 {
 	struct cell cell;
 
-	for (enum weft_wait w = 0; w <= WEFT_WAIT_PARK; w++) {
-		if (!wait_applies(v->job->check, w))
+	for (enum driver by = 0; by < DRIVERS; by++) {
+		if (!drives(v->job, cap, elem, wait, by))
 			continue;
 		++*v->cells;
 		if (!v->visit)
 			continue;
-		cell_make(&cell, v->job, cap, elem, w);
+		cell_make(&cell, v->job, cap, elem, wait, by);
 		v->visit(v, &cell);
 	}
+}
+
+static void each_wait(const struct visitor *v, size_t cap, size_t elem)
+{
+	for (enum weft_wait w = 0; w <= WEFT_WAIT_PARK; w++)
+		if (wait_applies(v->job->check, w))
+			each_driver(v, cap, elem, w);
 }
 
 static void each_size(const struct visitor *v, size_t cap)
@@ -311,15 +335,16 @@ static const char *wait_name(enum weft_wait wait)
 
 static void say_where(const struct job *job, const struct cell *cell)
 {
-	if (job->check->over & OVER_OWN)
-		vital_where("elements of %zu bytes, wait %s", cell->elem,
-		            wait_name(cell->wait));
-	else if (cell->unbounded)
-		vital_where("unbounded, elements of %zu bytes, wait %s",
-		            cell->elem, wait_name(cell->wait));
+	const char *by = cell->by == BY_CALL ? "" : ", ";
+	char cap[40] = "";
+
+	if (cell->unbounded)
+		snprintf(cap, sizeof(cap), "unbounded, ");
 	else
-		vital_where("capacity %zu, elements of %zu bytes, wait %s",
-		            cell->cap, cell->elem, wait_name(cell->wait));
+		snprintf(cap, sizeof(cap), "capacity %zu, ", cell->cap);
+	vital_where("%selements of %zu bytes, wait %s%s%s",
+	            job->check->over & OVER_OWN ? "" : cap, cell->elem,
+	            wait_name(cell->wait), by, driver_name(cell->by));
 }
 
 struct visit {
@@ -350,7 +375,9 @@ static void run_cell(const struct visitor *v, struct cell *cell)
 	say_where(job, cell);
 	/* A slow machine is no hang as long as it goes on. */
 	weft_store_relaxed(&vital->due_ns, weft_deadline_in(job->limit_ns));
+	driver_begin(cell);
 	MUST(weft_run(WEFT_THREADS, &opts, first_task, &visit), 0);
+	driver_end();
 }
 
 static int run_cells(void *arg)

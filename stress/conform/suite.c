@@ -48,6 +48,7 @@ const char *code_name(int code)
 		{ -ECANCELED, "-ECANCELED" },
 		{ -EMFILE, "-EMFILE" },
 		{ -EINTR, "-EINTR" },
+		{ -EOPNOTSUPP, "-EOPNOTSUPP" },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
@@ -89,6 +90,76 @@ bool cell_takes(const struct cell *cell, size_t cap)
 	return weft_chan_impl_accepts(cell->impl, cap, cell->elem, NULL, 0) ==
 	       0;
 }
+
+void chan_must_be_idle_at(const char *file, int line, struct weft_chan *c)
+{
+	struct weft_chan_stats stats;
+
+	weft_chan_stats(c, &stats);
+	if (stats.waiting != 0)
+		expect_failed(
+		        file, line,
+		        "%llu waiters are registered at a channel on which "
+		        "nobody waits any more",
+		        (unsigned long long)stats.waiting);
+}
+
+void chan_end_at(const char *file, int line, struct weft_chan *c)
+{
+	chan_must_be_idle_at(file, line, c);
+	weft_chan_unref(c);
+}
+
+/* --- partners --- */
+
+/* The i-th, and in *n how many there are. */
+static const struct weft_chan_impl *partner_at(const struct cell *cell,
+                                               size_t i, unsigned *n)
+{
+	const struct weft_chan_impl *impl, *found = i ? NULL : cell->impl;
+
+	*n = 1;
+	for (size_t k = 0; (impl = weft_chan_impl_at(k)); k++) {
+		if (impl == cell->impl || !(impl->can & WEFT_CAN_SELECT) ||
+		    weft_chan_impl_accepts(impl, 1, cell->elem, NULL, 0))
+			continue;
+		if ((*n)++ == i)
+			found = impl;
+	}
+	return found;
+}
+
+static void say_partner(const char *name)
+{
+	char *tail = strstr(vital->where, ", with ");
+	size_t used =
+	        tail ? (size_t)(tail - vital->where) : strlen(vital->where);
+
+	snprintf(vital->where + used, sizeof(vital->where) - used, ", with %s",
+	         name);
+}
+
+bool cell_partner(const struct cell *cell, size_t i, struct cell *partner)
+{
+	unsigned n;
+	const struct weft_chan_impl *impl = partner_at(cell, i, &n);
+
+	if (!impl)
+		return false;
+	*partner = *cell;
+	partner->impl = impl;
+	partner->variants = cell->variants * n;
+	partner->exact = impl->can & WEFT_CAN_LEN;
+	partner->unbounded = impl->can & WEFT_CAN_UNBOUNDED;
+	partner->ordered = impl->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
+	if (!cell_takes(partner, partner->cap))
+		partner->cap = 1;
+	say_partner(impl->name);
+	weft_fetch_add_relaxed(&vital->turns, 1u);
+	return true;
+}
+
+/* --- filling and emptying --- */
 
 size_t chan_fill(struct weft_chan *c, uint32_t from, size_t n)
 {
@@ -205,6 +276,8 @@ static int do_call(struct call *call)
 		if (!err && call->done)
 			call->tag = tags[0];
 		return err;
+	case FORM_SELECT:
+		return choice_make(call->choice, call->deadline_ns);
 	}
 	return -EINVAL;
 }
@@ -223,7 +296,7 @@ static int call_main(void *arg)
 void call_begin(struct call *call)
 {
 	static const char *const names[] = { "send", "recv", "send_many",
-		                             "recv_many" };
+		                             "recv_many", "select" };
 
 	call->began_ns = call->asleep_ns = 0;
 	weft_store_relaxed(&call->thread, 0);
@@ -394,6 +467,7 @@ void race_run(struct race *r)
 	struct weft_task *task[ACTORS_MAX] = { 0 };
 
 	CHECK_LE(r->actors, (unsigned)ACTORS_MAX);
+	weft_fetch_add_relaxed(&vital->turns, 1u);
 	weft_store_relaxed(&r->arrived, 0u);
 	weft_store_relaxed(&r->gate, 0u);
 	for (unsigned i = 0; i < r->actors; i++) {

@@ -19,6 +19,7 @@
 #include <weft/atomic.h>
 #include <weft/chan.h>
 #include <weft/chan_impl.h>
+#include <weft/select.h>
 #include <weft/task.h>
 
 #include "stress/conform/conform.h"
@@ -54,6 +55,19 @@ enum over {
 	/* On the manual clock where the implementation waits in weft, so that
 	 * cell_settle() knows. Not for policy spin, which never parks. */
 	OVER_MANUAL = 1 << 11,
+
+	/* By each driver, where the implementation can stand in a select;
+	 * default: by calls. */
+	OVER_DRIVERS = 1 << 12,
+};
+
+/* How the calls with tags below are made. */
+enum driver {
+	BY_CALL,
+	BY_SELECT,            /* a select of that one case */
+	BY_SELECT_BESIDE,     /* beside one that is never ready */
+	BY_SELECT_BESIDE_ODD, /* the same, of another kind of channel */
+	DRIVERS,
 };
 
 /* One variation. */
@@ -62,6 +76,7 @@ struct cell {
 	size_t cap;  /* asked for */
 	size_t elem; /* bytes */
 	enum weft_wait wait;
+	enum driver by;
 	bool manual; /* the clock */
 	bool exact;  /* len and cap are exact: WEFT_CAN_LEN */
 	bool unbounded;
@@ -82,7 +97,8 @@ struct conform_check {
 /* One table for each file of checks, ended by one without a name. */
 extern const struct conform_check conform_basic[], conform_batch[],
         conform_close[], conform_memory[], conform_misuse[],
-        conform_rendezvous[], conform_time[], conform_wake[];
+        conform_rendezvous[], conform_select[], conform_select_race[],
+        conform_time[], conform_wake[];
 
 /* --- what must hold --- */
 
@@ -123,8 +139,24 @@ void elem_make(void *elem, size_t elem_size, uint32_t tag);
 /* The tag of *elem. Fails the check when another byte is not as made. */
 uint32_t elem_tag(const void *elem, size_t elem_size);
 
-/* The calls of weft/chan.h with a tag for the element. A receive also sees to
- * it that a failed one writes nothing and none writes more than the element. */
+/* Room for one element, with a margin beyond it, to see who writes there. */
+#define ROOM_MARGIN 32
+
+struct room {
+	_Alignas(WEFT_CACHE_LINE) unsigned char bytes[WEFT_ELEM_MAX +
+	                                              ROOM_MARGIN];
+};
+
+/* Fill n bytes and the margin with what room_must_be_untouched() knows. */
+unsigned char *room_make(unsigned char *bytes, size_t n);
+void room_must_be_untouched(const unsigned char *bytes, size_t from, size_t to,
+                            const char *what);
+
+/*
+ * The calls of weft/chan.h with a tag for the element. A receive also sees to
+ * it that a failed one writes nothing and none writes more than the element.
+ * All but the _MANY are made as the driver of the cell says.
+ */
 int tag_send(struct weft_chan *c, uint32_t tag, int64_t deadline_ns);
 int tag_try_send(struct weft_chan *c, uint32_t tag);
 int tag_recv(struct weft_chan *c, uint32_t *tag, int64_t deadline_ns);
@@ -144,6 +176,50 @@ int tag_recv_many(struct weft_chan *c, uint32_t *tags, size_t n, size_t *done,
 void must_recv_at(const char *file, int line, struct weft_chan *c, uint32_t tag,
                   int64_t deadline_ns);
 
+/* --- drivers --- */
+
+/* "select beside an idle channel" and the like; "" for calls. */
+const char *driver_name(enum driver by);
+
+/* Whether the cell's implementation can be driven like that at all. */
+bool driver_applies(const struct weft_chan_impl *impl, size_t elem,
+                    enum driver by);
+
+/* Make the calls with tags as the cell says, until driver_end(): by then
+ * nobody may wait any more. Not within a run. */
+void driver_begin(const struct cell *cell);
+void driver_end(void);
+
+/* --- select --- */
+
+#define CHOICE_MAX 8
+
+/* A select whose elements carry tags. Large: not for the stack of many. */
+struct choice {
+	unsigned n;
+	struct weft_case cases[CHOICE_MAX];
+	uint32_t tag[CHOICE_MAX]; /* of a send; received by what was chosen */
+	struct room room[CHOICE_MAX];
+};
+
+/* Add a case; c may be NULL. Returns its index. */
+unsigned choice_send(struct choice *ch, struct weft_chan *c, uint32_t tag);
+unsigned choice_recv(struct choice *ch, struct weft_chan *c);
+
+/* Add a receive from a channel whose elements have 0 bytes, without memory for
+ * one. */
+unsigned choice_recv_nothing(struct choice *ch, struct weft_chan *c);
+
+/*
+ * weft_select() of these cases, which may be made again and again. Whatever
+ * the outcome, it must have written to nothing but the chosen case, only what
+ * belongs there, and must not have given up early. Returns as weft_select().
+ */
+int choice_make(struct choice *ch, int64_t deadline_ns);
+
+/* How case i, which was chosen, ended: 0, -EPIPE, -ENOMEM. */
+int choice_err(const struct choice *ch, int i);
+
 /* --- channels --- */
 
 /* A channel as the cell says; it must be possible to make one. */
@@ -154,6 +230,24 @@ struct weft_chan *cell_chan_of(const struct cell *cell, size_t cap,
 
 /* Whether the implementation takes that capacity, with the cell's elements. */
 bool cell_takes(const struct cell *cell, size_t cap);
+
+/* Nobody may be registered as waiting on a channel at rest. */
+#define chan_must_be_idle(c) chan_must_be_idle_at(__FILE__, __LINE__, c)
+
+void chan_must_be_idle_at(const char *file, int line, struct weft_chan *c);
+
+/* Give back the last reference to one, after seeing to that. */
+#define chan_end(c) chan_end_at(__FILE__, __LINE__, c)
+
+void chan_end_at(const char *file, int line, struct weft_chan *c);
+
+/*
+ * The i-th cell to put beside `cell` in a select: the same with another
+ * implementation, first its own, then each built-in one that can stand in a
+ * select; with its capacity where that can be, or the nearest. Says in
+ * vital.where who it is, and that the check goes on. False past the last.
+ */
+bool cell_partner(const struct cell *cell, size_t i, struct cell *partner);
 
 /* Send elements tagged `from`, `from` + 1, ... without waiting until the
  * channel is full, or `n` of them. Returns how many. */
@@ -194,14 +288,16 @@ enum form {
 	FORM_RECV,
 	FORM_SEND_MANY,
 	FORM_RECV_MANY,
+	FORM_SELECT,
 };
 
 struct call {
 	struct weft_chan *c;
 	enum form form;
 	int64_t deadline_ns;
-	uint32_t tag; /* of the first to send; of the first received */
-	size_t n;     /* for the _MANY */
+	uint32_t tag;          /* of the first to send; of the first received */
+	size_t n;              /* for the _MANY */
+	struct choice *choice; /* of a select */
 
 	size_t done;      /* by the _MANY */
 	int result;       /* what it returned */

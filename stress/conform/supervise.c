@@ -193,15 +193,29 @@ static bool follow_until(int fd, struct child *out, int64_t until)
 	return false;
 }
 
+/* The child has begun something new since *turns. */
+static void renew(uint64_t *turns, int64_t limit_ns)
+{
+	uint64_t now = weft_load_relaxed(&vital->turns);
+
+	if (now == *turns)
+		return;
+	*turns = now;
+	weft_store_relaxed(&vital->due_ns, weft_deadline_in(limit_ns));
+}
+
 /* The same until the child is overdue. */
-static bool follow(int fd, struct child *out, void (*watch)(void *), void *arg)
+static bool follow(int fd, struct child *out, int64_t limit_ns,
+                   void (*watch)(void *), void *arg)
 {
 	int64_t now, due, next;
+	uint64_t turns = 0;
 
 	while ((now = weft_now()) < (due = weft_load_relaxed(&vital->due_ns))) {
 		next = now + 100 * WEFT_MS;
 		if (follow_until(fd, out, next < due ? next : due))
 			return true;
+		renew(&turns, limit_ns);
 		if (watch)
 			watch(arg);
 	}
@@ -238,10 +252,10 @@ static void judge(struct child *out, bool overdue, int status)
 	}
 }
 
-static void be_parent(pid_t pid, struct ends *e, void (*watch)(void *),
-                      void *arg, struct child *out)
+static void be_parent(pid_t pid, struct ends *e, int64_t limit_ns,
+                      void (*watch)(void *), void *arg, struct child *out)
 {
-	bool overdue = !follow(e->out[0], out, watch, arg);
+	bool overdue = !follow(e->out[0], out, limit_ns, watch, arg);
 
 	if (overdue) {
 		if (write(e->alarm[1], "!", 1) != 1 ||
@@ -279,7 +293,7 @@ int child_run(int (*fn)(void *arg), void *arg, int64_t limit_ns,
 	close(e.out[1]);
 	close(e.alarm[0]);
 	if (pid > 0)
-		be_parent(pid, &e, watch, arg, out);
+		be_parent(pid, &e, limit_ns, watch, arg, out);
 	close(e.out[0]);
 	close(e.alarm[1]);
 	out->ns = weft_now() - begin;

@@ -26,6 +26,7 @@ enum {
 /* What a child lets its parent see while it runs, in shared memory. */
 struct vital {
 	_Atomic int64_t due_ns; /* hung when weft_now() has passed this */
+	_Atomic uint64_t turns; /* each that is counted has the limit anew */
 	_Atomic uint64_t seed;  /* of what is under way */
 	_Atomic uint64_t rounds, items; /* done so far, of whatever it does */
 	char where[160];                /* what is under way, in words */
@@ -54,7 +55,8 @@ struct child {
  * Run fn(arg) in a child, whose exit status is what fn returns. The calling
  * process must have a single thread, and the caller must not be a task.
  *
- * limit_ns  until the child is overdue; it may set vital->due_ns anew.
+ * limit_ns  until the child is overdue; it may set vital->due_ns anew, or
+ *           count a turn.
  * watch     called with `arg` every 100 ms or so, for progress; may be NULL.
  *
  * Returns 0, and *out belongs to child_free(); -errno when there is no child

@@ -6,9 +6,7 @@
 #include "base/check.h"
 #include "stress/conform/suite.h"
 
-/* Beyond the element, to see who writes there. */
-#define GUARD 32
-#define GUARD_BYTE 0xa5
+#define ROOM_BYTE 0xa5
 
 uint32_t tag_in(size_t elem_size, uint32_t tag)
 {
@@ -48,25 +46,20 @@ uint32_t elem_tag(const void *elem, size_t elem_size)
 	return tag;
 }
 
-/* Room for one element, with what must not be written around it. */
-struct room {
-	_Alignas(WEFT_CACHE_LINE) unsigned char bytes[WEFT_ELEM_MAX + GUARD];
-};
-
-static unsigned char *room_make(unsigned char *bytes, size_t n)
+unsigned char *room_make(unsigned char *bytes, size_t n)
 {
-	memset(bytes, GUARD_BYTE, n + GUARD);
+	memset(bytes, ROOM_BYTE, n + ROOM_MARGIN);
 	return bytes;
 }
 
-static void must_be_untouched(const unsigned char *bytes, size_t from,
-                              size_t to, const char *what)
+void room_must_be_untouched(const unsigned char *bytes, size_t from, size_t to,
+                            const char *what)
 {
 	for (size_t i = from; i < to; i++)
-		REQUIRE(bytes[i] == GUARD_BYTE, "%s (at byte %zu)", what, i);
+		REQUIRE(bytes[i] == ROOM_BYTE, "%s (at byte %zu)", what, i);
 }
 
-int tag_send(struct weft_chan *c, uint32_t tag, int64_t deadline_ns)
+static int send_by_call(struct weft_chan *c, uint32_t tag, int64_t deadline_ns)
 {
 	struct room room;
 
@@ -74,7 +67,7 @@ int tag_send(struct weft_chan *c, uint32_t tag, int64_t deadline_ns)
 	return weft_chan_send(c, room.bytes, deadline_ns);
 }
 
-int tag_try_send(struct weft_chan *c, uint32_t tag)
+static int try_send_by_call(struct weft_chan *c, uint32_t tag)
 {
 	struct room room;
 
@@ -84,15 +77,15 @@ int tag_try_send(struct weft_chan *c, uint32_t tag)
 
 static int received(struct room *room, size_t size, int err, uint32_t *tag)
 {
-	must_be_untouched(room->bytes, err ? 0 : size, size + GUARD,
-	                  err ? "a receive that failed wrote to its buffer"
-	                      : "a receive wrote beyond its element");
+	room_must_be_untouched(room->bytes, err ? 0 : size, size + ROOM_MARGIN,
+	                       err ? "a receive that failed wrote to its buffer"
+	                           : "a receive wrote beyond its element");
 	if (!err)
 		*tag = elem_tag(room->bytes, size);
 	return err;
 }
 
-int tag_recv(struct weft_chan *c, uint32_t *tag, int64_t deadline_ns)
+static int recv_by_call(struct weft_chan *c, uint32_t *tag, int64_t deadline_ns)
 {
 	size_t size = weft_chan_elem_size(c);
 	struct room room;
@@ -102,7 +95,7 @@ int tag_recv(struct weft_chan *c, uint32_t *tag, int64_t deadline_ns)
 	return received(&room, size, err, tag);
 }
 
-int tag_try_recv(struct weft_chan *c, uint32_t *tag)
+static int try_recv_by_call(struct weft_chan *c, uint32_t *tag)
 {
 	size_t size = weft_chan_elem_size(c);
 	struct room room;
@@ -111,6 +104,179 @@ int tag_try_recv(struct weft_chan *c, uint32_t *tag)
 	err = weft_chan_try_recv(c, room_make(room.bytes, size));
 	return received(&room, size, err, tag);
 }
+
+/* --- drivers --- */
+
+/*
+ * Channels on which nothing ever happens, for the cases that are never ready.
+ * One serves all tasks, or one task at a time where the implementation takes
+ * no more.
+ */
+#define IDLE_MAX 64
+
+struct idle {
+	struct weft_chan *c;
+	_Atomic bool taken;
+};
+
+static struct {
+	enum driver by;
+	const struct weft_chan_impl *odd; /* another kind than under test */
+	unsigned idles;
+	struct idle idle[IDLE_MAX];
+} drive;
+
+/* handoff completes a waiting call, ring tells it to look again. */
+static const struct weft_chan_impl *odd_kind(const struct weft_chan_impl *impl)
+{
+	const struct weft_chan_impl *handoff = weft_chan_impl_find("handoff");
+
+	return impl == handoff ? weft_chan_impl_find("ring") : handoff;
+}
+
+static const struct weft_chan_impl *idle_kind(const struct weft_chan_impl *impl,
+                                              enum driver by)
+{
+	return by == BY_SELECT_BESIDE_ODD ? odd_kind(impl) : impl;
+}
+
+const char *driver_name(enum driver by)
+{
+	static const char *const names[DRIVERS] = {
+		"", "by select", "by select beside an idle channel",
+		"by select beside an idle channel of another kind"
+	};
+
+	return names[by];
+}
+
+/* A capacity that it takes, for a channel that will be empty. */
+static size_t idle_cap(const struct weft_chan_impl *impl)
+{
+	return impl->can & WEFT_CAN_RENDEZVOUS ? 0 : 1;
+}
+
+bool driver_applies(const struct weft_chan_impl *impl, size_t elem,
+                    enum driver by)
+{
+	const struct weft_chan_impl *idle = idle_kind(impl, by);
+
+	if (by == BY_CALL)
+		return true;
+	return (impl->can & WEFT_CAN_SELECT) && (idle->can & WEFT_CAN_SELECT) &&
+	       weft_chan_impl_accepts(idle, idle_cap(idle), elem, NULL, 0) == 0;
+}
+
+void driver_begin(const struct cell *cell)
+{
+	const struct weft_chan_impl *impl = idle_kind(cell->impl, cell->by);
+	struct weft_chan_opts opts = { .wait = cell->wait };
+
+	drive.by = cell->by;
+	drive.idles = 0;
+	if (drive.by == BY_CALL || drive.by == BY_SELECT)
+		return;
+	drive.idles = impl->max_receivers ? IDLE_MAX : 1;
+	for (unsigned i = 0; i < drive.idles; i++) {
+		weft_store_relaxed(&drive.idle[i].taken, false);
+		MUST(weft_chan_new(&drive.idle[i].c, impl, idle_cap(impl),
+		                   cell->elem, &opts),
+		     0);
+	}
+}
+
+void driver_end(void)
+{
+	for (unsigned i = 0; i < drive.idles; i++)
+		chan_end(drive.idle[i].c);
+	drive.by = BY_CALL;
+}
+
+static struct idle *idle_take(void)
+{
+	unsigned i = 0;
+
+	if (drive.idles == 1)
+		return &drive.idle[0];
+	while (weft_xchg_acquire(&drive.idle[i].taken, true))
+		i = (i + 1) % drive.idles;
+	return &drive.idle[i];
+}
+
+static void idle_give(struct idle *idle)
+{
+	weft_store_release(&idle->taken, false);
+}
+
+static unsigned add(struct choice *ch, struct weft_chan *c,
+                    enum weft_case_op op, uint32_t tag)
+{
+	return op == WEFT_CASE_SEND ? choice_send(ch, c, tag)
+	                            : choice_recv(ch, c);
+}
+
+/* A select for a call. The idle case comes first or last. */
+static int by_select(struct weft_chan *c, enum weft_case_op op, uint32_t *tag,
+                     int64_t deadline_ns)
+{
+	struct idle *idle = drive.idles ? idle_take() : NULL;
+	bool first = idle && weft_rand() % 2;
+	struct choice ch;
+	unsigned mine;
+	int got;
+
+	ch.n = 0;
+	if (first)
+		choice_recv(&ch, idle->c);
+	mine = add(&ch, c, op, *tag);
+	if (idle && !first)
+		choice_recv(&ch, idle->c);
+	got = choice_make(&ch, deadline_ns);
+	if (idle)
+		idle_give(idle);
+	if (got < 0)
+		return got;
+	REQUIRE(got == (int)mine,
+	        "a select received from a channel that nobody sends to");
+	if (op == WEFT_CASE_RECV && choice_err(&ch, got) == 0)
+		*tag = ch.tag[got];
+	return choice_err(&ch, got);
+}
+
+static int not_now(int err)
+{
+	return err == -ETIMEDOUT ? -EAGAIN : err;
+}
+
+int tag_send(struct weft_chan *c, uint32_t tag, int64_t deadline_ns)
+{
+	if (drive.by == BY_CALL)
+		return send_by_call(c, tag, deadline_ns);
+	return by_select(c, WEFT_CASE_SEND, &tag, deadline_ns);
+}
+
+int tag_try_send(struct weft_chan *c, uint32_t tag)
+{
+	if (drive.by == BY_CALL)
+		return try_send_by_call(c, tag);
+	return not_now(by_select(c, WEFT_CASE_SEND, &tag, WEFT_NOW));
+}
+
+int tag_recv(struct weft_chan *c, uint32_t *tag, int64_t deadline_ns)
+{
+	if (drive.by == BY_CALL)
+		return recv_by_call(c, tag, deadline_ns);
+	return by_select(c, WEFT_CASE_RECV, tag, deadline_ns);
+}
+
+int tag_try_recv(struct weft_chan *c, uint32_t *tag)
+{
+	if (drive.by == BY_CALL)
+		return try_recv_by_call(c, tag);
+	return not_now(by_select(c, WEFT_CASE_RECV, tag, WEFT_NOW));
+}
+
+/* --- many --- */
 
 int tag_send_many(struct weft_chan *c, const uint32_t *tags, size_t n,
                   size_t *done, int64_t deadline_ns)
@@ -134,7 +300,7 @@ int tag_recv_many(struct weft_chan *c, uint32_t *tags, size_t n, size_t *done,
                   int64_t deadline_ns)
 {
 	size_t size = weft_chan_elem_size(c);
-	unsigned char *elems = malloc(n * size + GUARD);
+	unsigned char *elems = malloc(n * size + ROOM_MARGIN);
 	int err;
 
 	CHECK(elems != NULL && n <= MANY_MAX);
@@ -147,9 +313,9 @@ int tag_recv_many(struct weft_chan *c, uint32_t *tags, size_t n, size_t *done,
 	        code_name(err), *done);
 	REQUIRE(err != 0 || n == 0 || *done > 0,
 	        "recv_many returned 0 and received nothing");
-	must_be_untouched(elems, *done * size, n * size + GUARD,
-	                  "recv_many wrote more than the elements that it "
-	                  "says it received");
+	room_must_be_untouched(elems, *done * size, n * size + ROOM_MARGIN,
+	                       "recv_many wrote more than the elements that it "
+	                       "says it received");
 	for (size_t i = 0; i < *done; i++)
 		tags[i] = elem_tag(elems + i * size, size);
 	free(elems);

@@ -45,7 +45,7 @@ static void gives_up_at_its_deadline(struct cell *cell, enum form form)
 	REQUIRE(call.done == 0, "says that it moved %zu elements", call.done);
 	MUST(weft_chan_close(c), 0);
 	must_drain(cell, c, 0, inside);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void recv_times_out_at_its_deadline_and_not_before(struct cell *cell)
@@ -75,7 +75,7 @@ static void short_deadlines_are_not_early(struct cell *cell)
 		REQUIRE(weft_now() >= deadline,
 		        "timed out before its deadline");
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void a_wait_that_is_served_in_time_succeeds(struct cell *cell)
@@ -93,7 +93,7 @@ static void a_wait_that_is_served_in_time_succeeds(struct cell *cell)
 	MUST(call_end(&recv), 0);
 	REQUIRE(recv.tag == tag_in(cell->elem, 6), "received element %u",
 	        recv.tag);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* --- what wins --- */
@@ -118,7 +118,7 @@ static void an_expired_deadline_still_takes_what_is_there(struct cell *cell)
 		MUST(tag_recv_many(c, tags, 3, &done, expired[i]), 0);
 		REQUIRE(done == 1, "recv_many received %zu of 1", done);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void an_expired_deadline_does_not_wait(struct cell *cell)
@@ -133,7 +133,7 @@ static void an_expired_deadline_does_not_wait(struct cell *cell)
 		MUST(tag_send(c, 1000000, expired[i]), -ETIMEDOUT);
 		MUST(weft_chan_close(c), 0);
 		must_drain(cell, c, 0, n);
-		weft_chan_unref(c);
+		chan_end(c);
 	}
 }
 
@@ -150,7 +150,7 @@ static void close_wins_over_an_expired_deadline(struct cell *cell)
 		MUST(tag_recv_many(c, tags, 3, &done, expired[i]), -EPIPE);
 		MUST(tag_send_many(c, tags, 3, &done, expired[i]), -EPIPE);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void ends_at_close(struct cell *cell, enum form form)
@@ -168,7 +168,7 @@ static void ends_at_close(struct cell *cell, enum form form)
 	MUST(call_end(&call), -EPIPE);
 	REQUIRE(call.ended_ns < deadline, "waited for its deadline");
 	must_drain(cell, c, 0, inside);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void close_ends_a_timed_recv_at_once(struct cell *cell)
@@ -205,7 +205,7 @@ static void a_far_deadline_does_not_expire(struct cell *cell)
 		        code_name(recv.result));
 		MUST(tag_send(c, 1, far[i]), 0);
 		MUST(call_end(&recv), 0);
-		weft_chan_unref(c);
+		chan_end(c);
 	}
 }
 
@@ -288,7 +288,7 @@ static void hurry(struct cell *cell, unsigned senders, unsigned receivers,
 		task_finish(r[i]);
 	ledger_close(&h.ledger);
 	ledger_fini(&h.ledger);
-	weft_chan_unref(h.c);
+	chan_end(h.c);
 }
 
 static void two_tasks_with_deadlines_lose_nothing(struct cell *cell)
@@ -326,7 +326,7 @@ static void a_send_that_timed_out_is_never_delivered(struct cell *cell)
 	MUST(tag_try_recv(c, &tag), -EAGAIN);
 	MUST(weft_chan_close(c), 0);
 	MUST(tag_try_recv(c, &tag), -EPIPE);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* Nor may a receive that timed out take what comes later. */
@@ -347,79 +347,79 @@ static void a_recv_that_timed_out_takes_nothing(struct cell *cell)
 		MUST(tag_try_send(c, 4), 0);
 		must_recv(c, 4, WEFT_FOREVER);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 const struct conform_check conform_time[] = {
 	{ .name = "recv_times_out_at_its_deadline_and_not_before",
 	  .scenarios = "51",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
-	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = recv_times_out_at_its_deadline_and_not_before },
 	{ .name = "send_times_out_at_its_deadline_and_not_before",
 	  .scenarios = "51",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
-	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = send_times_out_at_its_deadline_and_not_before },
 	{ .name = "short_deadlines_are_not_early",
 	  .scenarios = "51",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
-	  .over = OVER_CAPS | OVER_POLICIES,
+	  .over = OVER_CAPS | OVER_POLICIES | OVER_DRIVERS,
 	  .fn = short_deadlines_are_not_early },
 	{ .name = "a_wait_that_is_served_in_time_succeeds",
 	  .scenarios = "51",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
-	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = a_wait_that_is_served_in_time_succeeds },
 	{ .name = "an_expired_deadline_still_takes_what_is_there",
 	  .scenarios = "52",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
-	  .over = OVER_BUFFERED,
+	  .over = OVER_BUFFERED | OVER_DRIVERS,
 	  .fn = an_expired_deadline_still_takes_what_is_there },
 	{ .name = "an_expired_deadline_does_not_wait",
 	  .scenarios = "52",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
-	  .over = OVER_FULL,
+	  .over = OVER_FULL | OVER_DRIVERS,
 	  .fn = an_expired_deadline_does_not_wait },
 	{ .name = "two_tasks_with_deadlines_lose_nothing",
 	  .scenarios = "53",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
-	  .over = OVER_CAPS | OVER_POLICIES,
+	  .over = OVER_CAPS | OVER_POLICIES | OVER_DRIVERS,
 	  .fn = two_tasks_with_deadlines_lose_nothing },
 	{ .name = "many_tasks_with_deadlines_lose_nothing",
 	  .scenarios = "53",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = many_tasks_with_deadlines_lose_nothing },
 	{ .name = "a_send_that_timed_out_is_never_delivered",
 	  .scenarios = "53",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
-	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = a_send_that_timed_out_is_never_delivered },
 	{ .name = "a_recv_that_timed_out_takes_nothing",
 	  .scenarios = "53",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
-	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = a_recv_that_timed_out_takes_nothing },
 	{ .name = "a_far_deadline_does_not_expire",
 	  .scenarios = "55",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
-	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = a_far_deadline_does_not_expire },
 	{ .name = "close_ends_a_timed_recv_at_once",
 	  .scenarios = "56",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
-	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = close_ends_a_timed_recv_at_once },
 	{ .name = "close_ends_a_timed_send_at_once",
 	  .scenarios = "56",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
-	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = close_ends_a_timed_send_at_once },
 	{ .name = "close_wins_over_an_expired_deadline",
 	  .scenarios = "56",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
-	  .over = OVER_CAPS,
+	  .over = OVER_CAPS | OVER_DRIVERS,
 	  .fn = close_wins_over_an_expired_deadline },
 	{ .name = NULL },
 };

@@ -7,13 +7,68 @@
 
 /* --- ways --- */
 
+static bool only_tries(enum way way)
+{
+	return way == WAY_TRY || way == WAY_TRY_SELECT;
+}
+
+static bool way_applies(const struct cell *cell, enum way way)
+{
+	switch (way) {
+	case WAY_TIMED:
+		return cell->impl->can & WEFT_CAN_TIMEOUT;
+	case WAY_SELECT:
+	case WAY_TRY_SELECT:
+		return cell->impl->can & WEFT_CAN_SELECT;
+	default:
+		return true;
+	}
+}
+
 bool ways_meet(const struct cell *cell, enum way send_by, enum way recv_by)
 {
-	if (!(cell->impl->can & WEFT_CAN_TIMEOUT) &&
-	    (send_by == WAY_TIMED || recv_by == WAY_TIMED))
+	if (!way_applies(cell, send_by) || !way_applies(cell, recv_by))
 		return false;
-	return cell->cap > 0 || cell->unbounded || send_by != WAY_TRY ||
-	       recv_by != WAY_TRY;
+	return cell->cap > 0 || cell->unbounded || !only_tries(send_by) ||
+	       !only_tries(recv_by);
+}
+
+static int select_one(struct choice *ch, int64_t deadline_ns)
+{
+	int got;
+
+	choice_recv(ch, NULL);
+	while ((got = choice_make(ch, deadline_ns)) == -ETIMEDOUT)
+		weft_yield();
+	MUST(got, 0);
+	return choice_err(ch, got);
+}
+
+static int64_t deadline_of(enum way way)
+{
+	return way == WAY_SELECT ? WEFT_FOREVER : WEFT_NOW;
+}
+
+static int select_send(enum way way, struct weft_chan *c, uint32_t tag)
+{
+	struct choice ch;
+
+	ch.n = 0;
+	choice_send(&ch, c, tag);
+	return select_one(&ch, deadline_of(way));
+}
+
+static int select_recv(enum way way, struct weft_chan *c, uint32_t *tag)
+{
+	struct choice ch;
+	int err;
+
+	ch.n = 0;
+	choice_recv(&ch, c);
+	err = select_one(&ch, deadline_of(way));
+	if (!err)
+		*tag = ch.tag[0];
+	return err;
 }
 
 static int64_t soon(void)
@@ -28,6 +83,8 @@ static int send_one(enum way way, struct weft_chan *c, uint32_t tag)
 
 	if (way == WAY_PLAIN)
 		return tag_send(c, tag, WEFT_FOREVER);
+	if (way == WAY_SELECT || way == WAY_TRY_SELECT)
+		return select_send(way, c, tag);
 	for (;;) {
 		deadline = soon();
 		err = way == WAY_TRY ? tag_try_send(c, tag)
@@ -59,6 +116,8 @@ static int recv_one(enum way way, struct weft_chan *c, uint32_t *tag)
 
 	if (way == WAY_PLAIN)
 		return tag_recv(c, tag, WEFT_FOREVER);
+	if (way == WAY_SELECT || way == WAY_TRY_SELECT)
+		return select_recv(way, c, tag);
 	for (;;) {
 		deadline = soon();
 		err = way == WAY_TRY ? tag_try_recv(c, tag)
@@ -158,5 +217,5 @@ void traffic_run(struct traffic *t)
 		task_finish(o);
 	ledger_close(&t->ledger);
 	ledger_fini(&t->ledger);
-	weft_chan_unref(t->c);
+	chan_end(t->c);
 }

@@ -10,10 +10,12 @@
 
 /* Ways to send one element, and to receive one. */
 enum way {
-	WAY_PLAIN, /* without a deadline */
-	WAY_TRY,   /* try until it succeeds */
-	WAY_TIMED, /* with short deadlines, until it succeeds */
-	WAY_MANY,  /* in batches of up to 5 */
+	WAY_PLAIN,      /* without a deadline */
+	WAY_TRY,        /* try until it succeeds */
+	WAY_TIMED,      /* with short deadlines, until it succeeds */
+	WAY_MANY,       /* in batches of up to 5 */
+	WAY_SELECT,     /* by select, beside a NULL case */
+	WAY_TRY_SELECT, /* by selects that do not wait, until one succeeds */
 	WAYS,
 };
 

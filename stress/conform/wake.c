@@ -31,7 +31,7 @@ static void every_element_wakes_a_receiver(struct cell *cell)
 		for (unsigned i = 0; i < k; i++)
 			MUST(call_end(&recv[i]), 0);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* Take what k waiting senders and a full channel hold. */
@@ -65,7 +65,7 @@ static void every_space_wakes_a_sender(struct cell *cell)
 		if (cell->exact)
 			take(c, full);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void one_batch_wakes_all_that_it_serves(struct cell *cell)
@@ -86,7 +86,7 @@ static void one_batch_wakes_all_that_it_serves(struct cell *cell)
 		for (unsigned i = 0; i < k; i++)
 			MUST(call_end(&recv[i]), 0);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 static void one_batch_taken_wakes_all_that_fit(struct cell *cell)
@@ -111,7 +111,7 @@ static void one_batch_taken_wakes_all_that_fit(struct cell *cell)
 		for (unsigned i = 0; i < k; i++)
 			MUST(call_end(&send[i]), 0);
 	}
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* --- a waiter that gives up --- */
@@ -229,7 +229,7 @@ static void somebody_got_it(struct race *r)
 	REQUIRE(left == handing_of(r)->inside,
 	        "%zu elements are left; there should be %zu", left,
 	        handing_of(r)->inside);
-	weft_chan_unref(r->c);
+	chan_end(r->c);
 	r->seen[first == 0]++;
 }
 
@@ -264,12 +264,12 @@ const struct conform_check conform_wake[] = {
 	{ .name = "every_element_wakes_a_receiver",
 	  .scenarios = "1, 54",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = every_element_wakes_a_receiver },
 	{ .name = "every_space_wakes_a_sender",
 	  .scenarios = "1, 54",
 	  .needs = NEEDS_DATA,
-	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = every_space_wakes_a_sender },
 	{ .name = "one_batch_wakes_all_that_it_serves",
 	  .scenarios = "54",
@@ -285,13 +285,13 @@ const struct conform_check conform_wake[] = {
 	  .scenarios = "54",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
 	  .receivers = 2,
-	  .over = OVER_CAPS | OVER_PARKING,
+	  .over = OVER_CAPS | OVER_PARKING | OVER_DRIVERS,
 	  .fn = a_receiver_that_gives_up_passes_its_wake_up_on },
 	{ .name = "a_sender_that_gives_up_passes_its_wake_up_on",
 	  .scenarios = "54",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT | WEFT_CAN_LEN,
 	  .senders = 2,
-	  .over = OVER_FULL | OVER_PARKING,
+	  .over = OVER_FULL | OVER_PARKING | OVER_DRIVERS,
 	  .fn = a_sender_that_gives_up_passes_its_wake_up_on },
 	{ .name = NULL },
 };
