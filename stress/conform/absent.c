@@ -9,20 +9,9 @@ const struct absent absent_scenarios[] = {
 	  "an implementation's counters cannot be set from outside; 16 bits "
 	  "are "
 	  "passed" },
-	{ "13", "the same through select",
-	  "select is not there yet; all ways to send and receive directly "
-	  "are" },
-	{ "17", "a select that sends to and receives from one channel",
-	  "select is not there yet" },
-	{ "18", "44 such selects pair off, and with 55 one is left over",
-	  "select is not there yet" },
 	{ "27", "blocked senders wake when the last receiver is gone",
 	  "a channel has references, and no receiving end that could be gone" },
-	{ "31", "send and receive on nil wait for ever, a nil case is disabled",
-	  "NULL is -EINVAL outside of select, and that is checked" },
-	{ "32", "a select without cases, or with nil cases only",
-	  "select is not there yet" },
-	{ "33", "cases that become nil while a program runs",
-	  "select is not there yet" },
+	{ "49", "a select that takes the first ready case",
+	  "every select chooses at random" },
 	{ NULL, NULL, NULL },
 };

@@ -44,7 +44,7 @@ static void live_and_die(struct cell *cell)
 	struct weft_chan *c = cell_chan(cell);
 
 	chan_fill(c, 0, 10);
-	weft_chan_unref(c);
+	chan_end(c);
 }
 
 /* With and without elements inside. */
@@ -100,7 +100,51 @@ static void unbounded_gives_memory_back_after_a_burst(struct cell *cell)
 	REQUIRE(left < burst / 2,
 	        "%zu bytes are still resident after a burst of %zu", left,
 	        burst);
-	weft_chan_unref(c);
+	chan_end(c);
+}
+
+/* Ready at once, after a wait, and never; what is left is that of the first
+ * few. */
+static void select_a_while(struct cell *cell, unsigned n)
+{
+	struct weft_chan *a = cell_chan(cell), *b = cell_chan(cell);
+	struct choice ch = { .n = 0 };
+	uint32_t tag;
+
+	choice_recv(&ch, a);
+	choice_recv(&ch, b);
+	choice_recv(&ch, NULL);
+	for (unsigned i = 0; i < n; i++) {
+		if (i % 16 == 0)
+			MUST(choice_make(&ch, weft_deadline_in(1)), -ETIMEDOUT);
+		if (tag_try_send(i % 2 ? a : b, i) == 0)
+			MUST(choice_make(&ch, WEFT_FOREVER), i % 2 ? 0 : 1);
+		else
+			MUST(choice_make(&ch, WEFT_NOW), -ETIMEDOUT);
+	}
+	MUST(tag_try_recv(a, &tag), -EAGAIN);
+	chan_end(a);
+	chan_end(b);
+}
+
+#define SELECTS 200000
+
+static void many_selects_do_not_grow_memory(struct cell *cell)
+{
+	size_t before, rss_before, after;
+
+	select_a_while(cell, 1000);
+	before = heap();
+	rss_before = resident();
+	select_a_while(cell, SELECTS);
+	after = heap();
+	REQUIRE(after < before + SELECTS / 8,
+	        "%d selects left %zu bytes of the heap in use", SELECTS,
+	        after - before);
+	after = resident();
+	REQUIRE(after < rss_before + SELECTS * 4,
+	        "%d selects left %zu bytes more resident", SELECTS,
+	        after - rss_before);
 }
 
 /* --- running out of memory --- */
@@ -145,7 +189,7 @@ static unsigned long new_fails(struct cell *cell, int for_good)
 		failures = oom.disarm();
 		if (failures == 0) {
 			MUST(err, 0);
-			weft_chan_unref(c);
+			chan_end(c);
 			REQUIRE(oom.live() == 0,
 			        "%ld blocks are left of a channel", oom.live());
 			return n - 1;
@@ -154,7 +198,7 @@ static unsigned long new_fails(struct cell *cell, int for_good)
 		if (err == 0) {
 			MUST(tag_try_send(c, 1),
 			     cell->cap || cell->unbounded ? 0 : -EAGAIN);
-			weft_chan_unref(c);
+			chan_end(c);
 		} else {
 			MUST(err, -ENOMEM);
 			REQUIRE(c == none,
@@ -199,7 +243,7 @@ static unsigned long sends_fail(struct cell *cell, unsigned long nth,
 	MUST(tag_send(c, sent, WEFT_FOREVER), 0);
 	MUST(weft_chan_close(c), 0);
 	must_drain(cell, c, 0, sent + 1);
-	weft_chan_unref(c);
+	chan_end(c);
 	return failures;
 }
 
@@ -234,7 +278,7 @@ static unsigned long batch_fails(struct cell *cell, unsigned long nth)
 	        code_name(err), done, n);
 	MUST(weft_chan_close(c), 0);
 	must_drain(cell, c, 0, done);
-	weft_chan_unref(c);
+	chan_end(c);
 	free(elems);
 	return failures;
 }
@@ -244,6 +288,77 @@ static void a_batch_without_memory_is_told_how_far_it_got(struct cell *cell)
 	need_oom();
 	for (unsigned long n = 1; batch_fails(cell, n) > 0; n++)
 		;
+}
+
+/* --- select without memory --- */
+
+#define SELECT_MANY 40
+
+/* A select of n cases, the last of which is sent to once it waits. Returns what
+ * it returned; *failures says how many allocations failed. */
+static int select_fails(struct cell *cell, size_t n, unsigned long nth,
+                        int64_t deadline_ns, unsigned long *failures)
+{
+	struct weft_case cases[SELECT_MANY];
+	struct weft_chan *c = cell_chan(cell);
+	struct room room;
+	int got;
+
+	for (size_t i = 0; i < n; i++)
+		cases[i] = weft_case_recv(c, room.bytes);
+	if (deadline_ns == WEFT_FOREVER)
+		MUST(tag_try_send(c, 1), 0);
+	oom.arm(nth, 1);
+	got = weft_select(cases, n, deadline_ns);
+	*failures = oom.disarm();
+	REQUIRE(oom.live() == 0, "%ld blocks are left of a select", oom.live());
+	if (got == -ENOMEM && deadline_ns == WEFT_FOREVER)
+		must_recv(c, 1, WEFT_NOW);
+	chan_end(c);
+	return got;
+}
+
+static void a_select_of_few_cases_needs_no_memory(struct cell *cell)
+{
+	unsigned long failures;
+	int got;
+
+	need_oom();
+	for (size_t n = 1; n <= 16; n++)
+		for (int i = 0; i < 3; i++) {
+			int64_t deadlines[] = { WEFT_FOREVER, WEFT_NOW,
+				                weft_deadline_in(WEFT_US) };
+
+			got = select_fails(cell, n, 1, deadlines[i], &failures);
+			REQUIRE(failures == 0 &&
+			                (i ? got == -ETIMEDOUT : got >= 0),
+			        "a select of %zu cases returned %s after it "
+			        "asked for memory %lu times",
+			        n, code_name(got), failures);
+		}
+}
+
+static void a_select_without_memory_changes_nothing(struct cell *cell)
+{
+	unsigned long failures = 1;
+	int got;
+
+	need_oom();
+	for (int i = 0; i < 3; i++) {
+		for (unsigned long nth = 1; failures > 0; nth++) {
+			int64_t deadlines[] = { WEFT_FOREVER, WEFT_NOW,
+				                weft_deadline_in(WEFT_US) };
+
+			got = select_fails(cell, SELECT_MANY, nth, deadlines[i],
+			                   &failures);
+			if (failures > 0)
+				MUST(got, -ENOMEM);
+		}
+		REQUIRE(i ? got == -ETIMEDOUT : got >= 0,
+		        "a select of %d cases returned %s", SELECT_MANY,
+		        code_name(got));
+		failures = 1;
+	}
 }
 
 /* --- running out of descriptors --- */
@@ -274,7 +389,7 @@ static void new_without_descriptors_leaves_nothing(struct cell *cell)
 		                    NULL);
 		CHECK_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
 		if (err == 0)
-			weft_chan_unref(c);
+			chan_end(c);
 		else
 			MUST(err, -ENOMEM);
 		REQUIRE(descriptors() == before,
@@ -292,6 +407,19 @@ const struct conform_check conform_memory[] = {
 	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_ORDER | WEFT_CAN_UNBOUNDED,
 	  .over = OVER_UNBOUNDED,
 	  .fn = unbounded_gives_memory_back_after_a_burst },
+	{ .name = "many_selects_do_not_grow_memory",
+	  .scenarios = "40",
+	  .needs = NEEDS_DATA | NEEDS_UNSAN | WEFT_CAN_SELECT,
+	  .over = OVER_0 | OVER_1 | OVER_UNBOUNDED,
+	  .fn = many_selects_do_not_grow_memory },
+	{ .name = "a_select_of_few_cases_needs_no_memory",
+	  .needs = NEEDS_DATA | NEEDS_UNSAN | WEFT_CAN_SELECT,
+	  .over = OVER_1 | OVER_UNBOUNDED,
+	  .fn = a_select_of_few_cases_needs_no_memory },
+	{ .name = "a_select_without_memory_changes_nothing",
+	  .needs = NEEDS_DATA | NEEDS_UNSAN | WEFT_CAN_SELECT,
+	  .over = OVER_1 | OVER_UNBOUNDED,
+	  .fn = a_select_without_memory_changes_nothing },
 	{ .name = "new_without_memory_leaves_nothing",
 	  .needs = NEEDS_UNSAN | NEEDS_DATA,
 	  .over = OVER_CAPS,

@@ -13,8 +13,9 @@
 #include "stress/conform/verdict.h"
 
 static const struct conform_check *const tables[] = {
-	conform_basic, conform_rendezvous, conform_wake,   conform_batch,
-	conform_close, conform_time,       conform_misuse, conform_memory,
+	conform_basic,  conform_rendezvous, conform_wake,   conform_batch,
+	conform_close,  conform_time,       conform_select, conform_select_race,
+	conform_misuse, conform_memory,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
