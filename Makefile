@@ -30,7 +30,7 @@ list_compiled = 'import json, sys; \
 	print(*sorted({e["file"] for e in json.load(open(sys.argv[1]))}), sep="\0", end="")'
 
 .DEFAULT_GOAL := release
-.PHONY: release test bench demo stress-chan dev clang asan tsan \
+.PHONY: release test bench demo stress-chan stress-select dev clang asan tsan \
 	check-format format lint clean help
 
 release: build-release ## build everything (the default)
@@ -51,6 +51,9 @@ demo: build-release ## show each pattern at work
 
 stress-chan: build-release ## stress every channel at random for SECONDS (default 600)
 	build/release/weft stress chan --seconds=$(SECONDS)
+
+stress-select: build-release ## stress selects over mixed channels at random for SECONDS (default 600)
+	build/release/weft stress select --seconds=$(SECONDS)
 
 dev: build-dev ## build for debugging and run all tests
 	ctest --preset dev -j $(JOBS)

@@ -1,4 +1,4 @@
-/* `weft stress chan`: who is stressed for how long, and what came of it. */
+/* `weft stress`: what is stressed for how long, and what came of it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +11,18 @@
 #include "stress/conform/options.h"
 #include "stress/conform/supervise.h"
 #include "stress/conform/verdict.h"
-#include "stress/random/episode.h"
 #include "stress/random/random.h"
 
-const char stress_summary[] = "random histories of a channel, all checked";
+const char stress_summary[] = "random histories of channels, all checked";
 
 const char stress_help[] =
-        "stress chan [--chan=NAME | --load=FILE.so | --all] [OPTION ...]\n"
+        "stress chan|select [--chan=NAME | --load=FILE.so | --all] "
+        "[OPTION ...]\n"
+        "\n"
+        "  chan              calls on one channel at a time\n"
+        "  select            calls and selects over up to four, of which one "
+        "at least is\n"
+        "                    of the channel given\n"
         "\n"
         "  --seconds=S       how long, for all channels together; default 60\n"
         "  --seed=N          repeat the one episode with this seed\n"
@@ -46,6 +51,7 @@ struct tally {
 };
 
 struct stress {
+	const struct subject *subject;
 	struct chosen chosen;
 	uint64_t seed; /* --seed, or 0 */
 	int64_t ns, limit_ns;
@@ -102,8 +108,8 @@ static void say_failure(const struct stress *s, const struct tally *t,
 	if (strchr(r->log, '\n') != strrchr(r->log, '\n') ||
 	    r->verdict != CONFORM_FAIL)
 		verdict_print_log(r->log);
-	printf("           again: weft stress chan %s=%s --seed=%" PRIu64 "\n",
-	       s->chosen.path ? "--load" : "--chan",
+	printf("           again: weft stress %s %s=%s --seed=%" PRIu64 "\n",
+	       s->subject->name, s->chosen.path ? "--load" : "--chan",
 	       s->chosen.path ? s->chosen.path : t->impl->name, r->seed);
 	fflush(stdout);
 }
@@ -135,8 +141,8 @@ static int one_turn(struct stress *s, struct tally *t, int64_t ns)
 	int err;
 
 	s->now = t;
-	err = stretch_run(t->impl, seed, s->seed != 0, ns, s->limit_ns,
-	                  on_watch, s, &r);
+	err = stretch_run(s->subject, t->impl, seed, s->seed != 0, ns,
+	                  s->limit_ns, on_watch, s, &r);
 	if (err) {
 		fprintf(stderr, "weft: cannot run an episode: %s\n",
 		        strerror(-err));
@@ -192,7 +198,7 @@ static void gather(struct stress *s)
 	const char *why;
 
 	for (size_t i = 0; (impl = chosen_at(&s->chosen, i)); i++) {
-		if (!episode_applies(impl, &why))
+		if (!s->subject->applies(impl, &why))
 			printf("%s: N/A: %s\n", impl->name, why);
 		else if (s->channels < CHANNELS_MAX)
 			s->tally[s->channels++].impl = impl;
@@ -216,9 +222,8 @@ static int run(struct stress *s)
 	if (s->channels == 0) {
 		if (s->chosen.all)
 			return 0;
-		return bad_input("channel %s has nothing that could be "
-		                 "stressed",
-		                 s->chosen.one->name);
+		return bad_input("stress %s has nothing to do with channel %s",
+		                 s->subject->name, s->chosen.one->name);
 	}
 	s->begin_ns = s->said_ns = weft_now();
 	err = run_turns(s);
@@ -241,31 +246,38 @@ static int take_option(struct stress *s, const char *arg)
 		return option_seconds("seconds", value, &s->ns);
 	if (option_is(arg, "time-limit", &value))
 		return option_seconds("time-limit", value, &s->limit_ns);
-	return bad_input("stress chan has no option '%s' (there are: --all, "
+	return bad_input("stress %s has no option '%s' (there are: --all, "
 	                 "--chan, --load, --seconds, --seed, --time-limit)",
-	                 arg);
+	                 s->subject->name, arg);
 }
 
-int stress_chan_main(int argc, char **argv)
+static const struct subject *subject_find(const char *name)
+{
+	static const struct subject *const subjects[] = { &subject_chan,
+		                                          &subject_select };
+
+	for (size_t i = 0; i < sizeof(subjects) / sizeof(*subjects); i++)
+		if (strcmp(subjects[i]->name, name) == 0)
+			return subjects[i];
+	return NULL;
+}
+
+int stress_main(int argc, char **argv)
 {
 	struct stress s = { .ns = 60 * WEFT_SEC,
 		            .limit_ns = CONFORM_TIME_LIMIT };
 	int err = 0;
 
-	for (int i = 1; i < argc && !err; i++)
+	if (argc < 2)
+		return bad_input("stress what? (there are: chan, select)");
+	s.subject = subject_find(argv[1]);
+	if (!s.subject)
+		return bad_input("stress has nothing called '%s' (there are: "
+		                 "chan, select)",
+		                 argv[1]);
+	for (int i = 2; i < argc && !err; i++)
 		err = take_option(&s, argv[i]);
 	if (!err)
 		err = chosen_settle(&s.chosen, true);
 	return err ? err : run(&s);
-}
-
-int stress_main(int argc, char **argv)
-{
-	if (argc < 2)
-		return bad_input("stress what? (there is: chan)");
-	if (strcmp(argv[1], "chan") != 0)
-		return bad_input("stress has nothing called '%s' (there is: "
-		                 "chan)",
-		                 argv[1]);
-	return stress_chan_main(argc - 1, argv + 1);
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 
-#include "base/rng.h"
 #include "stress/conform/ledger.h"
 #include "stress/conform/suite.h"
 
@@ -39,7 +38,7 @@ struct plan {
 	bool drops; /* what is left goes to drop, and not to a receive */
 };
 
-static size_t pick_cap(struct rng *rng, const struct weft_chan_impl *impl)
+size_t episode_pick_cap(struct rng *rng, const struct weft_chan_impl *impl)
 {
 	static const size_t caps[] = { 0, 1, 2, 7, 64 };
 	size_t cap;
@@ -51,8 +50,8 @@ static size_t pick_cap(struct rng *rng, const struct weft_chan_impl *impl)
 }
 
 /* 8 bytes half of the time; at least room for a tag. */
-static size_t pick_elem(struct rng *rng, const struct weft_chan_impl *impl,
-                        size_t cap)
+size_t episode_pick_elem(struct rng *rng, const struct weft_chan_impl *impl,
+                         size_t cap)
 {
 	static const size_t sizes[] = { 8, 8, 8, 8, 4, 16, 24, 64, 200, 1024 };
 	size_t elem;
@@ -91,8 +90,8 @@ static void plan_make(struct plan *p, const struct weft_chan_impl *impl,
 
 	rng_seed(&rng, seed);
 	*p = (struct plan){ .impl = impl, .seed = seed };
-	p->cap = pick_cap(&rng, impl);
-	p->elem = pick_elem(&rng, impl, p->cap);
+	p->cap = episode_pick_cap(&rng, impl);
+	p->elem = episode_pick_elem(&rng, impl, p->cap);
 	p->wait = (enum weft_wait)rng_below(&rng, 3);
 	p->senders = pick_tasks(&rng, impl->max_senders);
 	p->receivers = pick_tasks(&rng, impl->max_receivers);

@@ -22,11 +22,19 @@
 
 #include <weft/chan_impl.h>
 
+#include "base/rng.h"
+
 /* Whether episodes can be made for `impl`; if not, *why says so. */
 bool episode_applies(const struct weft_chan_impl *impl, const char **why);
 
 /* Run one, in a child process of stress/conform/supervise.h: what does not
  * hold ends it. Returns how many elements were sent. */
 uint64_t episode_run(const struct weft_chan_impl *impl, uint64_t seed);
+
+/* For other kinds of episodes: a capacity that `impl` takes, and a size of
+ * elements with room for a tag. */
+size_t episode_pick_cap(struct rng *rng, const struct weft_chan_impl *impl);
+size_t episode_pick_elem(struct rng *rng, const struct weft_chan_impl *impl,
+                         size_t cap);
 
 #endif

@@ -1,7 +1,7 @@
-/* `weft stress chan` as a program of its own, for the tests. */
+/* `weft stress` as a program of its own, for the tests. */
 #include "stress/random/random.h"
 
 int main(int argc, char **argv)
 {
-	return stress_chan_main(argc, argv);
+	return stress_main(argc, argv);
 }

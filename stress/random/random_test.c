@@ -52,9 +52,9 @@ static void planted_faults_are_found(void **state)
 		struct stretch s;
 
 		fault = planted[i].fault;
-		assert_int_equal(stretch_run(planted[i].impl, 1, false,
-		                             10 * WEFT_SEC, LIMIT, NULL, NULL,
-		                             &s),
+		assert_int_equal(stretch_run(&subject_chan, planted[i].impl, 1,
+		                             false, 10 * WEFT_SEC, LIMIT, NULL,
+		                             NULL, &s),
 		                 0);
 		printf("fault %d on %s: %s after %u episodes: %s\n", fault,
 		       planted[i].impl->name, conform_verdict_name(s.verdict),
@@ -78,8 +78,9 @@ static void honest_channels_pass(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		struct stretch s;
 
-		assert_int_equal(stretch_run(honest[i], 1, false, WEFT_SEC,
-		                             20 * WEFT_SEC, NULL, NULL, &s),
+		assert_int_equal(stretch_run(&subject_chan, honest[i], 1, false,
+		                             WEFT_SEC, 20 * WEFT_SEC, NULL,
+		                             NULL, &s),
 		                 0);
 		if (s.verdict != CONFORM_PASS)
 			printf("%s, seed %u: %s\n%s", honest[i]->name,
@@ -96,11 +97,12 @@ static void a_seed_names_an_episode(void **state)
 
 	(void)state;
 	fault = LOSES_ONE_IN_50;
-	assert_int_equal(stretch_run(&faulty_pairing, 7, false, 10 * WEFT_SEC,
-	                             LIMIT, NULL, NULL, &first),
+	assert_int_equal(stretch_run(&subject_chan, &faulty_pairing, 7, false,
+	                             10 * WEFT_SEC, LIMIT, NULL, NULL, &first),
 	                 0);
-	assert_int_equal(stretch_run(&faulty_pairing, first.seed, true,
-	                             10 * WEFT_SEC, LIMIT, NULL, NULL, &again),
+	assert_int_equal(stretch_run(&subject_chan, &faulty_pairing, first.seed,
+	                             true, 10 * WEFT_SEC, LIMIT, NULL, NULL,
+	                             &again),
 	                 0);
 	fault = NO_FAULT;
 	assert_int_equal(first.verdict, CONFORM_FAIL);
@@ -135,7 +137,10 @@ static void the_command_says_what_is_wrong(void **state)
 	assert_int_equal(COMMAND("chan", "--seconds=-1"), 2);
 	assert_int_equal(COMMAND("chan", "--seed=0"), 2);
 	assert_int_equal(COMMAND("chan", "--frobnicate"), 2);
+	assert_int_equal(COMMAND("select", "--chan=pipe"), 2);
+	assert_int_equal(COMMAND("select", "--seconds=-1"), 2);
 	assert_int_equal(COMMAND("chan", "--chan=handoff", "--seconds=0.3"), 0);
+	assert_int_equal(COMMAND("select", "--chan=ring", "--seconds=0.3"), 0);
 }
 
 int main(void)

@@ -10,8 +10,22 @@
 #include "stress/conform/verdict.h"
 #include "stress/random/episode.h"
 #include "stress/random/random.h"
+#include "stress/random/select_episode.h"
+
+const struct subject subject_chan = {
+	.name = "chan",
+	.applies = episode_applies,
+	.run = episode_run,
+};
+
+const struct subject subject_select = {
+	.name = "select",
+	.applies = select_episode_applies,
+	.run = select_episode_run,
+};
 
 struct job {
+	const struct subject *subject;
 	const struct weft_chan_impl *impl;
 	uint64_t seed;
 	bool same;
@@ -52,7 +66,7 @@ static int run_episodes(void *arg)
 		weft_store_relaxed(&vital->seed, seed);
 		weft_store_relaxed(&vital->due_ns,
 		                   weft_deadline_in(job->limit_ns));
-		items = episode_run(job->impl, seed);
+		items = job->subject->run(job->impl, seed);
 		leak_check();
 		weft_fetch_add_relaxed(&vital->items, items);
 		weft_fetch_add_relaxed(&vital->rounds, 1u);
@@ -70,12 +84,19 @@ static void watch(void *arg)
 		job->watch(job->arg);
 }
 
-int stretch_run(const struct weft_chan_impl *impl, uint64_t seed, bool same,
+int stretch_run(const struct subject *subject,
+                const struct weft_chan_impl *impl, uint64_t seed, bool same,
                 int64_t ns, int64_t limit_ns, void (*watcher)(void *arg),
                 void *arg, struct stretch *out)
 {
-	struct job job = { impl,     seed,    same, weft_deadline_in(ns),
-		           limit_ns, watcher, arg };
+	struct job job = { .subject = subject,
+		           .impl = impl,
+		           .seed = seed,
+		           .same = same,
+		           .until_ns = weft_deadline_in(ns),
+		           .limit_ns = limit_ns,
+		           .watch = watcher,
+		           .arg = arg };
 	struct child child;
 	int err;
 
