@@ -1,0 +1,21 @@
+#!/bin/sh
+# mutant_test.sh CAUGHT-BY COMMAND...: whether a planted bug is found.
+#
+# COMMAND is `conform` or `stress` with select's source mutated. It must say
+# that something failed, hung or crashed, which is exit status 1; any other end
+# is not a finding. CAUGHT-BY is only what to print.
+set -u
+
+what=$1
+shift
+out=$("$@" 2>&1)
+status=$?
+printf '%s\n' "$out"
+if [ "$status" -ne 1 ]; then
+	echo "exit status $status: the planted bug was not found by $what" >&2
+	exit 1
+fi
+printf '%s\n' "$out" | grep -Eq 'FAIL|HUNG|CRASHED' || {
+	echo "exit status 1 without a verdict" >&2
+	exit 1
+}
