@@ -21,10 +21,10 @@ static bool reserve(struct worker *w)
 	return false;
 }
 
-void fan_release(struct worker *w)
+void fan_release(struct worker *w, size_t n)
 {
-	weft_fetch_sub_release(&w->load, (int64_t)1);
-	waitq_notify(&w->f->room, 1);
+	weft_fetch_sub_release(&w->load, (int64_t)n);
+	waitq_notify(&w->f->room, n);
 }
 
 /* A sender in search of a worker with room. */
@@ -90,6 +90,6 @@ int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns)
 	 * next item at most. */
 	err = weft_chan_send(s.found->from, elem, deadline_ns);
 	if (err)
-		fan_release(s.found);
+		fan_release(s.found, 1);
 	return err;
 }

@@ -119,18 +119,24 @@ static bool makes_sense(const struct weft_fan_opts *o)
 	       (ordered || allowed(o->workers, o->impl->max_senders));
 }
 
-static void fill_in(struct weft_fan_opts *o)
+static size_t default_window(const struct weft_fan_opts *o)
 {
 	size_t window;
 
+	if (__builtin_mul_overflow(o->batch, 2 * (size_t)o->workers, &window) ||
+	    __builtin_add_overflow(window, o->cap, &window) ||
+	    window > DEFAULT_WINDOW_MAX)
+		window = DEFAULT_WINDOW_MAX;
+	return window;
+}
+
+static void fill_in(struct weft_fan_opts *o)
+{
 	o->impl = o->impl ? o->impl : weft_chan_impl_find("handoff");
 	o->workers = o->workers ? o->workers : 1;
+	o->batch = o->batch ? o->batch : 1;
 	o->out_size = o->out_size ? o->out_size : o->in_size;
-	window = o->cap < DEFAULT_WINDOW_MAX ? o->cap : DEFAULT_WINDOW_MAX;
-	window += 2 * (size_t)o->workers;
-	if (window > DEFAULT_WINDOW_MAX)
-		window = DEFAULT_WINDOW_MAX;
-	o->window = o->window ? o->window : window;
+	o->window = o->window ? o->window : default_window(o);
 }
 
 static int make_chan(const struct weft_fan *f, struct weft_chan **out,
@@ -165,7 +171,8 @@ static int make_queues(struct weft_fan *f)
 	if (err)
 		return err;
 	cap = weft_chan_cap(f->queues[0]);
-	f->limit = cap < INT64_MAX ? (int64_t)cap + 1 : INT64_MAX;
+	f->limit = cap < INT64_MAX - o->batch ? (int64_t)(cap + o->batch)
+	                                      : INT64_MAX;
 	if (o->deal == WEFT_FAN_SHARED)
 		f->entry = weft_chan_ref(f->queues[0]);
 	else if (o->deal == WEFT_FAN_BROADCAST)
@@ -187,16 +194,17 @@ static int make_exit(struct weft_fan *f)
 
 static int make_worker(struct weft_fan *f, unsigned index)
 {
+	const struct weft_fan_opts *o = &f->opts;
 	struct worker *w = &f->workers[index];
 
 	w->f = f;
 	w->index = index;
 	w->from = f->queues[f->nqueues == 1 ? 0 : index];
-	if (f->order)
-		return 0;
-	w->item = w->taken = lines_new(1, f->opts.in_size);
-	w->result = w->made = lines_new(1, f->opts.out_size);
-	return w->taken && w->made ? 0 : -ENOMEM;
+	w->taken =
+	        lines_new(o->batch, f->order ? sizeof(uint64_t) : o->in_size);
+	w->made = lines_new(f->order ? 0 : o->batch, o->out_size);
+	w->done = lines_new(o->batch, sizeof(*w->done));
+	return w->taken && w->made && w->done ? 0 : -ENOMEM;
 }
 
 static int make_all(struct weft_fan *f)
@@ -291,6 +299,7 @@ static void free_workers(struct weft_fan *f)
 			CHECK_EQ(weft_join(last, NULL), 0);
 		free(w->taken);
 		free(w->made);
+		free(w->done);
 	}
 	free(f->workers);
 }

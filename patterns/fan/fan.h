@@ -113,10 +113,16 @@ struct weft_fan_opts {
 	size_t in_size;      /* bytes of an item; may be 0 */
 	size_t out_size;     /* bytes of a result; 0 = in_size */
 	enum weft_wait wait; /* how senders, workers and receivers wait */
-	size_t stack_bytes;  /* of each worker; 0 = the system's default */
+
+	/* Items a worker takes at a time, when they are there, and results it
+	 * passes on at a time: fewer wake-ups. 0 = 1. With more, one that takes
+	 * long holds up those taken along with it. */
+	size_t batch;
+	size_t stack_bytes; /* of each worker; 0 = the system's default */
 
 	/* When ordered: the most items that have been sent and not received,
-	 * rounded up to a power of two. 0 = cap + twice the workers. */
+	 * rounded up to a power of two. 0 = cap + twice what the workers take
+	 * at a time, up to 65536. */
 	size_t window;
 
 	/* For items that were sent and to which the function was not called,

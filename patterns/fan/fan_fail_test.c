@@ -99,7 +99,8 @@ static void expect_others(struct weft_fan *f, struct shape shape, int every,
 		CHECK_EQ(seen[i], i % every == every - 1 ? 0u : copies);
 }
 
-static void expect_passed_over(struct shape shape, enum fault fault, int every)
+static void expect_passed_over(struct shape shape, enum fault fault, int every,
+                               size_t batch)
 {
 	struct failing failing = { fault, every };
 	struct weft_fan *f = new_fan(
@@ -107,6 +108,7 @@ static void expect_passed_over(struct shape shape, enum fault fault, int every)
 	        (struct weft_fan_opts){ .fn = fail_some,
 	                                .arg = &failing,
 	                                .errors = WEFT_FAN_PASS_OVER_ERRORS,
+	                                .batch = batch,
 	                                .workers = 3,
 	                                .cap = 2 });
 	struct source source = { f, 0, ITEMS, true };
@@ -129,14 +131,16 @@ TEST(an_item_that_fails_may_be_passed_over)
 {
 	for (size_t i = 0; i < SHAPES; i++)
 		for (int fault = 0; fault <= EXIT_THREAD; fault++)
-			expect_passed_over(shapes[i], (enum fault)fault, 7);
+			for (size_t batch = 1; batch < 10; batch += 4)
+				expect_passed_over(shapes[i], (enum fault)fault,
+				                   7, batch);
 	return 0;
 }
 
 TEST(every_worker_may_die_of_every_item)
 {
 	for (size_t i = 0; i < SHAPES; i++)
-		expect_passed_over(shapes[i], EXIT_THREAD, 1);
+		expect_passed_over(shapes[i], EXIT_THREAD, 1, 1 + i % 3);
 	return 0;
 }
 

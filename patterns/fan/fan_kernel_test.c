@@ -43,6 +43,7 @@ TEST(every_variant_verifies_over_every_channel)
 		"cap=64 workers=5 payload=64",
 		"workers=1 payload=4096 cap=2",
 		"workers=2 wait=park cap=1",
+		"workers=3 batch=16 cap=50",
 		NULL,
 	};
 

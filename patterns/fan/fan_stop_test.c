@@ -248,6 +248,7 @@ static void *stopped_new(void *arg)
 	                       .impl = weft_chan_impl_find(impls[impl]),
 	                       .cap = (impl > 0) + weft_rand() % 3,
 	                       .workers = 1 + (unsigned)(weft_rand() % 3),
+	                       .batch = 1 + weft_rand() % 4,
 	                       .drop_in = drop_in,
 	                       .drop_out = drop_out,
 	                       .ctx = s->ctx,

@@ -59,6 +59,7 @@ static void run_shapes(const struct weft_chan_impl *impl, size_t min_cap)
 				            (struct weft_fan_opts){
 				                    .impl = impl,
 				                    .workers = workers[w],
+				                    .batch = 1 + 3 * (w % 2),
 				                    .cap = cap },
 				            ITEMS / 10, 1);
 }

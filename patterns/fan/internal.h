@@ -15,14 +15,6 @@
 #include "reorder.h"
 #include "task/waitq.h"
 
-/* How far a worker is with the item in its hands: who releases it. */
-enum holds {
-	NOTHING,
-	ITEM,   /* nobody but the worker knows of it */
-	CALLED, /* the function's */
-	RESULT, /* made and not passed on */
-};
-
 struct worker {
 	/* Items dealt to it that it has not finished; reserved by senders
 	 * before they send, so that it never exceeds fan.limit. Signed: a
@@ -43,10 +35,13 @@ struct worker {
 	struct weft_task *dead; /* whom the latest one replaces */
 	bool ended; /* returned; not set when the thread was ended */
 
-	enum holds holds;
-	void *item, *result;         /* what it holds is here */
-	uint64_t n;                  /* of the item, when ordered */
-	unsigned char *taken, *made; /* room for both, when unordered */
+	/* Items taken[next .. ntaken) have not been given to the function,
+	 * results made[sent .. nmade) have not been passed on. When ordered,
+	 * what is taken are the items' numbers, and results are made in their
+	 * slots. */
+	unsigned char *taken, *made;
+	size_t ntaken, next, nmade, sent;
+	bool *done; /* which of taken[0 .. next) have a result */
 };
 
 struct weft_fan {
@@ -108,8 +103,8 @@ int fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
 /* Send elem to a worker that has room. As weft_fan_send(). */
 int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns);
 
-/* An item that was dealt to the worker is finished. */
-void fan_release(struct worker *w);
+/* n items that were dealt to the worker are finished. */
+void fan_release(struct worker *w, size_t n);
 
 /* --- worker.c --- */
 

@@ -51,6 +51,7 @@ enum dist { CONST, EXP, STRAGGLER };
 #define ITEMS_MAX (INT64_C(1) << 26)
 #define WORKERS_MAX 256
 #define CAP_MAX 65536
+#define BATCH_MAX 4096
 #define ORDERED_BYTES_MAX (INT64_C(1) << 28)
 
 #define WORKER_BITS 16
@@ -82,7 +83,7 @@ static const struct knob knobs[] = {
 	{ "cap", "items", "capacity of each channel", 64, 0, CAP_MAX, NULL,
 	  "0,1,64" },
 	{ "window", "items",
-	  "ordered: the most items inside; 0 = cap + twice the workers", 0, 0,
+	  "ordered: the most items inside; 0 = cap + 2 * workers * batch", 0, 0,
 	  CAP_MAX, NULL, "0" },
 	{ "items", "items", "items per run; 0 = as many as fill the time", 0, 0,
 	  ITEMS_MAX, NULL, "0" },
@@ -92,6 +93,8 @@ static const struct knob knobs[] = {
 	  "0,100,1000,10000" },
 	{ "dist", "", "how work is spread over the items", CONST, CONST,
 	  STRAGGLER, dist_choices, "const,exp,straggler" },
+	{ "batch", "items", "items a worker of a fan takes at a time", 1, 1,
+	  BATCH_MAX, NULL, "1,16" },
 	{ "wait", "", "how waiting tasks wait", WEFT_WAIT_ADAPTIVE, 0,
 	  WEFT_WAIT_PARK, wait_choices, "adaptive,park" },
 	{ .name = NULL },
@@ -147,7 +150,9 @@ static int accept(const struct params *p, char *why, size_t why_bytes)
 {
 	struct line l = line_in(why, why_bytes);
 	int64_t payload = knob(p, "payload"), window = knob(p, "window");
-	int64_t inside = window ? window : knob(p, "cap") + 2 * workers_of(p);
+	int64_t inside =
+	        window ? window
+	               : knob(p, "cap") + 2 * workers_of(p) * knob(p, "batch");
 	int64_t bytes = inside * 2 * payload;
 
 	if (payload % 8)
@@ -317,6 +322,7 @@ static int make_fan(const struct cell *cell, struct state *s)
 		.in_size = s->payload,
 		.wait = (enum weft_wait)param(cell, "wait"),
 		.window = (size_t)param(cell, "window"),
+		.batch = (size_t)param(cell, "batch"),
 	};
 
 	if (s->variant == ORDERED)

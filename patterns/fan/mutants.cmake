@@ -1,8 +1,8 @@
 # Planted in the fan for its kernel to catch, one for each promise: everything
 # comes out once, in order, to all, and the end comes after all of it.
 weft_add_pattern_mutant(fan loses_a_result fan/worker.c
-  "err = weft_chan_send(f->out, w->result, WEFT_FOREVER);"
-  "err = weft_load_relaxed(&w->in) % 100 ? weft_chan_send(f->out, w->result, WEFT_FOREVER) : 0;"
+  "err = weft_chan_send(out, w->made, WEFT_FOREVER);"
+  "err = weft_load_relaxed(&w->in) % 100 ? weft_chan_send(out, w->made, WEFT_FOREVER) : 0;"
   WORDS lost)
 weft_add_pattern_mutant(fan does_not_reorder fan/fan.c
   "if (o->merge == WEFT_FAN_UNORDERED)"

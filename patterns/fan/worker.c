@@ -1,104 +1,151 @@
-/* A worker: takes items, calls the function, passes results on, and may die. */
+/*
+ * A worker: takes items, calls the function, passes results on, and may die.
+ *
+ * It takes a batch at a time. What is left of one in which the function has
+ * ended the task is in the worker's record, so whoever goes on in its place,
+ * the same task or an heir, goes on with that.
+ */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <weft/chan.h>
 
 #include "base/check.h"
 #include "internal.h"
 
-static void count(_Atomic uint64_t *figure)
+static void count(_Atomic uint64_t *figure, uint64_t n)
 {
-	weft_store_relaxed(figure, weft_load_relaxed(figure) + 1);
+	weft_store_relaxed(figure, weft_load_relaxed(figure) + n);
 }
 
-/* Be done with the item; `done` says that its result is passed on. */
-static void let_go(struct worker *w, bool done)
+/* The number of item i of an ordered fan's batch. */
+static uint64_t number(const struct worker *w, size_t i)
 {
-	struct weft_fan *f = w->f;
+	uint64_t n;
 
-	w->holds = NOTHING;
-	if (done)
-		count(&w->out);
-	if (f->order)
-		reorder_settle(f->order, w->n, done);
-	if (fan_is_dealt(f))
-		fan_release(w);
+	memcpy(&n, w->taken + i * sizeof(n), sizeof(n));
+	return n;
 }
 
-/* The item has failed. Whether the worker goes on. */
-static bool fail(struct worker *w, int err)
-{
-	let_go(w, false);
-	count(&w->failed);
-	if (w->f->opts.errors == WEFT_FAN_STOP_ON_ERROR)
-		fan_stop_for(w->f, err);
-	return !fan_is_stopped(w->f);
-}
+/* --- a batch --- */
 
-static int take_ordered(struct worker *w)
-{
-	struct reorder *order = w->f->order;
-	int err;
-
-	err = weft_chan_recv(w->from, &w->n, WEFT_FOREVER);
-	if (err)
-		return err;
-	err = reorder_begin(order, w->n);
-	if (err)
-		return err; /* the channel has delivered what was not sent */
-	w->item = reorder_in(order, w->n);
-	w->result = reorder_out(order, w->n);
-	return 0;
-}
-
-/* The next item. False when there is none, or the fan was stopped; then it may
- * hold one all the same. */
+/* The next batch. False when there is none, or the fan was stopped; then it
+ * may hold one all the same. */
 static bool take(struct worker *w)
 {
 	struct weft_fan *f = w->f;
 	int err;
 
-	err = f->order ? take_ordered(w)
-	               : weft_chan_recv(w->from, w->taken, WEFT_FOREVER);
-	if (!err)
-		w->holds = ITEM;
-	else if (err != -EPIPE)
+	w->ntaken = w->next = w->nmade = w->sent = 0;
+	if (f->opts.batch > 1) {
+		err = weft_chan_recv_many(w->from, w->taken, f->opts.batch,
+		                          &w->ntaken, WEFT_FOREVER);
+	} else {
+		err = weft_chan_recv(w->from, w->taken, WEFT_FOREVER);
+		w->ntaken = !err;
+	}
+	if (err && err != -EPIPE)
 		fan_stop_for(f, err);
 	return !err && !fan_is_stopped(f);
 }
 
-static bool pass_on(struct worker *w)
+/* The item has failed. Whether the worker goes on. */
+static bool fail(struct worker *w, int err)
+{
+	count(&w->failed, 1);
+	if (w->f->opts.errors == WEFT_FAN_STOP_ON_ERROR)
+		fan_stop_for(w->f, err);
+	return !fan_is_stopped(w->f);
+}
+
+static int call(struct worker *w, size_t i)
+{
+	const struct weft_fan_opts *o = &w->f->opts;
+	struct reorder *order = w->f->order;
+	void *in = w->taken + i * o->in_size;
+	void *out = w->made + w->nmade * o->out_size;
+
+	if (order) {
+		in = reorder_in(order, number(w, i));
+		out = reorder_out(order, number(w, i));
+	}
+	count(&w->in, 1);
+	return o->fn(in, out, w->index, o->arg);
+}
+
+/* Work on the next item of the batch. Whether to go on. */
+static bool process(struct worker *w)
 {
 	struct weft_fan *f = w->f;
-	int err;
+	size_t i = w->next;
+	int result;
 
-	w->holds = RESULT;
-	if (!f->order) {
-		err = weft_chan_send(f->out, w->result, WEFT_FOREVER);
-		/* Only a stop closes it before its senders have ended. */
-		if (err && err != -EPIPE)
-			fan_stop_for(f, err);
-		if (err)
-			return false;
+	/* The channel may have delivered what was never sent. */
+	if (f->order && reorder_begin(f->order, number(w, i))) {
+		fan_stop_for(f, -EIO);
+		return false;
 	}
-	let_go(w, true);
+	w->done[i] = false;
+	w->next++; /* the function's now, even if it does not return */
+	result = call(w, i);
+	if (result == WEFT_FAN_EMIT) {
+		w->done[i] = true;
+		w->nmade++;
+	} else if (result != WEFT_FAN_SKIP) {
+		return fail(w, result < 0 ? result : -EINVAL);
+	}
 	return true;
 }
 
-static bool process(struct worker *w)
+/* A stop does not wait for the rest of a batch. */
+static bool process_all(struct worker *w)
 {
-	const struct weft_fan_opts *opts = &w->f->opts;
-	int result;
+	while (w->next < w->ntaken)
+		if (fan_is_stopped(w->f) || !process(w))
+			return false;
+	return true;
+}
 
-	w->holds = CALLED; /* even if the function does not return */
-	count(&w->in);
-	result = opts->fn(w->item, w->result, w->index, opts->arg);
-	if (result == WEFT_FAN_EMIT)
-		return pass_on(w);
-	if (result != WEFT_FAN_SKIP)
-		return fail(w, result < 0 ? result : -EINVAL);
-	let_go(w, false);
+/* All that was worked on is settled, also what has no result. */
+static void settle(struct worker *w)
+{
+	for (size_t i = 0; i < w->next; i++)
+		reorder_settle(w->f->order, number(w, i), w->done[i]);
+	w->sent = w->nmade;
+}
+
+static int send(struct worker *w)
+{
+	struct weft_chan *out = w->f->out;
+	int err;
+
+	if (w->nmade > 1)
+		return weft_chan_send_many(out, w->made, w->nmade, &w->sent,
+		                           WEFT_FOREVER);
+	err = weft_chan_send(out, w->made, WEFT_FOREVER);
+	w->sent = !err;
+	return err;
+}
+
+/* Pass on the results of the batch, and be done with it. Whether to go on. */
+static bool pass_on(struct worker *w)
+{
+	struct weft_fan *f = w->f;
+	int err = 0;
+
+	if (f->order)
+		settle(w);
+	else if (w->nmade)
+		err = send(w);
+	count(&w->out, w->sent);
+	/* Only a stop closes the channel before its senders have ended. */
+	if (err && err != -EPIPE)
+		fan_stop_for(f, err);
+	if (err)
+		return false;
+	if (fan_is_dealt(f) && w->ntaken)
+		fan_release(w, w->ntaken);
 	return true;
 }
 
@@ -106,22 +153,27 @@ static int work(void *arg)
 {
 	struct worker *w = arg;
 
-	while (take(w) && process(w))
+	while (process_all(w) && pass_on(w) && take(w))
 		;
 	return 0;
 }
 
-/* Release what the worker holds: nobody else knows of it. */
+/* --- the end --- */
+
+/* Release what the worker holds: nobody else knows of it. What an ordered fan
+ * has is in its slots, and released with them. */
 static void drop_rest(struct worker *w)
 {
-	const struct weft_fan_opts *opts = &w->f->opts;
+	const struct weft_fan_opts *o = &w->f->opts;
 
-	if (w->holds == ITEM && opts->drop_in)
-		opts->drop_in(w->item, opts->arg);
-	if (w->holds == RESULT && opts->drop_out)
-		opts->drop_out(w->result, opts->arg);
-	if (w->holds != NOTHING)
-		let_go(w, false);
+	if (w->f->order) {
+		settle(w);
+		return;
+	}
+	for (; o->drop_in && w->next < w->ntaken; w->next++)
+		o->drop_in(w->taken + w->next * o->in_size, o->arg);
+	for (; o->drop_out && w->sent < w->nmade; w->sent++)
+		o->drop_out(w->made + w->sent * o->out_size, o->arg);
 }
 
 /* The thread was ended under the function. Whether another has taken over. */
