@@ -24,3 +24,26 @@ function(weft_mutate OUT NAME SOURCE FROM TO)
   file(CONFIGURE OUTPUT "${copy}" CONTENT "${text}" @ONLY)
   set(${OUT} "${copy}" PARENT_SCOPE)
 endfunction()
+
+# weft_add_mutant_test(NAME TEST SOURCE FROM TO [OPTION...])
+#
+# Link the test of that name with the bug that weft_mutate() plants, and register
+# under NAME that it then fails, or hangs for four seconds. OPTION is for the
+# linker.
+function(weft_add_mutant_test NAME TEST SOURCE FROM TO)
+  if(NOT WEFT_TESTS)
+    return()
+  endif()
+  weft_mutate(mutated "${NAME}" "${SOURCE}" "${FROM}" "${TO}")
+  add_executable(test.${NAME} $<TARGET_OBJECTS:test.${TEST}> "${mutated}")
+  target_compile_options(test.${NAME} PRIVATE -fexceptions -w)
+  target_link_libraries(test.${NAME} PRIVATE weft PkgConfig::CMOCKA)
+  target_link_options(test.${NAME} PRIVATE ${ARGN})
+  set_target_properties(
+    test.${NAME} PROPERTIES
+    OUTPUT_NAME "${NAME}"
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  add_test(NAME ${NAME}
+           COMMAND "${PROJECT_SOURCE_DIR}/cmake/mutant_test.sh" 4 $<TARGET_FILE:test.${NAME}>)
+  set_tests_properties(${NAME} PROPERTIES LABELS unit TIMEOUT 60)
+endfunction()

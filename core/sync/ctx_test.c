@@ -410,9 +410,8 @@ static void cancel_at_once(bool cancels_all)
 	for (int i = 0; i < TASKS; i++)
 		CHECK_EQ(testing_join(task[i]), 0);
 	for (size_t i = 0; i < NODES; i++) {
-		CHECK(cancels_all ? weft_ctx_cause(t.ctx[i]) ==
-		                            weft_ctx_cause(t.ctx[0])
-		                  : true);
+		CHECK(!cancels_all ||
+		      weft_ctx_cause(t.ctx[i]) == weft_ctx_cause(t.ctx[0]));
 		weft_ctx_unref(t.ctx[i]);
 	}
 }
@@ -430,6 +429,53 @@ TEST(interlocked_cancels_reach_all_that_is_below)
 {
 	for (int i = 0; i < (TESTING_SLOW ? 100 : 600); i++)
 		cancel_at_once(false);
+	return 0;
+}
+
+/* A long way down: whoever ends it at the top has it ended at the bottom when
+ * the call returns, although somebody else is on the way there. */
+struct shaft {
+	struct weft_ctx *top, *below, *bottom;
+	_Atomic int begun;
+};
+
+static int cancels_below(void *arg)
+{
+	struct shaft *s = arg;
+
+	weft_store_release(&s->begun, 1);
+	return weft_ctx_cancel(s->below, -EIO);
+}
+
+static void shaft_once(int depth)
+{
+	struct shaft s = { .top = child_of(NULL) };
+	struct weft_task *t;
+
+	s.bottom = s.below = child_of(s.top);
+	for (int i = 0; i < depth; i++) {
+		struct weft_ctx *next = child_of(s.bottom);
+
+		if (s.bottom != s.below)
+			weft_ctx_unref(s.bottom); /* next has it */
+		s.bottom = next;
+	}
+	t = testing_spawn(cancels_below, &s);
+	while (!weft_load_acquire(&s.begun) || !weft_ctx_err(s.below))
+		weft_yield();
+	CHECK_EQ(weft_ctx_cancel(s.top, -ENOENT), 0);
+	check_ended(s.bottom, -ECANCELED, -EIO);
+	CHECK_EQ(testing_join(t), 0);
+	weft_ctx_unref(s.bottom);
+	weft_ctx_unref(s.below);
+	weft_ctx_unref(s.top);
+}
+
+/* G 62 */
+TEST(the_upper_of_two_cancels_waits_for_the_lower)
+{
+	for (int i = 0; i < (TESTING_SLOW ? 5 : 20); i++)
+		shaft_once(3000);
 	return 0;
 }
 
@@ -471,7 +517,7 @@ static void end_a_parent(int round)
 
 TEST(children_may_come_and_go_while_the_parent_ends)
 {
-	for (int i = 0; i < (TESTING_SLOW ? 30 : 200); i++)
+	for (int i = 0; i < (TESTING_SLOW ? 30 : 60); i++)
 		end_a_parent(i);
 	return 0;
 }
@@ -498,6 +544,7 @@ int main(void)
 		cmocka_unit_test(odd_deadlines_make_sense),
 		cmocka_unit_test(simultaneous_cancels_have_one_cause),
 		cmocka_unit_test(interlocked_cancels_reach_all_that_is_below),
+		cmocka_unit_test(the_upper_of_two_cancels_waits_for_the_lower),
 		cmocka_unit_test(
 		        children_may_come_and_go_while_the_parent_ends),
 	};
