@@ -53,13 +53,6 @@ static struct weft_ctx *for_ns(int64_t ns)
 	return ctx;
 }
 
-static void pass(int64_t ns)
-{
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(weft_clock_advance(ns), 0);
-	CHECK_EQ(weft_clock_settle(), 0);
-}
-
 static uint32_t servants(void)
 {
 	return weft_load_acquire(&weft_self()->run->servants);
@@ -156,9 +149,9 @@ TEST_MANUAL(the_timer_task_calls_when_the_deadline_comes)
 
 	watch(&r[0], ctx);
 	watch(&r[1], child);
-	pass(9);
+	testing_pass(9);
 	CHECK_EQ(calls(&r[0]) + calls(&r[1]), 0);
-	pass(1);
+	testing_pass(1);
 	for (int i = 0; i < 2; i++) {
 		CHECK_EQ(calls(&r[i]), 1);
 		CHECK_EQ(r[i].at, weft_ctx_deadline(ctx));
@@ -197,11 +190,11 @@ TEST_MANUAL(a_cancel_before_the_deadline_calls_and_the_timer_does_not)
 	watch(&r, ctx);
 	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
 	CHECK_EQ(calls(&r), 1);
-	pass(10);
+	testing_pass(10);
 	CHECK_EQ(calls(&r), 1);
 	CHECK(r.by == weft_self());
 	CHECK(!weft_ctx_after_stop(&r.func));
-	pass(WEFT_SEC);
+	testing_pass(WEFT_SEC);
 	CHECK_EQ(servants(), 0u);
 	weft_ctx_unref(ctx);
 	return 0;
@@ -214,9 +207,9 @@ TEST_MANUAL(a_stop_before_the_deadline_leaves_no_timer)
 
 	watch(&r, ctx);
 	CHECK(weft_ctx_after_stop(&r.func));
-	pass(WEFT_SEC);
+	testing_pass(WEFT_SEC);
 	CHECK_EQ(servants(), 0u);
-	pass(1000 * WEFT_SEC);
+	testing_pass(1000 * WEFT_SEC);
 	CHECK_EQ(calls(&r), 0);
 	weft_ctx_unref(ctx);
 	return 0;
@@ -264,7 +257,7 @@ TEST_MANUAL(a_function_may_stop_itself_and_free_everything)
 	own_make(ctx, &n); /* at once */
 	CHECK_EQ(weft_load_acquire(&n), 2);
 	own_make(for_ns(10), &n); /* by the timer task */
-	pass(10);
+	testing_pass(10);
 	CHECK_EQ(weft_load_acquire(&n), 3);
 	return 0;
 }

@@ -282,54 +282,6 @@ TEST_MANUAL(what_is_there_wins_over_an_expired_deadline)
 	return 0;
 }
 
-/* The outcomes of the plain calls are there as well. */
-static void check_send_and_receive(struct weft_ctx *ctx)
-{
-	struct weft_chan *c = chan("ring", 1);
-	int v = 5;
-
-	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, WEFT_NOW), -ETIMEDOUT);
-	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, weft_now()), -ETIMEDOUT);
-	CHECK_EQ(weft_chan_send_ctx(c, &v, ctx, WEFT_FOREVER), 0);
-	CHECK_EQ(weft_chan_send_ctx(c, &v, ctx, weft_now()), -ETIMEDOUT);
-	v = 0;
-	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, weft_now()), 0);
-	CHECK_EQ(v, 5);
-	CHECK_EQ(weft_chan_send_ctx(c, NULL, ctx, WEFT_NOW), -EINVAL);
-	CHECK_EQ(weft_chan_recv_ctx(NULL, &v, ctx, WEFT_NOW), -EINVAL);
-	CHECK_EQ(weft_chan_send_ctx(NULL, &v, ctx, WEFT_NOW), -EINVAL);
-	CHECK_EQ(weft_chan_close(c), 0);
-	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, WEFT_NOW), -EPIPE);
-	CHECK_EQ(weft_chan_send_ctx(c, &v, ctx, WEFT_FOREVER), -EPIPE);
-	check_idle(c);
-	weft_chan_unref(c);
-}
-
-TEST_MANUAL(send_and_receive_do_what_the_plain_calls_do)
-{
-	struct weft_ctx *ctx = ctx_new(WEFT_FOREVER);
-
-	check_send_and_receive(NULL);
-	check_send_and_receive(ctx);
-	ctx_done_with(ctx);
-	return 0;
-}
-
-TEST(a_channel_that_cannot_be_selected_takes_the_background_only)
-{
-	struct weft_ctx *ctx = ctx_new(WEFT_FOREVER);
-	struct weft_chan *c = chan("pipe", 4);
-	int v = 5;
-
-	CHECK_EQ(weft_chan_send_ctx(c, &v, ctx, WEFT_NOW), -EOPNOTSUPP);
-	CHECK_EQ(weft_chan_send_ctx(c, &v, NULL, WEFT_NOW), 0);
-	CHECK_EQ(weft_chan_recv_ctx(c, &v, ctx, WEFT_NOW), -EOPNOTSUPP);
-	CHECK_EQ(weft_chan_recv_ctx(c, &v, NULL, WEFT_NOW), 0);
-	weft_chan_unref(c);
-	ctx_done_with(ctx);
-	return 0;
-}
-
 TEST_MANUAL(the_background_only_has_the_deadline)
 {
 	struct weft_ctx *both[] = { NULL, weft_ctx_background() };
@@ -546,9 +498,6 @@ int main(void)
 		cmocka_unit_test(a_real_deadline_lets_go),
 		cmocka_unit_test(an_ended_context_wins_over_what_is_there),
 		cmocka_unit_test(what_is_there_wins_over_an_expired_deadline),
-		cmocka_unit_test(send_and_receive_do_what_the_plain_calls_do),
-		cmocka_unit_test(
-		        a_channel_that_cannot_be_selected_takes_the_background_only),
 		cmocka_unit_test(the_background_only_has_the_deadline),
 		cmocka_unit_test(a_sleep_ends_by_whichever_is_earlier),
 		cmocka_unit_test(a_cancelled_waiter_swallows_no_wake_up),

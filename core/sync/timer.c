@@ -139,7 +139,7 @@ static int heap_reserve(struct timers *s)
 
 	if (s->made < s->room)
 		return 0;
-	heap = realloc(s->heap, room * sizeof(*heap));
+	heap = realloc(s->heap, room * sizeof(struct weft_timer *));
 	if (!heap)
 		return -ENOMEM;
 	s->heap = heap;

@@ -1,4 +1,5 @@
-/* Tests of timers and tickers, almost all of them on the manual clock. */
+/* Tests of timers and tickers that deliver into channels, almost all of them on
+ * the manual clock. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +27,6 @@ static void check_fired_at(struct weft_chan *c, int64_t ns)
 
 	CHECK_EQ(weft_chan_try_recv(c, &v), 0);
 	CHECK_EQ(v, ns);
-}
-
-/* Move the clock on, and let everyone act on it. */
-static void pass(int64_t ns)
-{
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(weft_clock_advance(ns), 0);
-	CHECK_EQ(weft_clock_settle(), 0);
 }
 
 /* Tasks that serve timers. */
@@ -66,11 +59,11 @@ TEST_MANUAL(after_fires_once_and_not_early)
 	int64_t t0 = weft_now();
 	struct weft_chan *c = after(10);
 
-	pass(9);
+	testing_pass(9);
 	check_empty(c);
-	pass(1);
+	testing_pass(1);
 	check_fired_at(c, t0 + 10);
-	pass(WEFT_SEC);
+	testing_pass(WEFT_SEC);
 	check_empty(c);
 	weft_chan_unref(c);
 	return 0;
@@ -100,7 +93,7 @@ TEST_MANUAL(of_several_receivers_one_gets_it)
 
 	for (int i = 0; i < 3; i++)
 		t[i] = testing_spawn(receives_or_is_closed, &r);
-	pass(10);
+	testing_pass(10);
 	CHECK_EQ(weft_load_relaxed(&r.won), 1);
 	CHECK_EQ(weft_chan_close(r.c), 0);
 	for (int i = 0; i < 3; i++)
@@ -123,9 +116,9 @@ TEST_MANUAL(never_never_comes)
 	cases[1] = weft_case_recv(after(10), &v);
 	CHECK_EQ(weft_select(cases, 1, WEFT_NOW), -ETIMEDOUT);
 	CHECK_EQ(weft_select(cases, 2, WEFT_NOW), -ETIMEDOUT);
-	pass(10);
+	testing_pass(10);
 	CHECK_EQ(weft_select(cases, 2, WEFT_FOREVER), 1);
-	pass(INT64_MAX);
+	testing_pass(INT64_MAX);
 	check_empty(never);
 	weft_chan_unref(never);
 	weft_chan_unref(cases[1].c);
@@ -153,7 +146,7 @@ TEST_MANUAL(the_channel_of_an_after_may_go_at_any_time)
 	struct weft_chan *c = after(10);
 
 	weft_chan_unref(after(10));
-	pass(10);
+	testing_pass(10);
 	weft_chan_unref(c);
 	weft_chan_unref(after(WEFT_SEC)); /* pending at the end of the run */
 	return 0;
@@ -205,10 +198,10 @@ TEST_MANUAL(a_stopped_timer_does_not_fire)
 
 	CHECK(!weft_timer_stop(t));
 	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10)), 0);
-	pass(9);
+	testing_pass(9);
 	CHECK(weft_timer_stop(t));
 	CHECK(!weft_timer_stop(t));
-	pass(100);
+	testing_pass(100);
 	check_empty(weft_timer_chan(t));
 	weft_timer_free(t);
 	return 0;
@@ -221,12 +214,12 @@ TEST_MANUAL(a_stop_takes_back_what_was_not_received)
 	int64_t v;
 
 	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10)), 0);
-	pass(10);
+	testing_pass(10);
 	CHECK(weft_timer_stop(t));
 	check_empty(weft_timer_chan(t));
 
 	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10)), 0);
-	pass(10);
+	testing_pass(10);
 	CHECK_EQ(weft_chan_try_recv(weft_timer_chan(t), &v), 0);
 	CHECK(!weft_timer_stop(t));
 	weft_timer_free(t);
@@ -240,17 +233,17 @@ TEST_MANUAL(a_reset_leaves_nothing_of_the_time_before)
 	struct weft_timer *t = timer();
 
 	CHECK_EQ(weft_timer_reset(t, t0 + 10), 0);
-	pass(10); /* it fires, and nobody receives */
+	testing_pass(10); /* it fires, and nobody receives */
 	CHECK_EQ(weft_timer_reset(t, t0 + 30), 0);
 	check_empty(weft_timer_chan(t));
-	pass(15);
+	testing_pass(15);
 	CHECK_EQ(weft_timer_reset(t, t0 + 40), 0); /* later */
-	pass(10);
+	testing_pass(10);
 	check_empty(weft_timer_chan(t));
 	CHECK_EQ(weft_timer_reset(t, t0 + 37), 0); /* earlier */
-	pass(2);
+	testing_pass(2);
 	check_fired_at(weft_timer_chan(t), t0 + 37);
-	pass(10);
+	testing_pass(10);
 	check_empty(weft_timer_chan(t));
 	weft_timer_free(t);
 	return 0;
@@ -266,9 +259,9 @@ TEST_MANUAL(a_timer_may_stand_in_a_select)
 	};
 
 	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10)), 0);
-	pass(10);
+	testing_pass(10);
 	CHECK_EQ(weft_select(cases, 2, WEFT_FOREVER), 0);
-	pass(10);
+	testing_pass(10);
 	CHECK_EQ(weft_select(cases, 2, WEFT_FOREVER), 1);
 	weft_chan_unref(cases[1].c);
 	weft_timer_free(t);
@@ -298,7 +291,7 @@ TEST_MANUAL(many_timers_fire_each_at_its_time)
 		due[i] = -1;
 	}
 	for (int64_t now = t0 + 1; now <= t0 + 50; now++) {
-		pass(1);
+		testing_pass(1);
 		for (int i = 0; i < MANY; i++)
 			if (due[i] == now)
 				check_fired_at(weft_timer_chan(t[i]), now);
@@ -308,199 +301,6 @@ TEST_MANUAL(many_timers_fire_each_at_its_time)
 	for (int i = 0; i < MANY; i++)
 		weft_timer_free(t[i]);
 	return 0;
-}
-
-/* --- functions --- */
-
-#define LOG 8
-
-struct log {
-	int entry[LOG]; /* plain: the settle orders them */
-	int n;
-};
-
-struct entry {
-	struct log *log;
-	int id;
-	struct weft_timer *timer;
-};
-
-static void writes_entry(void *arg)
-{
-	struct entry *e = arg;
-
-	CHECK_LT(e->log->n, LOG);
-	e->log->entry[e->log->n++] = e->id;
-}
-
-static void entry_make(struct entry *e, struct log *log, int id)
-{
-	e->log = log;
-	e->id = id;
-	CHECK_EQ(weft_timer_new_func(&e->timer, writes_entry, e), 0);
-	CHECK(weft_timer_chan(e->timer) == NULL);
-}
-
-/* Timers that are due at once fire in the order in which they were armed, and
- * all of that before a settle returns. */
-TEST_MANUAL(a_clock_that_jumps_calls_in_order)
-{
-	int due[] = { 30, 10, 20, 10, 10, 20 }, order[] = { 1, 3, 4, 2, 5, 0 };
-	struct entry e[6];
-	struct log log = { .n = 0 };
-	int64_t t0 = weft_now();
-
-	for (int i = 0; i < 6; i++) {
-		entry_make(&e[i], &log, i);
-		CHECK_EQ(weft_timer_reset(e[i].timer, t0 + due[i]), 0);
-	}
-	pass(9);
-	CHECK_EQ(log.n, 0);
-	pass(100);
-	CHECK_EQ(log.n, 6);
-	CHECK_EQ(memcmp(log.entry, order, sizeof(order)), 0);
-	for (int i = 0; i < 6; i++) {
-		CHECK(!weft_timer_stop(e[i].timer));
-		weft_timer_free(e[i].timer);
-	}
-	return 0;
-}
-
-/* A call that goes on until it is let go. */
-struct slow {
-	struct weft_timer *timer;
-	_Atomic int began, may_end, ended;
-};
-
-static void goes_on(void *arg)
-{
-	struct slow *s = arg;
-
-	weft_store_release(&s->began, 1);
-	while (!weft_load_acquire(&s->may_end))
-		weft_yield();
-	weft_store_release(&s->ended, 1);
-}
-
-static int stops_slow(void *arg)
-{
-	struct slow *s = arg;
-	bool stopped = weft_timer_stop(s->timer);
-
-	CHECK_EQ(weft_load_acquire(&s->ended), 1);
-	return stopped;
-}
-
-static int frees_slow(void *arg)
-{
-	struct slow *s = arg;
-
-	weft_timer_free(s->timer);
-	CHECK_EQ(weft_load_acquire(&s->ended), 1);
-	return 0;
-}
-
-static void stop_while_it_runs(weft_task_fn stops)
-{
-	struct slow s = { 0 };
-	struct weft_task *t;
-
-	CHECK_EQ(weft_timer_new_func(&s.timer, goes_on, &s), 0);
-	CHECK_EQ(weft_timer_reset(s.timer, WEFT_NOW), 0);
-	while (!weft_load_acquire(&s.began))
-		weft_yield();
-	t = testing_spawn(stops, &s);
-	for (int i = 0; i < 10; i++)
-		weft_yield();
-	CHECK_EQ(weft_join_until(t, NULL, WEFT_NOW), -ETIMEDOUT);
-	weft_store_release(&s.may_end, 1);
-	CHECK_EQ(testing_join(t), 0);
-	if (stops != frees_slow)
-		weft_timer_free(s.timer);
-}
-
-TEST(stop_and_free_wait_for_a_call_under_way)
-{
-	stop_while_it_runs(stops_slow);
-	stop_while_it_runs(frees_slow);
-	return 0;
-}
-
-/* From within the call itself; then nobody may touch it any more. */
-static void frees_itself(void *arg)
-{
-	struct entry *e = arg;
-
-	CHECK(!weft_timer_stop(e->timer));
-	weft_timer_free(e->timer);
-	e->timer = NULL;
-	writes_entry(e);
-}
-
-static void arms_itself_again(void *arg)
-{
-	struct entry *e = arg;
-
-	if (e->log->n < 3)
-		CHECK_EQ(weft_timer_reset(e->timer, weft_deadline_in(10)), 0);
-	writes_entry(e);
-}
-
-TEST_MANUAL(a_call_may_stop_free_and_arm_its_own_timer)
-{
-	struct log log = { .n = 0 };
-	struct entry freed = { &log, 1, NULL }, again = { &log, 2, NULL };
-	int order[] = { 1, 2, 2, 2, 2 };
-
-	CHECK_EQ(weft_timer_new_func(&freed.timer, frees_itself, &freed), 0);
-	CHECK_EQ(weft_timer_new_func(&again.timer, arms_itself_again, &again),
-	         0);
-	CHECK_EQ(weft_timer_reset(freed.timer, weft_deadline_in(10)), 0);
-	CHECK_EQ(weft_timer_reset(again.timer, weft_deadline_in(10)), 0);
-	for (int i = 0; i < 5; i++)
-		pass(10);
-	CHECK(freed.timer == NULL);
-	CHECK_EQ(log.n, 4);
-	CHECK_EQ(memcmp(log.entry, order, 4 * sizeof(int)), 0);
-	weft_timer_free(again.timer);
-	return 0;
-}
-
-static int joins_the_log(void *arg)
-{
-	writes_entry(arg);
-	return 0;
-}
-
-static void spawns(void *arg)
-{
-	CHECK_EQ(weft_spawn(NULL, NULL, joins_the_log, arg), 0);
-}
-
-static int leaves_a_timer_that_spawns(void *arg)
-{
-	struct entry *e = arg;
-
-	CHECK_EQ(weft_timer_new_func(&e->timer, spawns, e), 0);
-	return weft_timer_reset(e->timer, weft_deadline_in(WEFT_US));
-}
-
-/* Whichever comes first, the end of the run or the call: what it spawns is
- * waited for. (That the timer is not freed is against the rules, and here on
- * purpose: nothing else reaches the last moment.) */
-static void the_run_waits_for_what_a_call_spawns(void **state)
-{
-	(void)state;
-	for (int i = 0; i < 200; i++) {
-		struct log log = { .n = 0 };
-		struct entry e = { &log, 1, NULL };
-
-		assert_int_equal(weft_run(WEFT_THREADS, NULL,
-		                          leaves_a_timer_that_spawns, &e),
-		                 0);
-		assert_true(log.n == 0 || log.n == 1);
-		free(e.timer);
-	}
 }
 
 /* --- tickers --- */
@@ -520,15 +320,15 @@ TEST_MANUAL(a_ticker_does_not_drift)
 	struct weft_ticker *t = ticker(10);
 	struct weft_chan *c = weft_ticker_chan(t);
 
-	pass(9);
+	testing_pass(9);
 	check_empty(c);
-	pass(1);
+	testing_pass(1);
 	check_fired_at(c, t0 + 10);
-	pass(13); /* served late */
+	testing_pass(13); /* served late */
 	check_fired_at(c, t0 + 23);
-	pass(6);
+	testing_pass(6);
 	check_empty(c);
-	pass(1);
+	testing_pass(1);
 	check_fired_at(c, t0 + 30);
 	weft_ticker_free(t);
 	return 0;
@@ -541,14 +341,14 @@ TEST_MANUAL(at_most_one_tick_is_pending)
 	struct weft_ticker *t = ticker(10);
 	struct weft_chan *c = weft_ticker_chan(t);
 
-	pass(10);
-	pass(10); /* dropped */
+	testing_pass(10);
+	testing_pass(10); /* dropped */
 	check_fired_at(c, t0 + 10);
 	check_empty(c);
-	pass(57); /* five periods at once are one tick */
+	testing_pass(57); /* five periods at once are one tick */
 	check_fired_at(c, t0 + 77);
 	check_empty(c);
-	pass(3);
+	testing_pass(3);
 	check_fired_at(c, t0 + 80);
 	weft_ticker_free(t);
 	return 0;
@@ -560,20 +360,20 @@ TEST_MANUAL(a_ticker_can_be_reset)
 	struct weft_ticker *t = ticker(10);
 	struct weft_chan *c = weft_ticker_chan(t);
 
-	pass(15);
+	testing_pass(15);
 	CHECK_EQ(weft_ticker_reset(t, 0), -EINVAL);
 	CHECK_EQ(weft_ticker_reset(t, 7), 0);
 	check_empty(c);
-	pass(6);
+	testing_pass(6);
 	check_empty(c);
-	pass(1);
+	testing_pass(1);
 	check_fired_at(c, t0 + 22);
-	pass(7);
+	testing_pass(7);
 	check_fired_at(c, t0 + 29);
 	weft_ticker_free(t);
 
 	t = ticker(INT64_MAX);
-	pass(WEFT_SEC);
+	testing_pass(WEFT_SEC);
 	check_empty(weft_ticker_chan(t));
 	weft_ticker_free(t);
 	return 0;
@@ -595,10 +395,10 @@ TEST_MANUAL(the_task_comes_with_the_first_timer_and_goes_a_second_after)
 		weft_run_stats(&with);
 		CHECK_EQ(with.tasks, before.tasks);
 		CHECK_EQ(with.live, before.live);
-		pass(10);
-		pass(WEFT_SEC - 1);
+		testing_pass(10);
+		testing_pass(WEFT_SEC - 1);
 		CHECK_EQ(servants(), 1u);
-		pass(1);
+		testing_pass(1);
 		CHECK_EQ(servants(), 0u);
 		check_fired_at(weft_timer_chan(t), weft_now() - WEFT_SEC);
 	}
@@ -612,15 +412,15 @@ TEST_MANUAL(the_second_begins_when_the_last_is_stopped)
 	struct weft_timer *t = timer();
 
 	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(1000 * WEFT_SEC)), 0);
-	pass(5);
+	testing_pass(5);
 	CHECK(weft_timer_stop(t));
-	pass(WEFT_SEC - 1);
+	testing_pass(WEFT_SEC - 1);
 	CHECK_EQ(servants(), 1u);
 	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(1000 * WEFT_SEC)), 0);
-	pass(2 * WEFT_SEC);
+	testing_pass(2 * WEFT_SEC);
 	CHECK_EQ(servants(), 1u);
 	weft_timer_free(t);
-	pass(WEFT_SEC);
+	testing_pass(WEFT_SEC);
 	CHECK_EQ(servants(), 0u);
 	return 0;
 }
@@ -714,43 +514,6 @@ TEST(a_fire_that_races_with_stop_and_reset_is_never_stale)
 	return 0;
 }
 
-/* Freed as soon as stop returns: what ASan is for. */
-struct victim {
-	_Atomic int calls;
-};
-
-static void touches(void *arg)
-{
-	struct victim *v = arg;
-
-	weft_fetch_add_relaxed(&v->calls, 1);
-}
-
-TEST(a_call_that_races_with_stop_happens_or_does_not)
-{
-	struct weft_timer *t;
-	struct victim *v;
-	int called = 0, rounds = TESTING_SLOW ? 2000 : 10000;
-
-	for (int i = 0; i < rounds; i++) {
-		bool stopped;
-
-		v = calloc(1, sizeof(*v));
-		CHECK(v != NULL);
-		CHECK_EQ(weft_timer_new_func(&t, touches, v), 0);
-		CHECK_EQ(weft_timer_reset(t, soon()), 0);
-		for (uint64_t k = weft_rand() % 8; k; k--)
-			weft_yield();
-		stopped = weft_timer_stop(t);
-		CHECK_EQ(weft_load_relaxed(&v->calls), !stopped);
-		called += !stopped;
-		free(v);
-		weft_timer_free(t);
-	}
-	printf("%d of %d were called\n", called, rounds);
-	return 0;
-}
-
 #define TASKS 4
 
 static int arms_and_stops(void *arg)
@@ -798,10 +561,6 @@ int main(void)
 		cmocka_unit_test(a_reset_leaves_nothing_of_the_time_before),
 		cmocka_unit_test(a_timer_may_stand_in_a_select),
 		cmocka_unit_test(many_timers_fire_each_at_its_time),
-		cmocka_unit_test(a_clock_that_jumps_calls_in_order),
-		cmocka_unit_test(stop_and_free_wait_for_a_call_under_way),
-		cmocka_unit_test(a_call_may_stop_free_and_arm_its_own_timer),
-		cmocka_unit_test(the_run_waits_for_what_a_call_spawns),
 		cmocka_unit_test(a_ticker_does_not_drift),
 		cmocka_unit_test(at_most_one_tick_is_pending),
 		cmocka_unit_test(a_ticker_can_be_reset),
@@ -813,8 +572,6 @@ int main(void)
 		cmocka_unit_test(random_numbers_do_not_depend_on_timers),
 		cmocka_unit_test(
 		        a_fire_that_races_with_stop_and_reset_is_never_stale),
-		cmocka_unit_test(
-		        a_call_that_races_with_stop_happens_or_does_not),
 		cmocka_unit_test(many_tasks_arm_and_stop_the_same_timers),
 	};
 
