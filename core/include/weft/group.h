@@ -55,7 +55,8 @@ WEFT_API WEFT_NODISCARD int weft_group_try_go(struct weft_group *g,
 
 /*
  * Wait until no task of the group runs, then cancel its context. May be called
- * by several tasks, and again.
+ * by several tasks, and again. What the tasks wrote is visible after it. (For a
+ * moment weft_run_stats() may still count one that is on its way out.)
  *
  * Returns the first error of the group's tasks, always the same, or 0;
  * -ETIME when `deadline_ns` expired with tasks still running, so that it

@@ -7,7 +7,8 @@
  * One task of the run serves all of its timers. It starts with the first, ends
  * after a second without one (on the clock of the run, which all timers obey),
  * and does not keep the run from ending: what is pending then never fires. It
- * is not counted in weft_run_stats().
+ * is not counted in weft_run_stats(). weft_clock_settle() waits until it has
+ * delivered everything that is due.
  *
  * A timer belongs to the run that made it and is freed before that ends. Any
  * task of the run may call anything below at any time on a live timer.
