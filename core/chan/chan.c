@@ -30,13 +30,6 @@ static size_t cap_of(const struct weft_chan_impl *impl, const void *state,
 	return impl->cap ? impl->cap(state) : asked;
 }
 
-/* waiting.md's finding as a rule: the deeper the buffer, the longer a poll
- * should leave the peer alone with it. */
-static uint32_t poll_gap(size_t cap)
-{
-	return cap / 2 < 64 ? (uint32_t)(cap / 2) : 64;
-}
-
 int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
                   size_t cap, size_t elem_size,
                   const struct weft_chan_opts *opts)
@@ -70,7 +63,7 @@ int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
 	/* Without a queue inside that selects can join, nobody would ever be
 	 * seen waiting at a capacity of 0. */
 	c->selectable = impl->can & WEFT_CAN_SELECT && (cap || c->completing);
-	c->gap = poll_gap(c->cap);
+	c->gap = chan_gap(c->cap);
 	c->due_ns = WEFT_FOREVER;
 	weft_store_relaxed(&c->refs, 1u);
 	weft_waitq_init(&c->senders);

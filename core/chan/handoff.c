@@ -168,7 +168,8 @@ static void wake_up(struct handoff *h, struct weft_task *task)
 static int await(struct handoff *h, struct waiter *w, struct claim *c,
                  const char *what, int64_t deadline_ns)
 {
-	int err = weft_claim_wait(c, h->wait, what, h, &h->parks, deadline_ns);
+	int err = weft_claim_wait(c, h->wait, chan_gap(h->cap), what, h,
+	                          &h->parks, deadline_ns);
 
 	if (err >= 0)
 		return w->result;

@@ -55,6 +55,13 @@ struct weft_chan {
 	struct waitq receivers; /* wait for an element */
 };
 
+/* Pauses between polls: the deeper the buffer, the longer a poll should leave
+ * the peer alone with it. */
+static inline uint32_t chan_gap(size_t cap)
+{
+	return cap / 2 < 64 ? (uint32_t)(cap / 2) : 64;
+}
+
 /* One try without waiting; the caller tells the peers when it succeeded. */
 static inline int chan_try(struct weft_chan *c, enum weft_case_op op,
                            void *elem)

@@ -397,8 +397,6 @@ static uint32_t gap_of(const struct selection *s)
 	for (uint32_t i = 0; i < s->n; i++) {
 		const struct weft_chan *c = s->cases[s->order[i]].c;
 
-		if (c->completing)
-			return 1;
 		gap = c->gap < gap ? c->gap : gap;
 	}
 	return gap;
@@ -410,6 +408,8 @@ static int spin_for_one(struct selection *s)
 	int k = -EAGAIN;
 
 	weft_spinner_init(&sp, policy_of(s), gap_of(s), s->until_ns);
+	if (s->completing)
+		sp.gap = 1; /* as in weft_claim_wait() */
 	while (k == -EAGAIN && weft_spinner_turn(&sp))
 		k = look(s, false);
 	return k;

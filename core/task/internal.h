@@ -50,6 +50,7 @@ struct weft_task {
 	struct rng rng;
 	uint32_t yields;    /* rounds before a park: see spinner.h */
 	uint32_t yield_ban; /* parks until yielding is tried again */
+	uint32_t company;   /* not 0: others want this CPU, as yields tell */
 	weft_task_fn fn;
 	void *arg;
 	int status; /* published by `ended` */

@@ -48,6 +48,7 @@ static void record_reset(struct weft_task *t, const char *name)
 	rng_seed(&t->rng, 1);
 	t->yields = 0;
 	t->yield_ban = 0;
+	t->company = 0;
 	t->fn = NULL;
 	t->arg = NULL;
 	t->status = 0;

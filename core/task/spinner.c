@@ -17,15 +17,30 @@
 /* Parks after a slow yield before yielding is tried again. */
 #define SLOW_YIELD_PARKS 128u
 
+/* With nobody else there a yield returns in less. */
+#define LONE_YIELD_NS (3 * WEFT_US / 2)
+/* Lone yields in a row until a task takes it that it has its CPU to itself. */
+#define LONE_YIELDS 16u
+/* From this gap on, a wait is for many messages' worth of work of a peer. */
+#define DEEP_GAP 32u
+/* Rounds of yields that stand in for the pauses. */
+#define DEEP_YIELDS 8u
+
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
                        int64_t deadline_ns)
 {
+	const struct weft_task *me = weft_self();
+
 	s->policy = policy;
 	s->alone = weft_cpus() < 2;
 	s->gap = gap < 1 ? 1 : gap > GAP_MAX ? GAP_MAX : gap;
 	s->pauses = s->alone ? 0 : PAUSES;
-	s->yields = s->alone ? !weft_self()->yield_ban : weft_self()->yields;
+	s->yields = s->alone ? !me->yield_ban : me->yields;
 	s->deadline_ns = deadline_ns;
+	if (!s->alone && gap >= DEEP_GAP && me->company && !me->yield_ban) {
+		s->pauses = 0;
+		s->yields += DEEP_YIELDS;
+	}
 }
 
 static void pause_for(struct spinner *s)
@@ -37,16 +52,22 @@ static void pause_for(struct spinner *s)
 		s->gap *= 2;
 }
 
-/* Yield, and for a while no more when that cost a time slice. */
+/* Yield, and learn: whether somebody else ran meanwhile; and to yield no more
+ * for a while when that cost a time slice. */
 static void yield_watched(struct spinner *s)
 {
-	int64_t before = clock_mono();
+	int64_t ns = -clock_mono();
 	struct weft_task *t;
 
 	weft_yield();
-	if (clock_mono() - before < SLOW_YIELD_NS)
-		return;
+	ns += clock_mono();
 	t = weft_self();
+	if (ns >= LONE_YIELD_NS)
+		t->company = LONE_YIELDS;
+	else if (t->company)
+		t->company--;
+	if (ns < SLOW_YIELD_NS)
+		return;
 	t->yields = 0;
 	t->yield_ban = SLOW_YIELD_PARKS;
 	s->yields = 0;

@@ -8,6 +8,13 @@
  * On a single allowed CPU every poll would only keep the peer from running: it
  * yields once, then parks.
  *
+ * Nor do pauses help where a peer has much to do before the wait can end, which
+ * a deep buffer means, and may not even have a CPU to do it on: in a pipeline
+ * with more stages than CPUs it is the pauses that keep the next stage from
+ * running. Whether somebody else wants this CPU shows in how long a yield
+ *takes. So a task whose yields found company begins a wait at a deep buffer
+ *with them.
+ *
  * A yield that is slow to return went to somebody who is not waiting for us
  * and used up a time slice. Then yielding is given up for a while: a parked
  * task gets its CPU back at once when it is woken. docs/adr/0004 has figures.
@@ -34,7 +41,8 @@ struct spinner {
 };
 
 /* gap: the fewest pauses between polls; more where a poll disturbs a peer
- * that is making progress, 1 where each poll counts. */
+ * that is making progress, 1 where each poll counts. It also tells how deep the
+ * buffer is: see above. */
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
                        int64_t deadline_ns);
 

@@ -186,15 +186,16 @@ bool weft_claim_announce_park(struct claim *c)
 	return claim_move(c, CLAIM_PARKED);
 }
 
-int weft_claim_wait(struct claim *c, enum weft_wait policy, const char *what,
-                    const void *on, _Atomic uint64_t *parks,
+int weft_claim_wait(struct claim *c, enum weft_wait policy, uint32_t gap,
+                    const char *what, const void *on, _Atomic uint64_t *parks,
                     int64_t deadline_ns)
 {
 	struct spinner s;
 	int which, err = 0;
 
 	if (deadline_ns > WEFT_NOW) {
-		weft_spinner_init(&s, policy, 1, deadline_ns);
+		weft_spinner_init(&s, policy, gap, deadline_ns);
+		s.gap = 1; /* nobody is disturbed by a look at one's own word */
 		do {
 			which = weft_claim_case(c);
 			if (which >= 0)

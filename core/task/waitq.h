@@ -182,9 +182,11 @@ static inline void claim_give_up(struct claim *c)
 /*
  * Wait until the claim is decided. Returns the case that was done, or
  * -ETIMEDOUT, after which nobody can complete it any more.
+ *
+ * gap  for weft_spinner_init().
  */
-int weft_claim_wait(struct claim *c, enum weft_wait policy, const char *what,
-                    const void *on, _Atomic uint64_t *parks,
+int weft_claim_wait(struct claim *c, enum weft_wait policy, uint32_t gap,
+                    const char *what, const void *on, _Atomic uint64_t *parks,
                     int64_t deadline_ns);
 
 #endif
