@@ -95,7 +95,7 @@ TEST(work_may_be_spread_in_any_way)
 TEST(the_smallest_window_will_do)
 {
 	testing_verified(cell(weft_chan_impl_find("ring"), "ordered",
-	                      "tokens=1 workers=3", ITEMS));
+	                      "window=1 workers=3", ITEMS));
 	return 0;
 }
 
@@ -127,12 +127,11 @@ TEST(what_a_broken_channel_does_is_caught)
 	return 0;
 }
 
-/* Inside the channels of an ordered fan are only numbers of items. All have
- * room in the window, so that a loss is noticed at the end and not waited for.
- */
+/* Inside the channels of an ordered fan are only numbers of items. The window
+ * is wide, so that a loss is noticed at the end and not waited for. */
 TEST(what_a_broken_channel_does_to_an_order_is_caught)
 {
-	const char *wide = "workers=1 tokens=512";
+	const char *wide = "workers=1 window=512";
 
 	testing_caught(cell(&testing_drops, "ordered", wide, 400),
 	               "lost error");
@@ -164,7 +163,7 @@ TEST(figures_tell_how_far_results_are_from_their_order)
 {
 	struct testing_cell t =
 	        cell(weft_chan_impl_find("handoff"), "ordered",
-	             "tokens=8 workers=3 work=500 dist=exp", ITEMS);
+	             "window=8 workers=3 work=500 dist=exp", ITEMS);
 
 	CHECK_EQ(testing_cell_run(&t), 0);
 	CHECK_EQ(t.figures, 2u);
@@ -182,10 +181,10 @@ TEST(figures_tell_how_far_results_are_from_their_order)
 TEST(a_window_that_is_too_large_is_refused)
 {
 	struct testing_cell t = cell(weft_chan_impl_find("ring"), "ordered",
-	                             "tokens=65536 payload=4096", 10);
+	                             "window=65536 payload=4096", 10);
 
 	CHECK_EQ(testing_cell_run(&t), -EINVAL);
-	CHECK(strstr(t.why, "payload=4096 with tokens=65536") != NULL);
+	CHECK(strstr(t.why, "payload=4096 with a window of 65536") != NULL);
 	return 0;
 }
 

@@ -82,7 +82,7 @@ static const struct knob knobs[] = {
 	  "1,2,4,8,16" },
 	{ "cap", "items", "capacity of each channel", 64, 0, CAP_MAX, NULL,
 	  "0,1,64" },
-	{ "tokens", "items",
+	{ "window", "items",
 	  "ordered: the most items inside; 0 = cap + 2 * workers * batch", 0, 0,
 	  CAP_MAX, NULL, "0" },
 	{ "items", "items", "items per run; 0 = as many as fill the time", 0, 0,
@@ -149,9 +149,9 @@ static bool merges(enum variant v)
 static int accept(const struct params *p, char *why, size_t why_bytes)
 {
 	struct line l = line_in(why, why_bytes);
-	int64_t payload = knob(p, "payload"), tokens = knob(p, "tokens");
+	int64_t payload = knob(p, "payload"), window = knob(p, "window");
 	int64_t inside =
-	        tokens ? tokens
+	        window ? window
 	               : knob(p, "cap") + 2 * workers_of(p) * knob(p, "batch");
 	int64_t bytes = inside * 2 * payload;
 
@@ -161,8 +161,8 @@ static int accept(const struct params *p, char *why, size_t why_bytes)
 		         payload, MESSAGE_MIN, MESSAGE_MAX);
 	else if (variant_of(p) == ORDERED && bytes > ORDERED_BYTES_MAX)
 		line_add(&l,
-		         "payload=%" PRId64 " with tokens=%" PRId64 ": %" PRId64
-		         " bytes, allowed %" PRId64,
+		         "payload=%" PRId64 " with a window of %" PRId64
+		         ": %" PRId64 " bytes, allowed %" PRId64,
 		         payload, inside, bytes, ORDERED_BYTES_MAX);
 	else
 		return 0;
@@ -321,7 +321,7 @@ static int make_fan(const struct cell *cell, struct state *s)
 		.cap = (size_t)param(cell, "cap"),
 		.in_size = s->payload,
 		.wait = (enum weft_wait)param(cell, "wait"),
-		.window = (size_t)param(cell, "tokens"),
+		.window = (size_t)param(cell, "window"),
 		.batch = (size_t)param(cell, "batch"),
 	};
 

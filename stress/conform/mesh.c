@@ -108,6 +108,73 @@ static void received(struct mesh_task *t, unsigned chan, uint32_t tag, int err)
 	weft_fetch_add_relaxed(&t->mesh->received, 1u);
 }
 
+/* --- contexts --- */
+
+static struct weft_ctx *ctx_new(void)
+{
+	struct weft_ctx *ctx = NULL;
+
+	if (weft_rand() % 3 == 0)
+		MUST(weft_ctx_with_timeout(&ctx, NULL,
+		                           (int64_t)(weft_rand() % 500) *
+		                                   WEFT_US),
+		     0);
+	else
+		MUST(weft_ctx_with_cancel(&ctx, NULL), 0);
+	return ctx;
+}
+
+/* One of those that are shared, or NULL for none. The reference belongs to
+ * ctx_drop(). */
+static struct weft_ctx *ctx_take(struct mesh *m)
+{
+	uint64_t i = weft_rand() % (2 * MESH_CTXS);
+	struct weft_ctx *ctx;
+
+	if (!m->cancels || i >= MESH_CTXS)
+		return NULL;
+	weft_lock_acquire(&m->lock);
+	ctx = weft_ctx_ref(m->ctx[i]);
+	weft_lock_release(&m->lock);
+	return ctx;
+}
+
+/* Whoever sees that one has ended sees to it that there is another. */
+static void ctx_drop(struct mesh *m, struct weft_ctx *ctx)
+{
+	struct weft_ctx *old = NULL;
+
+	if (!ctx)
+		return;
+	if (weft_ctx_err(ctx)) {
+		weft_lock_acquire(&m->lock);
+		for (unsigned i = 0; i < MESH_CTXS; i++)
+			if (m->ctx[i] == ctx) {
+				old = ctx;
+				m->ctx[i] = ctx_new();
+			}
+		weft_lock_release(&m->lock);
+	}
+	weft_ctx_unref(old);
+	weft_ctx_unref(ctx);
+}
+
+static int canceller(void *arg)
+{
+	struct mesh *m = arg;
+	struct weft_ctx *ctx;
+
+	while (!weft_load_relaxed(&m->over)) {
+		ctx = ctx_take(m);
+		if (ctx)
+			MUST(weft_ctx_cancel(ctx, 0), 0);
+		ctx_drop(m, ctx);
+		for (uint64_t i = weft_rand() % 64; i > 0; i--)
+			idle();
+	}
+	return 0;
+}
+
 /* --- calls --- */
 
 /* Whether a call that only waits for this could wait for ever, although the
@@ -119,9 +186,14 @@ static bool may_wait(const struct mesh_task *t, bool sends)
 	return !has_to_send(t) && __builtin_popcount(t->receives) == 1;
 }
 
-static bool gave_up(int err, enum kind kind, int64_t deadline_ns)
+/* An end of its context may stand for the end of a call. */
+static bool gave_up(int err, enum kind kind, int64_t deadline_ns,
+                    struct weft_ctx *ctx)
 {
-	if (err != (kind == KIND_TRY ? -EAGAIN : -ETIMEDOUT))
+	if (ctx && err && err == weft_ctx_err(ctx))
+		return true;
+	REQUIRE(err != -ECANCELED, "a call says that it was cancelled");
+	if (err != (kind == KIND_TRY && !ctx ? -EAGAIN : -ETIMEDOUT))
 		return false;
 	REQUIRE(kind != KIND_PLAIN, "a call without a deadline timed out");
 	REQUIRE(kind == KIND_TRY || weft_now() >= deadline_ns,
@@ -129,30 +201,46 @@ static bool gave_up(int err, enum kind kind, int64_t deadline_ns)
 	return true;
 }
 
-static void call_send(struct mesh_task *t, enum kind kind, int64_t deadline_ns)
+static int do_send(struct weft_chan *c, uint32_t tag, enum kind kind,
+                   int64_t deadline_ns, struct weft_ctx *ctx)
+{
+	if (ctx)
+		return tag_send_ctx(c, tag, ctx, deadline_ns);
+	return kind == KIND_TRY ? tag_try_send(c, tag)
+	                        : tag_send(c, tag, deadline_ns);
+}
+
+static int do_recv(struct weft_chan *c, uint32_t *tag, enum kind kind,
+                   int64_t deadline_ns, struct weft_ctx *ctx)
+{
+	if (ctx)
+		return tag_recv_ctx(c, tag, ctx, deadline_ns);
+	return kind == KIND_TRY ? tag_try_recv(c, tag)
+	                        : tag_recv(c, tag, deadline_ns);
+}
+
+static void call_send(struct mesh_task *t, enum kind kind, int64_t deadline_ns,
+                      struct weft_ctx *ctx)
 {
 	unsigned chan = pick_bit(t->sends);
-	struct weft_chan *c = t->mesh->chan[chan].c;
 	uint32_t tag = ledger_tag(t->id, t->next++);
 	bool too_late = is_closed(t, chan);
-	int err = kind == KIND_TRY ? tag_try_send(c, tag)
-	                           : tag_send(c, tag, deadline_ns);
+	int err = do_send(t->mesh->chan[chan].c, tag, kind, deadline_ns, ctx);
 
-	if (gave_up(err, kind, deadline_ns))
+	if (gave_up(err, kind, deadline_ns, ctx))
 		ledger_sent(&t->mesh->ledger, tag, false);
 	else
 		sent(t, chan, tag, err, too_late);
 }
 
-static void call_recv(struct mesh_task *t, enum kind kind, int64_t deadline_ns)
+static void call_recv(struct mesh_task *t, enum kind kind, int64_t deadline_ns,
+                      struct weft_ctx *ctx)
 {
 	unsigned chan = pick_bit(t->receives);
-	struct weft_chan *c = t->mesh->chan[chan].c;
 	uint32_t tag = 0;
-	int err = kind == KIND_TRY ? tag_try_recv(c, &tag)
-	                           : tag_recv(c, &tag, deadline_ns);
+	int err = do_recv(t->mesh->chan[chan].c, &tag, kind, deadline_ns, ctx);
 
-	if (!gave_up(err, kind, deadline_ns))
+	if (!gave_up(err, kind, deadline_ns, ctx))
 		received(t, chan, tag, err);
 }
 
@@ -160,13 +248,15 @@ static void call_one(struct mesh_task *t)
 {
 	bool sends = has_to_send(t) && (!t->receives || weft_rand() % 2);
 	enum kind kind = pick_kind(t);
+	struct weft_ctx *ctx = ctx_take(t->mesh);
 
 	if (kind == KIND_PLAIN && !may_wait(t, sends))
 		kind = weft_rand() % 2 ? KIND_TRY : KIND_TIMED;
 	if (sends)
-		call_send(t, kind, pick_deadline(t, kind));
+		call_send(t, kind, pick_deadline(t, kind), ctx);
 	else
-		call_recv(t, kind, pick_deadline(t, kind));
+		call_recv(t, kind, pick_deadline(t, kind), ctx);
+	ctx_drop(t->mesh, ctx);
 }
 
 /* --- selects --- */
@@ -175,6 +265,8 @@ struct mesh_select {
 	struct choice ch;
 	unsigned chan[CHOICE_MAX];
 	bool too_late[CHOICE_MAX];
+	struct weft_ctx *ctx;
+	int end; /* the case that is its end; -1 */
 };
 
 static void put(struct mesh_task *t, struct mesh_select *s, bool sends,
@@ -208,6 +300,22 @@ static void put_all(struct mesh_task *t, struct mesh_select *s, unsigned sends,
 	}
 }
 
+static void put_ctx(struct mesh_task *t, struct mesh_select *s)
+{
+	s->end = -1;
+	s->ctx = s->ch.n < CHOICE_MAX ? ctx_take(t->mesh) : NULL;
+	if (s->ctx)
+		s->end =
+		        (int)choice_recv_nothing(&s->ch, weft_ctx_done(s->ctx));
+}
+
+static void must_have_ended(const struct mesh_select *s)
+{
+	MUST(choice_err(&s->ch, s->end), -EPIPE);
+	REQUIRE(weft_ctx_err(s->ctx),
+	        "select chose the end of a context that has not ended");
+}
+
 /* The elements of all its sends are used up, whatever was chosen. */
 static void settle(struct mesh_task *t, struct mesh_select *s, int got)
 {
@@ -215,7 +323,9 @@ static void settle(struct mesh_task *t, struct mesh_select *s, int got)
 		const struct weft_case *k = &s->ch.cases[i];
 		uint32_t tag = s->ch.tag[i];
 
-		if ((int)i == got && k->op == WEFT_CASE_RECV)
+		if ((int)i == got && got == s->end)
+			must_have_ended(s);
+		else if ((int)i == got && k->op == WEFT_CASE_RECV)
 			received(t, s->chan[i], tag, k->err);
 		else if ((int)i == got)
 			sent(t, s->chan[i], tag, k->err, s->too_late[i]);
@@ -241,10 +351,12 @@ static void select_some(struct mesh_task *t)
 	/* Perhaps not all had room. */
 	if (kind == KIND_PLAIN && s.ch.n == CHOICE_MAX)
 		kind = KIND_TIMED;
+	put_ctx(t, &s);
 	got = choice_make(&s.ch, pick_deadline(t, kind));
 	if (got < 0)
 		MUST(got, -ETIMEDOUT);
 	settle(t, &s, got);
+	ctx_drop(t->mesh, s.ctx);
 }
 
 /* --- tasks --- */
@@ -332,6 +444,9 @@ static void start_all(struct mesh *m)
 {
 	uint32_t most = 0;
 
+	weft_lock_init(&m->lock);
+	for (unsigned i = 0; i < MESH_CTXS && m->cancels; i++)
+		m->ctx[i] = ctx_new();
 	weft_waitgroup_init(&m->sending);
 	weft_waitgroup_add(&m->sending, m->tasks);
 	for (unsigned i = 0; i < m->tasks; i++)
@@ -358,36 +473,63 @@ static void await_all_received(struct mesh *m)
 		weft_yield();
 }
 
-uint64_t mesh_run(struct mesh *m)
+/* Those who disturb: one closer for each channel, and two more. */
+#define OTHERS (MESH_CHANS + 2)
+
+/* Returns how many. */
+static unsigned start_others(struct mesh *m, struct weft_task *task[OTHERS])
 {
-	struct weft_task *closer[MESH_CHANS] = { 0 }, *stormer = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->chans; i++)
+		if (m->chan[i].early)
+			task[n++] = task_start("closer", outsider, &m->chan[i]);
+	if (m->storm)
+		task[n++] = task_start("storm", storm, m);
+	if (m->cancels)
+		task[n++] = task_start("canceller", canceller, m);
+	return n;
+}
+
+static bool closes_early(const struct mesh *m)
+{
 	bool early = false;
 
-	start_all(m);
-	if (m->storm)
-		stormer = task_start("storm", storm, m);
-	for (unsigned i = 0; i < m->chans; i++) {
+	for (unsigned i = 0; i < m->chans; i++)
 		early |= m->chan[i].early;
-		if (m->chan[i].early)
-			closer[i] = task_start("closer", outsider, &m->chan[i]);
-	}
-	MUST(weft_waitgroup_wait(&m->sending, WEFT_FOREVER), 0);
-	if (!early)
-		await_all_received(m);
-	for (unsigned i = 0; i < m->chans; i++)
-		close_it(&m->chan[i]);
-	for (unsigned i = 0; i < m->chans; i++)
-		if (closer[i])
-			task_finish(closer[i]);
-	/* Before the tasks' handles go. */
-	weft_store_relaxed(&m->over, true);
-	if (stormer)
-		task_finish(stormer);
-	for (unsigned i = 0; i < m->tasks; i++)
-		task_finish(m->task[i].task);
+	return early;
+}
+
+static void give_back(struct mesh *m)
+{
 	ledger_close(&m->ledger);
 	ledger_fini(&m->ledger);
 	for (unsigned i = 0; i < m->chans; i++)
 		chan_end(m->chan[i].c);
+	for (unsigned i = 0; i < MESH_CTXS && m->cancels; i++) {
+		chan_must_be_idle(weft_ctx_done(m->ctx[i]));
+		weft_ctx_unref(m->ctx[i]);
+	}
+}
+
+uint64_t mesh_run(struct mesh *m)
+{
+	struct weft_task *other[OTHERS] = { 0 };
+	unsigned others;
+
+	start_all(m);
+	others = start_others(m, other);
+	MUST(weft_waitgroup_wait(&m->sending, WEFT_FOREVER), 0);
+	if (!closes_early(m))
+		await_all_received(m);
+	for (unsigned i = 0; i < m->chans; i++)
+		close_it(&m->chan[i]);
+	/* The others first: they use the handles of the tasks. */
+	weft_store_relaxed(&m->over, true);
+	for (unsigned i = 0; i < others; i++)
+		task_finish(other[i]);
+	for (unsigned i = 0; i < m->tasks; i++)
+		task_finish(m->task[i].task);
+	give_back(m);
 	return weft_load_relaxed(&m->sent);
 }

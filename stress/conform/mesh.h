@@ -14,9 +14,9 @@
  *
  * What must hold: an element whose send succeeded is received once, every other
  * never; each sender's order on each channel, where that is kept; no deadline
- * comes early; nothing is sent after a close; nothing is left registered; and
- * unless somebody closes before, all that was sent is received before the close
- * that could repair a lost wake-up.
+ * comes early, and no end of a context before it; nothing is sent after a
+ * close; nothing is left registered; and unless somebody closes before, all
+ * that was sent is received before the close that could repair a lost wake-up.
  */
 #ifndef STRESS_CONFORM_MESH_H
 #define STRESS_CONFORM_MESH_H
@@ -29,6 +29,7 @@
 
 #define MESH_CHANS 4
 #define MESH_TASKS 12
+#define MESH_CTXS 2
 
 /* How often, of 8, an operation is a select; and of each kind of operation, how
  * often it only tries, or has a deadline. */
@@ -68,8 +69,13 @@ struct mesh {
 	struct mesh_task task[MESH_TASKS];
 	unsigned chans, tasks;
 	bool storm; /* wake-ups and signals for no reason, all the time */
+	/* Some operations have a context that they share with others, and that
+	 * somebody cancels, or that has a deadline. */
+	bool cancels;
 
 	/* The mesh's own. */
+	struct weft_lock lock;
+	struct weft_ctx *ctx[MESH_CTXS]; /* guarded by the lock */
 	struct ledger ledger;
 	struct weft_waitgroup sending;
 	_Atomic uint64_t sent, received;

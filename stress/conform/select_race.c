@@ -698,8 +698,7 @@ static struct mesh_chan mesh_chan(const struct cell *cell, size_t cap)
 }
 
 /* Senders and receivers of all channels, as many as may be. */
-static void populate(struct mesh *m, const struct cell *cell, bool limited,
-                     uint32_t each)
+static void populate(struct mesh *m, bool limited, uint32_t each)
 {
 	unsigned all = (1u << m->chans) - 1, n = limited ? 1 : 3;
 
@@ -726,7 +725,6 @@ static void populate(struct mesh *m, const struct cell *cell, bool limited,
 			.each = each / 4,
 			.habits = { 6, 1, 1, 40 },
 		};
-	(void)cell;
 }
 
 static void over_four(struct cell *cell, bool storms)
@@ -736,7 +734,7 @@ static void over_four(struct cell *cell, bool storms)
 
 	for (unsigned i = 0; i < MESH_CHANS; i++)
 		m.chan[i] = mesh_chan(cell, caps[i]);
-	populate(&m, cell, is_limited(cell), cell_times(cell, 24000, 200));
+	populate(&m, is_limited(cell), cell_times(cell, 24000, 200));
 	mesh_run(&m);
 }
 
@@ -748,6 +746,21 @@ static void selects_and_calls_over_four_channels_lose_nothing(struct cell *cell)
 static void wake_ups_for_no_reason_change_nothing(struct cell *cell)
 {
 	over_four(cell, true);
+}
+
+static void cancelling_during_selects_loses_nothing(struct cell *cell)
+{
+	struct cell other;
+
+	for (size_t p = 0; cell_partner(cell, p, &other); p++) {
+		struct mesh m = { .chans = 2, .cancels = true };
+
+		m.chan[0] = mesh_chan(cell, cell->cap);
+		m.chan[1] = mesh_chan(&other, other.cap);
+		populate(&m, is_limited(cell) || is_limited(&other),
+		         cell_times(&other, 20000, 100));
+		mesh_run(&m);
+	}
 }
 
 static void over_two_kinds(struct cell *cell, bool closes)
@@ -763,8 +776,7 @@ static void over_two_kinds(struct cell *cell, bool closes)
 
 			m.chan[0] = mesh_chan(cell, cell->cap);
 			m.chan[1] = mesh_chan(&other, other.cap);
-			populate(&m, cell,
-			         is_limited(cell) || is_limited(&other),
+			populate(&m, is_limited(cell) || is_limited(&other),
 			         closes ? 200 : each);
 			for (unsigned k = 0; closes && k < 2; k++) {
 				m.chan[k].early = true;
@@ -899,6 +911,11 @@ const struct conform_check conform_select_race[] = {
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_SELECT,
 	  .over = OVER_0 | OVER_2 | OVER_UNBOUNDED | OVER_PARKING,
 	  .fn = close_during_selects_loses_nothing },
+	{ .name = "cancelling_during_selects_loses_nothing",
+	  .scenarios = "61",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_SELECT,
+	  .over = OVER_0 | OVER_1 | OVER_UNBOUNDED | OVER_PARKING,
+	  .fn = cancelling_during_selects_loses_nothing },
 	{ .name = "wake_ups_for_no_reason_change_nothing",
 	  .scenarios = "69",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_SELECT,

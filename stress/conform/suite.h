@@ -19,6 +19,7 @@
 #include <weft/atomic.h>
 #include <weft/chan.h>
 #include <weft/chan_impl.h>
+#include <weft/ctx.h>
 #include <weft/select.h>
 #include <weft/task.h>
 
@@ -155,12 +156,16 @@ void room_must_be_untouched(const unsigned char *bytes, size_t from, size_t to,
 /*
  * The calls of weft/chan.h with a tag for the element. A receive also sees to
  * it that a failed one writes nothing and none writes more than the element.
- * All but the _MANY are made as the driver of the cell says.
+ * All but the _ctx and the _many are made as the driver of the cell says.
  */
 int tag_send(struct weft_chan *c, uint32_t tag, int64_t deadline_ns);
 int tag_try_send(struct weft_chan *c, uint32_t tag);
 int tag_recv(struct weft_chan *c, uint32_t *tag, int64_t deadline_ns);
 int tag_try_recv(struct weft_chan *c, uint32_t *tag);
+int tag_send_ctx(struct weft_chan *c, uint32_t tag, struct weft_ctx *ctx,
+                 int64_t deadline_ns);
+int tag_recv_ctx(struct weft_chan *c, uint32_t *tag, struct weft_ctx *ctx,
+                 int64_t deadline_ns);
 int tag_send_many(struct weft_chan *c, const uint32_t *tags, size_t n,
                   size_t *done, int64_t deadline_ns);
 int tag_recv_many(struct weft_chan *c, uint32_t *tags, size_t n, size_t *done,

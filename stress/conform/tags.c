@@ -276,6 +276,29 @@ int tag_try_recv(struct weft_chan *c, uint32_t *tag)
 	return not_now(by_select(c, WEFT_CASE_RECV, tag, WEFT_NOW));
 }
 
+/* --- with a context --- */
+
+int tag_send_ctx(struct weft_chan *c, uint32_t tag, struct weft_ctx *ctx,
+                 int64_t deadline_ns)
+{
+	struct room room;
+
+	elem_make(room.bytes, weft_chan_elem_size(c), tag);
+	return weft_chan_send_ctx(c, room.bytes, ctx, deadline_ns);
+}
+
+int tag_recv_ctx(struct weft_chan *c, uint32_t *tag, struct weft_ctx *ctx,
+                 int64_t deadline_ns)
+{
+	size_t size = weft_chan_elem_size(c);
+	struct room room;
+	int err;
+
+	err = weft_chan_recv_ctx(c, room_make(room.bytes, size), ctx,
+	                         deadline_ns);
+	return received(&room, size, err, tag);
+}
+
 /* --- many --- */
 
 int tag_send_many(struct weft_chan *c, const uint32_t *tags, size_t n,

@@ -144,6 +144,7 @@ static void plan_tasks(struct plan *p)
 	}
 	plan_visitors(p);
 	m->storm = rng_below(&p->rng, 6) == 0;
+	m->cancels = rng_below(&p->rng, 2);
 }
 
 static void plan_say(const struct plan *p)
@@ -158,7 +159,9 @@ static void plan_say(const struct plan *p)
 		        i ? ", " : "", p->impl[i]->name,
 		        p->impl[i]->can & WEFT_CAN_UNBOUNDED ? 0 : p->cap[i],
 		        waits[p->wait[i]]);
-	vital_where("%u tasks over %s", p->mesh.tasks, chans);
+	vital_where("%u tasks%s%s over %s", p->mesh.tasks,
+	            p->mesh.cancels ? ", contexts" : "",
+	            p->mesh.storm ? ", storm" : "", chans);
 }
 
 /* --- under way --- */

@@ -4,7 +4,8 @@
  * As episode.h has it for one channel, everything follows from a seed: which
  * implementations, with which capacities, element sizes and wait policies; who
  * sends and receives where, by calls, selects or both; with which deadlines;
- * what is closed before its time; and whether wake-ups come for no reason.
+ * whether contexts are cancelled and wake-ups come for no reason; and what is
+ * closed before its time.
  *
  * What must hold is in stress/conform/mesh.h.
  */
