@@ -34,6 +34,13 @@ unsigned choice_recv(struct choice *ch, struct weft_chan *c)
 	return add(ch, weft_case_recv(c, ch->room[ch->n].bytes));
 }
 
+unsigned choice_add(struct choice *ch, enum weft_case_op op,
+                    struct weft_chan *c, uint32_t tag)
+{
+	return op == WEFT_CASE_SEND ? choice_send(ch, c, tag)
+	                            : choice_recv(ch, c);
+}
+
 unsigned choice_recv_nothing(struct choice *ch, struct weft_chan *c)
 {
 	return add(ch, weft_case_recv(c, NULL));

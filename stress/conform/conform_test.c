@@ -160,6 +160,24 @@ static const struct planted planted[] = {
 	{ BATCH_IN_REVERSE, &faulty_pairing, "batches_lose_and_double_nothing",
 	  CONFORM_FAIL },
 
+	/* select */
+	{ POLL_IGNORES_CLOSE, &faulty_notifying,
+	  "poll_tells_what_a_try_would_find", CONFORM_FAIL },
+	{ POLL_SEES_NOTHING, &faulty_notifying,
+	  "poll_tells_what_a_try_would_find", CONFORM_FAIL },
+	{ POLL_COUNTS_NOTHING, &faulty_notifying,
+	  "poll_tells_what_a_try_would_find", CONFORM_FAIL },
+	{ COPIES_8_BYTES, &faulty_pairing, "only_the_chosen_case_is_written",
+	  CONFORM_FAIL },
+	{ LOSES_ONE_IN_50, &faulty_notifying,
+	  "selects_over_two_kinds_of_channels_lose_nothing", CONFORM_HUNG },
+	{ DOUBLES_ONE_IN_50, &faulty_notifying,
+	  "selects_and_calls_over_four_channels_lose_nothing", CONFORM_FAIL },
+	{ SENDS_INTO_THE_VOID, &faulty_pairing,
+	  "close_during_selects_loses_nothing", CONFORM_FAIL },
+	{ LOSES_ONE_IN_50, &faulty_notifying,
+	  "cancelling_during_selects_loses_nothing", CONFORM_HUNG },
+
 	/* memory, and none of it */
 	{ LEAKS_DESCRIPTORS, &faulty_pairing,
 	  "new_without_descriptors_leaves_nothing", CONFORM_FAIL },
@@ -320,7 +338,7 @@ static void names_are_sentences_and_unique(void **state)
 	const struct conform_check *a, *b;
 
 	(void)state;
-	assert_true(conform_count() > 60);
+	assert_true(conform_count() > 100);
 	for (size_t i = 0; (a = conform_at(i)); i++) {
 		const char *name = conform_name(a);
 

@@ -33,8 +33,8 @@ struct faulty {
 	/* Guarded by the lock. */
 	bool closed;
 	size_t head, len;
-	uint16_t at;          /* the same as head, in 16 bits */
-	unsigned long pushed; /* ever */
+	uint16_t at;                  /* the same as head, in 16 bits */
+	unsigned long pushed, popped; /* ever, handed over ones included */
 	struct queue senders, receivers;
 	bool ghost; /* the last element below is one that timed out */
 
@@ -171,6 +171,7 @@ static void pop(struct faulty *f, void *elem)
 	copy(elem, slot(f, 0), f->elem);
 	if (fault == WRITES_BEYOND)
 		((unsigned char *)elem)[f->elem] = 0;
+	f->popped++;
 	f->head = (f->head + 1) % slots(f);
 	f->at++;
 	f->len--;
@@ -236,6 +237,32 @@ static size_t faulty_len(const void *state)
 	return fault == LEN_IS_ONE_MORE && len > 1 ? len + 1 : len;
 }
 
+/* --- what a select asks --- */
+
+static bool answer(bool ready, bool closed, unsigned long count, uint64_t *pos)
+{
+	if (fault == POLL_IGNORES_CLOSE)
+		closed = false;
+	*pos = (uint64_t)count << 1 | closed;
+	if (fault == POLL_COUNTS_NOTHING)
+		*pos = 0;
+	return fault != POLL_SEES_NOTHING && (ready || closed);
+}
+
+static bool faulty_poll(void *state, char dir, uint64_t *pos)
+{
+	struct faulty *f = state;
+	bool ready;
+
+	lock(&f->locked);
+	if (dir == 's')
+		ready = answer(f->len < room(f), f->closed, f->popped, pos);
+	else
+		ready = answer(f->len > 0, f->closed, f->pushed, pos);
+	unlock(&f->locked);
+	return ready;
+}
+
 /* --- what may go wrong with a deadline --- */
 
 static int64_t deadline_of(int64_t deadline_ns)
@@ -288,6 +315,7 @@ static int pair_send(struct faulty *f, const void *elem)
 	w = queue_pop(&f->receivers);
 	if (w) {
 		f->pushed++;
+		f->popped++;
 		copy(w->elem, elem, f->elem);
 		finish_wait(w, 0);
 		return 0;
@@ -313,10 +341,13 @@ static int pair_recv(struct faulty *f, void *elem)
 		pop(f, elem);
 	w = f->len < room(f) || !buffered ? queue_pop(&f->senders) : NULL;
 	if (w) {
-		if (buffered)
+		if (buffered) {
 			push(f, w->elem);
-		else
+		} else {
+			f->pushed++;
+			f->popped++;
 			copy(elem, w->elem, f->elem);
+		}
 		finish_wait(w, 0);
 		return 0;
 	}
@@ -469,8 +500,8 @@ const struct weft_chan_impl faulty_pairing = {
 	.name = "pairing",
 	.summary = "for tests",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_RENDEZVOUS | WEFT_CAN_FIFO |
-	       WEFT_CAN_PRODUCER_FIFO | WEFT_CAN_TIMEOUT | WEFT_CAN_LEN |
-	       WEFT_CAN_BATCH,
+	       WEFT_CAN_PRODUCER_FIFO | WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT |
+	       WEFT_CAN_LEN | WEFT_CAN_BATCH,
 	.create = faulty_create,
 	.destroy = faulty_destroy,
 	.try_send = pairing_try_send,
@@ -481,6 +512,7 @@ const struct weft_chan_impl faulty_pairing = {
 	.recv = pairing_recv,
 	.try_send_many = pairing_send_many,
 	.try_recv_many = pairing_recv_many,
+	.poll = faulty_poll,
 };
 
 /* --- notifying: a waiter is told to look again --- */
@@ -592,8 +624,8 @@ const struct weft_chan_impl faulty_notifying = {
 	WEFT_CHAN_ABI_HEADER,
 	.name = "notifying",
 	.summary = "for tests",
-	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_TIMEOUT |
-	       WEFT_CAN_LEN,
+	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_SELECT |
+	       WEFT_CAN_TIMEOUT | WEFT_CAN_LEN,
 	.create = faulty_create,
 	.destroy = faulty_destroy,
 	.try_send = notifying_try_send,
@@ -602,6 +634,7 @@ const struct weft_chan_impl faulty_notifying = {
 	.len = faulty_len,
 	.send = notifying_send,
 	.recv = notifying_recv,
+	.poll = faulty_poll,
 };
 
 /* --- chaining: unbounded, one block for each element --- */
@@ -614,6 +647,7 @@ struct block {
 struct chain {
 	_Atomic bool locked;
 	bool closed;
+	unsigned long pushed;
 	size_t len, elem;
 	struct block *first, **end;
 	struct block *hoard;
@@ -665,6 +699,7 @@ static int chain_push(struct chain *c, const void *elem)
 	*c->end = b;
 	c->end = &b->next;
 	c->len++;
+	c->pushed++;
 	return 0;
 }
 
@@ -733,16 +768,28 @@ static size_t chaining_len(const void *state)
 	return len;
 }
 
+static bool chaining_poll(void *state, char dir, uint64_t *pos)
+{
+	struct chain *c = state;
+	bool ready;
+
+	lock(&c->locked);
+	ready = answer(dir == 's' || c->len > 0, c->closed, c->pushed, pos);
+	unlock(&c->locked);
+	return ready;
+}
+
 const struct weft_chan_impl faulty_chaining = {
 	WEFT_CHAN_ABI_HEADER,
 	.name = "chaining",
 	.summary = "for tests",
-	.can = WEFT_CAN_UNBOUNDED | WEFT_CAN_FIFO | WEFT_CAN_TIMEOUT |
-	       WEFT_CAN_LEN,
+	.can = WEFT_CAN_UNBOUNDED | WEFT_CAN_FIFO | WEFT_CAN_SELECT |
+	       WEFT_CAN_TIMEOUT | WEFT_CAN_LEN,
 	.create = chaining_create,
 	.destroy = chaining_destroy,
 	.try_send = chaining_try_send,
 	.try_recv = chaining_try_recv,
 	.close = chaining_close,
 	.len = chaining_len,
+	.poll = chaining_poll,
 };

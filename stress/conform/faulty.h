@@ -5,7 +5,7 @@
  * can be switched: `pairing` finishes a waiting peer's call for it and does
  * capacity 0 too, `notifying` only tells a waiter to look again, `chaining` is
  * unbounded and does not wait. The first two do their own waiting, because
- * faults in waking are theirs to make.
+ * faults in waking are theirs to make. All can stand in a select.
  */
 #ifndef STRESS_CONFORM_FAULTY_H
 #define STRESS_CONFORM_FAULTY_H
@@ -70,6 +70,11 @@ enum fault {
 	SENDS_WITHOUT_MEMORY,
 	LEAKS_DESCRIPTORS,
 	WRAPS_AROUND_SIZES,
+
+	/* select */
+	POLL_COUNTS_NOTHING,
+	POLL_IGNORES_CLOSE,
+	POLL_SEES_NOTHING,
 
 	/* worse */
 	CRASHES,

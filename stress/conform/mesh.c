@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -469,6 +470,9 @@ static void start_all(struct mesh *m)
  * return. */
 static void await_all_received(struct mesh *m)
 {
+	/* Shown only if nothing else is. */
+	fprintf(stderr,
+	        "all sends are done; now what they sent is to be received\n");
 	while (weft_load_relaxed(&m->received) != weft_load_relaxed(&m->sent))
 		weft_yield();
 }

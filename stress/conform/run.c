@@ -13,9 +13,10 @@
 #include "stress/conform/verdict.h"
 
 static const struct conform_check *const tables[] = {
-	conform_basic,  conform_rendezvous, conform_wake,   conform_batch,
-	conform_close,  conform_time,       conform_select, conform_select_race,
-	conform_misuse, conform_memory,
+	conform_basic,       conform_rendezvous,   conform_wake,
+	conform_batch,       conform_close,        conform_time,
+	conform_select,      conform_select_cases, conform_select_race,
+	conform_select_load, conform_misuse,       conform_memory,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
@@ -94,6 +95,9 @@ static bool cap_applies(const struct conform_check *check,
 
 	if (check->over & OVER_OWN)
 		return i == 0;
+	if ((check->needs & WEFT_CAN_SELECT) &&
+	    !impl_selects(impl, caps[i].cap, usual_size(impl)))
+		return false;
 	return (check->over & caps[i].bit) &&
 	       unbounded == (caps[i].bit == OVER_UNBOUNDED) &&
 	       accepts(impl, caps[i].cap, usual_size(impl));
@@ -171,7 +175,7 @@ static bool drives(const struct job *job, size_t cap, size_t elem,
 		return true;
 	return (job->check->over & OVER_DRIVERS) && wait == last && cap <= 2 &&
 	       (by == BY_SELECT || elem == usual_size(job->impl)) &&
-	       driver_applies(job->impl, elem, by);
+	       driver_applies(job->impl, cap, elem, by);
 }
 
 static void each_driver(const struct visitor *v, size_t cap, size_t elem,
@@ -212,6 +216,18 @@ static void each_size(const struct visitor *v, size_t cap)
 		each_wait(v, cap, odd);
 }
 
+/* The capacity in the cell of a check that sees to capacities itself. */
+static size_t own_cap(const struct job *job)
+{
+	const struct weft_chan_impl *impl = job->impl;
+	size_t cap = any_cap(impl);
+
+	if ((job->check->needs & WEFT_CAN_SELECT) &&
+	    !impl_selects(impl, cap, usual_size(impl)))
+		return 1;
+	return cap;
+}
+
 /* Visit every cell of the job. Returns how many there are. */
 static unsigned each_cell(const struct job *job,
                           void (*visit)(const struct visitor *v,
@@ -224,7 +240,7 @@ static unsigned each_cell(const struct job *job,
 	for (size_t c = 0; c < CAPS; c++)
 		if (cap_applies(job->check, job->impl, c))
 			each_size(&v, job->check->over & OVER_OWN
-			                      ? any_cap(job->impl)
+			                      ? own_cap(job)
 			                      : caps[c].cap);
 	return n;
 }

@@ -152,7 +152,7 @@ bool cell_partner(const struct cell *cell, size_t i, struct cell *partner)
 	partner->exact = impl->can & WEFT_CAN_LEN;
 	partner->unbounded = impl->can & WEFT_CAN_UNBOUNDED;
 	partner->ordered = impl->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
-	if (!cell_takes(partner, partner->cap))
+	if (!impl_selects(impl, partner->cap, partner->elem))
 		partner->cap = 1;
 	say_partner(impl->name);
 	weft_fetch_add_relaxed(&vital->turns, 1u);
@@ -231,6 +231,11 @@ unsigned cell_senders(const struct cell *cell, unsigned n)
 unsigned cell_receivers(const struct cell *cell, unsigned n)
 {
 	return at_most(n, cell->impl->max_receivers);
+}
+
+bool cell_is_limited(const struct cell *cell)
+{
+	return cell->impl->max_senders || cell->impl->max_receivers;
 }
 
 /* --- tasks --- */

@@ -98,8 +98,9 @@ struct conform_check {
 /* One table for each file of checks, ended by one without a name. */
 extern const struct conform_check conform_basic[], conform_batch[],
         conform_close[], conform_memory[], conform_misuse[],
-        conform_rendezvous[], conform_select[], conform_select_race[],
-        conform_time[], conform_wake[];
+        conform_rendezvous[], conform_select[], conform_select_cases[],
+        conform_select_load[], conform_select_race[], conform_time[],
+        conform_wake[];
 
 /* --- what must hold --- */
 
@@ -183,11 +184,14 @@ void must_recv_at(const char *file, int line, struct weft_chan *c, uint32_t tag,
 
 /* --- drivers --- */
 
+/* Whether channels of that capacity can stand in a select. */
+bool impl_selects(const struct weft_chan_impl *impl, size_t cap, size_t elem);
+
 /* "select beside an idle channel" and the like; "" for calls. */
 const char *driver_name(enum driver by);
 
-/* Whether the cell's implementation can be driven like that at all. */
-bool driver_applies(const struct weft_chan_impl *impl, size_t elem,
+/* Whether such channels can be driven like that. */
+bool driver_applies(const struct weft_chan_impl *impl, size_t cap, size_t elem,
                     enum driver by);
 
 /* Make the calls with tags as the cell says, until driver_end(): by then
@@ -208,6 +212,8 @@ struct choice {
 };
 
 /* Add a case; c may be NULL. Returns its index. */
+unsigned choice_add(struct choice *ch, enum weft_case_op op,
+                    struct weft_chan *c, uint32_t tag);
 unsigned choice_send(struct choice *ch, struct weft_chan *c, uint32_t tag);
 unsigned choice_recv(struct choice *ch, struct weft_chan *c);
 
@@ -278,6 +284,9 @@ unsigned cell_times(const struct cell *cell, unsigned total, unsigned least);
 /* n, or the most that may call that side at once. */
 unsigned cell_senders(const struct cell *cell, unsigned n);
 unsigned cell_receivers(const struct cell *cell, unsigned n);
+
+/* Whether there is such a limit, on either side. */
+bool cell_is_limited(const struct cell *cell);
 
 /* --- tasks --- */
 

@@ -150,21 +150,34 @@ const char *driver_name(enum driver by)
 	return names[by];
 }
 
-/* A capacity that it takes, for a channel that will be empty. */
-static size_t idle_cap(const struct weft_chan_impl *impl)
+bool impl_selects(const struct weft_chan_impl *impl, size_t cap, size_t elem)
 {
-	return impl->can & WEFT_CAN_RENDEZVOUS ? 0 : 1;
+	struct weft_chan *c;
+	bool yes;
+
+	if (!(impl->can & WEFT_CAN_SELECT) ||
+	    weft_chan_impl_accepts(impl, cap, elem, NULL, 0) ||
+	    weft_chan_new(&c, impl, cap, elem, NULL))
+		return false;
+	yes = weft_chan_can_select(c);
+	weft_chan_unref(c);
+	return yes;
 }
 
-bool driver_applies(const struct weft_chan_impl *impl, size_t elem,
+/* For a channel that will be empty. */
+static size_t idle_cap(const struct weft_chan_impl *impl, size_t elem)
+{
+	return impl_selects(impl, 0, elem) ? 0 : 1;
+}
+
+bool driver_applies(const struct weft_chan_impl *impl, size_t cap, size_t elem,
                     enum driver by)
 {
 	const struct weft_chan_impl *idle = idle_kind(impl, by);
 
-	if (by == BY_CALL)
-		return true;
-	return (impl->can & WEFT_CAN_SELECT) && (idle->can & WEFT_CAN_SELECT) &&
-	       weft_chan_impl_accepts(idle, idle_cap(idle), elem, NULL, 0) == 0;
+	return by == BY_CALL ||
+	       (impl_selects(impl, cap, elem) &&
+	        impl_selects(idle, idle_cap(idle, elem), elem));
 }
 
 void driver_begin(const struct cell *cell)
@@ -179,8 +192,9 @@ void driver_begin(const struct cell *cell)
 	drive.idles = impl->max_receivers ? IDLE_MAX : 1;
 	for (unsigned i = 0; i < drive.idles; i++) {
 		weft_store_relaxed(&drive.idle[i].taken, false);
-		MUST(weft_chan_new(&drive.idle[i].c, impl, idle_cap(impl),
-		                   cell->elem, &opts),
+		MUST(weft_chan_new(&drive.idle[i].c, impl,
+		                   idle_cap(impl, cell->elem), cell->elem,
+		                   &opts),
 		     0);
 	}
 }
@@ -208,13 +222,6 @@ static void idle_give(struct idle *idle)
 	weft_store_release(&idle->taken, false);
 }
 
-static unsigned add(struct choice *ch, struct weft_chan *c,
-                    enum weft_case_op op, uint32_t tag)
-{
-	return op == WEFT_CASE_SEND ? choice_send(ch, c, tag)
-	                            : choice_recv(ch, c);
-}
-
 /* A select for a call. The idle case comes first or last. */
 static int by_select(struct weft_chan *c, enum weft_case_op op, uint32_t *tag,
                      int64_t deadline_ns)
@@ -228,7 +235,7 @@ static int by_select(struct weft_chan *c, enum weft_case_op op, uint32_t *tag,
 	ch.n = 0;
 	if (first)
 		choice_recv(&ch, idle->c);
-	mine = add(&ch, c, op, *tag);
+	mine = choice_add(&ch, op, c, *tag);
 	if (idle && !first)
 		choice_recv(&ch, idle->c);
 	got = choice_make(&ch, deadline_ns);

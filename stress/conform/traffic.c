@@ -19,7 +19,7 @@ static bool way_applies(const struct cell *cell, enum way way)
 		return cell->impl->can & WEFT_CAN_TIMEOUT;
 	case WAY_SELECT:
 	case WAY_TRY_SELECT:
-		return cell->impl->can & WEFT_CAN_SELECT;
+		return impl_selects(cell->impl, cell->cap, cell->elem);
 	default:
 		return true;
 	}

@@ -256,7 +256,7 @@ static const struct subject *subject_find(const char *name)
 	static const struct subject *const subjects[] = { &subject_chan,
 		                                          &subject_select };
 
-	for (size_t i = 0; i < sizeof(subjects) / sizeof(*subjects); i++)
+	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
 		if (strcmp(subjects[i]->name, name) == 0)
 			return subjects[i];
 	return NULL;
