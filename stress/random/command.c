@@ -28,6 +28,7 @@ const char stress_help[] =
         "  --seed=N          repeat the one episode with this seed\n"
         "  --time-limit=S    seconds until an episode counts as hung; default "
         "20\n"
+        "  --failures=N      after which a channel is left alone; default 5\n"
         "\n"
         "Without a channel, all of them are stressed in turn.\n"
         "\n"
@@ -38,7 +39,7 @@ const char stress_help[] =
 #define CHANNELS_MAX 64
 
 /* A channel that fails again and again is not worth more of the time. */
-#define FAILURES_MAX 5
+#define FAILURES 5
 
 /* The shortest and the longest turn of one channel. */
 #define TURN_MIN (200 * WEFT_MS)
@@ -55,6 +56,7 @@ struct stress {
 	struct chosen chosen;
 	uint64_t seed; /* --seed, or 0 */
 	int64_t ns, limit_ns;
+	uint64_t failures; /* of one channel, at most */
 
 	/* While it runs. */
 	uint64_t state; /* of the seeds of episodes */
@@ -178,7 +180,7 @@ static int run_turns(struct stress *s)
 	while (any && !err && weft_now() < end) {
 		any = false;
 		for (size_t i = 0; i < s->channels && !err; i++) {
-			if (s->tally[i].failed >= FAILURES_MAX)
+			if (s->tally[i].failed >= s->failures)
 				continue;
 			left = end - weft_now();
 			if (left <= 0)
@@ -246,8 +248,12 @@ static int take_option(struct stress *s, const char *arg)
 		return option_seconds("seconds", value, &s->ns);
 	if (option_is(arg, "time-limit", &value))
 		return option_seconds("time-limit", value, &s->limit_ns);
+	if (option_is(arg, "failures", &value))
+		return option_number("failures", value, 1, UINT64_MAX,
+		                     &s->failures);
 	return bad_input("stress %s has no option '%s' (there are: --all, "
-	                 "--chan, --load, --seconds, --seed, --time-limit)",
+	                 "--chan, --failures, --load, --seconds, --seed, "
+	                 "--time-limit)",
 	                 s->subject->name, arg);
 }
 
@@ -265,7 +271,8 @@ static const struct subject *subject_find(const char *name)
 int stress_main(int argc, char **argv)
 {
 	struct stress s = { .ns = 60 * WEFT_SEC,
-		            .limit_ns = CONFORM_TIME_LIMIT };
+		            .limit_ns = CONFORM_TIME_LIMIT,
+		            .failures = FAILURES };
 	int err = 0;
 
 	if (argc < 2)

@@ -136,6 +136,7 @@ static void the_command_says_what_is_wrong(void **state)
 	assert_int_equal(COMMAND("chan", "--load=/nonexistent/x.so"), 2);
 	assert_int_equal(COMMAND("chan", "--seconds=-1"), 2);
 	assert_int_equal(COMMAND("chan", "--seed=0"), 2);
+	assert_int_equal(COMMAND("chan", "--failures=0"), 2);
 	assert_int_equal(COMMAND("chan", "--frobnicate"), 2);
 	assert_int_equal(COMMAND("select", "--chan=pipe"), 2);
 	assert_int_equal(COMMAND("select", "--seconds=-1"), 2);
