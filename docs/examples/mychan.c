@@ -8,7 +8,7 @@
  * A ring with two spin locks, one for senders and one for receivers, so that
  * the two sides meet only in the indices (after the two-lock queue of Michael
  * and Scott, PODC 1996). It supplies calls that do not wait; waiting,
- * deadlines, waking on close and batches are put around them by weft.
+ * deadlines, waking on close, batches and select are put around them by weft.
  *
  * Invariants: head and tail count up and never down; elements head..tail-1 are
  * inside, element i in slot i % cap; tail - head <= cap; tail stands still once
@@ -170,6 +170,33 @@ static size_t mychan_len(const void *state)
 	return len < c->cap ? len : c->cap;
 }
 
+/*
+ * For select: whether a send or a receive would not wait, and a position that
+ * moves whenever that may have become so. The side that could make it so is
+ * loaded last: a "no" was then true at that instant, since the other index only
+ * moves the other way.
+ */
+static bool mychan_poll(void *state, char dir, uint64_t *pos)
+{
+	struct mychan *c = state;
+	size_t head, tail;
+	bool no, closed;
+
+	if (dir == 's') {
+		tail = weft_load_acquire(&c->tail);
+		head = weft_load_acquire(&c->head);
+		no = tail - head == c->cap;
+	} else {
+		head = weft_load_acquire(&c->head);
+		tail = weft_load_acquire(&c->tail);
+		no = tail == head;
+	}
+	/* Later still: what is open now was open then. */
+	closed = weft_load_acquire(&c->closed);
+	*pos = (uint64_t)(dir == 's' ? head : tail) << 1 | closed;
+	return closed || !no;
+}
+
 /* What is not declared here is not applicable; what is declared is tested. */
 WEFT_API extern const struct weft_chan_impl weft_chan_impl;
 const struct weft_chan_impl weft_chan_impl = {
@@ -177,11 +204,12 @@ const struct weft_chan_impl weft_chan_impl = {
 	.name = "mychan",
 	.summary = "an example: a ring with two locks",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
-	       WEFT_CAN_TIMEOUT | WEFT_CAN_LEN,
+	       WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT | WEFT_CAN_LEN,
 	.create = mychan_create,
 	.destroy = mychan_destroy,
 	.try_send = mychan_try_send,
 	.try_recv = mychan_try_recv,
 	.close = mychan_close,
 	.len = mychan_len,
+	.poll = mychan_poll,
 };
