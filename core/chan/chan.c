@@ -30,50 +30,79 @@ static size_t cap_of(const struct weft_chan_impl *impl, const void *state,
 	return impl->cap ? impl->cap(state) : asked;
 }
 
-int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
-                  size_t cap, size_t elem_size,
-                  const struct weft_chan_opts *opts)
+static struct weft_chan *alloc(void)
 {
-	struct weft_chan_config config = { .cap = cap, .elem_size = elem_size };
-	struct weft_chan *c;
-	int err;
+	return aligned_alloc(_Alignof(struct weft_chan),
+	                     sizeof(struct weft_chan));
+}
 
-	if (!out || weft_chan_impl_accepts(impl, cap, elem_size, NULL, 0) ||
-	    (opts && (unsigned)opts->wait > WEFT_WAIT_PARK))
-		return -EINVAL;
-	c = aligned_alloc(_Alignof(struct weft_chan), sizeof(*c));
-	if (!c)
-		return -ENOMEM;
-	if (opts) {
-		c->opts = *opts;
-		config.wait = opts->wait;
-	} else {
-		c->opts = (struct weft_chan_opts){ 0 };
-	}
-	c->state = NULL;
-	err = impl->create(&c->state, &config);
-	if (err)
-		goto free_chan;
+/* Everything but the options. */
+static void init(struct weft_chan *c, const struct weft_chan_impl *impl,
+                 void *state, size_t cap, size_t elem_size)
+{
 	c->impl = impl;
 	c->completing = impl == &weft_chan_impl_handoff
 	                        ? &weft_chan_completing_handoff
 	                        : NULL;
+	c->state = state;
 	c->elem_size = elem_size;
-	c->cap = cap_of(impl, c->state, cap);
+	c->cap = cap_of(impl, state, cap);
 	/* Without a queue inside that selects can join, nobody would ever be
 	 * seen waiting at a capacity of 0. */
-	c->selectable = impl->can & WEFT_CAN_SELECT && (cap || c->completing);
+	c->selectable = impl->can & WEFT_CAN_SELECT &&
+	                (c->completing || (impl->poll && cap));
 	c->gap = chan_gap(c->cap);
 	c->due_ns = WEFT_FOREVER;
+	c->signal = false;
 	weft_store_relaxed(&c->refs, 1u);
 	weft_waitq_init(&c->senders);
 	weft_waitq_init(&c->receivers);
+}
+
+int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
+                  size_t cap, size_t elem_size,
+                  const struct weft_chan_opts *opts)
+{
+	static const struct weft_chan_opts defaults;
+	struct weft_chan_config config = { .cap = cap, .elem_size = elem_size };
+	struct weft_chan *c;
+	void *state = NULL;
+	int err;
+
+	if (!opts)
+		opts = &defaults;
+	if (!out || weft_chan_impl_accepts(impl, cap, elem_size, NULL, 0) ||
+	    (unsigned)opts->wait > WEFT_WAIT_PARK)
+		return -EINVAL;
+	c = alloc();
+	if (!c)
+		return -ENOMEM;
+	config.wait = opts->wait;
+	err = impl->create(&state, &config);
+	if (err) {
+		free(c);
+		return err;
+	}
+	init(c, impl, state, cap, elem_size);
+	c->opts = *opts;
 	*out = c;
 	return 0;
+}
 
-free_chan:
-	free(c);
-	return err;
+int weft_chan_new_signal(struct weft_chan **out,
+                         const struct weft_chan_impl *impl, void *state,
+                         int64_t due_ns)
+{
+	struct weft_chan *c = alloc();
+
+	if (!c)
+		return -ENOMEM;
+	init(c, impl, state, 1, 0);
+	c->opts = (struct weft_chan_opts){ 0 };
+	c->due_ns = due_ns;
+	c->signal = true;
+	*out = c;
+	return 0;
 }
 
 struct weft_chan *weft_chan_ref(struct weft_chan *c)
@@ -153,12 +182,10 @@ static bool may_have_more(const struct weft_chan *c, enum weft_case_op op)
 	return op == WEFT_CASE_SEND ? len < c->cap : len > 0;
 }
 
-void weft_chan_leave(struct weft_chan *c, enum weft_case_op op,
-                     struct waiter *w, bool owed, int err)
+bool weft_chan_must_pass_on(const struct weft_chan *c, enum weft_case_op op,
+                            int err)
 {
-	owed |= weft_waitq_leave(chan_queue(c, op), w);
-	if (owed && (err || may_have_more(c, op)))
-		waitq_notify(chan_queue(c, op), 1);
+	return err || may_have_more(c, op);
 }
 
 /* A call that waits, for weft_wait(). */
@@ -179,7 +206,7 @@ static bool pass_on(void *arg, int err)
 {
 	const struct call *call = arg;
 
-	return err || may_have_more(call->c, call->op);
+	return weft_chan_must_pass_on(call->c, call->op, err);
 }
 
 /* The slow half of a call, kept out of its way. */

@@ -155,6 +155,14 @@ static int recv_now(struct handoff *h, void *elem, struct weft_task **wake)
 	return h->closed ? -EPIPE : -EAGAIN;
 }
 
+/* Either of them. A send only reads *elem. */
+static int completing_now(void *state, enum weft_case_op op, void *elem,
+                          struct weft_task **wake)
+{
+	return op == WEFT_CASE_SEND ? send_now(state, elem, wake)
+	                            : recv_now(state, elem, wake);
+}
+
 /* --- with it released --- */
 
 static void wake_up(struct handoff *h, struct weft_task *task)
@@ -165,18 +173,23 @@ static void wake_up(struct handoff *h, struct weft_task *task)
 	weft_unpark(task);
 }
 
-static int await(struct handoff *h, struct waiter *w, struct claim *c,
+/* Once the deadline has come nobody completes the wait any more, so it looks
+ * for itself: an element that is there wins, and so does a close. */
+static int await(struct handoff *h, enum weft_case_op op, struct waiter *w,
                  const char *what, int64_t deadline_ns)
 {
-	int err = weft_claim_wait(c, h->wait, chan_gap(h->cap), what, h,
+	struct weft_task *wake = NULL;
+	int err = weft_claim_wait(w->claim, h->wait, chan_gap(h->cap), what, h,
 	                          &h->parks, deadline_ns);
 
 	if (err >= 0)
 		return w->result;
 	spin_lock(&h->lock);
 	list_unlink(&w->link);
+	err = completing_now(h, op, w->elem, &wake);
 	spin_unlock(&h->lock);
-	return err;
+	wake_up(h, wake);
+	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
 /* Link a wait. The caller holds the lock. */
@@ -202,7 +215,8 @@ static int handoff_send(void *state, const void *elem, int64_t deadline_ns)
 		/* The completer only reads a sender's element. */
 		enqueue(&h->senders, &w, &c, (void *)(uintptr_t)elem);
 		spin_unlock(&h->lock);
-		return await(h, &w, &c, "handoff send", deadline_ns);
+		return await(h, WEFT_CASE_SEND, &w, "handoff send",
+		             deadline_ns);
 	}
 	spin_unlock(&h->lock);
 	wake_up(h, wake);
@@ -222,7 +236,8 @@ static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
 	if (err == -EAGAIN && deadline_ns > WEFT_NOW) {
 		enqueue(&h->receivers, &w, &c, elem);
 		spin_unlock(&h->lock);
-		return await(h, &w, &c, "handoff recv", deadline_ns);
+		return await(h, WEFT_CASE_RECV, &w, "handoff recv",
+		             deadline_ns);
 	}
 	spin_unlock(&h->lock);
 	wake_up(h, wake);
@@ -297,13 +312,6 @@ static struct spin *completing_lock(void *state)
 	struct handoff *h = state;
 
 	return &h->lock;
-}
-
-static int completing_now(void *state, enum weft_case_op op, void *elem,
-                          struct weft_task **wake)
-{
-	return op == WEFT_CASE_SEND ? send_now(state, elem, wake)
-	                            : recv_now(state, elem, wake);
 }
 
 static void completing_enqueue(void *state, enum weft_case_op op,

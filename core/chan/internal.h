@@ -1,4 +1,5 @@
-/* The front's own record of a channel. */
+/* The front's own record of a channel, and what select and contexts need of it.
+ */
 #ifndef WEFT_CHAN_INTERNAL_H
 #define WEFT_CHAN_INTERNAL_H
 
@@ -44,10 +45,11 @@ struct weft_chan {
 	uint32_t gap; /* pauses between polls of a wait: see spinner.h */
 	struct weft_chan_opts opts;
 
-	/* When a receive that waits has to look again although nobody tells
-	 * it to: a context that ends by its deadline (core/sync/ctx.c). Set
-	 * before the channel is shared; WEFT_FOREVER. */
+	/* When whoever waits has to look again although nobody tells it to: a
+	 * context that ends by its deadline (core/sync/ctx.c). */
 	int64_t due_ns;
+	/* It only ever closes, so it has no say in how a select waits. */
+	bool signal;
 
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t refs;
 
@@ -84,14 +86,30 @@ static inline void chan_notify_peers(struct weft_chan *c, enum weft_case_op op,
 	waitq_notify(op == WEFT_CASE_SEND ? &c->receivers : &c->senders, k);
 }
 
+/* Whether a notification that a wait for `op` holds at its end belongs to the
+ * next in line: when it did not use it up (err is not 0), or when it stood for
+ * more than it took. */
+bool weft_chan_must_pass_on(const struct weft_chan *c, enum weft_case_op op,
+                            int err);
+
+/* Whether `op` would not wait, and the position of that: see chan_impl.h. */
+static inline bool chan_poll(const struct weft_chan *c, enum weft_case_op op,
+                             uint64_t *pos)
+{
+	return c->impl->poll(c->state, op == WEFT_CASE_SEND ? 's' : 'r', pos);
+}
+
 /*
- * End a wait in the queue for `op`, which returned `err` (0 when it did `op`),
- * and pass on what it does not need: a notification that it did not use up, or
- * that stood for more than it took, belongs to the next in line. owed: it
- * holds one already, from weft_waitq_rearm().
+ * A channel that nobody sends on and that only ever closes, over a state that
+ * is there already: impl->create is not called, impl->destroy is.
+ *
+ * due_ns  when it closes without telling anyone; WEFT_FOREVER.
+ *
+ * Returns 0 or -ENOMEM.
  */
-void weft_chan_leave(struct weft_chan *c, enum weft_case_op op,
-                     struct waiter *w, bool owed, int err);
+int weft_chan_new_signal(struct weft_chan **out,
+                         const struct weft_chan_impl *impl, void *state,
+                         int64_t due_ns);
 
 #define CHAN(name) extern const struct weft_chan_impl weft_chan_impl_##name;
 #include "chan/chan.def"

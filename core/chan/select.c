@@ -27,8 +27,8 @@
  * "No case is ready" is a statement about one instant. Each channel can be
  * found empty while another was filled, so looking at one after the other does
  * not do: the notifying ones are polled twice, and no position may have moved
- * between; the completing ones are locked, or cannot complete this select,
- * all that time.
+ * between; the completing ones are locked all that time. A wait whose deadline
+ * has come withdraws and then looks once more in that way.
  *
  * After Go's selectgo (runtime/select.go) and crossbeam-channel's select.
  */
@@ -288,10 +288,7 @@ static bool collect(struct selection *s, bool again)
 
 		if (c->completing)
 			continue;
-		if (c->impl->poll(c->state,
-		                  e->cs->op == WEFT_CASE_SEND ? 's' : 'r',
-		                  &pos) ||
-		    (again && pos != e->pos))
+		if (chan_poll(c, e->cs->op, &pos) || (again && pos != e->pos))
 			return false;
 		e->pos = pos;
 	}
@@ -332,6 +329,16 @@ static void rearm_hints(struct selection *s)
 	}
 }
 
+static void leave_hint(struct entry *e, int err)
+{
+	struct weft_chan *c = e->cs->c;
+	struct waitq *q = chan_queue(c, e->cs->op);
+
+	e->owed |= weft_waitq_leave(q, &e->w);
+	if (e->owed && weft_chan_must_pass_on(c, e->cs->op, err))
+		waitq_notify(q, 1);
+}
+
 /* Case k has happened, if any: the others pass on what they were told. */
 static void leave_hints(struct selection *s, int k)
 {
@@ -340,54 +347,61 @@ static void leave_hints(struct selection *s, int k)
 		struct entry *e = &s->entry[at];
 
 		if (!e->cs->c->completing)
-			weft_chan_leave(e->cs->c, e->cs->op, &e->w, e->owed,
-			                at == k ? e->cs->err : -EAGAIN);
+			leave_hint(e, at == k ? e->cs->err : -EAGAIN);
 	}
 }
 
 /* --- waiting --- */
 
-/*
- * One look at everything, once the completing cases are enqueued. Returns the
- * case that happened; -EAGAIN; or, of the last look, -ETIMEDOUT when none was
- * ready at one instant, and then the wait is over.
- */
-static int look(struct selection *s, bool last)
+/* One look at everything, once the completing cases are enqueued. Returns the
+ * case that happened, or -EAGAIN. */
+static int look(struct selection *s)
 {
 	int k;
 
 	/* With nothing else to try, the claim can stay open to others. */
-	if (s->completing == s->n && !last)
+	if (s->completing == s->n)
 		return weft_claim_case(&s->claim) < 0 ? -EAGAIN : completed(s);
 	if (s->completing && !weft_claim_hold(&s->claim))
 		return completed(s);
-	do
-		k = try_notifying(s);
-	while (k == -EAGAIN && last && !none_was_ready(s));
-	if (k == -EAGAIN && last)
-		k = -ETIMEDOUT;
-	if (k == -EAGAIN)
+	k = try_notifying(s);
+	if (k == -EAGAIN) {
 		claim_open(&s->claim);
-	else
-		claim_give_up(&s->claim);
-	if (k >= 0 && s->cases[k].err == 0)
+		return k;
+	}
+	claim_give_up(&s->claim);
+	if (s->cases[k].err == 0)
 		chan_notify_peers(s->cases[k].c, s->cases[k].op, 1);
 	return k;
 }
 
-/* The most patient policy that all channels agree to. */
+/* The deadline has come. Returns the case that was completed before this could
+ * withdraw, or -ETIMEDOUT: nobody can complete one any more. */
+static int give_up(struct selection *s)
+{
+	if (s->completing && !weft_claim_hold(&s->claim))
+		return completed(s);
+	claim_give_up(&s->claim);
+	return -ETIMEDOUT;
+}
+
+/* To park at once if one of the channels says so; to spin if all of them do. A
+ * signal has no say, unless there is nothing else. */
 static enum weft_wait policy_of(const struct selection *s)
 {
-	bool all_spin = true;
+	bool all_spin = true, any = false;
 
 	for (uint32_t i = 0; i < s->n; i++) {
-		enum weft_wait wait = s->cases[s->order[i]].c->opts.wait;
+		const struct weft_chan *c = s->cases[s->order[i]].c;
 
-		if (wait == WEFT_WAIT_PARK)
+		if (c->signal)
+			continue;
+		if (c->opts.wait == WEFT_WAIT_PARK)
 			return WEFT_WAIT_PARK;
-		all_spin &= wait == WEFT_WAIT_SPIN;
+		all_spin &= c->opts.wait == WEFT_WAIT_SPIN;
+		any = true;
 	}
-	return all_spin ? WEFT_WAIT_SPIN : WEFT_WAIT_ADAPTIVE;
+	return any && all_spin ? WEFT_WAIT_SPIN : WEFT_WAIT_ADAPTIVE;
 }
 
 static uint32_t gap_of(const struct selection *s)
@@ -397,7 +411,8 @@ static uint32_t gap_of(const struct selection *s)
 	for (uint32_t i = 0; i < s->n; i++) {
 		const struct weft_chan *c = s->cases[s->order[i]].c;
 
-		gap = c->gap < gap ? c->gap : gap;
+		if (!c->signal && c->gap < gap)
+			gap = c->gap;
 	}
 	return gap;
 }
@@ -411,7 +426,7 @@ static int spin_for_one(struct selection *s)
 	if (s->completing)
 		sp.gap = 1; /* as in weft_claim_wait() */
 	while (k == -EAGAIN && weft_spinner_turn(&sp))
-		k = look(s, false);
+		k = look(s);
 	return k;
 }
 
@@ -428,30 +443,19 @@ static bool park_once(struct selection *s)
 
 static int park_for_one(struct selection *s)
 {
-	bool last = false;
+	bool expired = false;
 	int k;
 
 	link_hints(s);
-	while ((k = look(s, last)) == -EAGAIN) {
+	while ((k = look(s)) == -EAGAIN && !expired) {
 		/* Else it has been completed, which the next look finds. */
 		if (!s->completing || weft_claim_announce_park(&s->claim))
-			last = park_once(s);
+			expired = park_once(s);
 		rearm_hints(s);
 	}
-	leave_hints(s, k);
-	return k;
-}
-
-static int wait_for_one(struct selection *s)
-{
-	int k = join_completing(s);
-
-	if (k != -EAGAIN)
-		return k;
-	k = spin_for_one(s);
 	if (k == -EAGAIN)
-		k = park_for_one(s);
-	dequeue_completing(s);
+		k = give_up(s);
+	leave_hints(s, k);
 	return k;
 }
 
@@ -475,6 +479,19 @@ static int try_at_one_instant(struct selection *s)
 	return none ? -ETIMEDOUT : k;
 }
 
+static int wait_for_one(struct selection *s)
+{
+	int k = join_completing(s);
+
+	if (k != -EAGAIN)
+		return k;
+	k = spin_for_one(s);
+	if (k == -EAGAIN)
+		k = park_for_one(s);
+	dequeue_completing(s);
+	return k == -ETIMEDOUT ? try_at_one_instant(s) : k;
+}
+
 /* Fill in what waiting takes: an entry for each case that has a channel. */
 static void prepare(struct selection *s)
 {
@@ -495,7 +512,7 @@ static void prepare(struct selection *s)
 		list_init(&s->entry[k].w.link);
 		if (cs->c->completing)
 			s->locked[s->completing++] = &s->entry[k];
-		if (cs->op == WEFT_CASE_RECV && cs->c->due_ns < s->until_ns)
+		if (cs->c->due_ns < s->until_ns)
 			s->until_ns = cs->c->due_ns;
 	}
 	qsort(s->locked, s->completing, sizeof(*s->locked), by_lock);

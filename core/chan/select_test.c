@@ -97,6 +97,19 @@ TEST(bad_input_is_refused_and_nothing_happens)
 	return 0;
 }
 
+/* Loading refuses such a plug-in; a static one comes without being asked. */
+TEST(who_declares_select_without_poll_is_not_believed)
+{
+	struct weft_chan_impl lame = *weft_chan_impl_find("ring");
+	struct weft_chan *c;
+
+	lame.poll = NULL;
+	CHECK_EQ(weft_chan_new(&c, &lame, 1, 0, NULL), 0);
+	CHECK(!weft_chan_can_select(c));
+	weft_chan_unref(c);
+	return 0;
+}
+
 TEST_MANUAL(without_a_channel_it_waits_for_its_deadline)
 {
 	struct weft_case none = weft_case_recv(NULL, NULL);
@@ -210,6 +223,74 @@ TEST_MANUAL(a_select_does_not_meet_itself)
 	CHECK_EQ(call.result, 0);
 	CHECK_EQ(v, (uint64_t)1);
 	done_with(c);
+	return 0;
+}
+
+/* Nobody tells it: a context's deadline starts no timer. */
+TEST_MANUAL(either_case_at_a_context_sees_its_deadline)
+{
+	struct weft_ctx *ctx;
+	struct weft_task *t;
+
+	for (int i = 0; i < 2; i++) {
+		struct call call = { .n = 1, .deadline_ns = WEFT_FOREVER };
+
+		CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, 10), 0);
+		call.cases[0] = i ? weft_case_send(weft_ctx_done(ctx), NULL)
+		                  : weft_case_recv(weft_ctx_done(ctx), NULL);
+		t = begin(&call);
+		CHECK_EQ(weft_clock_advance(10), 0);
+		end(t);
+		CHECK_EQ(call.result, 0);
+		CHECK_EQ(call.cases[0].err, -EPIPE);
+		weft_ctx_unref(ctx);
+	}
+	return 0;
+}
+
+struct receiver {
+	struct weft_chan *c;
+	struct weft_ctx *ctx;
+	_Atomic bool began;
+};
+
+static int receives(void *arg)
+{
+	struct receiver *r = arg;
+	uint64_t v;
+
+	weft_store_release(&r->began, true);
+	return weft_chan_recv_ctx(r->c, &v, r->ctx, WEFT_FOREVER);
+}
+
+/* A context beside it does not make a channel's waits park. An adaptive wait
+ * would have parked long before the time that this one is given. */
+TEST(a_spinning_channel_spins_with_a_context_too)
+{
+	struct weft_chan_opts opts = { .wait = WEFT_WAIT_SPIN };
+	struct receiver r = { .c = NULL };
+	struct weft_run_stats stats;
+	struct weft_task *t;
+	int64_t until_ns;
+	int status;
+
+	CHECK_EQ(weft_chan_new(&r.c, weft_chan_impl_find("ring"), 1,
+	                       sizeof(uint64_t), &opts),
+	         0);
+	CHECK_EQ(weft_ctx_with_cancel(&r.ctx, NULL), 0);
+	CHECK_EQ(weft_spawn(&t, NULL, receives, &r), 0);
+	while (!weft_load_acquire(&r.began))
+		weft_yield();
+	until_ns = weft_deadline_in(20 * WEFT_MS);
+	while (weft_now() < until_ns)
+		weft_yield();
+	weft_run_stats(&stats);
+	CHECK_EQ(stats.parks, (uint64_t)0);
+	must_send(r.c, 1);
+	CHECK_EQ(weft_join(t, &status), 0);
+	CHECK_EQ(status, 0);
+	weft_ctx_unref(r.ctx);
+	done_with(r.c);
 	return 0;
 }
 
@@ -352,7 +433,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_input_is_refused_and_nothing_happens),
+		cmocka_unit_test(
+		        who_declares_select_without_poll_is_not_believed),
 		cmocka_unit_test(without_a_channel_it_waits_for_its_deadline),
+		cmocka_unit_test(either_case_at_a_context_sees_its_deadline),
+		cmocka_unit_test(a_spinning_channel_spins_with_a_context_too),
 		cmocka_unit_test(a_select_waits_at_both_kinds_of_channel),
 		cmocka_unit_test(two_selects_meet_at_a_rendezvous),
 		cmocka_unit_test(a_select_does_not_meet_itself),

@@ -27,6 +27,7 @@
 
 #include "chan/elem.h"
 #include "chan/internal.h"
+#include "task/spin.h"
 
 /* Bit 0 of tail, in the form without the asymmetric barrier only. */
 #define FROZEN UINT64_C(1)
@@ -91,13 +92,8 @@ static uint64_t final_of(struct spsc *q)
 	uint64_t final;
 
 	/* [final] acquires what the closer read and wrote before. */
-	for (unsigned turns = 0; !(final = weft_load_acquire(&q->final));
-	     turns++) {
-		if (turns < 64)
-			weft_relax();
-		else
-			weft_yield();
-	}
+	for (unsigned turns = 0; !(final = weft_load_acquire(&q->final));)
+		spin_for_peer(&turns);
 	return final - 1;
 }
 
