@@ -212,8 +212,10 @@ static struct idle *idle_take(void)
 
 	if (drive.idles == 1)
 		return &drive.idle[0];
-	while (weft_xchg_acquire(&drive.idle[i].taken, true))
+	while (weft_xchg_acquire(&drive.idle[i].taken, true)) {
 		i = (i + 1) % drive.idles;
+		weft_relax();
+	}
 	return &drive.idle[i];
 }
 
