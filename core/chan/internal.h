@@ -8,7 +8,7 @@
 #include <weft/chan_impl.h>
 #include <weft/select.h>
 
-#include "task/waitq.h"
+#include "task/claim.h"
 
 /*
  * What a completing implementation (task/waitq.h) supplies beside its plain
