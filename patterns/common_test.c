@@ -48,7 +48,7 @@ TEST(the_default_cell_verifies_over_every_channel)
 static void try_value(const struct knob *k, const char *value)
 {
 	char knobs[100], why[PATTERN_WHY_BYTES];
-	struct testing_cell t = cell(knobs, ITEMS);
+	struct testing_cell t;
 	struct params params;
 
 	params_default(pattern, &params);
@@ -58,6 +58,7 @@ static void try_value(const struct knob *k, const char *value)
 		return;
 	CHECK_LT(snprintf(knobs, sizeof(knobs), "%s=%s", k->name, value),
 	         (int)sizeof(knobs));
+	t = cell(knobs, ITEMS);
 	if (testing_cell_possible(&t))
 		testing_verified(t);
 }
