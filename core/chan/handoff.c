@@ -20,6 +20,10 @@
 #include "chan/elem.h"
 #include "chan/internal.h"
 
+/* Peers that one hold of the lock may serve in a batch, to be woken after it.
+ */
+#define WAKE_BATCH 16
+
 struct handoff {
 	struct spin lock;
 	bool closed;
@@ -258,6 +262,48 @@ static int handoff_try_recv(void *state, void *elem)
 	return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 
+/* Several operations under one hold of the lock, as long as they go, and the
+ * peers that they served woken after it. */
+static int operate_many(struct handoff *h, enum weft_case_op op,
+                        unsigned char *elems, size_t n, size_t *done)
+{
+	struct weft_task *wake[WAKE_BATCH];
+	size_t woken;
+	int err = 0;
+
+	*done = 0;
+	while (*done < n && !err) {
+		woken = 0;
+		spin_lock(&h->lock);
+		while (*done < n && woken < WAKE_BATCH && !err) {
+			wake[woken] = NULL;
+			err = completing_now(h, op,
+			                     elems + *done * h->elem_size,
+			                     &wake[woken]);
+			woken += wake[woken] != NULL;
+			*done += !err;
+		}
+		spin_unlock(&h->lock);
+		for (size_t i = 0; i < woken; i++)
+			wake_up(h, wake[i]);
+	}
+	return err;
+}
+
+static int handoff_try_send_many(void *state, const void *elems, size_t n,
+                                 size_t *done)
+{
+	/* A send only reads. */
+	return operate_many(state, WEFT_CASE_SEND,
+	                    (unsigned char *)(uintptr_t)elems, n, done);
+}
+
+static int handoff_try_recv_many(void *state, void *elems, size_t n,
+                                 size_t *done)
+{
+	return operate_many(state, WEFT_CASE_RECV, elems, n, done);
+}
+
 /* End the wait of everyone in a queue, one at a time: nobody joins it after
  * close, so it empties. */
 static void fail_all(struct handoff *h, struct list *queue)
@@ -361,7 +407,7 @@ const struct weft_chan_impl weft_chan_impl_handoff = {
 	.summary = "lock, FIFO waiters, values from stack to stack (Go's chan)",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_RENDEZVOUS | WEFT_CAN_FIFO |
 	       WEFT_CAN_PRODUCER_FIFO | WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT |
-	       WEFT_CAN_LEN,
+	       WEFT_CAN_BATCH | WEFT_CAN_LEN,
 	.create = handoff_create,
 	.destroy = handoff_destroy,
 	.try_send = handoff_try_send,
@@ -370,5 +416,7 @@ const struct weft_chan_impl weft_chan_impl_handoff = {
 	.len = handoff_len,
 	.send = handoff_send,
 	.recv = handoff_recv,
+	.try_send_many = handoff_try_send_many,
+	.try_recv_many = handoff_try_recv_many,
 	.stats = handoff_stats,
 };
