@@ -164,4 +164,87 @@ static inline int next_value_main(void *arg)
 	return next_int(arg);
 }
 
+/* Elements that own memory. */
+struct owned {
+	_Atomic int alive;
+	int n; /* how many are made; -1: without end */
+};
+
+static inline int *owned_new(struct owned *o, int value)
+{
+	int *p = malloc(sizeof(*p));
+
+	CHECK(p != NULL);
+	*p = value;
+	weft_fetch_add_relaxed(&o->alive, 1);
+	return p;
+}
+
+static inline void owned_drop(void *elem, void *arg)
+{
+	struct owned *o = arg;
+	int *p;
+
+	memcpy(&p, elem, sizeof(p));
+	free(p);
+	weft_fetch_sub_relaxed(&o->alive, 1);
+}
+
+static inline int owned_body(struct weft_gen *g, void *arg)
+{
+	struct owned *o = arg;
+	int err = 0;
+
+	for (int i = 0; i != o->n && !err; i++) {
+		int *p = owned_new(o, i);
+
+		/* The generator's, whatever comes of it. */
+		err = weft_gen_yield(g, &p);
+	}
+	return err;
+}
+
+static inline int owned_batches(struct weft_gen *g, void *arg)
+{
+	struct owned *o = arg;
+	int *p[3], err = 0;
+
+	while (!err) {
+		for (int i = 0; i < 3; i++)
+			p[i] = owned_new(o, i);
+		err = weft_gen_yield_many(g, p, 3);
+	}
+	return err;
+}
+
+static inline struct weft_gen *new_owned(struct owned *o, weft_gen_body body,
+                                         struct weft_gen_opts opts)
+{
+	struct weft_gen *g;
+
+	opts.drop = owned_drop;
+	opts.drop_arg = o;
+	CHECK_EQ(weft_gen_new(&g, sizeof(int *), body, o, &opts), 0);
+	return g;
+}
+
+static inline int next_owned(struct weft_gen *g, struct owned *o)
+{
+	int *p, value;
+
+	CHECK_EQ(weft_gen_next(g, &p, WEFT_FOREVER), 0);
+	value = *p;
+	owned_drop(&p, o);
+	return value;
+}
+
+static inline int owned_is_third(const void *elem, void *arg)
+{
+	int *p;
+
+	(void)arg;
+	memcpy(&p, elem, sizeof(p));
+	return *p % 3 == 0;
+}
+
 #endif
