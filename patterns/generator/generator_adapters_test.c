@@ -260,7 +260,7 @@ TEST(filter_passes_on_what_its_function_wants)
 }
 
 /* What a function does when it meets a 2. */
-enum fault { END, ERROR, NONSENSE, EXIT_TASK, EXIT_WELL };
+enum fault { END, ERROR, NONSENSE, EXIT_TASK, EXIT_WELL, EXIT_THREAD };
 
 static int fault_now(enum fault fault)
 {
@@ -275,11 +275,14 @@ static int fault_now(enum fault fault)
 		weft_task_exit(-ERANGE);
 	case EXIT_WELL:
 		weft_task_exit(0);
+	case EXIT_THREAD:
+		pthread_exit(NULL);
 	}
 	return 0;
 }
 
-static const int errors[] = { -EPIPE, -EIO, -EINVAL, -ERANGE, -ECANCELED };
+static const int errors[] = { -EPIPE,  -EIO,       -EINVAL,
+	                      -ERANGE, -ECANCELED, -ECANCELED };
 
 static int map_until_two(const void *in, void *out, void *arg)
 {
@@ -339,7 +342,7 @@ TEST(a_function_that_fails_or_dies_ends_the_stream_and_not_the_consumer)
 
 TEST(a_function_that_fails_in_a_task_of_its_own_fails_there)
 {
-	for (enum fault f = END; f <= EXIT_WELL; f++) {
+	for (enum fault f = END; f <= EXIT_THREAD; f++) {
 		struct counting c = { .n = -1 };
 		struct weft_gen *g = ahead(
 		        map(new_counting(&c, false), map_until_two, &f), 0);
@@ -351,6 +354,31 @@ TEST(a_function_that_fails_in_a_task_of_its_own_fails_there)
 		CHECK_EQ(next_err(g), -EPIPE);
 		CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), error);
 		weft_gen_free(g);
+	}
+	return 0;
+}
+
+/* Takes what comes ahead of the fault, and waits for the bodies alone. */
+static void expect_join_after_two(struct weft_gen *g, int joined, int error)
+{
+	CHECK_EQ(next_int(g), 0);
+	CHECK_EQ(next_int(g), 1);
+	CHECK_EQ(weft_gen_join(g, weft_deadline_in(20 * WEFT_SEC)), joined);
+	CHECK_EQ(next_err(g), error);
+	CHECK_EQ(next_err(g), -EPIPE);
+	weft_gen_free(g);
+}
+
+TEST(a_task_that_ends_ends_what_is_upstream_before_anyone_asks)
+{
+	for (enum fault f = END; f <= EXIT_THREAD; f++) {
+		struct counting c = { .n = -1 };
+		/* A generator without a task, and bodies behind it. */
+		struct weft_gen *g = take(ahead(new_counting(&c, false), 0), 9);
+
+		expect_join_after_two(ahead(map(g, map_until_two, &f), 0),
+		                      errors[f] == -EPIPE ? 0 : errors[f],
+		                      errors[f]);
 	}
 	return 0;
 }
@@ -641,6 +669,8 @@ int main(void)
 		        a_function_that_fails_or_dies_ends_the_stream_and_not_the_consumer),
 		cmocka_unit_test(
 		        a_function_that_fails_in_a_task_of_its_own_fails_there),
+		cmocka_unit_test(
+		        a_task_that_ends_ends_what_is_upstream_before_anyone_asks),
 		cmocka_unit_test(
 		        a_function_that_exits_its_thread_ends_the_stream_too),
 		cmocka_unit_test(a_search_without_end_can_be_given_up),
