@@ -117,11 +117,37 @@ struct filter {
 	struct weft_gen gen;
 	int (*fn)(const void *elem, void *arg);
 	void *arg;
+
+	/* What fn looks at, in the memory of whoever asked: the frame that has
+	 * it is outside of the one that fn may be ended in. */
+	void *elem;
+	bool looking;
 };
 
 static bool has_expired(int64_t deadline_ns)
 {
 	return deadline_ns != WEFT_FOREVER && deadline_ns <= weft_now();
+}
+
+static int look(struct filter *f, void *elem)
+{
+	int keep;
+
+	f->elem = elem;
+	f->looking = true;
+	keep = f->fn(elem, f->arg);
+	f->looking = false;
+	return keep;
+}
+
+static void let_go_filter(struct weft_gen *g)
+{
+	struct filter *f = (struct filter *)g;
+
+	if (!f->looking)
+		return;
+	f->looking = false;
+	gen_drop(g->inputs[0], f->elem);
 }
 
 static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
@@ -133,7 +159,7 @@ static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
 		err = gen_pull_input(g, 0, elem, deadline_ns);
 		if (err)
 			return err;
-		keep = f->fn(elem, f->arg);
+		keep = look(f, elem);
 		if (keep == 1)
 			return 0;
 		gen_drop(g->inputs[0], elem);
@@ -150,6 +176,7 @@ static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
 static const struct gen_kind filter_kind = {
 	.pull = pull_filter,
 	.drop = gen_drop_as_input,
+	.let_go = let_go_filter,
 };
 
 int weft_gen_filter(struct weft_gen **out, struct weft_gen *in,

@@ -200,8 +200,9 @@ static void body_left(struct gen_body **left)
 	if (!b->returned)
 		b->result = verdict(b, -ECANCELED);
 	weft_store_relaxed(&b->in_fn, NULL);
-	/* Of an ahead that was ended inside of them: nobody else may ever come
-	 * by to tell them. */
+	/* Of an ahead that was ended inside of its inputs: nobody else may ever
+	 * come by to tell them. */
+	gen_let_go(&b->gen);
 	for (size_t i = 0; i < b->gen.ninputs; i++)
 		gen_end(b->gen.inputs[i], -EPIPE);
 	/* In this order: who cannot send a request finds the other one

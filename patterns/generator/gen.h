@@ -27,6 +27,10 @@ struct gen_kind {
 	 * does. */
 	void (*drop)(struct weft_gen *g, void *elem);
 
+	/* The task was ended inside of a function of g: drop the element that
+	 * the function was looking at. NULL: it was the function's own. */
+	void (*let_go)(struct weft_gen *g);
+
 	/* Give back what belongs to this kind; after everyone has left, before
 	 * the inputs go. It may be half made. NULL: nothing does. */
 	void (*release)(struct weft_gen *g);
@@ -93,6 +97,10 @@ void gen_end(struct weft_gen *g, int why);
 
 /* Nobody gets this element of g. */
 void gen_drop(struct weft_gen *g, void *elem);
+
+/* The task that had the turn of g was ended inside of a function, which may
+ * have had an element in its hands that nobody gets. */
+void gen_let_go(struct weft_gen *g);
 
 /* The drop of a kind whose elements are those of its first input. */
 void gen_drop_as_input(struct weft_gen *g, void *elem);

@@ -125,6 +125,7 @@ static void call_left(struct call *c)
 {
 	if (c->returned)
 		return;
+	gen_let_go(c->g);
 	gen_end(c->g, -ECANCELED);
 	give_turn_back(c->g);
 }
@@ -141,6 +142,7 @@ static int pull_guarded(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	c.returned = true;
 	if (!err)
 		return status;
+	gen_let_go(g);
 	gen_end(g, status < 0 ? status : -ECANCELED);
 	return tell(g);
 }
@@ -203,6 +205,16 @@ void gen_drop(struct weft_gen *g, void *elem)
 void gen_drop_as_input(struct weft_gen *g, void *elem)
 {
 	gen_drop(g->inputs[0], elem);
+}
+
+void gen_let_go(struct weft_gen *g)
+{
+	if (g->kind->let_go)
+		g->kind->let_go(g);
+	/* Inputs with a body are another task's affair. */
+	for (size_t i = 0; i < g->ninputs; i++)
+		if (!g->inputs[i]->body)
+			gen_let_go(g->inputs[i]);
 }
 
 int weft_gen_set_drop(struct weft_gen *g,

@@ -204,9 +204,9 @@ WEFT_API WEFT_NODISCARD int weft_gen_take(struct weft_gen **out,
 /*
  * What fn makes of each element.
  *
- * fn  reads `in`, which is its own from there on, and writes `out`, out_size
- *     bytes (up to WEFT_ELEM_MAX). Returns 0; -EPIPE to end the stream here;
- *     -errno to fail it.
+ * fn  reads `in`, which is its own from there on, however it ends, and writes
+ *     `out`, out_size bytes (up to WEFT_ELEM_MAX). Returns 0; -EPIPE to end the
+ *     stream here; -errno to fail it.
  */
 WEFT_API WEFT_NODISCARD int
 weft_gen_map(struct weft_gen **out, struct weft_gen *in, size_t out_size,
@@ -214,7 +214,8 @@ weft_gen_map(struct weft_gen **out, struct weft_gen *in, size_t out_size,
 
 /*
  * The elements for which fn returns 1. For 0 the element is dropped; -EPIPE
- * ends the stream here, -errno fails it.
+ * ends the stream here, -errno fails it. Then and when fn ends its task the
+ * element is dropped, too.
  *
  * next: -ETIMEDOUT also when its deadline has expired after an element was
  * turned away, even if another one is there: the search may be endless.

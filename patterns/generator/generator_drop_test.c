@@ -1,4 +1,6 @@
 /* Tests of the generator: what becomes of elements that nobody gets. */
+#include <pthread.h>
+
 #include "test_bodies.h"
 
 /* Take some; then nothing may be left of those that nobody took. */
@@ -118,6 +120,102 @@ TEST_MANUAL(what_a_function_made_is_dropped_as_was_said)
 	return 0;
 }
 
+/* --- a function that is ended with an element in its hands --- */
+
+/* Turns every third away, and ends its task or its thread at the eighth. */
+struct quitter {
+	int calls;
+	bool thread;
+};
+
+static int quit_at_eighth(const void *elem, void *arg)
+{
+	struct quitter *q = arg;
+
+	(void)elem;
+	if (++q->calls < 8)
+		return q->calls % 3 != 0;
+	if (q->thread)
+		pthread_exit(NULL);
+	weft_task_exit(-EIO);
+}
+
+/* What may stand between the filter and the consumer. */
+enum form { NOTHING, A_MAP, A_FILTER, A_ZIP, AN_AHEAD, FORMS };
+
+static int keep(const void *elem, void *arg)
+{
+	(void)elem;
+	(void)arg;
+	return 1;
+}
+
+static struct weft_gen *wrapped(struct weft_gen *g, struct owned *o, int form)
+{
+	const struct weft_gen_opts opts = { .cap = 2 };
+	struct weft_gen *in[2] = { NULL, g };
+
+	switch (form) {
+	case A_MAP:
+		CHECK_EQ(weft_gen_map(&g, g, sizeof(int *), pass_owned, NULL),
+		         0);
+		CHECK_EQ(weft_gen_set_drop(g, owned_drop, o), 0);
+		break;
+	case A_FILTER:
+		g = filter(g, keep, NULL);
+		break;
+	case A_ZIP: /* which has a part for it by then */
+		in[0] = new_owned(o, owned_body, opts);
+		CHECK_EQ(weft_gen_zip(&g, in, 2), 0);
+		break;
+	case AN_AHEAD:
+		CHECK_EQ(weft_gen_ahead(&g, take(g, 99), &opts), 0);
+	}
+	return g;
+}
+
+struct drained {
+	struct weft_gen *g;
+	struct owned *o;
+	int parts; /* of an element */
+};
+
+static int drain_owned(void *arg)
+{
+	struct drained *d = arg;
+	int *elem[2], err;
+
+	while (!(err = weft_gen_next(d->g, elem, WEFT_FOREVER)))
+		for (int i = 0; i < d->parts; i++)
+			owned_drop(&elem[i], d->o);
+	return err;
+}
+
+static void expect_nothing_left(int form, bool thread)
+{
+	struct owned o = { .n = -1 };
+	struct quitter q = { .thread = thread };
+	struct weft_gen *g =
+	        new_owned(&o, owned_body, (struct weft_gen_opts){ .batch = 3 });
+	struct drained d = { .o = &o, .parts = form == A_ZIP ? 2 : 1 };
+
+	d.g = wrapped(filter(g, quit_at_eighth, &q), &o, form);
+	CHECK_EQ(testing_join(testing_spawn(drain_owned, &d)),
+	         thread ? -ECANCELED : -EIO);
+	CHECK_EQ(q.calls, 8);
+	weft_gen_free(d.g);
+	CHECK_EQ(weft_load_relaxed(&o.alive), 0);
+}
+
+TEST(what_was_in_the_hands_of_a_function_that_was_ended_is_dropped)
+{
+	for (int form = 0; form < FORMS; form++) {
+		expect_nothing_left(form, false);
+		expect_nothing_left(form, true);
+	}
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +225,8 @@ int main(void)
 		cmocka_unit_test(
 		        pairs_that_nobody_gets_are_dropped_part_by_part),
 		cmocka_unit_test(what_a_function_made_is_dropped_as_was_said),
+		cmocka_unit_test(
+		        what_was_in_the_hands_of_a_function_that_was_ended_is_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -360,13 +360,6 @@ struct victim {
 	_Atomic int consumed;
 };
 
-static int pass_owned(const void *in, void *out, void *arg)
-{
-	(void)arg;
-	memcpy(out, in, sizeof(int *));
-	return 0;
-}
-
 static void *victim_new(void *arg)
 {
 	struct victim *v = calloc(1, sizeof(*v));

@@ -164,7 +164,8 @@ static inline int next_value_main(void *arg)
 	return next_int(arg);
 }
 
-/* Elements that own memory. */
+/* --- elements that own memory --- */
+
 struct owned {
 	_Atomic int alive;
 	int n; /* how many are made; -1: without end */
@@ -245,6 +246,13 @@ static inline int owned_is_third(const void *elem, void *arg)
 	(void)arg;
 	memcpy(&p, elem, sizeof(p));
 	return *p % 3 == 0;
+}
+
+static inline int pass_owned(const void *in, void *out, void *arg)
+{
+	(void)arg;
+	memcpy(out, in, sizeof(int *));
+	return 0;
 }
 
 #endif
