@@ -229,8 +229,11 @@ int weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 {
 	if (!out || !in || !n || !in[0])
 		return -EINVAL;
+	/* Where an element came from is not known any more behind an ahead, so
+	 * it must not matter to who drops it. */
 	for (size_t i = 1; i < n; i++)
-		if (in[i] && in[i]->elem_size != in[0]->elem_size)
+		if (!in[i] || in[i]->elem_size != in[0]->elem_size ||
+		    !gen_drop_alike(in[i], in[0]))
 			return -EINVAL;
 	return gen_make(out, &chain_kind, sizeof(struct chain),
 	                in[0]->elem_size, in, n);

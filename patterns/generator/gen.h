@@ -102,8 +102,12 @@ void gen_drop(struct weft_gen *g, void *elem);
  * have had an element in its hands that nobody gets. */
 void gen_let_go(struct weft_gen *g);
 
-/* The drop of a kind whose elements are those of its first input. */
+/* The drop of a kind whose elements are those of its first input; with several
+ * inputs they must be dropped alike. */
 void gen_drop_as_input(struct weft_gen *g, void *elem);
+
+/* Whether it makes no difference which of the two an element is dropped by. */
+bool gen_drop_alike(const struct weft_gen *a, const struct weft_gen *b);
 
 /* n elements in cache lines of their own; NULL when there is no memory. */
 void *gen_lines(size_t n, size_t size);

@@ -207,6 +207,48 @@ void gen_drop_as_input(struct weft_gen *g, void *elem)
 	gen_drop(g->inputs[0], elem);
 }
 
+/* The one whose word it is: see gen_drop(). */
+static const struct weft_gen *who_drops(const struct weft_gen *g)
+{
+	while (!g->drop && g->kind->drop == gen_drop_as_input)
+		g = g->inputs[0];
+	return g;
+}
+
+static bool drops_nothing(const struct weft_gen *g)
+{
+	g = who_drops(g);
+	if (g->drop)
+		return false;
+	for (size_t i = 0; g->kind->drop && i < g->ninputs; i++)
+		if (!drops_nothing(g->inputs[i]))
+			return false;
+	return true;
+}
+
+/* Part by part: the inputs have the same places in the element. */
+static bool parts_alike(const struct weft_gen *a, const struct weft_gen *b)
+{
+	if (a->kind->drop != b->kind->drop || a->ninputs != b->ninputs)
+		return false;
+	for (size_t i = 0; i < a->ninputs; i++)
+		if (a->inputs[i]->elem_size != b->inputs[i]->elem_size ||
+		    !gen_drop_alike(a->inputs[i], b->inputs[i]))
+			return false;
+	return true;
+}
+
+bool gen_drop_alike(const struct weft_gen *a, const struct weft_gen *b)
+{
+	if (drops_nothing(a) || drops_nothing(b))
+		return drops_nothing(a) && drops_nothing(b);
+	a = who_drops(a);
+	b = who_drops(b);
+	if (a->drop || b->drop)
+		return a->drop == b->drop && a->drop_arg == b->drop_arg;
+	return parts_alike(a, b);
+}
+
 void gen_let_go(struct weft_gen *g)
 {
 	if (g->kind->let_go)

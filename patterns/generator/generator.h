@@ -225,8 +225,10 @@ weft_gen_filter(struct weft_gen **out, struct weft_gen *in,
                 int (*fn)(const void *elem, void *arg), void *arg);
 
 /* The elements of the first input, then those of the second, and so on. An
- * input that fails fails it all. -EINVAL for no inputs or elements of different
- * sizes. */
+ * input that fails fails it all. -EINVAL for no inputs, for elements of
+ * different sizes, or that are not dropped alike: all by the same function with
+ * the same drop_arg, or none by any. An element does not know which input it is
+ * of. */
 WEFT_API WEFT_NODISCARD int
 weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n);
 

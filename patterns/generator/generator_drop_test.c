@@ -120,6 +120,103 @@ TEST_MANUAL(what_a_function_made_is_dropped_as_was_said)
 	return 0;
 }
 
+/* --- elements of several inputs --- */
+
+/* Three pointers, to nothing that could be freed. */
+static struct weft_gen *static_pointers(void)
+{
+	static const int number;
+	const int *p[] = { &number, &number, &number };
+	struct weft_gen *g;
+
+	CHECK_EQ(weft_gen_array(&g, p, 3, sizeof(*p)), 0);
+	return g;
+}
+
+/* What chain makes of the two, which are freed. */
+static int chained(struct weft_gen *first, struct weft_gen *second)
+{
+	struct weft_gen *in[2] = { first, second }, *g = NULL;
+	int err = weft_gen_chain(&g, in, 2);
+
+	CHECK_EQ(err == 0, g != NULL);
+	if (err) {
+		/* They are still ours. */
+		weft_gen_free(first);
+		weft_gen_free(second);
+	}
+	weft_gen_free(g);
+	return err;
+}
+
+static struct weft_gen *zipped(struct weft_gen *first, struct weft_gen *second)
+{
+	struct weft_gen *in[2] = { first, second }, *g;
+
+	CHECK_EQ(weft_gen_zip(&g, in, 2), 0);
+	return g;
+}
+
+static struct weft_gen *dropping(struct weft_gen *g, struct owned *o)
+{
+	CHECK_EQ(weft_gen_set_drop(g, owned_drop, o), 0);
+	return g;
+}
+
+static struct weft_gen *some_owned(struct owned *o)
+{
+	return new_owned(o, owned_body,
+	                 (struct weft_gen_opts){ .on_demand = true });
+}
+
+TEST(a_chain_refuses_inputs_that_are_not_dropped_alike)
+{
+	struct owned o = { .n = -1 }, other = { .n = -1 };
+
+	CHECK_EQ(chained(some_owned(&o), static_pointers()), -EINVAL);
+	CHECK_EQ(chained(static_pointers(), some_owned(&o)), -EINVAL);
+	CHECK_EQ(chained(some_owned(&o), some_owned(&other)), -EINVAL);
+	CHECK_EQ(chained(take(some_owned(&o), 3), take(static_pointers(), 3)),
+	         -EINVAL);
+	CHECK_EQ(chained(zipped(some_owned(&o), static_pointers()),
+	                 zipped(static_pointers(), some_owned(&o))),
+	         -EINVAL);
+	return 0;
+}
+
+TEST(a_chain_takes_inputs_that_are_dropped_alike)
+{
+	struct owned o = { .n = -1 }, other = { .n = -1 };
+
+	CHECK_EQ(chained(static_pointers(), take(static_pointers(), 3)), 0);
+	CHECK_EQ(chained(some_owned(&o), take(some_owned(&o), 3)), 0);
+	/* By word of the user. */
+	CHECK_EQ(chained(some_owned(&o), dropping(static_pointers(), &o)), 0);
+	CHECK_EQ(chained(zipped(some_owned(&o), static_pointers()),
+	                 zipped(some_owned(&o), static_pointers())),
+	         0);
+	CHECK_EQ(chained(dropping(take(some_owned(&o), 3), &other),
+	                 dropping(take(static_pointers(), 3), &other)),
+	         0);
+	return 0;
+}
+
+/* Through a task, which has them in its channel. */
+TEST_MANUAL(what_a_chain_leaves_inside_is_dropped_once)
+{
+	struct owned o = { .n = 3 };
+	struct weft_gen *in[2], *g;
+
+	for (int taken = 0; taken < 3; taken++) {
+		in[0] = some_owned(&o);
+		in[1] = some_owned(&o);
+		CHECK_EQ(weft_gen_chain(&g, in, 2), 0);
+		expect_dropped(ahead(filter(g, owned_is_third, NULL), 1), &o,
+		               taken);
+	}
+	return 0;
+}
+
 /* --- a function that is ended with an element in its hands --- */
 
 /* Turns every third away, and ends its task or its thread at the eighth. */
@@ -225,6 +322,10 @@ int main(void)
 		cmocka_unit_test(
 		        pairs_that_nobody_gets_are_dropped_part_by_part),
 		cmocka_unit_test(what_a_function_made_is_dropped_as_was_said),
+		cmocka_unit_test(
+		        a_chain_refuses_inputs_that_are_not_dropped_alike),
+		cmocka_unit_test(a_chain_takes_inputs_that_are_dropped_alike),
+		cmocka_unit_test(what_a_chain_leaves_inside_is_dropped_once),
 		cmocka_unit_test(
 		        what_was_in_the_hands_of_a_function_that_was_ended_is_dropped),
 	};
