@@ -191,9 +191,10 @@ WEFT_API WEFT_NODISCARD int weft_gen_range(struct weft_gen **out, int64_t from,
  *
  * Each takes over the generators it is given; nobody may be in a call on them.
  *
- * All return 0; -EINVAL for NULL, and for sizes as said; -EBUSY for an input
- * that belongs to an adapter already (or stands twice among the inputs);
- * -ENOMEM. On failure *out is untouched and the inputs are still the caller's.
+ * All return 0; -EINVAL for NULL that has no meaning, and for sizes as said;
+ * -EBUSY for an input that belongs to an adapter already (or stands twice among
+ * the inputs); -ENOMEM. On failure *out is untouched and the inputs are still
+ * the caller's.
  */
 
 /* The first n elements, or all if there are fewer. Asks for no more than n, and
@@ -243,8 +244,8 @@ WEFT_API WEFT_NODISCARD int weft_gen_zip(struct weft_gen **out,
                                          struct weft_gen *const *in, size_t n);
 
 /* The same elements, until the context ends: then next fails once with
- * weft_ctx_err(), also while it waits. Further errors: those of
- * weft_ctx_after(). */
+ * weft_ctx_err(), also while it waits. For ctx, NULL is the background, which
+ * never ends. Further errors: those of weft_ctx_after(). */
 WEFT_API WEFT_NODISCARD int weft_gen_until(struct weft_gen **out,
                                            struct weft_gen *in,
                                            struct weft_ctx *ctx);
