@@ -262,7 +262,8 @@ void gen_let_go(struct weft_gen *g)
 int weft_gen_set_drop(struct weft_gen *g,
                       void (*drop)(void *elem, void *drop_arg), void *drop_arg)
 {
-	if (!g)
+	/* A channel was told when it was made, and may be at work. */
+	if (!g || g->body)
 		return -EINVAL;
 	g->drop = drop;
 	g->drop_arg = drop_arg;

@@ -260,7 +260,8 @@ WEFT_API WEFT_NODISCARD int weft_gen_ahead(struct weft_gen **out,
 /* What releases an element of g that nobody gets: for elements that a function
  * of repeat_fn or map made. Adapters otherwise use their inputs'. Before the
  * first next, and before g is given to an adapter. Returns 0, or -EINVAL for
- * NULL. */
+ * NULL, and for what weft_gen_new() or weft_gen_ahead() made: their opts say
+ * it. */
 WEFT_API int weft_gen_set_drop(struct weft_gen *g,
                                void (*drop)(void *elem, void *drop_arg),
                                void *drop_arg);

@@ -120,6 +120,21 @@ TEST_MANUAL(what_a_function_made_is_dropped_as_was_said)
 	return 0;
 }
 
+TEST(who_has_a_body_is_told_by_its_options)
+{
+	struct owned o = { .n = 3 };
+	struct weft_gen_opts opts = { .cap = 2 };
+	struct weft_gen *g = new_owned(&o, owned_body, opts);
+
+	CHECK_EQ(weft_gen_set_drop(g, NULL, NULL), -EINVAL);
+	g = ahead(g, 2);
+	CHECK_EQ(weft_gen_set_drop(g, owned_drop, NULL), -EINVAL);
+	next_owned(g, &o);
+	weft_gen_free(g);
+	CHECK_EQ(weft_load_relaxed(&o.alive), 0);
+	return 0;
+}
+
 /* --- elements of several inputs --- */
 
 /* Three pointers, to nothing that could be freed. */
@@ -322,6 +337,7 @@ int main(void)
 		cmocka_unit_test(
 		        pairs_that_nobody_gets_are_dropped_part_by_part),
 		cmocka_unit_test(what_a_function_made_is_dropped_as_was_said),
+		cmocka_unit_test(who_has_a_body_is_told_by_its_options),
 		cmocka_unit_test(
 		        a_chain_refuses_inputs_that_are_not_dropped_alike),
 		cmocka_unit_test(a_chain_takes_inputs_that_are_dropped_alike),
