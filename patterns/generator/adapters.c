@@ -6,6 +6,7 @@
 #include <weft/atomic.h>
 
 #include "gen.h"
+#include "lines.h"
 
 static bool has_ended(const struct weft_gen *g)
 {
@@ -101,7 +102,7 @@ int weft_gen_map(struct weft_gen **out, struct weft_gen *in, size_t out_size,
 	m = (struct map *)g;
 	m->fn = fn;
 	m->arg = arg;
-	m->in = gen_lines(1, in->elem_size);
+	m->in = lines_new(1, in->elem_size);
 	if (!m->in) {
 		gen_unmake(g);
 		return -ENOMEM;
@@ -307,7 +308,7 @@ int weft_gen_zip(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 	err = gen_make(&g, &zip_kind, sizeof(struct zip), bytes, in, n);
 	if (err)
 		return err;
-	((struct zip *)g)->parts = gen_lines(1, bytes);
+	((struct zip *)g)->parts = lines_new(1, bytes);
 	if (!((struct zip *)g)->parts) {
 		gen_unmake(g);
 		return -ENOMEM;

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "gen.h"
+#include "lines.h"
 
 struct gen_body {
 	struct weft_gen gen;
@@ -381,8 +382,8 @@ static int make_buffers(struct gen_body *b)
 {
 	size_t size = b->gen.elem_size;
 
-	b->held = gen_lines(1, size);
-	b->buffer = b->batch > 1 ? gen_lines(b->batch, size) : NULL;
+	b->held = lines_new(1, size);
+	b->buffer = b->batch > 1 ? lines_new(b->batch, size) : NULL;
 	return b->held && (b->buffer || b->batch == 1) ? 0 : -ENOMEM;
 }
 

@@ -109,9 +109,6 @@ void gen_drop_as_input(struct weft_gen *g, void *elem);
 /* Whether it makes no difference which of the two an element is dropped by. */
 bool gen_drop_alike(const struct weft_gen *a, const struct weft_gen *b);
 
-/* n elements in cache lines of their own; NULL when there is no memory. */
-void *gen_lines(size_t n, size_t size);
-
 /* memcpy(), but nothing may come from nowhere. */
 static inline void gen_copy(void *to, const void *from, size_t bytes)
 {

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "gen.h"
+#include "lines.h"
 
 /* --- the end --- */
 
@@ -272,21 +273,6 @@ int weft_gen_set_drop(struct weft_gen *g,
 
 /* --- making and freeing --- */
 
-void *gen_lines(size_t n, size_t size)
-{
-	const size_t line = WEFT_CACHE_LINE;
-	size_t bytes;
-	void *p;
-
-	if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX / 2)
-		return NULL;
-	bytes = bytes ? (bytes + line - 1) & ~(line - 1) : line;
-	p = aligned_alloc(line, bytes);
-	if (p)
-		memset(p, 0, bytes);
-	return p;
-}
-
 /* Take the inputs over. After an error some are: see gen_unmake(). */
 static int adopt(struct weft_gen *g, struct weft_gen *const *inputs, size_t n)
 {
@@ -315,7 +301,7 @@ int gen_make(struct weft_gen **out, const struct gen_kind *kind, size_t bytes,
 	for (size_t i = 0; i < n; i++)
 		if (!inputs[i])
 			return -EINVAL;
-	g = gen_lines(1, bytes);
+	g = lines_new(1, bytes);
 	if (!g)
 		return -ENOMEM;
 	g->kind = kind;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gen.h"
+#include "lines.h"
 
 /* --- array and repeat --- */
 
@@ -54,7 +55,7 @@ static int make_array(struct weft_gen **out, const void *elems, size_t n,
 	a = (struct array *)g;
 	a->once = once;
 	a->n = n;
-	a->elems = gen_lines(n, elem_size);
+	a->elems = lines_new(n, elem_size);
 	if (!a->elems) {
 		gen_unmake(g);
 		return -ENOMEM;
