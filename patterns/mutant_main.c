@@ -7,7 +7,7 @@
  * weft_add_pattern_mutant in CMakeLists.txt). Runs a cell over several channels
  * and exits 0 when each of them was caught, with all words in the reason. A bug
  * that takes two tasks at a bad moment gets TRIES of them. That the same cell
- *is verified without the bug is for the pattern's own tests to say.
+ * is verified without the bug is for the pattern's own tests to say.
  */
 #include <errno.h>
 #include <stdio.h>

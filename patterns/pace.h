@@ -31,9 +31,8 @@ static inline int64_t pace_wait(int64_t due)
 /*
  * How many items go out now, in one batch of at most `most` >= 1, all of which
  * there must be: the next is item i of the cell, and the same sender's items
- * lie `stride` apart. All of
- * them in a closed loop; in an open one those that are due, after waiting for
- * the first.
+ * lie `stride` apart. All of them in a closed loop; in an open one those that
+ * are due, after waiting for the first.
  */
 static inline size_t pace_batch(const struct cell *cell, uint64_t i,
                                 unsigned stride, size_t most)

@@ -28,9 +28,9 @@
  *
  * Failure: of a body or function that returns an error, or ends its task by
  * weft_task_exit() or pthread_exit() (then the error is -ECANCELED, or what was
- * given to weft_task_exit() if that is negative). A function that returns
- *-EPIPE ends the stream in order. However a generator ends, everything upstream
- *of it is stopped.
+ * given to weft_task_exit() if that is negative). A function that returns the
+ * error -EPIPE ends the stream in order. However a generator ends, everything
+ * upstream of it is stopped.
  *
  * Ownership: an adapter takes its inputs over when it is made. From then on
  * they are asked through it alone and freed with it, but weft_gen_stop() and

@@ -1,6 +1,6 @@
 /*
  * The kernel: messages between one task and several, each of which has a
- *channel of its own; the one task selects.
+ * channel of its own; the one task selects.
  *
  *	recv     writers send, one reader selects (SelectTime, Chalmers)
  *	send     one writer selects, readers receive
@@ -10,7 +10,7 @@
  *	bare     as recv, by weft_select() itself: what the component costs
  *	plain    no select: all writers share one channel
  *	forward  no select: a task for each writer's channel passes what comes
- *on to a common one
+ *	         on to a common one
  *
  * Several writers take the items off a common count (but with mixed), so that
  * `share`, how many went over each channel, shows how even the choice was. A
