@@ -6,14 +6,16 @@
  *
  * Message i begins as i and comes out as i + depth. Verified are every message
  * and its place, the end behind the last one, and the laziness: of what the
- * source has made nobody may have been waiting for more than its channel holds
- * and it had in its hands.
+ * source has made nobody may have been waiting for more than the channels hold
+ * and the tasks had in their hands. Source and driver count that by themselves,
+ * and the bodies' own figures must agree.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <weft/atomic.h>
 #include <weft/sync.h>
 
 #include "generator.h"
@@ -68,6 +70,9 @@ struct source {
 	int64_t work;
 	uint64_t next;
 	unsigned char *out; /* a batch */
+
+	uint64_t asked_seen; /* of asked, when we last looked */
+	uint64_t ahead;      /* the most by which next was beyond asked */
 };
 
 struct state {
@@ -82,6 +87,10 @@ struct state {
 	unsigned char *in; /* the driver's */
 
 	struct source source;
+
+	/* Messages that the driver has asked for; read by the source. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t asked;
+
 	struct weft_waitgroup gate; /* bodies idle until the driver begins */
 	bool begun;
 
@@ -165,6 +174,24 @@ static size_t due(const struct source *s, size_t most)
 	return pace_batch(s->cell, s->next, 1, most);
 }
 
+/*
+ * See whether we have never been that far ahead. What the driver had asked for
+ * when we last looked is the worst that it can be: its line is fetched only for
+ * what would be a new record.
+ */
+static void note_ahead(struct state *state)
+{
+	struct source *s = &state->source;
+
+	if (s->next <= s->asked_seen + s->ahead)
+		return;
+	/* The driver stores it before it takes from a channel, which is what
+	 * makes room for us. */
+	s->asked_seen = weft_load_relaxed(&state->asked);
+	if (s->next > s->asked_seen + s->ahead)
+		s->ahead = s->next - s->asked_seen;
+}
+
 static int body(struct weft_gen *g, void *arg)
 {
 	struct state *state = arg;
@@ -179,6 +206,7 @@ static int body(struct weft_gen *g, void *arg)
 		for (size_t i = 0; i < n; i++)
 			make_message(s, s->out + i * s->payload, s->next + i);
 		s->next += n;
+		note_ahead(state);
 		err = weft_gen_yield_many(g, s->out, n);
 	}
 	return err;
@@ -186,10 +214,12 @@ static int body(struct weft_gen *g, void *arg)
 
 static int make_one(void *elem, void *arg)
 {
-	struct source *s = arg;
+	struct state *state = arg;
+	struct source *s = &state->source;
 
 	due(s, 1);
 	make_message(s, elem, s->next++);
+	note_ahead(state);
 	return 0;
 }
 
@@ -224,8 +254,7 @@ static int make_source(struct state *s, const struct weft_gen_opts *opts)
 	int err;
 
 	if (s->variant == INLINE)
-		return weft_gen_repeat_fn(&s->gen, s->payload, make_one,
-		                          &s->source);
+		return weft_gen_repeat_fn(&s->gen, s->payload, make_one, s);
 	err = weft_gen_new(&s->gen, s->payload, body, s, opts);
 	if (!err)
 		s->bodied[s->nbodied++] = s->gen;
@@ -342,6 +371,12 @@ static uint64_t look_at(struct state *s)
 	return i;
 }
 
+static int next(struct state *s, uint64_t n)
+{
+	weft_store_relaxed(&s->asked, n + 1);
+	return weft_gen_next(s->gen, s->in, WEFT_FOREVER);
+}
+
 static void run_driver(struct cell *cell, unsigned driver)
 {
 	struct state *s = cell->state;
@@ -351,7 +386,7 @@ static void run_driver(struct cell *cell, unsigned driver)
 
 	(void)driver;
 	begin(s);
-	while (!(err = weft_gen_next(s->gen, s->in, WEFT_FOREVER))) {
+	while (!(err = next(s, n))) {
 		i = look_at(s);
 		if (n++ == 0)
 			s->first_ns = weft_now() - cell->t0;
@@ -388,6 +423,33 @@ static uint64_t ahead_max(const struct state *s)
 	return s->variant == PULL ? batch - 1 : s->cap + 2 * batch - 1;
 }
 
+/* The same of the source and the driver. Every task between the two has asked
+ * for one more than it has yielded, one by one. */
+static uint64_t source_ahead_max(const struct state *s)
+{
+	switch (s->variant) {
+	case INLINE:
+		return 0;
+	case STAGED:
+		return ahead_max(s) + s->depth * (s->cap + s->source.batch + 1);
+	default:
+		return ahead_max(s);
+	}
+}
+
+static void report_source(const struct state *s, struct line *l)
+{
+	uint64_t most = source_ahead_max(s);
+
+	if (s->source.ahead <= most)
+		return;
+	line_next(l);
+	line_add(l,
+	         "the source was %" PRIu64 " ahead of the driver, not %" PRIu64
+	         " at most",
+	         s->source.ahead, most);
+}
+
 /* Returns how far the body was ahead. */
 static uint64_t report_ahead(const struct state *s, size_t i, struct line *l)
 {
@@ -416,6 +478,7 @@ static int verify(struct cell *cell, char *why, size_t why_bytes)
 	if (s->joined || s->end != -EPIPE)
 		line_add(&l, "the stream ended with: %s",
 		         strerror(s->joined ? -s->joined : -s->end));
+	report_source(s, &l);
 	for (size_t i = 0; i < s->nbodied; i++) {
 		ahead = report_ahead(s, i, &l);
 		most = ahead > most ? ahead : most;

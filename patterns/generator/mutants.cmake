@@ -13,6 +13,15 @@ weft_add_pattern_mutant(generator runs_too_far_ahead generator/body.c
   "weft_chan_new(&b->elems, impl, opts->cap * 2,"
   KNOBS "variant=push cap=16" ITEMS 20000 TRIES 20
   WORDS ahead)
+# The same, and it does not say so.
+weft_add_pattern_mutant(generator runs_too_far_ahead_in_secret generator/body.c
+  "err = make_chans(b, opts);"
+  "struct weft_gen_opts more = *opts;
+	more.cap *= 2;
+	b->asked_seen = UINT64_MAX / 2;
+	err = make_chans(b, &more);"
+  KNOBS "variant=push cap=16" ITEMS 20000 TRIES 20
+  WORDS source ahead driver)
 weft_add_pattern_mutant(generator takes_one_too_many generator/adapters.c
   "((struct take *)g)->left = n;"
   "((struct take *)g)->left = n + 1;"
