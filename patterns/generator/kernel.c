@@ -125,6 +125,12 @@ static int accept(const struct params *p, char *why, size_t why_bytes)
 	return -EINVAL;
 }
 
+/* What is never full would not hold a body back that is ahead. */
+static uint64_t needs(enum variant variant)
+{
+	return variant == PUSH || variant == STAGED ? WEFT_CAN_BOUNDED : 0;
+}
+
 static void channel(const struct params *p, struct pattern_channel *out)
 {
 	*out = (struct pattern_channel){
@@ -132,6 +138,7 @@ static void channel(const struct params *p, struct pattern_channel *out)
 		.elem_size = (size_t)knob(p, "payload"),
 		.senders = 1,
 		.receivers = 1,
+		.needs = needs((enum variant)knob(p, "variant")),
 	};
 }
 
@@ -497,8 +504,6 @@ const struct pattern pattern_generator = {
 	.title = "Generator",
 	.summary = "a stream whose elements are made when they are asked for",
 	.knobs = knobs,
-	/* What is never full would not hold a body back. */
-	.needs = WEFT_CAN_BOUNDED,
 	.accept = accept,
 	.channel = channel,
 	.drivers = one,
