@@ -102,6 +102,39 @@ TEST(what_runs_ahead_is_not_possible_over_a_channel_that_is_never_full)
 	return 0;
 }
 
+static double figure(const struct testing_cell *t, const char *name)
+{
+	for (unsigned i = 0; i < t->figures; i++)
+		if (strcmp(t->figure[i].name, name) == 0)
+			return t->figure[i].value;
+	return -1;
+}
+
+TEST(how_long_a_stop_takes_is_told_of_what_has_to_be_stopped)
+{
+	static const char *const variants[] = { "push", "pull", "staged",
+		                                "inline" };
+	const struct weft_chan_impl *handoff = weft_chan_impl_find("handoff");
+	char knobs[100];
+
+	for (size_t i = 0; i < 4; i++)
+		for (uint64_t items = 0; items < 200; items += 99) {
+			struct testing_cell t = cell(handoff, knobs, items);
+
+			snprintf(knobs, sizeof(knobs),
+			         "variant=%s end=stop cap=2 depth=3",
+			         variants[i]);
+			CHECK_EQ(testing_cell_run(&t), 0);
+			CHECK_EQ(t.consumed, items);
+			CHECK(figure(&t, "stop") >= 0);
+			snprintf(knobs, sizeof(knobs), "variant=%s",
+			         variants[i]);
+			CHECK_EQ(testing_cell_run(&t), 0);
+			CHECK(figure(&t, "stop") < 0);
+		}
+	return 0;
+}
+
 TEST(knobs_that_do_not_go_together_are_refused)
 {
 	struct testing_cell t = cell(weft_chan_impl_find("handoff"),
@@ -226,6 +259,8 @@ int main(void)
 		cmocka_unit_test(the_kernel_catches_what_a_broken_channel_does),
 		cmocka_unit_test(
 		        what_runs_ahead_is_not_possible_over_a_channel_that_is_never_full),
+		cmocka_unit_test(
+		        how_long_a_stop_takes_is_told_of_what_has_to_be_stopped),
 		cmocka_unit_test(knobs_that_do_not_go_together_are_refused),
 		cmocka_unit_test(
 		        an_open_loop_measures_from_when_an_item_was_due),

@@ -4,6 +4,8 @@
  *
  *	source -> take -> map -> ... -> map -> the driver
  *
+ * Or there is no take, and when the driver has had enough the whole is stopped.
+ *
  * Message i begins as i and comes out as i + depth. Verified are every message
  * and its place, the end behind the last one, and the laziness: of what the
  * source has made nobody may have been waiting for more than the channels hold
@@ -39,6 +41,13 @@ enum variant {
 
 static const char *const variant_choices[] = { "push", "pull", "staged",
 	                                       "inline", NULL };
+/* How the stream ends. */
+enum end {
+	TAKE, /* with the last of `items` that a take lets through */
+	STOP, /* by a stop, while it would go on without end */
+};
+
+static const char *const end_choices[] = { "take", "stop", NULL };
 static const char *const wait_choices[] = { "adaptive", "spin", "park", NULL };
 
 static const struct knob knobs[] = {
@@ -58,6 +67,10 @@ static const struct knob knobs[] = {
 	  NULL, "0,100,1000,10000" },
 	{ "batch", "items", "items yielded and asked for at a time", 1, 1, 4096,
 	  NULL, "1,16" },
+	{ "end", "",
+	  "take: with the last item that is taken; stop: an endless one is "
+	  "stopped, and timed",
+	  TAKE, 0, STOP, end_choices, "take,stop" },
 	{ "wait", "", "how waiting tasks wait", WEFT_WAIT_ADAPTIVE, 0,
 	  WEFT_WAIT_PARK, wait_choices, "adaptive,park" },
 	{ .name = NULL },
@@ -84,6 +97,7 @@ struct state {
 	size_t payload, cap;
 	uint64_t depth;
 	enum variant variant;
+	enum end how;
 	unsigned char *in; /* the driver's */
 
 	struct source source;
@@ -95,6 +109,7 @@ struct state {
 	bool begun;
 
 	int end;          /* what next returned behind the last message */
+	int64_t stop_ns;  /* from the stop until all bodies had ended */
 	int joined;       /* what came of the bodies */
 	int64_t first_ns; /* from t0 to the first message */
 };
@@ -292,7 +307,7 @@ static int make_generators(const struct cell *cell, struct state *s)
 	};
 	int err = make_source(s, &opts);
 
-	if (!err)
+	if (!err && s->how == TAKE)
 		err = weft_gen_take(&s->gen, s->gen, cell->items);
 	for (uint64_t i = 0; i < s->depth && !err; i++)
 		err = make_stage(s, &opts);
@@ -319,6 +334,7 @@ static int make_state(const struct cell *cell, struct state *s)
 	s->payload = s->source.payload = (size_t)param(cell, "payload");
 	s->depth = (uint64_t)param(cell, "depth");
 	s->variant = (enum variant)param(cell, "variant");
+	s->how = (enum end)param(cell, "end");
 	s->source.cell = cell;
 	s->source.work = param(cell, "work");
 	s->source.batch = (size_t)param(cell, "batch");
@@ -384,16 +400,22 @@ static int next(struct state *s, uint64_t n)
 	return weft_gen_next(s->gen, s->in, WEFT_FOREVER);
 }
 
+/* Whether the driver is to ask once more. */
+static bool wants(const struct cell *cell, const struct state *s, uint64_t n)
+{
+	return s->how == TAKE || n < cell->items;
+}
+
 static void run_driver(struct cell *cell, unsigned driver)
 {
 	struct state *s = cell->state;
 	bool open_loop = cell->pace_ns > 0 && cell->latency;
 	uint64_t i, n = 0;
-	int err;
+	int err = 0;
 
 	(void)driver;
 	begin(s);
-	while (!(err = next(s, n))) {
+	while (wants(cell, s, n) && !(err = next(s, n))) {
 		i = look_at(s);
 		if (n++ == 0)
 			s->first_ns = weft_now() - cell->t0;
@@ -412,10 +434,17 @@ static void stop(struct cell *cell)
 {
 	struct state *s = cell->state;
 
-	weft_gen_stop(s->gen);
+	int64_t begun;
+
 	/* The driver may not have run at all. */
 	begin(s);
+	begun = weft_now();
+	weft_gen_stop(s->gen);
 	s->joined = weft_gen_join(s->gen, WEFT_FOREVER);
+	s->stop_ns = weft_now() - begun;
+	/* What was inside must not come out any more. */
+	if (s->how == STOP && !s->end)
+		s->end = weft_gen_next(s->gen, s->in, WEFT_FOREVER);
 }
 
 /*
@@ -493,6 +522,9 @@ static int verify(struct cell *cell, char *why, size_t why_bytes)
 	tally_report(s->tally, in_order, &l);
 	cell_figure(cell, "ahead_max", "items", (double)most);
 	cell_figure(cell, "first_item", "ns", (double)s->first_ns);
+	/* A take had ended them already. */
+	if (s->how == STOP)
+		cell_figure(cell, "stop", "ns", (double)s->stop_ns);
 	return l.used ? -EIO : 0;
 }
 

@@ -27,6 +27,12 @@ weft_add_pattern_mutant(generator takes_one_too_many generator/adapters.c
   "((struct take *)g)->left = n + 1;"
   KNOBS "variant=inline"
   WORDS "never sent")
+# A stop that lets out what was inside.
+weft_add_pattern_mutant(generator goes_on_after_a_stop generator/generator.c
+  "if (weft_load_acquire(&g->end)) /* [end] */"
+  "if (weft_load_acquire(&g->end) && g->told)"
+  KNOBS "variant=inline end=stop"
+  WORDS "the stream ended with")
 weft_add_pattern_mutant(generator loses_the_rest_of_a_batch generator/body.c
   "if (b->next == b->nbuffer)"
   "if (b->next + 1 >= b->nbuffer)"
