@@ -1,5 +1,6 @@
 /* Tests of the generator: stopping it, by hand and by a context, at any moment.
  */
+#include <weft/chan_impl.h>
 #include <weft/ctx.h>
 #include <weft/sync.h>
 
@@ -354,11 +355,43 @@ TEST(no_context_never_ends)
 
 /* A stream of some shape; what is left of it. */
 struct victim {
-	struct weft_gen *g, *source;
-	struct weft_ctx *ctx; /* of some part of it; NULL = none */
+	struct weft_gen *g;
+	struct weft_gen *source, *second; /* NULL = none */
+	struct weft_ctx *ctx;             /* of some part of it; NULL = none */
 	struct owned o;
-	_Atomic int consumed;
+	_Atomic uint64_t consumed;
 };
+
+/* Whether a body can be given it: see weft_gen_new(). */
+static bool is_possible(const struct weft_gen_opts *opts,
+                        const struct weft_chan_impl *impl)
+{
+	return !(impl->can & WEFT_NO_DATA) &&
+	       (opts->on_demand || impl->can & WEFT_CAN_BOUNDED) &&
+	       !weft_chan_impl_accepts(impl, opts->cap, sizeof(int *), NULL, 0);
+}
+
+/* One of all the implementations that can; handoff always can. */
+static void draw_impl(struct weft_gen_opts *opts)
+{
+	const struct weft_chan_impl *impl;
+	uint64_t seen = 0;
+
+	for (size_t i = 0; (impl = weft_chan_impl_at(i)); i++)
+		if (is_possible(opts, impl) && weft_rand() % ++seen == 0)
+			opts->impl = impl;
+}
+
+static void victim_chain(struct victim *v, struct weft_gen_opts opts)
+{
+	struct weft_gen *in[2];
+
+	draw_impl(&opts);
+	v->second = new_owned(&v->o, owned_body, opts);
+	in[0] = v->g;
+	in[1] = v->second;
+	CHECK_EQ(weft_gen_chain(&v->g, in, 2), 0);
+}
 
 static void *victim_new(void *arg)
 {
@@ -370,6 +403,7 @@ static void *victim_new(void *arg)
 
 	(void)arg;
 	CHECK(v != NULL);
+	draw_impl(&opts);
 	v->ctx = opts.ctx = shape & 32 ? new_ctx() : NULL;
 	v->o.n = weft_rand() % 2 ? -1 : (int)(weft_rand() % 64);
 	v->g = v->source =
@@ -378,13 +412,16 @@ static void *victim_new(void *arg)
 		v->g = filter(v->g, owned_is_third, NULL);
 	if (shape & 64)
 		opts.ctx = NULL;
+	if (shape & 128)
+		victim_chain(v, opts);
+	draw_impl(&opts);
 	if (shape & 4)
 		CHECK_EQ(weft_gen_ahead(&v->g, v->g, &opts), 0);
 	if (shape & 8) {
 		CHECK_EQ(weft_gen_map(&v->g, v->g, sizeof(int *), pass_owned,
 		                      NULL),
 		         0);
-		weft_gen_set_drop(v->g, owned_drop, &v->o);
+		CHECK_EQ(weft_gen_set_drop(v->g, owned_drop, &v->o), 0);
 	}
 	if (shape & 16)
 		v->g = take(v->g, weft_rand() % 64);
@@ -397,6 +434,14 @@ static void expect_end(const struct victim *v, int64_t deadline_ns)
 	int err = weft_gen_join(v->g, deadline_ns);
 
 	CHECK(err == 0 || (err == -ECANCELED && v->ctx));
+}
+
+/* What the generator handed out it must not drop. */
+static void victim_consume(struct victim *v, int *p)
+{
+	free(p);
+	weft_fetch_sub_relaxed(&v->o.alive, 1);
+	weft_fetch_add_relaxed(&v->consumed, 1);
 }
 
 /* Two that want the elements, of whom one at a time can; and one who waits for
@@ -413,7 +458,7 @@ static void victim_use(void *thing, unsigned id)
 	while (err != -EPIPE) {
 		err = weft_gen_next(v->g, &p, weft_deadline_in(WEFT_MS));
 		if (!err)
-			owned_drop(&p, &v->o);
+			victim_consume(v, p);
 		if (err == -EBUSY)
 			weft_yield();
 	}
@@ -430,16 +475,34 @@ static void victim_stop(void *thing)
 	CHECK_EQ(weft_gen_stop(v->g), 0);
 }
 
+/* Each element that was made was yielded, and was handed out or else dropped.
+ */
+static void expect_conserved(const struct victim *v, uint64_t yielded,
+                             uint64_t taken)
+{
+	uint64_t made = weft_load_relaxed(&v->o.made);
+	uint64_t dropped = weft_load_relaxed(&v->o.dropped);
+	uint64_t consumed = weft_load_relaxed(&v->consumed);
+
+	CHECK_EQ(made, yielded);
+	CHECK_EQ(consumed, taken);
+	CHECK_EQ(made, consumed + dropped);
+	CHECK_EQ(weft_load_relaxed(&v->o.alive), 0);
+}
+
 static void victim_end(void *thing)
 {
 	struct victim *v = thing;
+	uint64_t yielded, taken;
 	int *p;
 
 	CHECK_EQ(weft_gen_next(v->g, &p, WEFT_FOREVER), -EPIPE);
 	expect_end(v, WEFT_NOW);
+	yielded = stats_of(v->source).made + stats_of(v->second).made;
+	taken = stats_of(v->g).taken;
 	weft_gen_free(v->g);
 	weft_ctx_unref(v->ctx);
-	CHECK_EQ(weft_load_relaxed(&v->o.alive), 0);
+	expect_conserved(v, yielded, taken);
 	free(v);
 }
 

@@ -168,7 +168,8 @@ static inline int next_value_main(void *arg)
 
 struct owned {
 	_Atomic int alive;
-	int n; /* how many are made; -1: without end */
+	_Atomic uint64_t made, dropped;
+	int n; /* how many a body makes; -1: without end */
 };
 
 static inline int *owned_new(struct owned *o, int value)
@@ -178,6 +179,7 @@ static inline int *owned_new(struct owned *o, int value)
 	CHECK(p != NULL);
 	*p = value;
 	weft_fetch_add_relaxed(&o->alive, 1);
+	weft_fetch_add_relaxed(&o->made, 1);
 	return p;
 }
 
@@ -189,6 +191,7 @@ static inline void owned_drop(void *elem, void *arg)
 	memcpy(&p, elem, sizeof(p));
 	free(p);
 	weft_fetch_sub_relaxed(&o->alive, 1);
+	weft_fetch_add_relaxed(&o->dropped, 1);
 }
 
 static inline int owned_body(struct weft_gen *g, void *arg)
