@@ -45,6 +45,7 @@ struct weft_timer {
 	int64_t due_ns;
 	uint64_t number;   /* among those that are due at the same time */
 	int64_t period_ns; /* 0: once */
+	unsigned stopping; /* those who wait for a call to end */
 };
 
 /* A timer with a period. */
@@ -363,10 +364,21 @@ static bool take_back(struct weft_timer *t)
 	return t->chan && weft_chan_try_recv(t->chan, &fired) == 0;
 }
 
+/* Whether the caller is inside t's own call. */
+static bool is_inside(const struct timers *s, const struct weft_timer *t)
+{
+	return s->calling == t && s->task == weft_self_or_null();
+}
+
+/* A call that somebody waits for so that t stays unarmed, or goes, does not arm
+ * it again. */
 static int arm(struct timers *s, struct weft_timer *t, int64_t due_ns)
 {
-	int err = ensure_serving(s);
+	int err;
 
+	if (t->stopping && is_inside(s, t))
+		return 0;
+	err = ensure_serving(s);
 	if (err)
 		return err;
 	if (t->at != UNARMED)
@@ -378,10 +390,25 @@ static int arm(struct timers *s, struct weft_timer *t, int64_t due_ns)
 	return 0;
 }
 
-/* Whether the caller is inside t's own call. */
-static bool is_inside(const struct timers *s, const struct weft_timer *t)
+/* Let go of the lock while a call is under way. */
+static void await_call(struct timers *s, struct weft_timer *t)
 {
-	return s->calling == t && s->task == weft_self_or_null();
+	t->stopping++;
+	weft_lock_release(&s->lock);
+	CHECK_EQ(weft_waitgroup_wait(&t->calls, WEFT_FOREVER), 0);
+	weft_lock_acquire(&s->lock);
+	t->stopping--;
+}
+
+/* True when that prevented a fire. */
+static bool stop(struct timers *s, struct weft_timer *t)
+{
+	bool stopped = disarm(s, t);
+
+	stopped |= take_back(t);
+	if (s->calling == t && !is_inside(s, t))
+		await_call(s, t);
+	return stopped;
 }
 
 /* --- timers --- */
@@ -462,17 +489,13 @@ int weft_timer_reset(struct weft_timer *t, int64_t deadline_ns)
 
 bool weft_timer_stop(struct weft_timer *t)
 {
-	bool stopped, inside;
+	bool stopped;
 
 	if (!t)
 		return false;
 	weft_lock_acquire(&t->timers->lock);
-	stopped = disarm(t->timers, t);
-	stopped |= take_back(t);
-	inside = is_inside(t->timers, t);
+	stopped = stop(t->timers, t);
 	weft_lock_release(&t->timers->lock);
-	if (t->fn && !inside)
-		CHECK_EQ(weft_waitgroup_wait(&t->calls, WEFT_FOREVER), 0);
 	return stopped;
 }
 
@@ -483,10 +506,10 @@ void weft_timer_free(struct weft_timer *t)
 	if (!t)
 		return;
 	s = t->timers;
-	weft_timer_stop(t);
 	weft_lock_acquire(&s->lock);
-	if (is_inside(s, t))
-		s->calling = NULL;
+	stop(s, t);
+	if (s->calling == t)
+		s->calling = NULL; /* it is the call that asks */
 	timer_release(s, t);
 	weft_lock_release(&s->lock);
 }

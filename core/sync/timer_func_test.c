@@ -6,6 +6,7 @@
 #include <weft/atomic.h>
 #include <weft/timer.h>
 
+#include "task/internal.h"
 #include "task/testing.h"
 
 #define LOG 8
@@ -162,6 +163,75 @@ TEST_MANUAL(a_call_may_stop_free_and_arm_its_own_timer)
 	return 0;
 }
 
+/* A call that arms its own timer again, once somebody waits for its end. */
+struct again {
+	struct weft_timer *timer;
+	_Atomic int calls, may_arm;
+};
+
+static void arms_again_when_let(void *arg)
+{
+	struct again *a = arg;
+
+	weft_fetch_add_acq_rel(&a->calls, 1);
+	while (!weft_load_acquire(&a->may_arm))
+		weft_yield();
+	CHECK_EQ(weft_timer_reset(a->timer, weft_deadline_in(10)), 0);
+}
+
+static int stops_again(void *arg)
+{
+	return weft_timer_stop(((struct again *)arg)->timer);
+}
+
+static int frees_again(void *arg)
+{
+	weft_timer_free(((struct again *)arg)->timer);
+	return 0;
+}
+
+static void await_waiting_for(const struct weft_task *t, const char *what)
+{
+	const char *on;
+
+	do {
+		weft_yield();
+		on = weft_load_acquire(&t->waits_for);
+	} while (!on || strcmp(on, what) != 0);
+}
+
+static void stop_while_it_arms(struct again *a, weft_task_fn stops)
+{
+	struct weft_task *t;
+
+	CHECK_EQ(weft_timer_new_func(&a->timer, arms_again_when_let, a), 0);
+	CHECK_EQ(weft_timer_reset(a->timer, WEFT_NOW), 0);
+	while (!weft_load_acquire(&a->calls))
+		weft_yield();
+	t = testing_spawn(stops, a);
+	await_waiting_for(t, "waitgroup");
+	weft_store_release(&a->may_arm, 1);
+	CHECK_EQ(testing_join(t), 0);
+	testing_pass(10);
+	CHECK_EQ(weft_load_acquire(&a->calls), 1);
+}
+
+TEST_MANUAL(a_call_does_not_arm_a_timer_that_is_being_stopped)
+{
+	struct again stopped = { 0 }, freed = { 0 };
+
+	stop_while_it_arms(&stopped, stops_again);
+	stop_while_it_arms(&freed, frees_again);
+	/* Of the stop, nothing stays. */
+	CHECK_EQ(weft_timer_reset(stopped.timer, weft_deadline_in(10)), 0);
+	testing_pass(10);
+	CHECK_EQ(weft_load_acquire(&stopped.calls), 2);
+	testing_pass(10);
+	CHECK_EQ(weft_load_acquire(&stopped.calls), 3);
+	weft_timer_free(stopped.timer);
+	return 0;
+}
+
 static int joins_the_log(void *arg)
 {
 	writes_entry(arg);
@@ -249,6 +319,8 @@ int main(void)
 		cmocka_unit_test(a_clock_that_jumps_calls_in_order),
 		cmocka_unit_test(stop_and_free_wait_for_a_call_under_way),
 		cmocka_unit_test(a_call_may_stop_free_and_arm_its_own_timer),
+		cmocka_unit_test(
+		        a_call_does_not_arm_a_timer_that_is_being_stopped),
 		cmocka_unit_test(the_run_waits_for_what_a_call_spawns),
 		cmocka_unit_test(
 		        a_call_that_races_with_stop_happens_or_does_not),

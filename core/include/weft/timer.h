@@ -49,7 +49,9 @@ WEFT_API WEFT_NODISCARD int
 weft_timer_new_func(struct weft_timer **out, void (*fn)(void *arg), void *arg);
 
 /* Stop and free the timer. NULL is ignored. Nobody may be waiting on its
- * channel. Waits for a call of fn that is under way, unless fn itself asks. */
+ * channel. A call of fn that is under way is waited for, as in
+ * weft_timer_stop().
+ */
 WEFT_API void weft_timer_free(struct weft_timer *t);
 
 /* Where a timer without fn delivers; NULL for one with it. */
@@ -58,7 +60,7 @@ WEFT_API struct weft_chan *weft_timer_chan(struct weft_timer *t);
 /*
  * Arm the timer for `deadline_ns`, whatever it was armed for before. A fire
  * that has not been received is taken back: what is received after this call
- * is of `deadline_ns`.
+ * is of `deadline_ns`. fn may arm its own timer again.
  *
  * Returns as weft_after().
  */
@@ -68,7 +70,8 @@ WEFT_API WEFT_NODISCARD int weft_timer_reset(struct weft_timer *t,
 /*
  * Disarm the timer. A fire that has not been received is taken back, so after
  * this nothing is received, whatever the result. Of a timer with fn, a call
- * that is under way is waited for, unless it is fn itself that asks.
+ * that is under way is waited for, unless it is fn itself that asks; when that
+ * call arms its timer again meanwhile, nothing happens.
  *
  * Returns true when that prevented a fire from being received (or fn from
  * being called): it was armed, or had fired and nobody had taken it.
