@@ -61,8 +61,9 @@ struct timers {
 
 	struct weft_timer **heap;
 	size_t n, room;
-	size_t made;    /* timers that there are; room for all of them */
-	uint64_t armed; /* so far */
+	size_t made;     /* timers that there are; room for all of them */
+	uint64_t armed;  /* so far */
+	int64_t seen_ns; /* the time of the last round of fires */
 
 	/* The task. */
 	bool serving, stopping;
@@ -223,23 +224,38 @@ static void fire(struct timers *s, struct weft_timer *t, int64_t now)
 		fire_fn(s, t);
 }
 
+/*
+ * One round: what is due at one instant and was armed before. What comes due
+ * meanwhile, such as the next tick of a short period or a function that arms
+ * itself for a time gone by, has to wait for the next round, and those who want
+ * the lock or have been due for longer come first.
+ */
 static void fire_due(struct timers *s)
 {
-	int64_t now = weft_now();
+	uint64_t armed = s->armed;
 
-	while (!s->stopping && s->n && s->heap[0]->due_ns <= now) {
-		fire(s, s->heap[0], now);
-		now = weft_now();
-	}
+	s->seen_ns = weft_now();
+	while (!s->stopping && s->n && s->heap[0]->due_ns <= s->seen_ns &&
+	       s->heap[0]->number < armed)
+		fire(s, s->heap[0], s->seen_ns);
 }
 
-static void park_until(struct timers *s, int64_t deadline_ns)
+/* Let go of the lock until then. The lock is not fair: with no time to sleep,
+ * at least yield to those who want it. */
+static void pause_until(struct timers *s, int64_t deadline_ns)
 {
-	s->wakes_ns = deadline_ns;
+	bool due = deadline_ns <= weft_now();
+
+	if (!due)
+		s->wakes_ns = deadline_ns;
 	weft_lock_release(&s->lock);
-	weft_wait_begin("the next timer", s);
-	weft_park(deadline_ns);
-	weft_wait_done();
+	if (due) {
+		weft_yield();
+	} else {
+		weft_wait_begin("the next timer", s);
+		weft_park(deadline_ns);
+		weft_wait_done();
+	}
 	weft_lock_acquire(&s->lock);
 	s->wakes_ns = WEFT_NOW;
 }
@@ -252,9 +268,9 @@ static int serve(void *arg)
 	s->task = weft_self();
 	for (;;) {
 		fire_due(s);
-		if (s->stopping || (!s->n && weft_now() >= s->idle_until_ns))
+		if (s->stopping || (!s->n && s->seen_ns >= s->idle_until_ns))
 			break;
-		park_until(s, s->n ? s->heap[0]->due_ns : s->idle_until_ns);
+		pause_until(s, s->n ? s->heap[0]->due_ns : s->idle_until_ns);
 	}
 	s->task = NULL;
 	s->serving = false;
@@ -383,10 +399,11 @@ static int arm(struct timers *s, struct weft_timer *t, int64_t due_ns)
 		return err;
 	if (t->at != UNARMED)
 		heap_remove(s, t);
-	t->due_ns = due_ns;
+	/* Not before those that have been due since the last round. */
+	t->due_ns = due_ns < s->seen_ns ? s->seen_ns : due_ns;
 	t->number = s->armed++;
 	heap_push(s, t);
-	be_awake_at(s, due_ns);
+	be_awake_at(s, t->due_ns);
 	return 0;
 }
 

@@ -163,6 +163,35 @@ TEST_MANUAL(a_call_may_stop_free_and_arm_its_own_timer)
 	return 0;
 }
 
+static void arms_itself_at_once(void *arg)
+{
+	struct entry *e = arg;
+
+	if (e->log->n < 3)
+		CHECK_EQ(weft_timer_reset(e->timer, WEFT_NOW), 0);
+	writes_entry(e);
+}
+
+/* Over and over for a time gone by: the others have been due for longer. */
+TEST_MANUAL(a_call_that_arms_itself_at_once_lets_others_go_first)
+{
+	struct log log = { .n = 0 };
+	struct entry busy = { &log, 1, NULL }, patient;
+	int order[] = { 1, 2, 1, 1 };
+
+	entry_make(&patient, &log, 2);
+	CHECK_EQ(weft_timer_new_func(&busy.timer, arms_itself_at_once, &busy),
+	         0);
+	CHECK_EQ(weft_timer_reset(busy.timer, weft_deadline_in(5)), 0);
+	CHECK_EQ(weft_timer_reset(patient.timer, weft_deadline_in(10)), 0);
+	testing_pass(10);
+	CHECK_EQ(log.n, 4);
+	CHECK_EQ(memcmp(log.entry, order, sizeof(order)), 0);
+	weft_timer_free(patient.timer);
+	weft_timer_free(busy.timer);
+	return 0;
+}
+
 /* A call that arms its own timer again, once somebody waits for its end. */
 struct again {
 	struct weft_timer *timer;
@@ -319,6 +348,8 @@ int main(void)
 		cmocka_unit_test(a_clock_that_jumps_calls_in_order),
 		cmocka_unit_test(stop_and_free_wait_for_a_call_under_way),
 		cmocka_unit_test(a_call_may_stop_free_and_arm_its_own_timer),
+		cmocka_unit_test(
+		        a_call_that_arms_itself_at_once_lets_others_go_first),
 		cmocka_unit_test(
 		        a_call_does_not_arm_a_timer_that_is_being_stopped),
 		cmocka_unit_test(the_run_waits_for_what_a_call_spawns),

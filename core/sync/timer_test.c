@@ -445,6 +445,15 @@ TEST_MANUAL(a_timer_that_is_stopped_in_time_wakes_nobody)
 	return 0;
 }
 
+static int leaves_a_ticker_running(void *arg)
+{
+	struct weft_ticker **t = arg;
+	int64_t fired;
+
+	CHECK_EQ(weft_ticker_new(t, 1), 0);
+	return weft_chan_recv(weft_ticker_chan(*t), &fired, WEFT_FOREVER);
+}
+
 static int leaves_timers_behind(void *arg)
 {
 	struct weft_ticker **t = arg;
@@ -464,6 +473,11 @@ static void pending_timers_do_not_keep_the_run(void **state)
 	assert_int_equal(
 	        weft_run(WEFT_THREADS, &opts, leaves_timers_behind, &t), 7);
 	/* It should have been freed before; now it can only be so: */
+	weft_chan_unref(weft_ticker_chan(t));
+	free(t);
+
+	assert_int_equal(
+	        weft_run(WEFT_THREADS, NULL, leaves_a_ticker_running, &t), 0);
 	weft_chan_unref(weft_ticker_chan(t));
 	free(t);
 }
@@ -511,6 +525,27 @@ TEST(a_fire_that_races_with_stop_and_reset_is_never_stale)
 		check_empty(c);
 	}
 	weft_timer_free(t);
+	return 0;
+}
+
+/* The next tick is due before this one is delivered: others must still get the
+ * timers' lock, and their own fires. */
+TEST(a_ticker_of_1_ns_can_be_freed)
+{
+	struct weft_ticker *t = ticker(1);
+	struct weft_chan *c = after(WEFT_MS);
+	int64_t last = 0, fired;
+
+	for (int i = 0; i < 20; i++) {
+		CHECK_EQ(weft_chan_recv(weft_ticker_chan(t), &fired,
+		                        WEFT_FOREVER),
+		         0);
+		CHECK_LT(last, fired);
+		last = fired;
+	}
+	CHECK_EQ(weft_chan_recv(c, &fired, WEFT_FOREVER), 0);
+	weft_chan_unref(c);
+	weft_ticker_free(t);
 	return 0;
 }
 
@@ -572,6 +607,7 @@ int main(void)
 		cmocka_unit_test(random_numbers_do_not_depend_on_timers),
 		cmocka_unit_test(
 		        a_fire_that_races_with_stop_and_reset_is_never_stale),
+		cmocka_unit_test(a_ticker_of_1_ns_can_be_freed),
 		cmocka_unit_test(many_tasks_arm_and_stop_the_same_timers),
 	};
 
