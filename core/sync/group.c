@@ -118,17 +118,24 @@ static int await_place(struct weft_group *g, int64_t deadline_ns)
 
 /* --- a task --- */
 
+/* Only the first error ends the context, so it is also the cause. It is noted
+ * before that: whoever fails because of the end finds it there. */
+static void fail(struct weft_group *g, int err)
+{
+	int none = 0;
+
+	if (weft_cas_acq_rel(&g->error, &none, err)) /* [error] */
+		weft_ctx_cancel(g->ctx, err);
+}
+
 /* However the task ends, it comes through here: by the cleanup attribute also
  * when pthread_exit() unwinds it (this file is built with -fexceptions). */
 static void member_left(struct member *m)
 {
 	struct weft_group *g = m->group;
-	int none = 0;
 
-	if (m->status < 0) {
-		weft_cas_acq_rel(&g->error, &none, m->status); /* [error] */
-		weft_ctx_cancel(g->ctx, m->status);
-	}
+	if (m->status < 0)
+		fail(g, m->status);
 	give_place(g);
 	weft_waitgroup_done(&g->running);
 }
