@@ -150,25 +150,35 @@ static int member_main(void *arg)
 	return 0;
 }
 
-/* Start it in the place that the caller has taken. */
-static int start(struct weft_group *g, weft_task_fn fn, void *arg)
+static int spawn_member(struct weft_group *g, weft_task_fn fn, void *arg)
 {
 	struct weft_task_opts opts = { .name = "group" };
 	struct member *m = malloc(sizeof(*m));
-	int err = -ENOMEM;
+	int err;
 
 	if (!m)
-		goto give_place;
+		return -ENOMEM;
 	/* What stays when fn leaves by pthread_exit(). */
 	*m = (struct member){ g, fn, arg, -ECANCELED };
 	weft_waitgroup_add(&g->running, 1);
 	err = weft_spawn(NULL, &opts, member_main, m);
+	if (err) {
+		weft_waitgroup_done(&g->running);
+		free(m);
+	}
+	return err;
+}
+
+/* Start it in the place that the caller has taken: perhaps that of the task
+ * whose error has just ended the group. */
+static int start(struct weft_group *g, weft_task_fn fn, void *arg)
+{
+	int err = weft_ctx_err(g->ctx);
+
 	if (!err)
-		return 0;
-	weft_waitgroup_done(&g->running);
-	free(m);
-give_place:
-	give_place(g);
+		err = spawn_member(g, fn, arg);
+	if (err)
+		give_place(g);
 	return err;
 }
 
