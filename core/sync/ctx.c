@@ -12,11 +12,12 @@
  * nothing else may be done. Functions of weft_ctx_after() have a timer.
  *
  * By weft_ctx_cancel() it ends with all that is below. The canceller walks down
- * with a list of its own, however deep the tree, and in two rounds: first it
- * marks all of it, holding one lock at a time, then it wakes and calls. Two
- * cancellers may meet when one began below the other. The upper one then waits
- * until the lower one has marked all of its part: it runs no foreign code until
- * then, and waits for others only further down.
+ * with a list of its own, however deep the tree, and in three rounds: it marks
+ * all of it, holding one lock at a time, then wakes whoever waits, then calls
+ * the functions, which may take their time. Two cancellers may meet when one
+ * began below the other. The upper one then waits until the lower one has
+ * marked all of its part: it runs no foreign code until then, and waits for
+ * others only further down.
  *
  * A parent does not hold its children; a child holds its parent and unlinks
  * itself before it goes. So a canceller may find one that is about to, and
@@ -144,9 +145,10 @@ static bool cancel(struct weft_ctx *root, int cause)
 	for (struct weft_ctx *ctx = root; ctx; ctx = ctx->next)
 		mark_children(ctx, end, &last);
 	weft_store_release(&root->reached, true); /* [reached] */
+	for (struct weft_ctx *ctx = root; ctx; ctx = ctx->next)
+		wake(ctx);
 	for (struct weft_ctx *ctx = root; ctx; ctx = next) {
 		next = ctx->next;
-		wake(ctx);
 		weft_ctx_call_funcs(ctx);
 		weft_ctx_unref(ctx);
 	}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <weft/atomic.h>
+#include <weft/chan.h>
 #include <weft/ctx.h>
 
 #include "sync/internal.h"
@@ -78,6 +79,45 @@ TEST(the_canceller_calls_each_function_once)
 		CHECK(!weft_ctx_after_stop(&r[i].func));
 	}
 	CHECK_EQ(calls(&r[2]), 0);
+	weft_ctx_unref(child);
+	weft_ctx_unref(parent);
+	return 0;
+}
+
+static int waits_for_end(void *arg)
+{
+	return weft_sleep_ctx(arg, WEFT_FOREVER);
+}
+
+/* A function of the parent, which looks whether the child's waiter was told. */
+struct wakes {
+	struct weft_ctx_func func;
+	struct weft_ctx *child;
+	uint64_t seen;
+};
+
+static void looks_at_wakes(void *arg)
+{
+	struct wakes *w = arg;
+	struct weft_chan_stats stats;
+
+	weft_chan_stats(weft_ctx_done(w->child), &stats);
+	w->seen = stats.wakes;
+}
+
+/* What a function does, and how long it takes, is nobody else's wait. */
+TEST_MANUAL(everyone_below_is_awake_before_any_function_is_called)
+{
+	struct weft_ctx *parent = child_of(NULL), *child = child_of(parent);
+	struct wakes w = { .child = child };
+	struct weft_task *t = testing_spawn(waits_for_end, child);
+
+	CHECK_EQ(weft_ctx_after(parent, &w.func, looks_at_wakes, &w), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_ctx_cancel(parent, 0), 0);
+	CHECK_EQ(w.seen, (uint64_t)1);
+	CHECK_EQ(testing_join(t), -ECANCELED);
+	CHECK(!weft_ctx_after_stop(&w.func));
 	weft_ctx_unref(child);
 	weft_ctx_unref(parent);
 	return 0;
@@ -433,6 +473,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_canceller_calls_each_function_once),
+		cmocka_unit_test(
+		        everyone_below_is_awake_before_any_function_is_called),
 		cmocka_unit_test(an_ended_context_calls_at_once),
 		cmocka_unit_test(the_background_never_calls),
 		cmocka_unit_test(nonsense_is_refused),
