@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "sync/internal.h"
+#include "task/internal.h"
 
 struct call {
 	const struct weft_task *task;
@@ -47,11 +48,11 @@ static struct func *func_of(struct weft_ctx_func *f)
 
 /* --- calling --- */
 
-/* With ctx->lock held, f being unlinked. */
-static void take(struct func *f, struct call *c)
+/* A call by the caller. Not under a lock: a thread that is no task yet is
+ * adopted here. */
+static struct call call_new(void)
 {
-	*c = (struct call){ .task = weft_self() };
-	f->call = c;
+	return (struct call){ .task = weft_self() };
 }
 
 /* Without it. */
@@ -71,14 +72,14 @@ static void call(struct func *f, struct call *c)
 /* Call this one, unless somebody has taken it. */
 static void call_if_linked(struct func *f)
 {
-	struct call c;
+	struct call c = call_new();
 	bool mine;
 
 	spin_lock(&f->ctx->lock);
 	mine = !list_is_empty(&f->in_ctx);
 	list_unlink(&f->in_ctx);
 	if (mine)
-		take(f, &c);
+		f->call = &c;
 	spin_unlock(&f->ctx->lock);
 	if (mine)
 		call(f, &c);
@@ -89,24 +90,42 @@ static void deadline_has_come(void *arg)
 	call_if_linked(arg);
 }
 
+/* Take the oldest that nobody has taken yet; NULL. */
+static struct func *take_first(struct weft_ctx *ctx, struct call *c)
+{
+	struct func *f = NULL;
+	struct list *node;
+
+	spin_lock(&ctx->lock);
+	node = list_pop(&ctx->funcs);
+	if (node) {
+		f = list_entry(node, struct func, in_ctx);
+		f->call = c;
+	}
+	spin_unlock(&ctx->lock);
+	return f;
+}
+
+static bool has_funcs(struct weft_ctx *ctx)
+{
+	bool has;
+
+	spin_lock(&ctx->lock);
+	has = !list_is_empty(&ctx->funcs);
+	spin_unlock(&ctx->lock);
+	return has;
+}
+
+/* Without any, nobody is adopted. */
 void weft_ctx_call_funcs(struct weft_ctx *ctx)
 {
-	struct list *node;
-	struct func *f;
-	struct call c;
+	while (has_funcs(ctx)) {
+		struct call c = call_new();
+		struct func *f = take_first(ctx, &c);
 
-	do {
-		f = NULL;
-		spin_lock(&ctx->lock);
-		node = list_pop(&ctx->funcs);
-		if (node) {
-			f = list_entry(node, struct func, in_ctx);
-			take(f, &c);
-		}
-		spin_unlock(&ctx->lock);
 		if (f)
 			call(f, &c);
-	} while (f);
+	}
 }
 
 /* --- coming and going --- */
@@ -159,12 +178,13 @@ int weft_ctx_after(struct weft_ctx *ctx, struct weft_ctx_func *func,
 /* Unlink f. *inside: it is being called, and it is the call that asks. */
 static bool withdraw(struct func *f, bool *inside)
 {
+	const struct weft_task *me = weft_self_or_null();
 	bool linked;
 
 	spin_lock(&f->ctx->lock);
 	linked = !list_is_empty(&f->in_ctx);
 	list_unlink(&f->in_ctx);
-	*inside = f->call && f->call->task == weft_self();
+	*inside = f->call && f->call->task == me;
 	if (*inside)
 		f->call->stopped = true;
 	spin_unlock(&f->ctx->lock);
