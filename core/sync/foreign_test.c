@@ -201,6 +201,29 @@ static void a_thread_that_stops_waits_for_the_call(void **state)
 	weft_ctx_unref(s.ctx);
 }
 
+static uint32_t servants(void)
+{
+	return weft_load_acquire(&weft_self()->run->servants);
+}
+
+/* The second for which the timer task lingers is on the clock of its run, not
+ * on that of the thread which stopped the last timer. */
+TEST_MANUAL(a_thread_that_stops_the_last_timer_leaves_it_for_a_second)
+{
+	struct weft_ctx *ctx = ctx_new(weft_deadline_in(1000 * WEFT_SEC));
+	struct weft_ctx_func f;
+	_Atomic int calls = 0;
+
+	CHECK_EQ(weft_ctx_after(ctx, &f, counts, (void *)&calls), 0);
+	CHECK_EQ(on_a_thread(stops, &f), true);
+	testing_pass(WEFT_SEC - 1);
+	CHECK_EQ(servants(), 1u);
+	testing_pass(1);
+	CHECK_EQ(servants(), 0u);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
 /* --- waiting --- */
 
 /* What can be waited for, none of which comes. */
@@ -351,6 +374,8 @@ int main(void)
 		        a_thread_that_cancels_is_adopted_outside_of_the_lock),
 		cmocka_unit_test(a_thread_may_stop_a_function),
 		cmocka_unit_test(a_thread_that_stops_waits_for_the_call),
+		cmocka_unit_test(
+		        a_thread_that_stops_the_last_timer_leaves_it_for_a_second),
 		cmocka_unit_test(a_cancel_lets_threads_go),
 		cmocka_unit_test(a_deadline_lets_threads_go),
 		cmocka_unit_test(a_thread_gets_what_it_waits_for),

@@ -158,10 +158,10 @@ static void be_awake_at(struct timers *s, int64_t ns)
 		weft_unpark(s->task);
 }
 
-/* The heap has become empty. */
+/* The heap has become empty: for the run, whoever emptied it. */
 static void begin_to_linger(struct timers *s)
 {
-	s->idle_until_ns = weft_deadline_in(LINGER_NS);
+	s->idle_until_ns = weft_deadline_add(weft_run_now(s->run), LINGER_NS);
 	be_awake_at(s, s->idle_until_ns);
 }
 

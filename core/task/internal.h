@@ -166,6 +166,9 @@ void weft_task_record_put(struct weft_task *t);
  * whoever looks for leaks has to expect. */
 size_t weft_task_records(void);
 
+/* park.c: nanoseconds on the clock of r, whose task the caller need not be. */
+int64_t weft_run_now(const struct run *r);
+
 /* park.c: the count that weft_clock_settle() waits for. No-ops unless the
  * clock of the run is manual. */
 void weft_running_more(struct run *r);

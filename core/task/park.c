@@ -41,13 +41,16 @@ void weft_running_less(struct run *r)
 		        INT_MAX, NULL, NULL, 0);
 }
 
+int64_t weft_run_now(const struct run *r)
+{
+	return r->manual ? weft_load_acquire(&r->now) : clock_mono();
+}
+
 int64_t weft_now(void)
 {
 	struct weft_task *t = weft_self_or_null();
 
-	if (t && t->run && t->run->manual)
-		return weft_load_acquire(&t->run->now);
-	return clock_mono();
+	return t && t->run ? weft_run_now(t->run) : clock_mono();
 }
 
 int64_t weft_deadline_in(int64_t ns)
