@@ -96,19 +96,12 @@ static void give_place(struct weft_group *g)
 	waitq_notify_seq_cst(&g->places, 1);
 }
 
-/* Who got the place notifies when it gives it back. */
-static bool pass_on(void *arg, int err)
-{
-	(void)arg;
-	return err != 0;
-}
-
 static int await_place(struct weft_group *g, int64_t deadline_ns)
 {
 	struct wait w = { .q = &g->places,
 		          .what = "a place in a group",
 		          .look = take_place,
-		          .pass_on = pass_on,
+		          .pass_on = weft_pass_on_error,
 		          .arg = g,
 		          .policy = WEFT_WAIT_PARK,
 		          .seq_cst = true };

@@ -47,19 +47,12 @@ static int look(void *arg)
 	return take(arg) ? 0 : -EAGAIN;
 }
 
-/* Who got the lock notifies at its release. */
-static bool pass_on(void *arg, int err)
-{
-	(void)arg;
-	return err != 0;
-}
-
 static int acquire(struct lock *l, struct weft_ctx *ctx, int64_t deadline_ns)
 {
 	struct wait w = { .q = &l->waiters,
 		          .what = "lock",
 		          .look = look,
-		          .pass_on = pass_on,
+		          .pass_on = weft_pass_on_error,
 		          .arg = l,
 		          .seq_cst = true };
 

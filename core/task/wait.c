@@ -85,3 +85,9 @@ int weft_wait(const struct wait *w, const struct stop *stop,
 	err = spin(w, stop, deadline_ns);
 	return err == -EAGAIN ? park(w, stop, deadline_ns) : err;
 }
+
+bool weft_pass_on_error(void *arg, int err)
+{
+	(void)arg;
+	return err != 0;
+}

@@ -66,4 +66,8 @@ struct stop {
 int weft_wait(const struct wait *w, const struct stop *stop,
               int64_t deadline_ns);
 
+/* For what one waiter takes whole and notifies when it gives it back: passed on
+ * unless it was taken. */
+bool weft_pass_on_error(void *arg, int err);
+
 #endif
