@@ -6,7 +6,7 @@
 
 #include "sync/internal.h"
 
-/* The slow half: nothing could be done at once. */
+/* Nothing could be done at once. */
 static int wait_for(const struct weft_case *cs, struct weft_ctx *ctx,
                     int64_t deadline_ns)
 {
@@ -22,34 +22,37 @@ static int wait_for(const struct weft_case *cs, struct weft_ctx *ctx,
 	return k == 0 ? cases[0].err : weft_ctx_err(ctx);
 }
 
-int weft_chan_send_ctx(struct weft_chan *c, const void *elem,
-                       struct weft_ctx *ctx, int64_t deadline_ns)
+static int try_at_once(const struct weft_case *cs)
 {
-	struct weft_case cs = weft_case_send(c, elem);
+	return cs->op == WEFT_CASE_SEND ? weft_chan_try_send(cs->c, cs->elem)
+	                                : weft_chan_try_recv(cs->c, cs->elem);
+}
+
+/* With a context that can end. */
+static int call(struct weft_case cs, struct weft_ctx *ctx, int64_t deadline_ns)
+{
 	int err;
 
-	if (ctx_is_background(ctx))
-		return weft_chan_send(c, elem, deadline_ns);
-	if (c && !weft_chan_can_select(c))
+	if (cs.c && !weft_chan_can_select(cs.c))
 		return -EOPNOTSUPP;
 	err = weft_ctx_err(ctx);
 	if (!err)
-		err = weft_chan_try_send(c, elem);
+		err = try_at_once(&cs);
 	return err == -EAGAIN ? wait_for(&cs, ctx, deadline_ns) : err;
+}
+
+int weft_chan_send_ctx(struct weft_chan *c, const void *elem,
+                       struct weft_ctx *ctx, int64_t deadline_ns)
+{
+	if (ctx_is_background(ctx))
+		return weft_chan_send(c, elem, deadline_ns);
+	return call(weft_case_send(c, elem), ctx, deadline_ns);
 }
 
 int weft_chan_recv_ctx(struct weft_chan *c, void *elem, struct weft_ctx *ctx,
                        int64_t deadline_ns)
 {
-	struct weft_case cs = weft_case_recv(c, elem);
-	int err;
-
 	if (ctx_is_background(ctx))
 		return weft_chan_recv(c, elem, deadline_ns);
-	if (c && !weft_chan_can_select(c))
-		return -EOPNOTSUPP;
-	err = weft_ctx_err(ctx);
-	if (!err)
-		err = weft_chan_try_recv(c, elem);
-	return err == -EAGAIN ? wait_for(&cs, ctx, deadline_ns) : err;
+	return call(weft_case_recv(c, elem), ctx, deadline_ns);
 }
