@@ -97,8 +97,9 @@ static struct weft_ctx *pop_child(struct weft_ctx *ctx)
 	return child;
 }
 
-/* Somebody else has ended it. If by cancelling, its descendants are his, and
- * have ended when this returns; if its deadline did, so did theirs. */
+/* Somebody else has ended it, a child that was still linked. If by cancelling,
+ * he began there: its descendants are his, and have ended when this returns. If
+ * its deadline did, so did theirs. */
 static void await_reached(struct weft_ctx *ctx)
 {
 	unsigned turns = 0;

@@ -25,8 +25,10 @@ struct weft_ctx {
 	/* 0 while open, then err and cause in one word: see ctx.c. */
 	_Atomic uint64_t end;
 
-	/* Of a context that was cancelled: whether the end has come to all
-	 * below. Written by the canceller. */
+	/* Of the root of a cancel: whether the end has come to all below.
+	 * Written by the canceller, and never set of what he finds below: that
+	 * he has unlinked from its parent, so another canceller who comes
+	 * across an ended child there has met the root of a cancel. */
 	_Atomic bool reached;
 	struct weft_ctx *next; /* in the list of the canceller that got this */
 

@@ -49,8 +49,15 @@ static void leave(const struct wait *w, const struct stop *stop,
 		waitq_notify(w->q, 1);
 }
 
-/* The look comes before the verdict: an expired deadline still takes what is
- * there. */
+/*
+ * The look comes before the verdict: an expired deadline still takes what is
+ * there.
+ *
+ * A notification that rearm takes away is owed to nobody, since there is one
+ * look before anything can end the wait: it takes what the notification stood
+ * for, or somebody else has, and nothing is left to pass on. What comes after
+ * the rearm is a notification anew, for leave() to find.
+ */
 static int park(const struct wait *w, const struct stop *stop,
                 int64_t deadline_ns)
 {
