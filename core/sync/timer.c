@@ -344,13 +344,13 @@ static int timers_get(struct timers **out)
 
 	if (!me || !me->run)
 		return -EINVAL;
-	service = weft_load_acquire(&me->run->service); /* [service] */
+	service = weft_load_acquire(&me->run->timers); /* [timers] */
 	if (!service) {
 		s = timers_new(me->run);
 		if (!s)
 			return -ENOMEM;
-		/* [service] */
-		if (weft_cas_acq_rel(&me->run->service, &service, &s->service))
+		/* [timers] */
+		if (weft_cas_acq_rel(&me->run->timers, &service, &s->service))
 			service = &s->service;
 		else
 			free(s);

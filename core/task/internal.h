@@ -83,8 +83,9 @@ struct weft_task {
 };
 
 /*
- * service: what the tasks of a run have done for them beside their own work,
- * such as its timers (core/sync/timer.c), which this layer does not know.
+ * service: what a run has done for its tasks, beside their own work, by a part
+ * of the library that this layer does not know. There is one, the timers of the
+ * run (core/sync); another would have a place of its own in the run.
  *
  * It has tasks of its own, from weft_service_spawn(). They are not counted as
  * tasks of the run and do not keep it from ending, but for the time between
@@ -111,8 +112,8 @@ struct run {
 	 * services under way. From 1 to 0 by the first task, when the run is
 	 * over. */
 	_Atomic uint64_t live;
-	_Atomic uint32_t servants;         /* tasks of the service, not ended */
-	_Atomic(struct service *) service; /* set once */
+	_Atomic uint32_t servants;        /* tasks of services, not ended */
+	_Atomic(struct service *) timers; /* set once */
 	struct weft_task *first;
 	const struct runtime *runtime;
 	uint64_t seed;

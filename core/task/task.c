@@ -372,7 +372,7 @@ static bool is_over(struct run *r)
 
 static void end_service(struct run *r)
 {
-	struct service *s = weft_load_acquire(&r->service);
+	struct service *s = weft_load_acquire(&r->timers); /* [timers] */
 
 	if (!s)
 		return;
