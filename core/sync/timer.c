@@ -27,6 +27,7 @@
 #include <weft/timer.h>
 
 #include "base/check.h"
+#include "chan/internal.h"
 #include "task/internal.h"
 
 #define LINGER_NS WEFT_SEC
@@ -444,7 +445,6 @@ static int enroll(struct timers *s)
 
 static int timer_make(struct weft_timer **out, void (*fn)(void *arg), void *arg)
 {
-	const struct weft_chan_impl *impl = weft_chan_impl_find("handoff");
 	struct weft_timer *t;
 	struct timers *s;
 	int err;
@@ -459,7 +459,9 @@ static int timer_make(struct weft_timer **out, void (*fn)(void *arg), void *arg)
 		.timers = s, .fn = fn, .arg = arg, .at = UNARMED
 	};
 	weft_waitgroup_init(&t->calls);
-	err = fn ? 0 : weft_chan_new(&t->chan, impl, 1, sizeof(int64_t), NULL);
+	err = fn ? 0
+	         : weft_chan_new(&t->chan, &weft_chan_impl_handoff, 1,
+	                         sizeof(int64_t), NULL);
 	if (err)
 		goto free_timer;
 	err = enroll(s);
