@@ -1,0 +1,98 @@
+/*
+ * timers: all timers of a run, and the task that fires them.
+ *
+ * Everything happens under one lock: arming, taking back, firing into a
+ * channel. So a fire comes either before a stop, which then finds it in the
+ * channel, or not at all.
+ *
+ * Functions are called outside of the lock. A timer counts the call that is
+ * under way in a waitgroup, on which stop and free wait; what is asked from
+ * within the call itself is recognised by its task, and a timer that is freed
+ * there is not touched afterwards: `calling` says which is called, and free
+ * clears it.
+ *
+ * The task is woken only by a timer that is due before it would wake by itself,
+ * and sleeps on when one is disarmed: the usual life of a timer, armed and
+ * stopped in time, costs no wake-up. Except that when the last one goes and was
+ * due later than the task is to linger, the task has to be told, so as to end
+ * in time; that comes at most once in that time.
+ *
+ * The heap has room for every timer there is, so that arming one cannot fail
+ * for want of memory.
+ */
+#ifndef WEFT_SYNC_TIMERS_H
+#define WEFT_SYNC_TIMERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/chan.h>
+#include <weft/sync.h>
+#include <weft/timer.h>
+
+#include "sync/timer_heap.h"
+#include "task/internal.h"
+
+struct weft_timer {
+	struct weft_waitgroup calls; /* of fn, under way: 0 or 1 */
+	struct timers *timers;
+	struct weft_chan *chan; /* a reference; NULL with fn */
+	void (*fn)(void *arg);
+	void *arg;
+	bool loose; /* of weft_after(): nobody has it, and it fires once */
+
+	/* Guarded by the lock of the timers. */
+	struct timer_entry entry;
+	int64_t period_ns; /* 0: once */
+	unsigned stopping; /* those who wait for a call to end */
+};
+
+struct timers {
+	struct weft_lock lock; /* guards the rest */
+	struct service service;
+	struct run *run;
+
+	struct timer_heap heap;
+	size_t made; /* timers that there are; room for all of them */
+
+	/* The task. */
+	bool serving, stopping;
+	struct weft_task *task; /* NULL while it has not begun */
+	int64_t seen_ns;        /* the time of the last round of fires */
+	int64_t wakes_ns; /* when it does by itself; WEFT_NOW: it is awake */
+	int64_t idle_until_ns; /* when it ends if the heap stays empty */
+	struct weft_timer *calling;
+};
+
+/* Those of the caller's run: 0, -EINVAL outside of one, -ENOMEM. */
+int weft_timers_get(struct timers **out);
+
+/* Make room for one more timer, until weft_timers_release(). */
+int weft_timers_enroll(struct timers *s);
+
+/* --- with the lock held --- */
+
+/* Free a timer that is not armed. */
+void weft_timers_release(struct timers *s, struct weft_timer *t);
+
+/* Arm, whether it is armed or not. A call that somebody waits for so that t
+ * stays unarmed, or goes, does not arm it again. */
+int weft_timers_arm(struct timers *s, struct weft_timer *t, int64_t due_ns);
+
+/* True when it was armed. */
+bool weft_timers_disarm(struct timers *s, struct weft_timer *t);
+
+/* Whether the caller is inside t's own call. */
+bool weft_timers_is_inside(const struct timers *s, const struct weft_timer *t);
+
+/* --- timer.c, for tickers; without the lock --- */
+
+/* fn  NULL: with a channel. */
+int weft_timer_make(struct weft_timer **out, void (*fn)(void *arg), void *arg);
+
+/* weft_timer_reset(), and from there on every period_ns; 0: once. */
+int weft_timer_arm(struct weft_timer *t, int64_t deadline_ns,
+                   int64_t period_ns);
+
+#endif
