@@ -366,6 +366,14 @@ static size_t ring_len(const void *state)
 	return len;
 }
 
+/* What two counters that are read one after the other may come to. */
+static size_t ring_miscounted(const void *state)
+{
+	size_t len = ring_len(state);
+
+	return len == 1 ? SIZE_MAX : 1000 * len;
+}
+
 #define RING(fault)                                                            \
 	static int fault##_create(void **state,                                \
 	                          const struct weft_chan_config *config)       \
@@ -380,7 +388,7 @@ RING(SWAP)
 RING(CORRUPT)
 RING(CORRUPT_END)
 
-#define RING_IMPL(testing_name, fault, ends)                                   \
+#define RING_IMPL(testing_name, fault, ends, length)                           \
 	const struct weft_chan_impl testing_##testing_name = {                 \
 		WEFT_CHAN_ABI_HEADER,                                          \
 		.name = #testing_name,                                         \
@@ -394,15 +402,16 @@ RING(CORRUPT_END)
 		.try_send = ring_try_send,                                     \
 		.try_recv = ring_try_recv,                                     \
 		.close = ring_close,                                           \
-		.len = ring_len,                                               \
+		.len = length,                                                 \
 	}
 
-RING_IMPL(drops, DROP, 0);
-RING_IMPL(repeats, REPEAT, 0);
-RING_IMPL(swaps, SWAP, 0);
-RING_IMPL(corrupts, CORRUPT, 0);
-RING_IMPL(corrupts_end, CORRUPT_END, 0);
-RING_IMPL(one_to_one, NONE, 1);
+RING_IMPL(drops, DROP, 0, ring_len);
+RING_IMPL(repeats, REPEAT, 0, ring_len);
+RING_IMPL(swaps, SWAP, 0, ring_len);
+RING_IMPL(corrupts, CORRUPT, 0, ring_len);
+RING_IMPL(corrupts_end, CORRUPT_END, 0, ring_len);
+RING_IMPL(one_to_one, NONE, 1, ring_len);
+RING_IMPL(miscounts, NONE, 0, ring_miscounted);
 
 /* --- the floor --- */
 

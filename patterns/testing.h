@@ -117,6 +117,10 @@ extern const struct weft_chan_impl testing_corrupts_end; /* the last byte */
 /* Right, but for one sender and one receiver only. */
 extern const struct weft_chan_impl testing_one_to_one;
 
+/* Right, but its length is not: one item counts as less than none, as where a
+ * taker was faster than the count, and more count as far too many. */
+extern const struct weft_chan_impl testing_miscounts;
+
 /* Moves no data; every operation succeeds at once until it is closed. */
 extern const struct weft_chan_impl testing_floor;
 

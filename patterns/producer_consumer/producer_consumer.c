@@ -156,10 +156,22 @@ static void note_wait(struct side *side, int64_t since)
 	weft_fetch_add_relaxed(&side->wait_ns, weft_now() - since);
 }
 
+/* How many are inside. An implementation that counts without a lock may be
+ * wrong by those who are on their way: what is less than nothing is nothing,
+ * and there is never more than there is room for. */
+static size_t fill_of(const struct weft_buffer *b)
+{
+	size_t len = weft_chan_len(b->chan);
+
+	if (len > SIZE_MAX / 2)
+		return 0;
+	return len < b->cap ? len : b->cap;
+}
+
 /* n items more are in, and the fill is what it is now. */
 static void note_puts(struct weft_buffer *b, size_t n)
 {
-	size_t len = weft_chan_len(b->chan);
+	size_t len = fill_of(b);
 	size_t high = weft_load_relaxed(&b->high);
 
 	weft_fetch_add_relaxed(&b->puts.items, n);
@@ -555,7 +567,7 @@ void weft_buffer_stats(const struct weft_buffer *b,
 	*out = (struct weft_buffer_stats){ 0 };
 	if (!b)
 		return;
-	out->len = weft_chan_len(b->chan);
+	out->len = fill_of(b);
 	out->cap = b->cap;
 	out->producers = weft_load_relaxed(&b->producers);
 	out->consumers = weft_load_relaxed(&b->consumers);

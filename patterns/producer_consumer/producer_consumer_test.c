@@ -204,6 +204,34 @@ TEST(the_fill_is_counted_as_each_put_leaves_it)
 }
 
 /* Without a capacity there are no eighths of it. */
+/* An implementation that is loaded may count as it likes. */
+TEST(a_length_that_cannot_be_is_not_believed)
+{
+	struct weft_buffer_opts opts = { .impl = &testing_miscounts,
+		                         .cap = 4,
+		                         .elem_size = sizeof(int),
+		                         .count = true };
+	struct weft_buffer_stats stats;
+	struct weft_buffer *b;
+	int item = 0;
+
+	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
+	CHECK_EQ(weft_buffer_put(b, &item, WEFT_FOREVER), 0);
+	stats = stats_of(b);
+	CHECK_EQ(stats.len, 0u);
+	CHECK_EQ(stats.high, 0u);
+	CHECK_EQ(stats.fill[0], 1u);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(weft_buffer_put(b, &item, WEFT_FOREVER), 0);
+	stats = stats_of(b);
+	CHECK_EQ(stats.len, 4u);
+	CHECK_EQ(stats.high, 4u);
+	CHECK_EQ(stats.fill[WEFT_BUFFER_FILLS - 1], 3u);
+	CHECK(stats.mean_fill == 3 * 4 / 4.0);
+	weft_buffer_free(b);
+	return 0;
+}
+
 TEST(an_unbounded_buffer_has_no_classes_of_fill)
 {
 	struct weft_buffer_opts opts = { .impl = weft_chan_impl_find("list"),
@@ -632,6 +660,7 @@ int main(void)
 		cmocka_unit_test(a_buffer_never_holds_more_than_its_capacity),
 		cmocka_unit_test(the_high_watermark_stays),
 		cmocka_unit_test(the_fill_is_counted_as_each_put_leaves_it),
+		cmocka_unit_test(a_length_that_cannot_be_is_not_believed),
 		cmocka_unit_test(an_unbounded_buffer_has_no_classes_of_fill),
 		cmocka_unit_test(nothing_is_counted_unless_asked_for),
 		cmocka_unit_test(many_items_go_in_and_out_at_once),
