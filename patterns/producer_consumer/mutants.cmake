@@ -23,3 +23,12 @@ weft_add_pattern_mutant(producer_consumer forgets_a_batch
   "return take_result(b, err, *done -= *done > 3);"
   KNOBS "batch=16"
   WORDS lost)
+# Twice as many are inside as were asked for.
+weft_add_pattern_mutant(producer_consumer doubles_the_capacity
+  producer_consumer/producer_consumer.c
+  "impl, opts->cap, opts->elem_size,"
+  "impl, 2 * opts->cap, opts->elem_size,"
+  KNOBS "cap=8 work=2000"
+  TRIES 20
+  CHANNELS handoff ring condvar
+  WORDS held "of 8")
