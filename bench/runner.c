@@ -40,6 +40,14 @@ static void on_hung(struct trial *t)
 	m->hung(m->out, m->arg);
 }
 
+/* That the machine has no memory for it is nobody's failure. */
+static bool give_up(struct measurement *m, const char *what)
+{
+	m->out->verdict = VERDICT_NA;
+	snprintf(m->out->why, sizeof(m->out->why), "no memory for %s", what);
+	return false;
+}
+
 /* One run of t->items messages. Returns whether it passed. */
 static bool run_trial(struct measurement *m, struct trial *t)
 {
@@ -131,10 +139,9 @@ static bool measure_throughput(struct measurement *m, uint64_t items)
 static void compare_rates(struct latency *out, const struct trial *t)
 {
 	double n = (double)t->items, ns = (double)t->sample.ns;
-	double due =
-	        t->due ? (double)t->due[t->items - 1] : (double)t->pace_ns * n;
+	double due = t->due ? (double)t->due[t->items - 1] : t->pace_ns * n;
 
-	out->offered = n * 1e9 / (due < 1 ? 1 : due);
+	out->offered = n * 1e9 / (due > 0 ? due : 1);
 	out->achieved = n * 1e9 / ns;
 	out->kept_up = ns <= 1.1 * due + MOMENT_NS;
 }
@@ -145,16 +152,17 @@ static bool run_open_loop(struct measurement *m, struct hist *h, double best_ns,
                           uint64_t items)
 {
 	const struct plan *plan = m->plan;
-	double pace = best_ns * 100 / plan->utilization;
-	struct trial t = { .pace_ns = pace < 1 ? 1 : (int64_t)pace, .hist = h };
+	struct trial t = { .pace_ns = best_ns * 100 / plan->utilization,
+		           .hist = h };
 	uint64_t min = items < PLAN_ITEMS_MIN ? items : PLAN_ITEMS_MIN;
 	int64_t *due = NULL;
 	bool passed;
 
-	t.items = clamp((double)plan->time_ns / (double)t.pace_ns, min, items);
+	t.items = clamp((double)plan->time_ns / t.pace_ns, min, items);
 	if (plan->arrivals == ARRIVALS_POISSON) {
-		due = arrivals_poisson(t.items, (double)t.pace_ns, plan->seed);
-		CHECK(due != NULL);
+		due = arrivals_poisson(t.items, t.pace_ns, plan->seed);
+		if (!due)
+			return give_up(m, "the times of the arrivals");
 	}
 	t.due = due;
 	weft_hist_init(h);
@@ -211,8 +219,9 @@ static void measure_latency(struct measurement *m, uint64_t items)
 {
 	struct hist *h = malloc(sizeof(*h));
 
-	CHECK(h != NULL);
-	if (m->plan->pattern->closed_loop)
+	if (!h)
+		give_up(m, "the latencies");
+	else if (m->plan->pattern->closed_loop)
 		measure_closed_loop(m, h, items);
 	else
 		measure_open_loop(m, h, items);

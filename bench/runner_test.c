@@ -33,6 +33,7 @@ enum fault {
 	VERIFY_FAILS,
 	LATENCY_VERIFY_FAILS,
 	LATE_WHEN_TIMED, /* by 5 ms, and takes as much again */
+	FASTER_THAN_THE_CLOCK,
 	WORK_CRASHES,
 };
 
@@ -49,7 +50,7 @@ static struct {
 	unsigned setups, stops, verifies, teardowns;
 	unsigned timed; /* setups of a run that measures latency */
 	uint64_t last_items;
-	int64_t last_pace_ns;
+	double last_pace_ns;
 	bool last_has_due;
 	bool early;     /* a driver ran before t0 was read */
 	bool unstarted; /* stop came before every driver had worked */
@@ -112,8 +113,11 @@ static void fake_work(struct cell *cell, unsigned driver)
 {
 	int64_t until = cell->t0 + (int64_t)cell->items * WEFT_US;
 
+	if (fault_of(cell) == FASTER_THAN_THE_CLOCK)
+		until = cell->t0;
 	if (fault_of(cell) == LATE_WHEN_TIMED && cell->pace_ns)
-		until += (int64_t)cell->items * cell->pace_ns + 5 * WEFT_MS;
+		until += (int64_t)((double)cell->items * cell->pace_ns) +
+		         5 * WEFT_MS;
 	if (cell->t0 == 0 || weft_now() < cell->t0)
 		seen.early = true;
 	if (fault_of(cell) == WORK_CRASHES)
@@ -336,7 +340,7 @@ static void latency_is_measured_at_half_the_throughput(void **state)
 	assert_int_equal(r->n, 3);
 	/* One more when the machine stalls. */
 	assert_in_range(r->runs, 4, 5);
-	assert_int_equal(seen.last_pace_ns, (int64_t)(2 * ns));
+	assert_true(seen.last_pace_ns == 2 * ns);
 	assert_true(seen.last_items <= 100);
 	assert_int_equal(r->items, 100);
 	/* One of each driver's, merged. */
@@ -356,10 +360,59 @@ static void latency_is_measured_at_the_utilization_asked_for(void **state)
 	plan.utilization = 80;
 	r = measure(&plan);
 	ns = result_median(r, sample_ns_per_message);
-	assert_int_equal(seen.last_pace_ns, (int64_t)(ns * 100 / 80));
+	assert_true(seen.last_pace_ns == ns * 100 / 80);
 	assert_false(seen.last_has_due);
 	assert_true(r->latency.offered > 0);
 	assert_true(r->latency.achieved > 0);
+}
+
+/* Whole nanoseconds are far too coarse for that. */
+static void a_fast_loop_is_offered_what_was_asked_for(void **state)
+{
+	struct plan plan = plan_for(FASTER_THAN_THE_CLOCK);
+
+	(void)state;
+	plan.latency = true;
+	plan.params.value[KNOB_ITEMS] = 1 << 20;
+	for (int i = ARRIVALS_FIXED; i <= ARRIVALS_POISSON; i++) {
+		const struct result *r;
+		double offered;
+
+		plan.arrivals = (enum arrivals)i;
+		r = measure(&plan);
+		assert_int_equal(r->verdict, VERDICT_VERIFIED);
+		offered = r->latency.offered / r->latency.capacity;
+		/* Chance is to have its part. */
+		assert_true(fabs(offered - 0.5) <
+		            (i == ARRIVALS_FIXED ? 1e-9 : 0.01));
+	}
+}
+
+static bool without_arrivals;
+
+int64_t *__real_arrivals_poisson(uint64_t n, double mean_ns, uint64_t seed);
+int64_t *__wrap_arrivals_poisson(uint64_t n, double mean_ns, uint64_t seed);
+
+int64_t *__wrap_arrivals_poisson(uint64_t n, double mean_ns, uint64_t seed)
+{
+	if (without_arrivals)
+		return NULL;
+	return __real_arrivals_poisson(n, mean_ns, seed);
+}
+
+static void what_there_is_no_memory_for_is_not_applicable(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	const struct result *r;
+
+	(void)state;
+	plan.latency = true;
+	plan.arrivals = ARRIVALS_POISSON;
+	without_arrivals = true;
+	r = measure(&plan);
+	without_arrivals = false;
+	assert_int_equal(r->verdict, VERDICT_NA);
+	assert_string_equal(r->why, "no memory for the times of the arrivals");
 }
 
 static void poisson_arrivals_come_with_the_cell(void **state)
@@ -433,7 +486,7 @@ static void a_loop_that_cannot_keep_up_gets_less(void **state)
 	assert_int_equal(r->verdict, VERDICT_VERIFIED);
 	assert_int_equal(r->runs, 6);
 	assert_true(r->latency.capacity < 0.5 * 1e9 / ns);
-	assert_true(seen.last_pace_ns > 2 * (int64_t)(2 * ns));
+	assert_true(seen.last_pace_ns > 4 * ns);
 	assert_false(r->latency.kept_up);
 	/* Only the last run's. */
 	assert_int_equal(r->latency.count, 2);
@@ -451,7 +504,7 @@ static void who_asks_for_too_much_gets_it(void **state)
 	r = measure(&plan);
 	ns = result_median(r, sample_ns_per_message);
 	assert_int_equal(r->runs, 4);
-	assert_int_equal(seen.last_pace_ns, (int64_t)(ns / 2));
+	assert_true(seen.last_pace_ns == ns * 100 / 200);
 	assert_false(r->latency.kept_up);
 }
 
@@ -469,7 +522,7 @@ static void latency_of_a_closed_loop_is_measured_at_full_speed(void **state)
 	assert_int_equal(r->n, 3);
 	assert_int_equal(r->runs, 4);
 	assert_int_equal(seen.timed, 1);
-	assert_int_equal(seen.last_pace_ns, 0);
+	assert_true(seen.last_pace_ns == 0);
 	assert_int_equal(seen.last_items, 100);
 	assert_int_equal(r->latency.count, 2);
 	assert_int_equal(r->latency.max, 2000);
@@ -723,7 +776,9 @@ int main(void)
 		cmocka_unit_test(latency_is_measured_at_half_the_throughput),
 		cmocka_unit_test(
 		        latency_is_measured_at_the_utilization_asked_for),
+		cmocka_unit_test(a_fast_loop_is_offered_what_was_asked_for),
 		cmocka_unit_test(poisson_arrivals_come_with_the_cell),
+		cmocka_unit_test(what_there_is_no_memory_for_is_not_applicable),
 		cmocka_unit_test(poisson_distances_are_exponential),
 		cmocka_unit_test(poisson_arrivals_depend_on_the_seed_alone),
 		cmocka_unit_test(a_loop_that_cannot_keep_up_gets_less),

@@ -17,7 +17,7 @@ struct trial {
 	/* What to do. */
 	const struct plan *plan;
 	uint64_t items;     /* >= 1 */
-	int64_t pace_ns;    /* 0: closed loop */
+	double pace_ns;     /* 0: closed loop */
 	const int64_t *due; /* of each item; NULL = evenly */
 	struct hist *hist;  /* receives all latencies; NULL = do not measure */
 

@@ -11,9 +11,10 @@
 /* When item i < cell->items of an open loop is due. */
 static inline int64_t pace_due(const struct cell *cell, uint64_t i)
 {
+	double after_ns = (double)i * cell->pace_ns;
+
 	return weft_deadline_add(cell->t0,
-	                         cell->due ? cell->due[i]
-	                                   : (int64_t)i * cell->pace_ns);
+	                         cell->due ? cell->due[i] : (int64_t)after_ns);
 }
 
 /* Wait until `due`, to within a microsecond or so. Returns the time. */

@@ -64,7 +64,8 @@ struct cell {
 	/*
 	 * How the load is made. 0: closed loop, every driver as fast as it
 	 * can. Otherwise each item is due at a time of its own, on average
-	 * pace_ns after the one before, and is sent then or as soon after as
+	 * pace_ns after the one before (of which there may be several in a
+	 * nanosecond), and is sent then or as soon after as
 	 * possible; the kernel records, for each item, the time from when it
 	 * was due to when it was consumed. pace.h says when that is.
 	 *
@@ -72,7 +73,7 @@ struct cell {
 	 * `latency`, it records how long each round trip took its client, and
 	 * reads no clock otherwise.
 	 */
-	int64_t pace_ns;
+	double pace_ns;
 	/* How long after t0 each of the items is due, ascending. NULL: item i
 	 * at i * pace_ns. */
 	const int64_t *due;

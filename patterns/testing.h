@@ -76,7 +76,7 @@ struct testing_cell {
 	const struct weft_chan_impl *chan;
 	const char *knobs; /* "workers=2 cap=0"; the others at their default */
 	uint64_t items;
-	int64_t pace_ns;
+	double pace_ns;
 
 	/* What came of it. */
 	char why[PATTERN_WHY_BYTES];

@@ -93,7 +93,7 @@ static int wait_for_item_three(void *arg)
 
 	cell->t0 = weft_now();
 	CHECK_EQ(pace_batch(cell, 3, 1, 1), 1u);
-	CHECK_LE(cell->t0 + 3 * cell->pace_ns, weft_now());
+	CHECK_LE(cell->t0 + 3 * WEFT_MS, weft_now());
 	return 0;
 }
 
@@ -112,17 +112,30 @@ static int look_back(void *arg)
 
 	/* Items 0, 4 and 8 of this sender are due, 12 is not yet. */
 	cell->t0 = weft_now();
-	CHECK_EQ(weft_clock_advance(9 * cell->pace_ns), 0);
+	CHECK_EQ(weft_clock_advance(9 * WEFT_US), 0);
 	CHECK_EQ(pace_batch(cell, 0, 4, 16), 3u);
 	CHECK_EQ(pace_batch(cell, 0, 4, 2), 2u);
 	CHECK_EQ(pace_batch(cell, 8, 4, 16), 1u);
 	return 0;
 }
 
+static void several_items_may_be_due_in_a_nanosecond(void **state)
+{
+	struct cell cell = { .pace_ns = 0.4, .t0 = 1000 };
+
+	(void)state;
+	assert_int_equal(pace_due(&cell, 0), 1000);
+	assert_int_equal(pace_due(&cell, 2), 1000);
+	assert_int_equal(pace_due(&cell, 3), 1001);
+	assert_int_equal(pace_due(&cell, 10000000), 1000 + 4000000);
+	cell.due = (const int64_t[]){ 5 };
+	assert_int_equal(pace_due(&cell, 0), 1005);
+}
+
 static void an_open_loop_sends_together_what_is_due_already(void **state)
 {
 	struct weft_run_opts opts = { .clock = WEFT_CLOCK_MANUAL };
-	struct cell cell = { .pace_ns = 1000 };
+	struct cell cell = { .pace_ns = WEFT_US };
 
 	(void)state;
 	assert_int_equal(weft_run(WEFT_THREADS, &opts, look_back, &cell), 0);
@@ -137,6 +150,7 @@ int main(void)
 		cmocka_unit_test(work_on_a_clock_that_stands_still_ends),
 		cmocka_unit_test(a_closed_loop_sends_full_batches),
 		cmocka_unit_test(an_open_loop_waits_until_the_item_is_due),
+		cmocka_unit_test(several_items_may_be_due_in_a_nanosecond),
 		cmocka_unit_test(
 		        an_open_loop_sends_together_what_is_due_already),
 	};
