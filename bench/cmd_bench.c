@@ -36,8 +36,10 @@ static void count(struct gbench_outcome *out, const char *name, double value)
 	        (struct gbench_counter){ .name = name, .value = value };
 }
 
-static void count_latency(struct gbench_outcome *out, const struct latency *l)
+static void count_latency(struct gbench_outcome *out, const struct result *r)
 {
+	const struct latency *l = &r->latency;
+
 	if (l->count == 0)
 		return;
 	count(out, "latency_p50_ns", (double)l->p50);
@@ -45,6 +47,8 @@ static void count_latency(struct gbench_outcome *out, const struct latency *l)
 	count(out, "latency_p99_ns", (double)l->p99);
 	count(out, "latency_p999_ns", (double)l->p999);
 	count(out, "latency_max_ns", (double)l->max);
+	if (!r->plan->pattern->closed_loop)
+		count(out, "latency_kept_up", l->kept_up);
 }
 
 /* What the latency is, where it is not what is usual here. */
@@ -67,7 +71,7 @@ static void fill(struct gbench_outcome *out, const struct result *r)
 	count(out, "messages_per_second", sample_messages_per_second(s));
 	count(out, "ns_per_message", sample_ns_per_message(s));
 	count(out, "messages", messages);
-	count_latency(out, &r->latency);
+	count_latency(out, r);
 	count(out, "cpu_s_per_M", s->cpu_seconds / messages * 1e6);
 	count(out, "vol_switches_per_M",
 	      (double)s->voluntary_switches / messages * 1e6);

@@ -77,6 +77,7 @@ static void json_load(struct json *j, const struct result *r)
 		json_null(j, "capacity_per_second");
 		json_null(j, "offered_per_second");
 		json_null(j, "achieved_per_second");
+		json_null(j, "kept_up");
 		return;
 	}
 	json_double(j, "load", r->plan->utilization / 100.0);
@@ -84,6 +85,7 @@ static void json_load(struct json *j, const struct result *r)
 	json_double(j, "capacity_per_second", r->latency.capacity);
 	json_double(j, "offered_per_second", r->latency.offered);
 	json_double(j, "achieved_per_second", r->latency.achieved);
+	json_bool(j, "kept_up", r->latency.kept_up);
 }
 
 static void json_latency(struct json *j, const struct result *r)

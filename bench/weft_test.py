@@ -182,8 +182,9 @@ class Run(unittest.TestCase):
         self.assertEqual(list(latency), ["kind", "load", "arrivals",
                                          "capacity_per_second",
                                          "offered_per_second",
-                                         "achieved_per_second", "count", "p50",
-                                         "p90", "p99", "p999", "max"])
+                                         "achieved_per_second", "kept_up",
+                                         "count", "p50", "p90", "p99", "p999",
+                                         "max"])
         self.assertGreater(latency["count"], 0)
         self.assertLessEqual(latency["p50"], latency["max"])
 
@@ -192,6 +193,7 @@ class Run(unittest.TestCase):
         latency = strict(weft("run", *cell, "--json").out)["latency_ns"]
         self.assertEqual(latency["kind"], "closed-loop round trip")
         self.assertIsNone(latency["load"])
+        self.assertIsNone(latency["kept_up"])
         self.assertEqual(latency["count"], 200)
         self.assertIn("(closed-loop round trip, 200 messages)",
                       weft("run", *cell).out)
@@ -217,10 +219,14 @@ class Run(unittest.TestCase):
         self.assertGreater(latency["achieved_per_second"], 0)
 
     def test_a_load_that_is_too_much_is_reported(self):
-        out = weft("run", "pipeline", "--items=20000", "--reps=1",
-                   "--utilization=1000").out
+        cell = ["pipeline", "--items=20000", "--reps=1", "--utilization=1000"]
+        out = weft("run", *cell).out
         self.assertIn("at 1000 % of that throughput, fixed arrivals", out)
         self.assertIn("could not keep up: ", out)
+        latency = strict(weft("run", *cell, "--json").out)["latency_ns"]
+        self.assertIs(latency["kept_up"], False)
+        self.assertLess(latency["achieved_per_second"],
+                        latency["offered_per_second"])
 
     def test_items_and_latency_as_asked(self):
         cell = strict(weft("run", "pipeline", "--items=500", "--reps=2",

@@ -58,13 +58,19 @@ if chan in ("sleeps", "slow"):
 workers = int(options.get("workers") or options.get("producers") or 1)
 items = int(options.get("items", 1000 * workers))
 ns = items * 100 * (2 if chan == "beta" else 1)
-latency = {"kind": "open-loop sojourn", "load": 0.5, "count": 90, "p50": 500.0,
-           "p90": 900, "p99": 2000, "p999": 9000, "max": 30000}
+latency = {"kind": "open-loop sojourn", "load": 0.5, "capacity_per_second": 1e7,
+           "offered_per_second": 5e6, "achieved_per_second": 5e6, "kept_up": True,
+           "count": 90, "p50": 500.0, "p90": 900, "p99": 2000, "p999": 9000,
+           "max": 30000}
+if chan == "saturates":
+    latency.update(achieved_per_second=4e6, kept_up=False)
 if "utilization" in options:
     latency.update(load=int(options["utilization"]) / 100,
                    arrivals=options.get("arrivals", "fixed"))
 if args[1] == "ping_pong":
-    latency.update(kind="closed-loop round trip", load=None)
+    latency.update(kind="closed-loop round trip", load=None, kept_up=None,
+                   capacity_per_second=None, offered_per_second=None,
+                   achieved_per_second=None)
 skip = {"time", "reps", "seed", "json", "latency", "chan", "load",
         "arrivals", "utilization"}
 print(json.dumps({

@@ -19,7 +19,8 @@ from weftlib.binary import BAD, MEASURED
 from weftlib.gnuplot import quote
 from weftlib.sheet import Sheet
 from weftlib.summary import by_value
-from weftlib.tables import by_pattern, knob, latency_kinds, varying
+from weftlib.tables import (by_pattern, is_saturated, knob, latency_kinds,
+                            varying)
 
 #: Knobs that set the number of tasks make the axis, the other ones panels. A
 #: line must not join different shapes (many to one, one to many), so the shape
@@ -45,7 +46,7 @@ class Chart:
     frame: list  #: gnuplot lines that hold for every panel
     x: str
     y: str
-    series: object  #: function (cells, chan, style) -> (kind, rows)
+    series: object  #: function (cells, chan, style) -> (kind, rows, dash)
     tasks_in_titles: bool = False
 
 
@@ -153,10 +154,12 @@ def draw_latency(out, context, pattern, cells):
     counts = {cell["tasks"] for cell in drawn}
     number = "the fewest" if len(counts) > 1 else max(counts)
     kinds = latency_kinds(drawn)
+    saturated = any(is_saturated(cell) for cell in drawn)
     return draw_sheets(out, "latency-" + pattern, context, cells, drawn, Chart(
         title="%s: latency with %s tasks" % (pattern, number),
         note=kinds[:1].upper() + kinds[1:] + "; medians over the rounds, but max is the "
-             "largest of all.",
+             "largest of all." + saturated * (
+                 "  Dotted: saturated, the latency of an overloaded queue."),
         frame=FRAME + y_latency(values) + x_percentiles(),
         x="percentile of the messages", y="latency  (lower is better)",
         series=latency_series, tasks_in_titles=len(counts) > 1))
@@ -252,14 +255,18 @@ def wrap(text, width):
     return lines
 
 
-def look(chan, style):
+DASHED, DOTTED = 2, 3
+
+
+def look(chan, style, dash=None):
     colour, mark = style[chan]
-    dash = " dt 2" if chan in ("null", "faa") else ""
-    return "lc rgb '%s' pt %d ps 0.8 lw 1.6%s" % (colour, mark, dash)
+    dash = dash or (DASHED if chan in ("null", "faa") else None)
+    return "lc rgb '%s' pt %d ps 0.8 lw 1.6%s" % (
+        colour, mark, " dt %d" % dash if dash else "")
 
 
 def throughput_series(cells, chan, style):
-    """(kind, rows): medians with bars; an empty row interrupts the line where
+    """(kind, rows, dash): medians with bars; an empty row interrupts the line where
     this channel has no number but others have.
 
     Channels stand a little apart: bars on top of each other cannot be read.
@@ -272,30 +279,32 @@ def throughput_series(cells, chan, style):
         rate = own.get(count)
         values = (rate["median"],) + error_bar(rate) if rate else ()
         rows.append([count * shift] + [v / 1e6 for v in values] if rate else [])
-    return "yerrorlines", rows
+    return "yerrorlines", rows, None
 
 
 def latency_series(cells, chan, _style):
-    """(kind, rows): one point per percentile of the channel's only cell."""
-    rows = []
+    """(kind, rows, dash): one point per percentile of the channel's only cell."""
+    rows, dash = [], None
     for cell in (cell for cell in cells if cell["chan"] == chan):
+        dash = DOTTED if is_saturated(cell) else None
         for place, (key, _) in enumerate(PERCENTILES):
             if cell["latency_ns"].get(key) is not None:
                 rows.append([place, max(1, cell["latency_ns"][key])])
-    return "linespoints", rows
+    return "linespoints", rows, dash
 
 
 def panel_lines(group, style, series):
     """The data of one panel and the plot command that draws it."""
     lines, plots = [], []
     for place, chan in enumerate(style):
-        kind, rows = series(group, chan, style)
+        kind, rows, dash = series(group, chan, style)
         if not any(rows):
             continue
         lines.append("$d%d << EOD" % place)
         lines += [" ".join("%.6g" % value for value in row) for row in rows]
         lines.append("EOD")
-        plots.append("$d%d with %s %s notitle" % (place, kind, look(chan, style)))
+        plots.append("$d%d with %s %s notitle"
+                     % (place, kind, look(chan, style, dash)))
     return lines + ["plot " + ", ".join(plots)]
 
 

@@ -345,6 +345,30 @@ class Runs(unittest.TestCase):
         self.assertEqual(labels, {"ping_pong": "latency: closed-loop round trip",
                                   "pipeline": None})
 
+    def test_a_saturated_loop_is_marked_as_one(self):
+        self.sweep("rounds=3\npattern=ping_pong\npattern=pipeline cap=0",
+                   channels="alpha,saturates")
+        cells = {(cell["pattern"], cell["chan"]): cell["latency_ns"]
+                 for cell in self.read()["cells"]}
+        self.assertIs(cells["pipeline", "alpha"]["kept_up"], True)
+        self.assertIsNone(cells["ping_pong", "alpha"]["kept_up"])
+        found = cells["pipeline", "saturates"]
+        self.assertIs(found["kept_up"], False)
+        self.assertEqual((found["offered_per_second"], found["achieved_per_second"]),
+                         (5e6, 4e6))
+        text = (self.run_folder() / "summary.md").read_text()
+        self.assertIn("| 0.500 / 2.00 | 0.500 / 2.00† |", text)
+        self.assertIn("† saturated", text)
+        rows = {row["name"]: row.get("latency_kept_up")
+                for row in self.read("benchmark.json")["benchmarks"]
+                if row["run_type"] == "aggregate"}
+        self.assertEqual(rows["pipeline/chan:saturates/cap:0_median"], 0)
+        self.assertEqual(rows["pipeline/chan:alpha/cap:0_median"], 1)
+
+    def test_loops_that_all_kept_up_need_no_mark(self):
+        self.sweep("rounds=3\npattern=pipeline cap=0", channels="alpha")
+        self.assertNotIn("†", (self.run_folder() / "summary.md").read_text())
+
     def test_arrivals_are_swept_like_a_knob(self):
         self.sweep("rounds=3\npattern=pipeline cap=0 arrivals=poisson "
                    "utilization=50,95", channels="alpha")
@@ -400,6 +424,16 @@ class Runs(unittest.TestCase):
         self.assertIn("my_own^{chan}", svg)
         self.assertIn("higher is better", svg)
         self.assertIn("more tasks than CPUs (2)", re.sub(r"<[^>]*>", "", svg))
+        self.assertNotIn("saturated", (self.run_folder() / "latency-pipeline.svg")
+                         .read_text())
+
+    @unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
+    def test_a_saturated_loop_is_drawn_as_one(self):
+        self.sweep("rounds=3\npattern=pipeline cap=0", plot=True,
+                   channels="alpha,saturates")
+        svg = (self.run_folder() / "latency-pipeline.svg").read_text()
+        self.assertIn("Dotted: saturated", svg)
+        self.assertIn("stroke-dasharray", svg)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,8 @@ def median_row(cell, base, samples):
     counters = {"items_per_second": cell["messages_per_second"]["median"]}
     for key in ("p50", "p90", "p99", "p999", "max"):
         counters["latency_%s_ns" % key] = (cell["latency_ns"] or {}).get(key)
+    kept_up = (cell["latency_ns"] or {}).get("kept_up")
+    counters["latency_kept_up"] = None if kept_up is None else int(kept_up)
     for key in ("voluntary_switches_per_message",
                 "involuntary_switches_per_message",
                 "parks_per_message", "wakes_per_message", "peak_rss_bytes"):

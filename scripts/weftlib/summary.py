@@ -15,6 +15,7 @@ from .rundir import SAMPLES, read_samples
 from .stats import describe, median
 
 PERCENTILES = ("p50", "p90", "p99", "p999", "max")
+RATES = ("capacity_per_second", "offered_per_second", "achieved_per_second")
 
 
 def read(directory):
@@ -107,14 +108,21 @@ def per_message(samples, key, scale=1):
 
 
 def latency(measured):
-    """Percentiles as medians over the rounds; `max` is the largest of all."""
+    """Percentiles as medians over the rounds; `max` is the largest of all.
+
+    `kept_up` is false when the queue of any round outgrew its load: then these
+    are the latencies of an overloaded queue, longer the longer it ran.
+    """
     if not measured:
         return None
     result = {"kind": measured[0].get("kind"), "load": measured[0].get("load"),
               "arrivals": measured[0].get("arrivals"),
               "rounds": len(measured),
               "count": sum(entry.get("count") or 0 for entry in measured)}
-    for key in PERCENTILES:
+    known = [entry["kept_up"] for entry in measured
+             if entry.get("kept_up") is not None]
+    result["kept_up"] = all(known) if known else None
+    for key in RATES + PERCENTILES:
         result[key] = middle(entry.get(key) for entry in measured)
     result["max"] = max((entry["max"] for entry in measured
                          if entry.get("max") is not None), default=None)

@@ -12,6 +12,7 @@ from .stats import duration, three_digits
 
 WIDTH = 100
 MARK = "*"
+SATURATED = "†"
 
 
 @dataclass
@@ -88,14 +89,22 @@ def throughput_text(cell, spread=True):
 
 
 def latency_text(cell):
-    """`p50 / p99` in microseconds."""
+    """`p50 / p99` in microseconds, marked when the queue was overloaded."""
     found = cell["latency_ns"]
     if cell["verdict"] not in MEASURED:
         return cell["verdict"]
     if not found:
         return "-"
     return " / ".join(three_digits(None if found[key] is None else found[key] / 1e3)
-                      for key in ("p50", "p99"))
+                      for key in ("p50", "p99")) + SATURATED * is_saturated(cell)
+
+
+def is_saturated(cell):
+    """Whether an open loop was offered more than came through.
+
+    What it then waited in is a queue that grew as long as the run lasted.
+    """
+    return bool(cell["latency_ns"]) and cell["latency_ns"].get("kept_up") is False
 
 
 def latency_kinds(cells):
@@ -237,6 +246,10 @@ def markdown(summary, pictures):
             parts += ["**%s**" % escape(table.title), render_markdown(table)]
     parts.append("%s more tasks than CPUs. ± half the interquartile range over the "
                  "rounds." % escape(MARK))
+    if any(is_saturated(cell) for cell in summary["cells"]):
+        parts.append("%s saturated: more was offered than came through. The latency "
+                     "is that of an overloaded queue and grows with the run."
+                     % SATURATED)
     parts += ["N/A %s: %s" % (escape(", ".join(sorted(chans))), escape(why))
               for why, chans in reasons(summary).items()]
     return "\n\n".join(parts) + "\n"
