@@ -7,6 +7,8 @@
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
 
+#include "watch.h"
+
 enum state { OPEN, CLOSED, STOPPED };
 
 /* What is counted of the puts, or of the takes. */
@@ -24,7 +26,6 @@ struct weft_buffer {
 	enum weft_overflow overflow;
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
-	struct weft_ctx *ctx; /* NULL = background */
 
 	/* An enum state, only ever rising, and changed before the channel is
 	 * closed: who finds that closed finds the reason here. */
@@ -42,7 +43,7 @@ struct weft_buffer {
 	_Atomic size_t high;
 	_Atomic uint64_t fill[WEFT_BUFFER_FILLS];
 
-	struct weft_ctx_func stop; /* with ctx, from new to free */
+	struct watch watch; /* from new to free */
 };
 
 /* Whether the options make sense together; what the channel thinks of them, it
@@ -72,22 +73,9 @@ static int open_chan(struct weft_buffer *b, const struct weft_chan_impl *impl,
 	return 0;
 }
 
-static void stop_buffer(void *b)
+static void context_ended(void *b)
 {
 	weft_buffer_stop(b);
-}
-
-/* The last step of making a buffer: it may be stopped before this returns. */
-static int follow_ctx(struct weft_buffer *b, struct weft_ctx *ctx)
-{
-	int err;
-
-	if (!ctx)
-		return 0;
-	err = weft_ctx_after(ctx, &b->stop, stop_buffer, b);
-	if (!err)
-		b->ctx = weft_ctx_ref(ctx);
-	return err;
 }
 
 int weft_buffer_new(struct weft_buffer **out,
@@ -123,7 +111,7 @@ int weft_buffer_new(struct weft_buffer **out,
 	weft_store_relaxed(&b->producers,
 	                   opts->producers ? opts->producers : 1);
 	weft_store_relaxed(&b->consumers, opts->consumers);
-	err = follow_ctx(b, opts->ctx);
+	err = watch_begin(&b->watch, opts->ctx, context_ended, b);
 	if (err) {
 		weft_buffer_free(b);
 		return err;
@@ -136,9 +124,7 @@ void weft_buffer_free(struct weft_buffer *b)
 {
 	if (!b)
 		return;
-	if (b->ctx)
-		weft_ctx_after_stop(&b->stop);
-	weft_ctx_unref(b->ctx);
+	watch_end(&b->watch);
 	weft_chan_unref(b->chan);
 	free(b);
 }
