@@ -9,7 +9,8 @@
 
 #include "watch.h"
 
-enum state { OPEN, CLOSED, STOPPED };
+/* Stopped is any negative error: the reason. */
+enum state { OPEN, CLOSED };
 
 /* What is counted of the puts, or of the takes. */
 struct side {
@@ -27,8 +28,9 @@ struct weft_buffer {
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
 
-	/* An enum state, only ever rising, and changed before the channel is
-	 * closed: who finds that closed finds the reason here. */
+	/* From OPEN to CLOSED, from either to the error that stopped it, and
+	 * before the channel is closed: who finds that closed finds the reason
+	 * here. */
 	_Atomic int state;
 
 	/* Producers that are not done, consumers that have not left. */
@@ -73,9 +75,22 @@ static int open_chan(struct weft_buffer *b, const struct weft_chan_impl *impl,
 	return 0;
 }
 
-static void context_ended(void *b)
+/* The first reason stays. */
+static void stop_for(struct weft_buffer *b, int err)
 {
-	weft_buffer_stop(b);
+	int state = weft_load_relaxed(&b->state);
+
+	while (state >= 0 &&
+	       !weft_cas_weak_acq_rel(&b->state, &state, err)) /* [state] */
+		;
+	weft_chan_close(b->chan);
+}
+
+static void context_ended(void *arg)
+{
+	struct weft_buffer *b = arg;
+
+	stop_for(b, watch_why(&b->watch));
 }
 
 int weft_buffer_new(struct weft_buffer **out,
@@ -129,9 +144,21 @@ void weft_buffer_free(struct weft_buffer *b)
 	free(b);
 }
 
-static bool is_stopped(const struct weft_buffer *b)
+/* 0, or why it was stopped. */
+static int stopped_for(const struct weft_buffer *b)
 {
-	return weft_load_acquire(&b->state) == STOPPED; /* [state] */
+	int state = weft_load_acquire(&b->state); /* [state] */
+
+	return state < 0 ? state : 0;
+}
+
+/* The caller's error, of what the channel said: that it is closed may be
+ * because the buffer was stopped. */
+static int reason(const struct weft_buffer *b, int err)
+{
+	int stopped = err == -EPIPE ? stopped_for(b) : 0;
+
+	return stopped ? stopped : err;
 }
 
 /* --- what is counted --- */
@@ -175,18 +202,14 @@ static int put_result(struct weft_buffer *b, int err, size_t n)
 {
 	if (b->count && n)
 		note_puts(b, n);
-	if (err == -EPIPE && is_stopped(b))
-		return -ECANCELED;
-	return err;
+	return reason(b, err);
 }
 
 static int take_result(struct weft_buffer *b, int err, size_t n)
 {
 	if (b->count && n)
 		weft_fetch_add_relaxed(&b->takes.items, n);
-	if (err == -EPIPE && is_stopped(b))
-		return -ECANCELED;
-	return err;
+	return reason(b, err);
 }
 
 /* --- put --- */
@@ -362,8 +385,9 @@ int weft_buffer_take(struct weft_buffer *b, void *elem, int64_t deadline_ns)
 	if (!b)
 		return -EINVAL;
 	/* What a stop has left inside is not for the takers. */
-	if (is_stopped(b))
-		return -ECANCELED;
+	err = stopped_for(b);
+	if (err)
+		return err;
 	if (!b->count) {
 		err = weft_chan_recv(b->chan, elem, deadline_ns);
 	} else {
@@ -380,8 +404,9 @@ int weft_buffer_try_take(struct weft_buffer *b, void *elem)
 
 	if (!b)
 		return -EINVAL;
-	if (is_stopped(b))
-		return -ECANCELED;
+	err = stopped_for(b);
+	if (err)
+		return err;
 	err = weft_chan_try_recv(b->chan, elem);
 	return take_result(b, err, !err);
 }
@@ -407,8 +432,9 @@ int weft_buffer_take_many(struct weft_buffer *b, void *elems, size_t n,
 	if (!b || !done)
 		return -EINVAL;
 	*done = 0;
-	if (is_stopped(b))
-		return -ECANCELED;
+	err = stopped_for(b);
+	if (err)
+		return err;
 	err = weft_chan_recv_many(b->chan, elems, n, done,
 	                          b->count ? WEFT_NOW : deadline_ns);
 	if (err == -ETIMEDOUT && b->count)
@@ -523,8 +549,7 @@ int weft_buffer_stop(struct weft_buffer *b)
 {
 	if (!b)
 		return -EINVAL;
-	weft_store_release(&b->state, (int)STOPPED); /* [state] */
-	weft_chan_close(b->chan);
+	stop_for(b, -ECANCELED);
 	return 0;
 }
 

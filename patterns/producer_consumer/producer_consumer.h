@@ -7,13 +7,15 @@
  *   closed, items left     -EPIPE      0
  *   closed, empty          -EPIPE      -EPIPE
  *   stopped                -ECANCELED  -ECANCELED
+ *   its context ended      weft_ctx_err()
  *
  * The end: the buffer counts its producers. Each says weft_buffer_done() once,
  * and the last of them closes the buffer: consumers take what is left and then
  * get -EPIPE, all of them. So no producer has to know whether it is the last,
  * and nobody closes under another's feet. Where consumers are counted too, the
  * last that leaves stops the buffer, so that no producer waits for space that
- * nobody makes. A context that ends stops it as well.
+ * nobody makes. A context that ends stops it as well. Whichever stops it first
+ * is the reason that puts and takes give.
  *
  * Somebody who ends without saying so would leave the other side waiting for
  * ever. weft_buffer_produce() and weft_buffer_consume() run a function such
@@ -130,8 +132,10 @@ WEFT_API void weft_buffer_free(struct weft_buffer *b);
  * drop as the overflow policy says.
  *
  * Returns 0; -EPIPE when it is or becomes closed; -ECANCELED when it is or
- * becomes stopped; -ETIMEDOUT; -EINVAL for NULL; -ENOMEM from unbounded
- * implementations. After an error the item is still the caller's.
+ * becomes stopped, or the error of the context whose end stopped it (-ETIMEDOUT
+ * as well, when it did so by its deadline: weft_ctx_err() tells); -ETIMEDOUT;
+ * -EINVAL for NULL; -ENOMEM from unbounded implementations. After an error the
+ * item is still the caller's.
  *
  * DROP_OLDEST may have dropped an item when it then finds the buffer closed.
  */
@@ -152,9 +156,9 @@ WEFT_API WEFT_NODISCARD int weft_buffer_put_many(struct weft_buffer *b,
 /*
  * Take the oldest item, waiting for one until `deadline_ns`.
  *
- * Returns 0; -EPIPE when it is closed and empty; -ECANCELED once stopped,
- * items or not; -ETIMEDOUT; -EINVAL for NULL. A take that failed has not taken
- * an item.
+ * Returns 0; -EPIPE when it is closed and empty; -ECANCELED or its context's
+ * error once stopped, items or not; -ETIMEDOUT; -EINVAL for NULL. A take that
+ * failed has not taken an item.
  */
 WEFT_API WEFT_NODISCARD int weft_buffer_take(struct weft_buffer *b, void *elem,
                                              int64_t deadline_ns);

@@ -323,12 +323,41 @@ TEST_MANUAL(a_context_past_its_deadline_stops_its_buffer)
 	struct weft_task *taker;
 	struct weft_ctx *ctx;
 	int64_t begun = weft_now();
+	size_t done;
+	int item = 0;
 
 	CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, WEFT_SEC), 0);
 	b = new_with(ctx, 1);
 	taker = testing_spawn(take_main, b);
-	CHECK_EQ(testing_join_moving(taker), -ECANCELED);
+	CHECK_EQ(testing_join_moving(taker), -ETIMEDOUT);
 	CHECK_LE(begun + WEFT_SEC, weft_now());
+	CHECK_EQ(weft_buffer_put(b, &item, WEFT_FOREVER), -ETIMEDOUT);
+	CHECK_EQ(weft_buffer_try_put(b, &item), -ETIMEDOUT);
+	CHECK_EQ(weft_buffer_try_take(b, &item), -ETIMEDOUT);
+	CHECK_EQ(weft_buffer_take_many(b, &item, 1, &done, WEFT_FOREVER),
+	         -ETIMEDOUT);
+	CHECK_EQ(weft_buffer_attach(b), -EPIPE);
+	/* The first reason stays. */
+	CHECK_EQ(weft_buffer_stop(b), 0);
+	CHECK_EQ(weft_buffer_take(b, &item, WEFT_FOREVER), -ETIMEDOUT);
+	weft_buffer_free(b);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
+TEST_MANUAL(a_deadline_after_a_stop_is_no_reason)
+{
+	struct weft_buffer *b;
+	struct weft_ctx *ctx;
+	int item = 0;
+
+	CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, WEFT_SEC), 0);
+	b = new_with(ctx, 1);
+	CHECK_EQ(weft_buffer_close(b), 0);
+	CHECK_EQ(weft_buffer_stop(b), 0);
+	CHECK_EQ(weft_clock_advance(2 * WEFT_SEC), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_buffer_put(b, &item, WEFT_FOREVER), -ECANCELED);
 	weft_buffer_free(b);
 	weft_ctx_unref(ctx);
 	return 0;
@@ -493,6 +522,7 @@ int main(void)
 		cmocka_unit_test(a_closed_buffer_may_still_be_stopped),
 		cmocka_unit_test(a_context_that_is_cancelled_stops_its_buffers),
 		cmocka_unit_test(a_context_past_its_deadline_stops_its_buffer),
+		cmocka_unit_test(a_deadline_after_a_stop_is_no_reason),
 		cmocka_unit_test(a_buffer_of_an_ended_context_is_stopped),
 		cmocka_unit_test(a_context_may_outlive_its_buffer),
 		cmocka_unit_test(a_deadline_outside_of_a_run_is_refused),
