@@ -3,6 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include <weft/atomic.h>
+#include <weft/chan_impl.h>
+
 #include "buffers.h"
 #include "testing_stop.h"
 
@@ -405,22 +408,53 @@ static void a_deadline_outside_of_a_run_is_refused(void **state)
 /* --- at any moment --- */
 
 /* Everything that waits, in tasks of its own, against an end of any kind at a
- * random moment. */
+ * random moment, over an implementation of any kind. Items are on the heap, so
+ * that each is somebody's: one that is lost is left behind, which testing_run()
+ * sees, and one that comes twice is freed twice. */
 struct doomed {
 	struct weft_buffer *b;
 	struct weft_ctx *ctx;
 	enum { STOP, CLOSE_AND_STOP, CANCEL, ENDS } how;
+	_Atomic uint64_t in, out;
 };
+
+static void doomed_drop(void *elem, void *arg)
+{
+	struct doomed *d = arg;
+
+	free(*(int **)elem);
+	weft_fetch_add_relaxed(&d->out, 1u);
+}
+
+/* One that does what these options ask for, for any number of tasks. */
+static const struct weft_chan_impl *
+any_impl(const struct weft_buffer_opts *opts)
+{
+	const struct weft_chan_impl *impl;
+	size_t n = 0;
+
+	while (weft_chan_impl_at(n))
+		n++;
+	do
+		impl = weft_chan_impl_at(weft_rand() % n);
+	while ((impl->can & WEFT_NO_DATA) || impl->max_senders ||
+	       impl->max_receivers ||
+	       weft_chan_impl_accepts(impl, opts->cap, opts->elem_size, NULL,
+	                              0));
+	return impl;
+}
 
 static void *doomed_new(void *arg)
 {
 	struct doomed *d = calloc(1, sizeof(*d));
 	struct weft_buffer_opts opts = {
-		.cap = weft_rand() % 3,
-		.elem_size = sizeof(int),
+		.cap = weft_rand() % 4,
+		.elem_size = sizeof(int *),
 		.producers = 3,
 		.consumers = (unsigned)(weft_rand() % 2) * 3,
 		.count = weft_rand() % 2,
+		.drop = doomed_drop,
+		.drop_arg = d,
 	};
 
 	(void)arg;
@@ -429,40 +463,66 @@ static void *doomed_new(void *arg)
 	opts.ctx = d->ctx;
 	if (opts.cap > 0)
 		opts.overflow = (enum weft_overflow)(weft_rand() % 3);
+	opts.impl = any_impl(&opts);
 	d->how = weft_rand() % ENDS;
 	CHECK_EQ(weft_buffer_new(&d->b, &opts), 0);
 	return d;
 }
 
+/* One or three items; what is not put is still ours. */
+static int doomed_put(struct doomed *d, unsigned id)
+{
+	int64_t deadline = id == 2 ? weft_deadline_in(1000) : WEFT_FOREVER;
+	size_t n = id == 1 ? 3 : 1, done = 0;
+	int *items[3], err;
+
+	for (size_t i = 0; i < n; i++) {
+		items[i] = malloc(sizeof(*items[i]));
+		CHECK(items[i] != NULL);
+	}
+	if (id == 1) {
+		err = weft_buffer_put_many(d->b, items, n, &done, deadline);
+	} else {
+		err = weft_buffer_put(d->b, items, deadline);
+		done = !err;
+	}
+	weft_fetch_add_relaxed(&d->in, (uint64_t)done);
+	while (done < n)
+		free(items[done++]);
+	return err;
+}
+
+static int doomed_take(struct doomed *d, unsigned id)
+{
+	int64_t deadline = id == 5 ? weft_deadline_in(1000) : WEFT_FOREVER;
+	int *items[3], err;
+	size_t n;
+
+	if (id == 4) {
+		err = weft_buffer_take_many(d->b, items, 3, &n, deadline);
+	} else {
+		err = weft_buffer_take(d->b, items, deadline);
+		n = !err;
+	}
+	weft_fetch_add_relaxed(&d->out, (uint64_t)n);
+	while (n > 0)
+		free(items[--n]);
+	return err;
+}
+
 /* Until it ends: by whatever there is of this kind. */
 static void doomed_use(void *thing, unsigned id)
 {
-	struct weft_buffer *b = ((struct doomed *)thing)->b;
-	int items[3] = { 0 }, err = 0;
-	size_t done;
+	struct doomed *d = thing;
+	int err = 0;
 
-	while (!err || err == -ETIMEDOUT || err == -EAGAIN) {
-		if (id == 0)
-			err = weft_buffer_put(b, items, WEFT_FOREVER);
-		else if (id == 1)
-			err = weft_buffer_put_many(b, items, 3, &done,
-			                           WEFT_FOREVER);
-		else if (id == 2)
-			err = weft_buffer_put(b, items, weft_deadline_in(1000));
-		else if (id == 3)
-			err = weft_buffer_take(b, items, WEFT_FOREVER);
-		else if (id == 4)
-			err = weft_buffer_take_many(b, items, 3, &done,
-			                            WEFT_FOREVER);
-		else
-			err = weft_buffer_take(b, items,
-			                       weft_deadline_in(1000));
-	}
+	while (!err || err == -ETIMEDOUT)
+		err = id < 3 ? doomed_put(d, id) : doomed_take(d, id);
 	CHECK(err == -ECANCELED || err == -EPIPE);
 	if (id < 3)
-		CHECK_EQ(weft_buffer_done(b), 0);
+		CHECK_EQ(weft_buffer_done(d->b), 0);
 	else
-		weft_buffer_leave(b);
+		weft_buffer_leave(d->b);
 }
 
 static void doomed_stop(void *thing)
@@ -481,11 +541,12 @@ static void doomed_stop(void *thing)
 static void doomed_end(void *thing)
 {
 	struct doomed *d = thing;
-	int item = 0;
+	int *item = NULL;
 
 	CHECK_EQ(weft_buffer_put(d->b, &item, WEFT_FOREVER), -ECANCELED);
 	CHECK_EQ(weft_buffer_take(d->b, &item, WEFT_FOREVER), -ECANCELED);
 	weft_buffer_free(d->b);
+	CHECK_EQ(weft_load_relaxed(&d->in), weft_load_relaxed(&d->out));
 	weft_ctx_unref(d->ctx);
 	free(d);
 }
