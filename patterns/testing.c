@@ -7,6 +7,7 @@
 
 #include <weft/atomic.h>
 
+#include "ends.h"
 #include "task/spin.h"
 
 /* --- runs and tasks --- */
@@ -118,11 +119,6 @@ static void set_knobs(struct cell *cell, const char *knobs)
 	}
 }
 
-static bool enough(unsigned n, unsigned max)
-{
-	return max == 0 || n <= max;
-}
-
 bool testing_cell_possible(const struct testing_cell *t)
 {
 	struct cell cell = { .pattern = t->pattern };
@@ -133,8 +129,8 @@ bool testing_cell_possible(const struct testing_cell *t)
 	t->pattern->channel(&cell.params, &asked);
 	return ((t->pattern->needs | asked.needs) & ~t->chan->can) == 0 &&
 	       (t->pattern->no_data || !(t->chan->can & WEFT_NO_DATA)) &&
-	       enough(asked.senders, t->chan->max_senders) &&
-	       enough(asked.receivers, t->chan->max_receivers) &&
+	       ends_allow(t->chan->max_senders, asked.senders) &&
+	       ends_allow(t->chan->max_receivers, asked.receivers) &&
 	       !weft_chan_impl_accepts(t->chan, asked.cap, asked.elem_size,
 	                               NULL, 0);
 }

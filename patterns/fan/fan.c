@@ -6,6 +6,7 @@
 #include <weft/chan_impl.h>
 
 #include "base/check.h"
+#include "ends.h"
 #include "internal.h"
 #include "lines.h"
 #include "task/wait.h"
@@ -98,11 +99,6 @@ void fan_end_results(struct weft_fan *f)
 
 /* --- making --- */
 
-static bool allowed(unsigned n, unsigned max)
-{
-	return max == 0 || n <= max;
-}
-
 /* Workers receive from their queue, and send into that of the results. The
  * callers of the fan answer for themselves. */
 static bool makes_sense(const struct weft_fan_opts *o)
@@ -115,8 +111,8 @@ static bool makes_sense(const struct weft_fan_opts *o)
 	       (unsigned)o->merge <= WEFT_FAN_ORDERED &&
 	       (unsigned)o->errors <= WEFT_FAN_PASS_OVER_ERRORS &&
 	       !(ordered && o->deal == WEFT_FAN_BROADCAST) &&
-	       allowed(at_queue, o->impl->max_receivers) &&
-	       (ordered || allowed(o->workers, o->impl->max_senders));
+	       ends_allow(o->impl->max_receivers, at_queue) &&
+	       (ordered || ends_allow(o->impl->max_senders, o->workers));
 }
 
 static size_t default_window(const struct weft_fan_opts *o)

@@ -13,6 +13,7 @@
 #include <weft/task.h>
 
 #include "base/check.h"
+#include "ends.h"
 #include "fan.h"
 #include "lines.h"
 
@@ -371,15 +372,13 @@ or_defaults(const struct weft_relay_opts *opts)
 static int check_merge(struct weft_chan *to, struct weft_chan *const *from,
                        size_t n, enum weft_merge_by by)
 {
-	unsigned max;
-
 	if (!fit_together(from, n, &to, 1) ||
 	    (unsigned)by > WEFT_MERGE_BY_SELECT)
 		return -EINVAL;
-	if (by == WEFT_MERGE_BY_FORWARDERS) {
-		max = weft_chan_impl_of(to)->max_senders;
-		return max == 0 || n <= max ? 0 : -EINVAL;
-	}
+	if (by == WEFT_MERGE_BY_FORWARDERS)
+		return ends_allow(weft_chan_impl_of(to)->max_senders, n)
+		               ? 0
+		               : -EINVAL;
 	for (size_t i = 0; i < n; i++)
 		if (!weft_chan_can_select(from[i]))
 			return -EOPNOTSUPP;

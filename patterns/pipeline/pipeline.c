@@ -8,6 +8,7 @@
 #include <weft/chan_impl.h>
 
 #include "base/check.h"
+#include "ends.h"
 #include "internal.h"
 #include "lines.h"
 
@@ -76,11 +77,6 @@ static bool needs_order(const struct weft_stage *stage)
 	return stage->mode == WEFT_STAGE_ORDERED && workers_of(stage) > 1;
 }
 
-static bool allowed(unsigned n, unsigned max)
-{
-	return max == 0 || n <= max;
-}
-
 /* A stage's workers receive from the channel before it and send into the one
  * behind it; where order is kept, one at a time. The callers of the pipeline
  * answer for themselves. */
@@ -94,8 +90,8 @@ static int check_stage(const struct weft_stage *stage,
 	    (stage->mode == WEFT_STAGE_SERIAL && n > 1) ||
 	    stage->out_max > WEFT_STAGE_OUT_MAX)
 		return -EINVAL;
-	if (!allowed(at_once, impl->max_receivers) ||
-	    !allowed(at_once, impl->max_senders))
+	if (!ends_allow(impl->max_receivers, at_once) ||
+	    !ends_allow(impl->max_senders, at_once))
 		return -EINVAL;
 	return 0;
 }
