@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "ends.h"
+#include "failure.h"
 #include "internal.h"
 #include "lines.h"
 #include "task/wait.h"
@@ -67,6 +68,11 @@ void fan_stop_for(struct weft_fan *f, int err)
 		weft_chan_close(f->out);
 	if (f->order)
 		reorder_notify_all(f->order);
+}
+
+void fan_fail_for(struct weft_fan *f, int err)
+{
+	fan_stop_for(f, failure_of(err));
 }
 
 static void context_ended(void *arg)
@@ -402,10 +408,12 @@ static int look_for_result(void *arg)
 	const struct taker *t = arg;
 	/* Before the look at what there is: it was all made by then. */
 	bool finished = weft_load_acquire(&t->f->finished); /* [finished] */
-	int err = weft_load_acquire(&t->f->error);          /* [error] */
+	int err;
 
-	if (!err)
-		err = reorder_take(t->f->order, t->elem);
+	/* Whatever the reason is called, here it is an end. */
+	if (weft_load_acquire(&t->f->error)) /* [error] */
+		return -EPIPE;
+	err = reorder_take(t->f->order, t->elem);
 	if (err == -EAGAIN && finished && reorder_is_empty(t->f->order))
 		return -EPIPE;
 	return err;

@@ -91,10 +91,12 @@ enum weft_fan_merge {
 enum weft_fan_errors {
 	/* It stops the fan as weft_fan_stop() does, and everyone gets the
 	 * error: what was returned; the status of weft_task_exit() if that is
-	 * negative, else -ECANCELED. */
+	 * negative, else -ECANCELED. -EAGAIN, -ETIMEDOUT and -EPIPE, which say
+	 * other things to who sends and receives, become -EIO. */
 	WEFT_FAN_STOP_ON_ERROR,
 	/* It has no result, and is counted. The worker goes on; one whose
-	 * thread has ended is replaced. */
+	 * thread has ended is replaced, and if there is no thread for that, the
+	 * fan fails: -EIO, or -ENOMEM. */
 	WEFT_FAN_PASS_OVER_ERRORS,
 };
 

@@ -7,7 +7,18 @@
 
 /* --- items that fail --- */
 
-enum fault { RETURN_ERROR, RETURN_NONSENSE, EXIT_TASK, EXIT_WELL, EXIT_THREAD };
+enum fault {
+	RETURN_ERROR,
+	RETURN_NONSENSE,
+	/* What means something else to who sends or receives. */
+	RETURN_AGAIN,
+	RETURN_TIMEOUT,
+	RETURN_PIPE,
+	EXIT_TASK,
+	EXIT_AGAIN,
+	EXIT_WELL,
+	EXIT_THREAD,
+};
 
 /* Which items fail, and how. */
 struct failing {
@@ -22,8 +33,16 @@ static int fail_now(enum fault fault)
 		return -EDOM;
 	case RETURN_NONSENSE:
 		return 7;
+	case RETURN_AGAIN:
+		return -EAGAIN;
+	case RETURN_TIMEOUT:
+		return -ETIMEDOUT;
+	case RETURN_PIPE:
+		return -EPIPE;
 	case EXIT_TASK:
 		weft_task_exit(-ERANGE);
+	case EXIT_AGAIN:
+		weft_task_exit(-EAGAIN);
 	case EXIT_WELL:
 		weft_task_exit(0);
 	case EXIT_THREAD:
@@ -43,7 +62,9 @@ static int fail_some(const void *in, void *out, unsigned worker, void *arg)
 
 static const int error_of[] = {
 	[RETURN_ERROR] = -EDOM,     [RETURN_NONSENSE] = -EINVAL,
-	[EXIT_TASK] = -ERANGE,      [EXIT_WELL] = -ECANCELED,
+	[RETURN_AGAIN] = -EIO,      [RETURN_TIMEOUT] = -EIO,
+	[RETURN_PIPE] = -EIO,       [EXIT_TASK] = -ERANGE,
+	[EXIT_AGAIN] = -EIO,        [EXIT_WELL] = -ECANCELED,
 	[EXIT_THREAD] = -ECANCELED,
 };
 
@@ -66,6 +87,8 @@ static void expect_stopped_by(struct shape shape, enum fault fault)
 	CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), error);
 	CHECK_EQ(weft_fan_send(f, &item, WEFT_FOREVER), error);
 	CHECK_EQ(weft_fan_recv(f, &item, WEFT_FOREVER), error);
+	CHECK_EQ(weft_fan_try_send(f, &item), error);
+	CHECK_EQ(weft_fan_try_recv(f, &item), error);
 	CHECK_EQ(weft_fan_close(f), -EPIPE);
 	CHECK_LE(1u, stats_of(f).failed);
 	weft_fan_free(f);

@@ -90,6 +90,10 @@ static inline bool fan_is_stopped(struct weft_fan *f)
 /* Stop the fan for that reason, unless there is one already. */
 void fan_stop_for(struct weft_fan *f, int err);
 
+/* The same for something that has failed, with a name that no caller of the fan
+ * can take for another. */
+void fan_fail_for(struct weft_fan *f, int err);
+
 /* The last worker has ended, and all of them have passed on what they had. */
 void fan_end_results(struct weft_fan *f);
 

@@ -46,7 +46,7 @@ static bool take(struct worker *w)
 		w->ntaken = !err;
 	}
 	if (err && err != -EPIPE)
-		fan_stop_for(f, err);
+		fan_fail_for(f, err);
 	return !err && !fan_is_stopped(f);
 }
 
@@ -55,7 +55,7 @@ static bool fail(struct worker *w, int err)
 {
 	count(&w->failed, 1);
 	if (w->f->opts.errors == WEFT_FAN_STOP_ON_ERROR)
-		fan_stop_for(w->f, err);
+		fan_fail_for(w->f, err);
 	return !fan_is_stopped(w->f);
 }
 
@@ -83,7 +83,7 @@ static bool process(struct worker *w)
 
 	/* The channel may have delivered what was never sent. */
 	if (f->order && reorder_begin(f->order, number(w, i))) {
-		fan_stop_for(f, -EIO);
+		fan_fail_for(f, -EIO);
 		return false;
 	}
 	w->done[i] = false;
@@ -141,7 +141,7 @@ static bool pass_on(struct worker *w)
 	count(&w->out, w->sent);
 	/* Only a stop closes the channel before its senders have ended. */
 	if (err && err != -EPIPE)
-		fan_stop_for(f, err);
+		fan_fail_for(f, err);
 	if (err)
 		return false;
 	if (fan_is_dealt(f) && w->ntaken)
@@ -188,7 +188,7 @@ static bool replace(struct worker *w)
 	weft_fetch_add_relaxed(&w->f->replaced, 1u);
 	err = fan_worker_start(w, &heir);
 	if (err) {
-		fan_stop_for(w->f, err);
+		fan_fail_for(w->f, err);
 		return false;
 	}
 	/* The heir joins this task before it does anything. */

@@ -25,7 +25,10 @@
  * weft_pipeline_stop() does: what is inside is dropped, before and behind the
  * stage that failed, and everyone who waits is released. With
  * drain_on_failure, what the stage has passed on before still goes its way and
- * comes out. The first error is the one that is reported.
+ * comes out. The first error is the one that is reported: what was returned, or
+ * the status of weft_task_exit() if that is negative, else -ECANCELED. -EAGAIN,
+ * -ETIMEDOUT and -EPIPE, which say other things to who sends and receives,
+ * become -EIO.
  *
  * Order: items keep theirs through a stage of one worker and through an ordered
  * stage, when the channels are FIFO.
@@ -68,10 +71,8 @@ enum weft_stage_result {
  *
  * Both are aligned as far as their sizes are multiples of a power of two, up
  * to WEFT_CACHE_LINE. Returns how many it has made, 0 to out_max, or -errno,
- * which fails the pipeline (-EPIPE as well, but to who receives that looks like
- * the end; weft_pipeline_join() tells the difference). More than out_max is
- * -EINVAL. May call weft_pipeline_stop(), but no other function of its own
- * pipeline.
+ * which fails the pipeline. More than out_max is -EINVAL. May call
+ * weft_pipeline_stop(), but no other function of its own pipeline.
  */
 typedef int (*weft_stage_fn)(const void *in, void *out, void *arg);
 

@@ -280,6 +280,18 @@ TEST(a_result_that_is_none_stops_the_pipeline)
 	return 0;
 }
 
+/* Not the end, nor a deadline, nor a failed try. */
+TEST(a_failure_is_not_taken_for_something_else)
+{
+	for (unsigned workers = 1; workers < 4; workers += 2) {
+		expect_failure(RETURN_AGAIN, workers, -EIO);
+		expect_failure(RETURN_TIMEOUT, workers, -EIO);
+		expect_failure(RETURN_PIPE, workers, -EIO);
+		expect_failure(EXIT_AGAIN, workers, -EIO);
+	}
+	return 0;
+}
+
 /* E9 */
 TEST(a_stage_that_exits_its_task_stops_the_pipeline)
 {
@@ -333,6 +345,7 @@ static void expect_drained(enum fault fault, int expected)
 TEST(what_is_behind_a_failed_stage_may_be_drained)
 {
 	expect_drained(RETURN_ERROR, -EDOM);
+	expect_drained(RETURN_PIPE, -EIO);
 	expect_drained(EXIT_TASK, -ERANGE);
 	expect_drained(EXIT_THREAD, -ECANCELED);
 	return 0;
@@ -581,6 +594,7 @@ int main(void)
 		cmocka_unit_test(a_stage_may_end_the_context_of_its_pipeline),
 		cmocka_unit_test(an_error_in_a_stage_stops_the_pipeline),
 		cmocka_unit_test(a_result_that_is_none_stops_the_pipeline),
+		cmocka_unit_test(a_failure_is_not_taken_for_something_else),
 		cmocka_unit_test(
 		        a_stage_that_exits_its_task_stops_the_pipeline),
 		cmocka_unit_test(

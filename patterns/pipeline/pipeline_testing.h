@@ -43,7 +43,18 @@ static inline int nothing(const void *in, void *out, void *arg)
 }
 
 /* What goes wrong, at item 5. */
-enum fault { RETURN_ERROR, RETURN_NONSENSE, EXIT_TASK, EXIT_WELL, EXIT_THREAD };
+enum fault {
+	RETURN_ERROR,
+	RETURN_NONSENSE,
+	/* What means something else to who sends or receives. */
+	RETURN_AGAIN,
+	RETURN_TIMEOUT,
+	RETURN_PIPE,
+	EXIT_TASK,
+	EXIT_AGAIN,
+	EXIT_WELL,
+	EXIT_THREAD,
+};
 
 static inline int fail_at_five(const void *in, void *out, void *arg)
 {
@@ -54,8 +65,16 @@ static inline int fail_at_five(const void *in, void *out, void *arg)
 		return -EDOM;
 	case RETURN_NONSENSE:
 		return 7;
+	case RETURN_AGAIN:
+		return -EAGAIN;
+	case RETURN_TIMEOUT:
+		return -ETIMEDOUT;
+	case RETURN_PIPE:
+		return -EPIPE;
 	case EXIT_TASK:
 		weft_task_exit(-ERANGE);
+	case EXIT_AGAIN:
+		weft_task_exit(-EAGAIN);
 	case EXIT_WELL:
 		weft_task_exit(0);
 	case EXIT_THREAD:

@@ -2,6 +2,7 @@
  * made; from the first batch to the end. */
 #include <errno.h>
 
+#include "failure.h"
 #include "internal.h"
 
 /* --- taking --- */
@@ -159,7 +160,8 @@ static void fail(const struct stage *s, int err)
 {
 	struct weft_pipeline *p = s->p;
 
-	pipeline_stop_for(p, err, p->drains ? s->index + 1 : p->nstages + 1);
+	pipeline_stop_for(p, failure_of(err),
+	                  p->drains ? s->index + 1 : p->nstages + 1);
 }
 
 /* Release what the worker holds: nobody else knows of it. */
