@@ -2,8 +2,12 @@
  * Dealing: which worker gets an item.
  *
  * A sender first reserves room at a worker, then sends into its queue. So it
- * waits for any of them at once, over channels of every kind, and the figure
- * that bounds a queue is also the load that the least loaded has least of.
+ * waits for any of them at once, over channels of every kind.
+ *
+ * There is room for what the queue holds, and for one item more at a worker
+ * that has none in hand, because it is about to take it: so a sender that has
+ * found room never waits for a worker that is busy, whatever the capacity and
+ * the batch.
  */
 #include <errno.h>
 
@@ -21,10 +25,22 @@ static bool reserve(struct worker *w)
 	return false;
 }
 
-void fan_release(struct worker *w, size_t n)
+static void release(struct worker *w, size_t n)
 {
 	weft_fetch_sub_release(&w->load, (int64_t)n);
 	waitq_notify(&w->f->room, n);
+}
+
+/* The whole batch stands for one from now on. */
+void fan_taken(struct worker *w, size_t n)
+{
+	if (n > 1)
+		release(w, n - 1);
+}
+
+void fan_finished(struct worker *w)
+{
+	release(w, 1);
 }
 
 /* A sender in search of a worker with room. */
@@ -47,14 +63,20 @@ static struct worker *reserve_next(const struct search *s)
 	return NULL;
 }
 
+/* What it has not finished: in its queue, in hand, and behind that one in its
+ * batch. */
+static int64_t unfinished(const struct worker *w)
+{
+	return weft_load_relaxed(&w->load) + weft_load_relaxed(&w->rest);
+}
+
 /* Of several with the same load, the first from `begin` on. */
 static struct worker *least_loaded(const struct search *s)
 {
 	struct worker *best = nth(s, 0);
 
 	for (unsigned i = 1; i < s->f->opts.workers; i++)
-		if (weft_load_relaxed(&nth(s, i)->load) <
-		    weft_load_relaxed(&best->load))
+		if (unfinished(nth(s, i)) < unfinished(best))
 			best = nth(s, i);
 	return best;
 }
@@ -86,10 +108,10 @@ int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns)
 	err = fan_wait(f, &f->room, "fan send", look_for_room, &s, deadline_ns);
 	if (err)
 		return err;
-	/* With room reserved, this waits for the worker to come back for its
-	 * next item at most. */
+	/* With room reserved, this waits at most for an idle worker to take
+	 * what is there. */
 	err = weft_chan_send(s.found->from, elem, deadline_ns);
 	if (err)
-		fan_release(s.found, 1);
+		release(s.found, 1);
 	return err;
 }

@@ -173,8 +173,7 @@ static int make_queues(struct weft_fan *f)
 	if (err)
 		return err;
 	cap = weft_chan_cap(f->queues[0]);
-	f->limit = cap < INT64_MAX - o->batch ? (int64_t)(cap + o->batch)
-	                                      : INT64_MAX;
+	f->limit = cap < INT64_MAX ? (int64_t)cap + 1 : INT64_MAX;
 	if (o->deal == WEFT_FAN_SHARED)
 		f->entry = weft_chan_ref(f->queues[0]);
 	else if (o->deal == WEFT_FAN_BROADCAST)

@@ -74,7 +74,7 @@ enum weft_fan_deal {
 	WEFT_FAN_SHARED,       /* one queue: who is idle takes the next */
 	WEFT_FAN_ROUND_ROBIN,  /* each in turn */
 	WEFT_FAN_RANDOM,       /* any, with equal chances */
-	WEFT_FAN_LEAST_LOADED, /* who has the fewest, the one in hand counted */
+	WEFT_FAN_LEAST_LOADED, /* who has the fewest, those in hand counted */
 	WEFT_FAN_BROADCAST,    /* all of them, every item, in the same order */
 };
 

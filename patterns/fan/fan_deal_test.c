@@ -32,37 +32,58 @@ TEST_MANUAL(a_straggler_holds_up_no_more_than_the_window)
 	return 0;
 }
 
+/* Receive what comes out until all is at rest: how many. */
+static int receive_what_comes(struct weft_fan *f)
+{
+	int result, n = 0, before;
+
+	do {
+		CHECK_EQ(weft_clock_settle(), 0);
+		before = n;
+		while (!weft_fan_try_recv(f, &result))
+			n++;
+	} while (n > before);
+	return n;
+}
+
+static void hold_up_one(struct shape shape, size_t cap, size_t batch)
+{
+	struct site *s = new_site(0);
+	struct weft_fan *f =
+	        new_fan(shape, (struct weft_fan_opts){ .fn = held_up,
+	                                               .arg = s,
+	                                               .workers = 3,
+	                                               .cap = cap,
+	                                               .batch = batch });
+	struct source first = { f, 0, 1, false }, others = { f, 1, 50, true };
+	struct weft_task *t;
+	int result, n;
+
+	/* Nothing is taken along with the one that is held up. */
+	CHECK_EQ(source_main(&first), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	t = testing_spawn(source_main, &others);
+	n = receive_what_comes(f);
+	CHECK_EQ(testing_join(t), 0);
+	CHECK_LE(49 - (int)cap, n);
+	CHECK_LT(n, 50);
+	open_gate(s);
+	while (!weft_fan_recv(f, &result, WEFT_FOREVER))
+		n++;
+	CHECK_EQ(n, 50);
+	weft_fan_free(f);
+	free_site(s);
+}
+
 /* E5: without order, everyone else's results come out meanwhile; at most what
  * was dealt to the straggler itself has to wait. */
 TEST_MANUAL(a_straggler_holds_up_nobody_else)
 {
-	for (size_t i = 0; i < UNORDERED_SHAPES; i++) {
-		struct site *s = new_site(0);
-		struct weft_fan *f = new_fan(
-		        shapes[i], (struct weft_fan_opts){ .fn = held_up,
-		                                           .arg = s,
-		                                           .workers = 3,
-		                                           .cap = 1 });
-		struct source source = { f, 0, 50, true };
-		struct weft_task *t = testing_spawn(source_main, &source);
-		int result, n = 0, before;
-
-		do {
-			CHECK_EQ(weft_clock_settle(), 0);
-			before = n;
-			while (!weft_fan_try_recv(f, &result))
-				n++;
-		} while (n > before);
-		CHECK_EQ(testing_join(t), 0);
-		CHECK_LE(48, n);
-		CHECK_LT(n, 50);
-		open_gate(s);
-		while (!weft_fan_recv(f, &result, WEFT_FOREVER))
-			n++;
-		CHECK_EQ(n, 50);
-		weft_fan_free(f);
-		free_site(s);
-	}
+	for (size_t i = 0; i < UNORDERED_SHAPES; i++)
+		for (size_t cap = 0; cap < 3; cap++) {
+			hold_up_one(shapes[i], cap, 1);
+			hold_up_one(shapes[i], cap, 4);
+		}
 	return 0;
 }
 
@@ -79,14 +100,16 @@ static void send_some(struct weft_fan *f, int n)
 
 /* All workers hold an item at the gate, and nothing is in their queues. */
 static struct weft_fan *all_at_the_gate(struct site *s, enum weft_fan_deal deal,
-                                        unsigned workers, size_t cap)
+                                        unsigned workers, size_t cap,
+                                        size_t batch)
 {
 	struct shape shape = { deal, WEFT_FAN_UNORDERED };
 	struct weft_fan *f =
 	        new_fan(shape, (struct weft_fan_opts){ .fn = held_up,
 	                                               .arg = s,
 	                                               .workers = workers,
-	                                               .cap = cap });
+	                                               .cap = cap,
+	                                               .batch = batch });
 
 	/* An idle worker is the least loaded, so all of them get one; of those
 	 * that are dealt at random, some may get several. */
@@ -106,7 +129,7 @@ static void end_gate(struct weft_fan *f, struct site *s)
 TEST_MANUAL(each_worker_in_turn_gets_the_next_item)
 {
 	struct site *s = new_site(-1);
-	struct weft_fan *f = all_at_the_gate(s, WEFT_FAN_ROUND_ROBIN, 3, 10);
+	struct weft_fan *f = all_at_the_gate(s, WEFT_FAN_ROUND_ROBIN, 3, 10, 1);
 
 	send_some(f, 9);
 	for (unsigned i = 0; i < 3; i++)
@@ -118,7 +141,8 @@ TEST_MANUAL(each_worker_in_turn_gets_the_next_item)
 TEST_MANUAL(the_least_loaded_worker_gets_the_next_item)
 {
 	struct site *s = new_site(-1);
-	struct weft_fan *f = all_at_the_gate(s, WEFT_FAN_LEAST_LOADED, 3, 10);
+	struct weft_fan *f =
+	        all_at_the_gate(s, WEFT_FAN_LEAST_LOADED, 3, 10, 1);
 
 	for (unsigned round = 1; round <= 3; round++) {
 		send_some(f, 3);
@@ -129,10 +153,46 @@ TEST_MANUAL(the_least_loaded_worker_gets_the_next_item)
 	return 0;
 }
 
+/* Goes on when somebody sends to the gate, or has closed it. */
+static int let_through(const void *in, void *out, unsigned worker, void *arg)
+{
+	struct site *s = arg;
+	int err = weft_chan_recv(s->gate, NULL, WEFT_FOREVER);
+
+	CHECK(err == 0 || err == -EPIPE);
+	return pass(in, out, worker, NULL);
+}
+
+TEST_MANUAL(what_is_in_a_batch_counts_as_load)
+{
+	struct site *s = new_site(-1);
+	struct weft_fan *f = new_fan(
+	        (struct shape){ WEFT_FAN_LEAST_LOADED, WEFT_FAN_UNORDERED },
+	        (struct weft_fan_opts){ .fn = let_through,
+	                                .arg = s,
+	                                .workers = 2,
+	                                .cap = 10,
+	                                .batch = 4 });
+	unsigned ahead;
+
+	send_some(f, 8); /* each has one in hand, and three in its queue */
+	CHECK_EQ(weft_chan_send(s->gate, NULL, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	ahead = worker_of(f, 0).queued == 0 ? 0 : 1;
+	CHECK_EQ(worker_of(f, ahead).queued, 0u);
+	CHECK_EQ(worker_of(f, 1 - ahead).queued, 3u);
+	/* Three unfinished, and four: not one and four. */
+	send_some(f, 3);
+	CHECK_EQ(worker_of(f, ahead).queued, 2u);
+	CHECK_EQ(worker_of(f, 1 - ahead).queued, 4u);
+	end_gate(f, s);
+	return 0;
+}
+
 TEST_MANUAL(a_worker_at_random_gets_the_next_item)
 {
 	struct site *s = new_site(-1);
-	struct weft_fan *f = all_at_the_gate(s, WEFT_FAN_RANDOM, 4, 1000);
+	struct weft_fan *f = all_at_the_gate(s, WEFT_FAN_RANDOM, 4, 1000, 1);
 
 	send_some(f, 800);
 	CHECK_EQ(weft_clock_settle(), 0);
@@ -152,29 +212,36 @@ static int send_one_main(void *arg)
 	return weft_fan_send(arg, &item, WEFT_FOREVER);
 }
 
+static void fill_every_queue(enum weft_fan_deal deal, size_t batch)
+{
+	struct site *s = new_site(-1);
+	struct weft_fan *f = all_at_the_gate(s, deal, 3, 2, batch);
+	struct weft_task *t;
+	int room = deal == WEFT_FAN_RANDOM ? 9 : 6, item = 7;
+
+	send_some(f, room);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_EQ(worker_of(f, i).queued, 2u);
+	CHECK_EQ(weft_fan_try_send(f, &item), -EAGAIN);
+	CHECK_EQ(weft_fan_send(f, &item, WEFT_NOW), -ETIMEDOUT);
+	t = testing_spawn(send_one_main, f);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_join_until(t, NULL, WEFT_NOW), -ETIMEDOUT);
+	/* Any worker that comes back makes room. */
+	open_gate(s);
+	while (weft_fan_recv(f, &item, WEFT_NOW) == 0 || stats_of(f).out < 10)
+		CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(testing_join(t), 0);
+	weft_fan_free(f);
+	free_site(s);
+}
+
 /* E8: a full queue is passed over; only when all are full does a send wait. */
 TEST_MANUAL(a_send_waits_only_when_every_queue_is_full)
 {
 	for (size_t i = 1; i < UNORDERED_SHAPES; i++) {
-		struct site *s = new_site(-1);
-		struct weft_fan *f = all_at_the_gate(s, shapes[i].deal, 3, 2);
-		struct weft_task *t;
-		int room = shapes[i].deal == WEFT_FAN_RANDOM ? 9 : 6, item = 7;
-
-		send_some(f, room);
-		CHECK_EQ(weft_fan_try_send(f, &item), -EAGAIN);
-		CHECK_EQ(weft_fan_send(f, &item, WEFT_NOW), -ETIMEDOUT);
-		t = testing_spawn(send_one_main, f);
-		CHECK_EQ(weft_clock_settle(), 0);
-		CHECK_EQ(weft_join_until(t, NULL, WEFT_NOW), -ETIMEDOUT);
-		/* Any worker that comes back makes room. */
-		open_gate(s);
-		while (weft_fan_recv(f, &item, WEFT_NOW) == 0 ||
-		       stats_of(f).out < 10)
-			CHECK_EQ(weft_clock_settle(), 0);
-		CHECK_EQ(testing_join(t), 0);
-		weft_fan_free(f);
-		free_site(s);
+		fill_every_queue(shapes[i].deal, 1);
+		fill_every_queue(shapes[i].deal, 4);
 	}
 	return 0;
 }
@@ -271,6 +338,7 @@ int main(void)
 		cmocka_unit_test(a_straggler_holds_up_nobody_else),
 		cmocka_unit_test(each_worker_in_turn_gets_the_next_item),
 		cmocka_unit_test(the_least_loaded_worker_gets_the_next_item),
+		cmocka_unit_test(what_is_in_a_batch_counts_as_load),
 		cmocka_unit_test(a_worker_at_random_gets_the_next_item),
 		cmocka_unit_test(a_send_waits_only_when_every_queue_is_full),
 		cmocka_unit_test(

@@ -16,15 +16,17 @@
 #include "task/waitq.h"
 
 struct worker {
-	/* Items dealt to it that it has not finished; reserved by senders
-	 * before they send, so that it never exceeds fan.limit. Signed: a
-	 * channel that delivers something twice must not fill it up. */
+	/* Items dealt to it that it has not taken, and one more while it has a
+	 * batch in hand; reserved by senders before they send, so that it never
+	 * exceeds fan.limit. Signed: a channel that delivers something twice
+	 * must not fill it up. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic int64_t load;
 
 	/* Written by the worker, read by anyone. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t in;
 	_Atomic uint64_t out;
 	_Atomic uint64_t failed;
+	_Atomic int64_t rest; /* of its batch, when dealt: not yet begun */
 
 	/* The worker's own from here on. */
 	struct weft_fan *f;
@@ -54,7 +56,7 @@ struct weft_fan {
 	struct weft_relay *pump; /* of a broadcast: from entry to queues */
 	struct weft_chan *out;   /* unordered */
 	struct reorder *order;   /* ordered */
-	int64_t limit;           /* of each worker's load */
+	int64_t limit;           /* of each worker's load: its queue and one */
 	struct weft_waitgroup running;
 	struct weft_ctx_func func;
 	bool watching; /* the context */
@@ -107,8 +109,9 @@ int fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
 /* Send elem to a worker that has room. As weft_fan_send(). */
 int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns);
 
-/* n items that were dealt to the worker are finished. */
-void fan_release(struct worker *w, size_t n);
+/* The worker has taken a batch of n items, and is through with it. */
+void fan_taken(struct worker *w, size_t n);
+void fan_finished(struct worker *w);
 
 /* --- worker.c --- */
 

@@ -47,6 +47,8 @@ static bool take(struct worker *w)
 	}
 	if (err && err != -EPIPE)
 		fan_fail_for(f, err);
+	if (!err && fan_is_dealt(f))
+		fan_taken(w, w->ntaken);
 	return !err && !fan_is_stopped(f);
 }
 
@@ -88,6 +90,8 @@ static bool process(struct worker *w)
 	}
 	w->done[i] = false;
 	w->next++; /* the function's now, even if it does not return */
+	if (fan_is_dealt(f))
+		weft_store_relaxed(&w->rest, (int64_t)(w->ntaken - w->next));
 	result = call(w, i);
 	if (result == WEFT_FAN_EMIT) {
 		w->done[i] = true;
@@ -145,7 +149,7 @@ static bool pass_on(struct worker *w)
 	if (err)
 		return false;
 	if (fan_is_dealt(f) && w->ntaken)
-		fan_release(w, w->ntaken);
+		fan_finished(w);
 	return true;
 }
 
