@@ -236,7 +236,7 @@ void testing_caught(struct testing_cell t, const char *words)
 
 /* --- a ring under a lock, and what can be wrong with it --- */
 
-enum fault { NONE, DROP, REPEAT, SWAP, CORRUPT, CORRUPT_END };
+enum fault { NONE, DROP, REPEAT, SWAP, CORRUPT, CORRUPT_END, REFUSE };
 
 struct ring {
 	struct spin lock;
@@ -286,10 +286,12 @@ static void push_corrupt(struct ring *r, const void *elem)
 }
 
 /* The faults happen to the 50th of each hundred. */
-static void push_faulty(struct ring *r, const void *elem)
+static int push_faulty(struct ring *r, const void *elem)
 {
 	bool now = r->fault && r->sent++ % 100 == 50;
 
+	if (now && r->fault == REFUSE)
+		return -ENOMEM;
 	if (!now || r->fault == REPEAT || r->fault == NONE) {
 		push(r, elem);
 	} else if (r->fault == CORRUPT || r->fault == CORRUPT_END) {
@@ -297,13 +299,14 @@ static void push_faulty(struct ring *r, const void *elem)
 	} else if (r->fault == SWAP) {
 		memcpy(r->held, elem, r->elem_size);
 		r->holding = true;
-		return;
+		return 0;
 	}
 	if (now && r->fault == REPEAT)
 		push(r, elem);
 	if (r->holding)
 		push(r, r->held);
 	r->holding = false;
+	return 0;
 }
 
 static int ring_try_send(void *state, const void *elem)
@@ -317,7 +320,7 @@ static int ring_try_send(void *state, const void *elem)
 	else if (r->len >= r->cap)
 		err = -EAGAIN;
 	else
-		push_faulty(r, elem);
+		err = push_faulty(r, elem);
 	spin_unlock(&r->lock);
 	return err;
 }
@@ -383,6 +386,7 @@ RING(REPEAT)
 RING(SWAP)
 RING(CORRUPT)
 RING(CORRUPT_END)
+RING(REFUSE)
 
 #define RING_IMPL(testing_name, fault, ends, length)                           \
 	const struct weft_chan_impl testing_##testing_name = {                 \
@@ -406,6 +410,7 @@ RING_IMPL(repeats, REPEAT, 0, ring_len);
 RING_IMPL(swaps, SWAP, 0, ring_len);
 RING_IMPL(corrupts, CORRUPT, 0, ring_len);
 RING_IMPL(corrupts_end, CORRUPT_END, 0, ring_len);
+RING_IMPL(refuses, REFUSE, 0, ring_len);
 RING_IMPL(one_to_one, NONE, 1, ring_len);
 RING_IMPL(miscounts, NONE, 0, ring_miscounted);
 

@@ -113,6 +113,7 @@ extern const struct weft_chan_impl testing_repeats;
 extern const struct weft_chan_impl testing_swaps;
 extern const struct weft_chan_impl testing_corrupts;
 extern const struct weft_chan_impl testing_corrupts_end; /* the last byte */
+extern const struct weft_chan_impl testing_refuses;      /* with -ENOMEM */
 
 /* Right, but for one sender and one receiver only. */
 extern const struct weft_chan_impl testing_one_to_one;

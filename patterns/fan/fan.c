@@ -75,6 +75,12 @@ void fan_fail_for(struct weft_fan *f, int err)
 	fan_stop_for(f, failure_of(err));
 }
 
+/* Items are missing from then on, so the end is not that of the results. */
+static void pump_failed(void *arg, int err)
+{
+	fan_fail_for(arg, err);
+}
+
 static void context_ended(void *arg)
 {
 	struct weft_fan *f = arg;
@@ -242,8 +248,8 @@ static int start_all(struct weft_fan *f)
 			weft_waitgroup_done(&f->running);
 	}
 	if (!err && f->opts.deal == WEFT_FAN_BROADCAST)
-		err = weft_broadcast(&f->pump, f->queues, f->nqueues, f->entry,
-		                     &pump);
+		err = fan_broadcast(&f->pump, f->queues, f->nqueues, f->entry,
+		                    &pump, pump_failed, f);
 	return err;
 }
 

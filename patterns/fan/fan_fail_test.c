@@ -167,6 +167,49 @@ TEST(every_worker_may_die_of_every_item)
 	return 0;
 }
 
+static int swallow(const void *in, void *out, unsigned worker, void *arg)
+{
+	(void)in;
+	(void)out;
+	(void)worker;
+	(void)arg;
+	return WEFT_FAN_SKIP;
+}
+
+/* The channel that items are sent into refuses one of them, and takes it the
+ * next time; then it is one of those that copies are sent into. */
+static int send_to_the_refused_main(void *arg)
+{
+	int item = 0, err;
+
+	for (; item < 50; item++)
+		CHECK_EQ(weft_fan_send(arg, &item, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_fan_send(arg, &item, WEFT_FOREVER), -ENOMEM);
+	do
+		err = weft_fan_send(arg, &item, WEFT_FOREVER);
+	while (!err);
+	return err;
+}
+
+/* What is behind the failure is not there, so this is no end. */
+TEST(a_broadcast_that_has_no_memory_fails)
+{
+	struct weft_fan *f = new_fan(
+	        (struct shape){ WEFT_FAN_BROADCAST, WEFT_FAN_UNORDERED },
+	        (struct weft_fan_opts){ .fn = swallow,
+	                                .impl = &testing_refuses,
+	                                .workers = 3,
+	                                .cap = 4 });
+	struct weft_task *receiver = testing_spawn(recv_main, f);
+	struct weft_task *sender = testing_spawn(send_to_the_refused_main, f);
+
+	CHECK_EQ(testing_join(sender), -ENOMEM);
+	CHECK_EQ(testing_join(receiver), -ENOMEM);
+	CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), -ENOMEM);
+	weft_fan_free(f);
+	return 0;
+}
+
 /* --- bad input --- */
 
 static int refused(struct weft_fan_opts opts)
@@ -253,6 +296,7 @@ int main(void)
 		cmocka_unit_test(an_item_that_fails_stops_the_fan),
 		cmocka_unit_test(an_item_that_fails_may_be_passed_over),
 		cmocka_unit_test(every_worker_may_die_of_every_item),
+		cmocka_unit_test(a_broadcast_that_has_no_memory_fails),
 		cmocka_unit_test(a_fan_that_makes_no_sense_is_refused),
 		cmocka_unit_test(an_implementation_that_cannot_is_refused),
 		cmocka_unit_test(no_fan_is_no_fan),

@@ -113,6 +113,16 @@ int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns);
 void fan_taken(struct worker *w, size_t n);
 void fan_finished(struct worker *w);
 
+/* --- relay.c --- */
+
+/* weft_broadcast(), and when it ends before its time, failed(arg, err) before
+ * it closes a channel, so that who finds one closed can be told why. Only its
+ * own task may end it, until it is freed. */
+int fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
+                  size_t n, struct weft_chan *from,
+                  const struct weft_relay_opts *opts,
+                  void (*failed)(void *arg, int err), void *arg);
+
 /* --- worker.c --- */
 
 /* Start the worker's task. As weft_spawn(). */

@@ -14,7 +14,7 @@
 
 #include "base/check.h"
 #include "ends.h"
-#include "fan.h"
+#include "internal.h"
 #include "lines.h"
 
 /* How many went through one channel; written by one task. */
@@ -43,7 +43,9 @@ struct weft_relay {
 	struct weft_waitgroup gate; /* holds the tasks until all are there */
 	bool whole;                 /* they are; written before it opens */
 	struct weft_ctx_func func;
-	bool watching; /* the context */
+	bool watching;                      /* the context */
+	void (*failed)(void *arg, int err); /* see fan_broadcast() */
+	void *failed_arg;
 
 	/* 0, or why it ended before its time. Set once, before the channels
 	 * are closed: who finds one closed finds the reason here. */
@@ -63,7 +65,8 @@ static void stop_for(struct weft_relay *r, int err)
 {
 	int none = 0;
 
-	weft_cas_acq_rel(&r->error, &none, err); /* [error] */
+	if (weft_cas_acq_rel(&r->error, &none, err) && r->failed) /* [error] */
+		r->failed(r->failed_arg, err);
 	close_all(r->from, r->nfrom);
 	close_all(r->to, r->nto);
 }
@@ -112,14 +115,22 @@ static bool forward(struct weft_relay *r, size_t i, void *elem)
 	return false;
 }
 
+/* The next element of channel i. False at its end. */
+static bool receive(struct weft_relay *r, size_t i, void *elem)
+{
+	int err = weft_chan_recv(r->from[i], elem, WEFT_FOREVER);
+
+	if (err && err != -EPIPE)
+		stop_for(r, err);
+	return !err;
+}
+
 static void run_forwarder(struct carrier *c)
 {
 	struct weft_relay *r = c->r;
-	int err;
 
-	do
-		err = weft_chan_recv(r->from[c->index], c->elem, WEFT_FOREVER);
-	while (!err && forward(r, c->index, c->elem));
+	while (receive(r, c->index, c->elem) && forward(r, c->index, c->elem))
+		;
 }
 
 /* Receive cases for all inputs, each with room for an element of its own. */
@@ -193,7 +204,7 @@ static void run_broadcast(struct carrier *c)
 {
 	struct weft_relay *r = c->r;
 
-	while (!weft_chan_recv(r->from[0], c->elem, WEFT_FOREVER))
+	while (receive(r, 0, c->elem))
 		if (send_to_all(r, c->elem) == 0) {
 			stop_for(r, -EPIPE);
 			return;
@@ -411,9 +422,10 @@ int weft_merge(struct weft_relay **out, struct weft_chan *to,
 	return 0;
 }
 
-int weft_broadcast(struct weft_relay **out, struct weft_chan *const *to,
-                   size_t n, struct weft_chan *from,
-                   const struct weft_relay_opts *opts)
+int fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
+                  size_t n, struct weft_chan *from,
+                  const struct weft_relay_opts *opts,
+                  void (*failed)(void *arg, int err), void *arg)
 {
 	struct weft_relay *r = NULL;
 	int err;
@@ -423,14 +435,24 @@ int weft_broadcast(struct weft_relay **out, struct weft_chan *const *to,
 	err = make(&r, &from, 1, to, n, or_defaults(opts));
 	if (!err)
 		err = make_carriers(r, 1, 1);
-	if (!err)
+	if (!err) {
+		r->failed = failed;
+		r->failed_arg = arg;
 		err = launch(r, "broadcast", broadcast_main);
+	}
 	if (err) {
 		weft_relay_free(r);
 		return err;
 	}
 	*out = r;
 	return 0;
+}
+
+int weft_broadcast(struct weft_relay **out, struct weft_chan *const *to,
+                   size_t n, struct weft_chan *from,
+                   const struct weft_relay_opts *opts)
+{
+	return fan_broadcast(out, to, n, from, opts, NULL, NULL);
 }
 
 /* --- using --- */
