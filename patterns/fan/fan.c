@@ -55,10 +55,29 @@ static bool close_entrance(struct weft_fan *f)
 	return true;
 }
 
+/* Whether what the workers have passed on has all been received. */
+static bool exit_is_empty(struct weft_fan *f)
+{
+	if (f->order)
+		return !reorder_has_results(f->order);
+	return f->opts.impl->can & WEFT_CAN_LEN && weft_chan_len(f->out) == 0;
+}
+
+/* Nothing is left that could be stopped, or would be missed. What a channel
+ * that cannot count has inside shows only when it is received from. */
+static bool went_through(struct weft_fan *f)
+{
+	if (weft_load_acquire(&f->through))
+		return true;
+	return weft_load_acquire(&f->left) == 0 && exit_is_empty(f);
+}
+
 void fan_stop_for(struct weft_fan *f, int err)
 {
 	int none = 0;
 
+	if (went_through(f))
+		return;
 	weft_cas_acq_rel(&f->error, &none, err); /* [error] */
 	close_entrance(f);
 	/* Some may be closed already, by the end of who sends into them. */
@@ -440,7 +459,10 @@ int weft_fan_recv(struct weft_fan *f, void *elem, int64_t deadline_ns)
 		                 look_for_result, &t, deadline_ns);
 	else
 		error = weft_chan_recv(f->out, elem, deadline_ns);
-	return reason(f, error);
+	error = reason(f, error);
+	if (error == -EPIPE)
+		weft_store_release(&f->through, true);
+	return error;
 }
 
 int weft_fan_try_recv(struct weft_fan *f, void *elem)

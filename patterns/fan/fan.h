@@ -212,9 +212,10 @@ WEFT_API WEFT_NODISCARD int weft_fan_try_recv(struct weft_fan *f, void *elem);
 WEFT_API int weft_fan_close(struct weft_fan *f);
 
 /* Stop at once: drop what is inside and release everyone who waits. Workers
- * end when their function next returns. Does not wait, and may be called any
- * number of times, from the fan's function too. Returns 0, or -EINVAL for
- * NULL. */
+ * end when their function next returns. When everything has gone through, and
+ * come out, it changes nothing, nor does the end of the context. Does not wait,
+ * and may be called any number of times, from the fan's function too. Returns
+ * 0, or -EINVAL for NULL. */
 WEFT_API int weft_fan_stop(struct weft_fan *f);
 
 /*

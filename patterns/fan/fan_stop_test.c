@@ -184,6 +184,85 @@ TEST(a_context_may_outlive_its_fan)
 	return 0;
 }
 
+/* --- too late --- */
+
+/* Send one item to each of the fan's workers, and the end. */
+static struct weft_fan *ending_fan(struct shape shape, struct weft_ctx *ctx,
+                                   weft_fan_fn fn)
+{
+	struct weft_fan *f = new_fan(
+	        shape, (struct weft_fan_opts){
+	                       .fn = fn, .ctx = ctx, .workers = 2, .cap = 8 });
+
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(weft_fan_send(f, &i, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_fan_close(f), 0);
+	return f;
+}
+
+/* Whether it has ended well: then a stop finds nothing to do. */
+static void expect_stays(struct weft_fan *f, struct weft_ctx *ctx)
+{
+	int v = 0;
+
+	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	CHECK_EQ(weft_fan_stop(f), 0);
+	CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_fan_recv(f, &v, WEFT_FOREVER), -EPIPE);
+	CHECK_EQ(weft_fan_send(f, &v, WEFT_FOREVER), -EPIPE);
+	weft_fan_free(f);
+	weft_ctx_unref(ctx);
+}
+
+TEST(a_stop_behind_the_end_changes_nothing)
+{
+	struct weft_ctx *ctx;
+	struct weft_fan *f;
+
+	for (size_t i = 0; i < SHAPES; i++) {
+		CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+		f = ending_fan(shapes[i], ctx, pass);
+		CHECK_EQ(recv_main(f), -EPIPE);
+		expect_stays(f, ctx);
+	}
+	return 0;
+}
+
+static int swallow(const void *in, void *out, unsigned worker, void *arg)
+{
+	pass(in, out, worker, arg);
+	return WEFT_FAN_SKIP;
+}
+
+TEST(a_fan_without_results_has_ended_with_its_workers)
+{
+	struct weft_ctx *ctx;
+	struct weft_fan *f;
+
+	for (size_t i = 0; i < SHAPES; i++) {
+		CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+		f = ending_fan(shapes[i], ctx, swallow);
+		CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), 0);
+		expect_stays(f, ctx);
+	}
+	return 0;
+}
+
+TEST(a_stop_drops_what_nobody_has_received)
+{
+	for (size_t i = 0; i < SHAPES; i++) {
+		struct weft_fan *f = ending_fan(shapes[i], NULL, pass);
+		int v;
+
+		CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_fan_stop(f), 0);
+		CHECK_EQ(weft_fan_recv(f, &v, WEFT_FOREVER), -ECANCELED);
+		CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), -ECANCELED);
+		weft_fan_free(f);
+	}
+	return 0;
+}
+
 /* --- at a random moment --- */
 
 /* What becomes of the items: each is counted once on each side. */
@@ -445,6 +524,10 @@ int main(void)
 		cmocka_unit_test(the_function_may_stop_its_own_fan),
 		cmocka_unit_test(the_end_of_its_context_stops_a_fan),
 		cmocka_unit_test(a_context_may_outlive_its_fan),
+		cmocka_unit_test(a_stop_behind_the_end_changes_nothing),
+		cmocka_unit_test(
+		        a_fan_without_results_has_ended_with_its_workers),
+		cmocka_unit_test(a_stop_drops_what_nobody_has_received),
 		cmocka_unit_test(a_fan_may_be_stopped_at_any_moment),
 		cmocka_unit_test(sends_and_receives_end_at_their_deadline),
 		cmocka_unit_test(

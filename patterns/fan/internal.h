@@ -66,6 +66,7 @@ struct weft_fan {
 	_Atomic int error;
 	_Atomic bool closing;  /* nothing more comes in */
 	_Atomic bool finished; /* nothing more will be made; ordered only */
+	_Atomic bool through;  /* a receiver was told that nothing is left */
 	_Atomic uint64_t replaced;
 
 	/* Workers that have not ended. */
@@ -89,7 +90,8 @@ static inline bool fan_is_stopped(struct weft_fan *f)
 
 /* --- fan.c --- */
 
-/* Stop the fan for that reason, unless there is one already. */
+/* Stop the fan for that reason, unless there is one already, or everything has
+ * gone through. */
 void fan_stop_for(struct weft_fan *f, int err);
 
 /* The same for something that has failed, with a name that no caller of the fan

@@ -229,6 +229,18 @@ bool reorder_is_empty(struct reorder *r)
 	return head == weft_load_seq_cst(&r->tail);
 }
 
+bool reorder_has_results(const struct reorder *r)
+{
+	uint64_t n = weft_load_acquire(&r->head), state;
+
+	for (; n != weft_load_acquire(&r->tail); n++) {
+		state = weft_load_acquire(&slot_of(r, n)->state);
+		if (state == state_of(n, DONE))
+			return true;
+	}
+	return false;
+}
+
 void reorder_notify_all(struct reorder *r)
 {
 	waitq_notify_all(&r->space);

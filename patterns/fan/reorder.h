@@ -87,6 +87,9 @@ int reorder_take(struct reorder *r, void *elem);
 /* Whether everything that came in has come out. */
 bool reorder_is_empty(struct reorder *r);
 
+/* Whether a result waits to be taken; all that came in is settled. */
+bool reorder_has_results(const struct reorder *r);
+
 /* Tell everyone who waits to look again. */
 void reorder_notify_all(struct reorder *r);
 

@@ -69,6 +69,7 @@ struct weft_pipeline {
 	/* 0, or why the pipeline was stopped. Set once, before the channels
 	 * are closed: who finds one closed finds the reason here. */
 	_Atomic int error;
+	_Atomic bool through; /* a receiver was told that nothing is left */
 
 	/* Channels 0 .. stopped are closed by a stop, and the stages behind
 	 * them end at once. Only grows. */
@@ -76,7 +77,8 @@ struct weft_pipeline {
 };
 
 /* Stop for `err`: the first `nchans` channels and the stages behind them. All
- * of them are nstages + 1. The first error stays. */
+ * of them are nstages + 1. The first error stays, and so does it when
+ * everything has gone through. */
 void pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans);
 
 /* The life of a worker. */

@@ -24,10 +24,26 @@ static void raise_stopped(struct weft_pipeline *p, size_t to)
 		;
 }
 
+/* Nothing is left that could be stopped, or would be missed: the last stage
+ * ends behind all others. What a channel that cannot count has inside shows
+ * only when it is received from. */
+static bool went_through(struct weft_pipeline *p)
+{
+	const struct weft_chan *out = p->chans[p->nstages];
+
+	if (weft_load_acquire(&p->through))
+		return true;
+	return weft_load_acquire(&p->stages[p->nstages - 1].left) == 0 &&
+	       weft_chan_impl_of(out)->can & WEFT_CAN_LEN &&
+	       weft_chan_len(out) == 0;
+}
+
 void pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans)
 {
 	int none = 0;
 
+	if (went_through(p))
+		return;
 	weft_cas_acq_rel(&p->error, &none, err); /* [error] */
 	raise_stopped(p, nchans);
 	tokens_close(&p->tokens);
@@ -408,6 +424,16 @@ int weft_pipeline_send_many(struct weft_pipeline *p, const void *elems,
 	return reason(p, err);
 }
 
+/* What a receive from the last channel means to a caller, who is told when it
+ * was the end. */
+static int received(struct weft_pipeline *p, int err)
+{
+	err = reason(p, err);
+	if (err == -EPIPE)
+		weft_store_release(&p->through, true);
+	return err;
+}
+
 int weft_pipeline_recv(struct weft_pipeline *p, void *elem, int64_t deadline_ns)
 {
 	int err;
@@ -421,7 +447,7 @@ int weft_pipeline_recv(struct weft_pipeline *p, void *elem, int64_t deadline_ns)
 	err = weft_chan_recv(p->chans[p->nstages], elem, deadline_ns);
 	if (!err)
 		tokens_give(&p->tokens, 1);
-	return reason(p, err);
+	return received(p, err);
 }
 
 int weft_pipeline_recv_many(struct weft_pipeline *p, void *elems, size_t n,
@@ -439,7 +465,7 @@ int weft_pipeline_recv_many(struct weft_pipeline *p, void *elems, size_t n,
 	                          deadline_ns);
 	if (*done)
 		tokens_give(&p->tokens, *done);
-	return reason(p, err);
+	return received(p, err);
 }
 
 /* Who waits for a token waits for nothing now. */

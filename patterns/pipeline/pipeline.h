@@ -214,9 +214,10 @@ WEFT_API int weft_pipeline_close(struct weft_pipeline *p);
 
 /*
  * Stop at once: drop what is inside and release everyone who waits. Workers
- * end when their function next returns. Does not wait, and may be called any
- * number of times, from a stage's function too. Returns 0, or -EINVAL for
- * NULL.
+ * end when their function next returns. When everything has gone through, and
+ * come out, it changes nothing, nor does the end of the context. Does not wait,
+ * and may be called any number of times, from a stage's function too. Returns
+ * 0, or -EINVAL for NULL.
  */
 WEFT_API int weft_pipeline_stop(struct weft_pipeline *p);
 

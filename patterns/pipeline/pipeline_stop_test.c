@@ -242,6 +242,70 @@ TEST(a_stage_may_end_the_context_of_its_pipeline)
 	return 0;
 }
 
+/* --- too late --- */
+
+/* Three items have gone in, and the end. */
+static struct weft_pipeline *ending(weft_stage_fn fn, struct weft_ctx *ctx)
+{
+	const struct weft_stage stages[] = { { .fn = fn, .workers = 2 },
+		                             { .fn = pass } };
+	struct weft_pipeline_opts opts = { .cap = 4,
+		                           .elem_size = sizeof(int),
+		                           .ctx = ctx };
+	struct weft_pipeline *p;
+
+	CHECK_EQ(weft_pipeline_new(&p, stages, 2, &opts), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(weft_pipeline_send(p, &i, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pipeline_close(p), 0);
+	return p;
+}
+
+static void expect_ended_well(struct weft_pipeline *p)
+{
+	int v = 0;
+
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), -EPIPE);
+	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), -EPIPE);
+}
+
+TEST(a_stop_behind_the_end_changes_nothing)
+{
+	struct weft_pipeline *p;
+	struct weft_ctx *ctx;
+	int n, sum;
+
+	CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+	p = ending(pass, ctx);
+	CHECK_EQ(drain(p, &n, &sum), -EPIPE);
+	CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	expect_ended_well(p);
+	weft_pipeline_free(p);
+	weft_ctx_unref(ctx);
+	/* With nothing to receive, the last worker's end is the end. */
+	p = ending(nothing, NULL);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	expect_ended_well(p);
+	weft_pipeline_free(p);
+	return 0;
+}
+
+TEST(a_stop_drops_what_nobody_has_received)
+{
+	struct weft_pipeline *p = ending(pass, NULL);
+	int v;
+
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), -ECANCELED);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), -ECANCELED);
+	weft_pipeline_free(p);
+	return 0;
+}
+
 /* --- failure --- */
 
 static void expect_failure(enum fault fault, unsigned workers, int expected)
@@ -592,6 +656,8 @@ int main(void)
 		        in_a_context_that_has_ended_a_pipeline_is_stopped),
 		cmocka_unit_test(a_context_may_outlive_its_pipeline),
 		cmocka_unit_test(a_stage_may_end_the_context_of_its_pipeline),
+		cmocka_unit_test(a_stop_behind_the_end_changes_nothing),
+		cmocka_unit_test(a_stop_drops_what_nobody_has_received),
 		cmocka_unit_test(an_error_in_a_stage_stops_the_pipeline),
 		cmocka_unit_test(a_result_that_is_none_stops_the_pipeline),
 		cmocka_unit_test(a_failure_is_not_taken_for_something_else),
