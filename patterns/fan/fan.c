@@ -485,6 +485,14 @@ int weft_fan_stop(struct weft_fan *f)
 	return 0;
 }
 
+int weft_fan_fail(struct weft_fan *f, int err)
+{
+	if (!f || err >= 0)
+		return -EINVAL;
+	fan_fail_for(f, err);
+	return 0;
+}
+
 int weft_fan_join(struct weft_fan *f, int64_t deadline_ns)
 {
 	int err;

@@ -18,6 +18,9 @@
  *   its context ended           weft_ctx_err()
  *   failed                      its error   its error
  *
+ * A function fails it (see enum weft_fan_errors), or a caller
+ *(weft_fan_fail()).
+ *
  * The end: weft_fan_close() says that nothing more comes in. Workers end when
  * nothing is left for them; behind the last one comes the end of the results.
  *
@@ -217,6 +220,16 @@ WEFT_API int weft_fan_close(struct weft_fan *f);
  * and may be called any number of times, from the fan's function too. Returns
  * 0, or -EINVAL for NULL. */
 WEFT_API int weft_fan_stop(struct weft_fan *f);
+
+/*
+ * Stop at once for an error of the caller's: who sends or receives has failed,
+ * and the others are to know with what. As weft_fan_stop(), but senders,
+ * receivers and weft_fan_join() get `err`, or -EIO for -EAGAIN, -ETIMEDOUT and
+ * -EPIPE; the first error stays.
+ *
+ * Returns 0; -EINVAL for NULL, or an err that is not negative.
+ */
+WEFT_API int weft_fan_fail(struct weft_fan *f, int err);
 
 /*
  * Wait until all workers have ended. After weft_fan_close() that takes somebody

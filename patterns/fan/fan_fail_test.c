@@ -167,6 +167,49 @@ TEST(every_worker_may_die_of_every_item)
 	return 0;
 }
 
+/* A consumer that can do nothing with the third result. */
+static int failing_sink_main(void *arg)
+{
+	int result;
+
+	for (int n = 0; n < 3; n++)
+		CHECK_EQ(weft_fan_recv(arg, &result, WEFT_FOREVER), 0);
+	return weft_fan_fail(arg, -ENOSPC);
+}
+
+TEST(a_sink_that_fails_stops_the_fan_with_its_error)
+{
+	for (size_t i = 0; i < SHAPES; i++) {
+		struct weft_fan *f = new_fan(
+		        shapes[i], (struct weft_fan_opts){ .workers = 2 });
+		struct weft_task *sender = testing_spawn(send_main, f);
+		struct weft_task *sink = testing_spawn(failing_sink_main, f);
+
+		CHECK_EQ(testing_join(sink), 0);
+		CHECK_EQ(testing_join(sender), -ENOSPC);
+		CHECK_EQ(recv_main(f), -ENOSPC);
+		/* The first error stays. */
+		CHECK_EQ(weft_fan_fail(f, -EDOM), 0);
+		CHECK_EQ(weft_fan_stop(f), 0);
+		CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), -ENOSPC);
+		weft_fan_free(f);
+	}
+	return 0;
+}
+
+TEST(a_caller_fails_with_what_is_a_failure)
+{
+	struct weft_fan *f = new_fan(shared, (struct weft_fan_opts){ 0 });
+
+	CHECK_EQ(weft_fan_fail(f, 0), -EINVAL);
+	CHECK_EQ(weft_fan_fail(f, 5), -EINVAL);
+	CHECK_EQ(weft_fan_join(f, WEFT_NOW), -ETIMEDOUT);
+	CHECK_EQ(weft_fan_fail(f, -EPIPE), 0);
+	CHECK_EQ(recv_main(f), -EIO);
+	weft_fan_free(f);
+	return 0;
+}
+
 static int swallow(const void *in, void *out, unsigned worker, void *arg)
 {
 	(void)in;
@@ -280,6 +323,7 @@ TEST(no_fan_is_no_fan)
 	CHECK_EQ(weft_fan_recv(f, NULL, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_fan_close(NULL), -EINVAL);
 	CHECK_EQ(weft_fan_stop(NULL), -EINVAL);
+	CHECK_EQ(weft_fan_fail(NULL, -EIO), -EINVAL);
 	CHECK_EQ(weft_fan_join(NULL, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_fan_stats(NULL, &stats), -EINVAL);
 	CHECK_EQ(weft_fan_stats(f, NULL), -EINVAL);
@@ -296,6 +340,9 @@ int main(void)
 		cmocka_unit_test(an_item_that_fails_stops_the_fan),
 		cmocka_unit_test(an_item_that_fails_may_be_passed_over),
 		cmocka_unit_test(every_worker_may_die_of_every_item),
+		cmocka_unit_test(
+		        a_sink_that_fails_stops_the_fan_with_its_error),
+		cmocka_unit_test(a_caller_fails_with_what_is_a_failure),
 		cmocka_unit_test(a_broadcast_that_has_no_memory_fails),
 		cmocka_unit_test(a_fan_that_makes_no_sense_is_refused),
 		cmocka_unit_test(an_implementation_that_cannot_is_refused),

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "ends.h"
+#include "failure.h"
 #include "internal.h"
 #include "lines.h"
 
@@ -485,6 +486,14 @@ int weft_pipeline_stop(struct weft_pipeline *p)
 	if (!p)
 		return -EINVAL;
 	pipeline_stop_for(p, -ECANCELED, p->nstages + 1);
+	return 0;
+}
+
+int weft_pipeline_fail(struct weft_pipeline *p, int err)
+{
+	if (!p || err >= 0)
+		return -EINVAL;
+	pipeline_stop_for(p, failure_of(err), p->nstages + 1);
 	return 0;
 }
 

@@ -222,12 +222,22 @@ WEFT_API int weft_pipeline_close(struct weft_pipeline *p);
 WEFT_API int weft_pipeline_stop(struct weft_pipeline *p);
 
 /*
+ * Stop at once for an error of the caller's: a source or a sink has failed, and
+ * the others are to know with what. As weft_pipeline_stop(), with
+ * drain_on_failure as well, but senders, receivers and weft_pipeline_join() get
+ * `err`, or -EIO for -EAGAIN, -ETIMEDOUT and -EPIPE; the first error stays.
+ *
+ * Returns 0; -EINVAL for NULL, or an err that is not negative.
+ */
+WEFT_API int weft_pipeline_fail(struct weft_pipeline *p, int err);
+
+/*
  * Wait until all workers have ended. After weft_pipeline_close() that takes
  * somebody who receives what comes out.
  *
- * Returns 0 when everything went through; the first error of a stage;
- * -ECANCELED after weft_pipeline_stop(); that of a context that ended;
- * -ETIMEDOUT; -EINVAL for NULL.
+ * Returns 0 when everything went through; the first error of a stage, or that
+ * of weft_pipeline_fail(); -ECANCELED after weft_pipeline_stop(); that of a
+ * context that ended; -ETIMEDOUT; -EINVAL for NULL.
  */
 WEFT_API WEFT_NODISCARD int weft_pipeline_join(struct weft_pipeline *p,
                                                int64_t deadline_ns);

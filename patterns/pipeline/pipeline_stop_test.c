@@ -433,6 +433,56 @@ TEST_MANUAL(a_pipeline_that_is_drained_may_be_stopped)
 	return 0;
 }
 
+static int failing_sink_main(void *arg)
+{
+	int v;
+
+	for (int n = 0; n < 3; n++)
+		CHECK_EQ(weft_pipeline_recv(arg, &v, WEFT_FOREVER), 0);
+	return weft_pipeline_fail(arg, -ENOSPC);
+}
+
+static void expect_failed_by_sink(struct weft_pipeline *p)
+{
+	struct source s = { .p = p, .n = 1000 };
+	struct weft_task *source = testing_spawn(source_main, &s);
+	struct weft_task *sink = testing_spawn(failing_sink_main, p);
+
+	CHECK_EQ(testing_join(sink), 0);
+	CHECK_EQ(testing_join(source), -ENOSPC);
+	/* The first error stays. */
+	CHECK_EQ(weft_pipeline_fail(p, -EDOM), 0);
+	CHECK_EQ(weft_pipeline_stop(p), 0);
+	expect_ended(p, -ENOSPC);
+	weft_pipeline_free(p);
+}
+
+TEST(a_sink_that_fails_stops_the_pipeline_with_its_error)
+{
+	enum fault fault = RETURN_ERROR;
+	const struct weft_stage stages[] = { { .fn = pass },
+		                             { .fn = pass, .workers = 2 } };
+
+	expect_failed_by_sink(new_pipeline(stages, 2, 1, NULL));
+	/* There is nobody to drain it. */
+	expect_failed_by_sink(draining(&fault, 1, 0));
+	return 0;
+}
+
+TEST(a_caller_fails_with_what_is_a_failure)
+{
+	struct weft_pipeline *p = chain(pass, 1, 1);
+
+	CHECK_EQ(weft_pipeline_fail(NULL, -EIO), -EINVAL);
+	CHECK_EQ(weft_pipeline_fail(p, 0), -EINVAL);
+	CHECK_EQ(weft_pipeline_fail(p, 5), -EINVAL);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_NOW), -ETIMEDOUT);
+	CHECK_EQ(weft_pipeline_fail(p, -EPIPE), 0);
+	expect_ended(p, -EIO);
+	weft_pipeline_free(p);
+	return 0;
+}
+
 /* --- items that own something --- */
 
 static void drop_int(void *elem, void *arg)
@@ -667,6 +717,9 @@ int main(void)
 		        a_stage_that_exits_its_thread_stops_the_pipeline),
 		cmocka_unit_test(what_is_behind_a_failed_stage_may_be_drained),
 		cmocka_unit_test(a_pipeline_that_is_drained_may_be_stopped),
+		cmocka_unit_test(
+		        a_sink_that_fails_stops_the_pipeline_with_its_error),
+		cmocka_unit_test(a_caller_fails_with_what_is_a_failure),
 		cmocka_unit_test(what_a_stop_leaves_inside_is_dropped_once),
 		cmocka_unit_test(a_pipeline_may_be_stopped_at_any_moment),
 	};
