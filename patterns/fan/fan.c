@@ -137,7 +137,7 @@ static bool makes_sense(const struct weft_fan_opts *o)
 	unsigned at_queue = o->deal == WEFT_FAN_SHARED ? o->workers : 1;
 	bool ordered = o->merge == WEFT_FAN_ORDERED;
 
-	return o->fn && o->workers <= WEFT_FAN_WORKERS_MAX &&
+	return o->fn && o->workers && o->workers <= WEFT_FAN_WORKERS_MAX &&
 	       (unsigned)o->deal <= WEFT_FAN_BROADCAST &&
 	       (unsigned)o->merge <= WEFT_FAN_ORDERED &&
 	       (unsigned)o->errors <= WEFT_FAN_PASS_OVER_ERRORS &&
@@ -160,7 +160,6 @@ static size_t default_window(const struct weft_fan_opts *o)
 static void fill_in(struct weft_fan_opts *o)
 {
 	o->impl = o->impl ? o->impl : weft_chan_impl_find("handoff");
-	o->workers = o->workers ? o->workers : 1;
 	o->batch = o->batch ? o->batch : 1;
 	o->out_size = o->out_size ? o->out_size : o->in_size;
 	o->window = o->window ? o->window : default_window(o);

@@ -103,11 +103,11 @@ enum weft_fan_errors {
 	WEFT_FAN_PASS_OVER_ERRORS,
 };
 
-/* Zero everywhere but in fn is the default. */
+/* Zero everywhere but in fn and workers is the default. */
 struct weft_fan_opts {
 	weft_fan_fn fn;
 	void *arg;        /* for all callbacks; must outlive the fan */
-	unsigned workers; /* 0 = 1 */
+	unsigned workers; /* 1 to WEFT_FAN_WORKERS_MAX */
 
 	enum weft_fan_deal deal;
 	enum weft_fan_merge merge;
@@ -168,8 +168,8 @@ struct weft_fan_worker_stats {
 /*
  * Make a fan and start its workers in the run of the caller.
  *
- * Returns 0; -EINVAL for NULL, no function, too many workers, an unknown deal,
- * merge or errors, an ordered broadcast, what the implementation refuses
+ * Returns 0; -EINVAL for NULL, no function, no or too many workers, an unknown
+ * deal, merge or errors, an ordered broadcast, what the implementation refuses
  * (capacity, size, more workers than senders or receivers), or outside of a
  * run; -ENOMEM; -EAGAIN when the system has not enough threads to give. On
  * failure *out is untouched and nothing is left behind. With a context that has

@@ -267,11 +267,13 @@ static int refused(struct weft_fan_opts opts)
 TEST(a_fan_that_makes_no_sense_is_refused)
 {
 	struct weft_fan *f;
-	struct weft_fan_opts fine = { .fn = pass }, bad;
+	struct weft_fan_opts fine = { .fn = pass, .workers = 1 }, bad;
 
 	CHECK_EQ(weft_fan_new(NULL, &fine), -EINVAL);
 	CHECK_EQ(weft_fan_new(&f, NULL), -EINVAL);
 	CHECK_EQ(refused((struct weft_fan_opts){ .workers = 2 }), -EINVAL);
+	bad = fine, bad.workers = 0;
+	CHECK_EQ(refused(bad), -EINVAL);
 	bad = fine, bad.workers = WEFT_FAN_WORKERS_MAX + 1;
 	CHECK_EQ(refused(bad), -EINVAL);
 	bad = fine, bad.deal = (enum weft_fan_deal)9;

@@ -112,6 +112,7 @@ TEST(items_of_no_bytes_are_worked_on)
 		struct weft_fan_opts opts = {
 			.fn = count_call,
 			.arg = &calls,
+			.workers = 1,
 			.merge = (enum weft_fan_merge)merge,
 			.cap = 5,
 		};

@@ -103,6 +103,7 @@ static inline struct weft_fan *new_fan(struct shape shape,
 	opts.deal = shape.deal;
 	opts.merge = shape.merge;
 	opts.fn = opts.fn ? opts.fn : pass;
+	opts.workers = opts.workers ? opts.workers : 1;
 	opts.in_size = sizeof(int);
 	CHECK_EQ(weft_fan_new(&f, &opts), 0);
 	return f;
