@@ -2,7 +2,6 @@
 #include <weft/ctx.h>
 
 #include "pipeline_testing.h"
-#include "testing_stop.h"
 
 /* --- stop --- */
 
@@ -554,141 +553,6 @@ TEST_MANUAL(what_a_stop_leaves_inside_is_dropped_once)
 	return 0;
 }
 
-/* --- at any moment --- */
-
-/* A pipeline of memory: what is lost is a leak, what is dropped twice a fault.
- */
-struct victim {
-	struct weft_pipeline *p;
-	struct weft_ctx *ctx;
-};
-
-static void drop_item(void *elem, void *arg)
-{
-	(void)arg;
-	free(*(int **)elem);
-}
-
-/* One item goes, one comes; or none, or two. */
-static int churn(const void *in, void *out, void *arg)
-{
-	int *item = *(int *const *)in, **to = out;
-	int n = *item % 3;
-
-	(void)arg;
-	free(item);
-	for (int i = 0; i < n; i++) {
-		to[i] = malloc(sizeof(int));
-		CHECK(to[i] != NULL);
-		*to[i] = (int)(weft_rand() % 100);
-	}
-	return n;
-}
-
-static void *victim_new(void *arg)
-{
-	struct weft_stage stages[3];
-	struct weft_pipeline_opts opts = {
-		.cap = weft_rand() % 4,
-		.elem_size = sizeof(int *),
-		.batch = 1 + weft_rand() % 3,
-		.tokens = weft_rand() % 8,
-		.drop = drop_item,
-	};
-	struct victim *v = calloc(1, sizeof(*v));
-	size_t n = 1 + weft_rand() % 3;
-
-	(void)arg;
-	CHECK(v != NULL);
-	CHECK_EQ(weft_ctx_with_cancel(&v->ctx, NULL), 0);
-	opts.ctx = v->ctx;
-	for (size_t i = 0; i < n; i++)
-		stages[i] = (struct weft_stage){
-			.fn = churn,
-			.out_max = 2,
-			.mode = weft_rand() % 2 ? WEFT_STAGE_ORDERED
-			                        : WEFT_STAGE_PARALLEL,
-			.workers = 1 + (unsigned)(weft_rand() % 3),
-			.drop = drop_item,
-		};
-	CHECK_EQ(weft_pipeline_new(&v->p, stages, n, &opts), 0);
-	return v;
-}
-
-static void victim_send(struct victim *v)
-{
-	int *item, err;
-
-	for (uint64_t n = weft_rand() % 64; n; n--) {
-		item = malloc(sizeof(*item));
-		CHECK(item != NULL);
-		*item = (int)n;
-		err = weft_pipeline_send(v->p, &item, WEFT_FOREVER);
-		if (err) {
-			CHECK_EQ(err, -ECANCELED);
-			free(item);
-			return;
-		}
-	}
-}
-
-static void victim_receive(struct victim *v)
-{
-	int *item, err;
-
-	while (!(err = weft_pipeline_recv(v->p, &item, WEFT_FOREVER)))
-		free(item);
-	CHECK_EQ(err, -ECANCELED);
-}
-
-enum { SENDER, OTHER_SENDER, RECEIVER, JOINER, USERS };
-
-static void victim_use(void *thing, unsigned id)
-{
-	struct victim *v = thing;
-
-	switch (id) {
-	case SENDER:
-	case OTHER_SENDER:
-		victim_send(v);
-		break;
-	case RECEIVER:
-		victim_receive(v);
-		break;
-	default:
-		CHECK_EQ(weft_pipeline_join(v->p, WEFT_FOREVER), -ECANCELED);
-	}
-}
-
-static void victim_stop(void *thing)
-{
-	struct victim *v = thing;
-
-	CHECK_EQ(weft_rand() % 2 ? weft_pipeline_stop(v->p)
-	                         : weft_ctx_cancel(v->ctx, 0),
-	         0);
-}
-
-static void victim_end(void *thing)
-{
-	struct victim *v = thing;
-
-	CHECK_EQ(weft_pipeline_join(v->p, WEFT_FOREVER), -ECANCELED);
-	weft_pipeline_free(v->p);
-	weft_ctx_unref(v->ctx);
-	free(v);
-}
-
-TEST(a_pipeline_may_be_stopped_at_any_moment)
-{
-	testing_stop_often(&(struct testing_stop){ .setup = victim_new,
-	                                           .go = victim_use,
-	                                           .tasks = USERS,
-	                                           .stop = victim_stop,
-	                                           .end = victim_end });
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -721,7 +585,6 @@ int main(void)
 		        a_sink_that_fails_stops_the_pipeline_with_its_error),
 		cmocka_unit_test(a_caller_fails_with_what_is_a_failure),
 		cmocka_unit_test(what_a_stop_leaves_inside_is_dropped_once),
-		cmocka_unit_test(a_pipeline_may_be_stopped_at_any_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
