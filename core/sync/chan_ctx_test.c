@@ -83,9 +83,64 @@ TEST(a_channel_that_cannot_be_selected_takes_the_background_only)
 	return 0;
 }
 
+/* --- spinning --- */
+
+struct spinning {
+	struct weft_chan *c;
+	struct weft_ctx *ctx;
+	_Atomic int began;
+};
+
+static int spins(void *arg)
+{
+	struct spinning *s = arg;
+	int v;
+
+	weft_store_release(&s->began, 1);
+	return weft_chan_recv_ctx(s->c, &v, s->ctx, WEFT_FOREVER);
+}
+
+static int spin_until(struct weft_ctx *ctx, bool cancel)
+{
+	struct weft_chan_opts opts = { .wait = WEFT_WAIT_SPIN };
+	struct spinning s = { .ctx = ctx };
+	struct weft_chan_stats stats;
+	struct weft_task *t;
+	int status;
+
+	CHECK_EQ(weft_chan_new(&s.c, weft_chan_impl_find("ring"), 1,
+	                       sizeof(int), &opts),
+	         0);
+	t = testing_spawn(spins, &s);
+	while (!weft_load_acquire(&s.began))
+		weft_yield();
+	if (cancel)
+		CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	status = testing_join(t);
+	weft_chan_stats(s.c, &stats);
+	CHECK_EQ(stats.parks, (uint64_t)0);
+	weft_chan_stats(weft_ctx_done(ctx), &stats);
+	CHECK_EQ(stats.parks, (uint64_t)0);
+	chan_done_with(s.c);
+	weft_ctx_unref(ctx);
+	return status;
+}
+
+/* Nobody has to wake it, so it has to look by itself. */
+TEST(who_spins_with_a_context_sees_its_end)
+{
+	struct weft_ctx *ctx;
+
+	for (int i = 0; i < (TESTING_SLOW ? 20 : 200); i++)
+		CHECK_EQ(spin_until(ctx_new(), true), -ECANCELED);
+	CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, 2 * WEFT_MS), 0);
+	CHECK_EQ(spin_until(ctx, false), -ETIMEDOUT);
+	return 0;
+}
+
 /* --- conservation --- */
 
-#define SIDE 3
+#define SIDE 3 /* at most */
 
 /* Tasks send and receive until their context ends, at any moment: what was sent
  * is what was received and what is still inside, none of it twice. */
@@ -135,19 +190,20 @@ static void drain(struct traffic *t)
 	}
 }
 
-static void traffic_once(const char *name, size_t cap, unsigned yields)
+static void traffic_once(const char *name, size_t cap, int side,
+                         unsigned yields)
 {
 	struct traffic t = { .c = chan(name, cap), .ctx = ctx_new() };
 	struct weft_task *task[2 * SIDE];
 
-	for (int i = 0; i < SIDE; i++) {
+	for (int i = 0; i < side; i++) {
 		task[i] = testing_spawn(sends, &t);
-		task[SIDE + i] = testing_spawn(receives, &t);
+		task[side + i] = testing_spawn(receives, &t);
 	}
 	for (unsigned i = 0; i < yields; i++)
 		weft_yield();
 	CHECK_EQ(weft_ctx_cancel(t.ctx, 0), 0);
-	for (int i = 0; i < 2 * SIDE; i++)
+	for (int i = 0; i < 2 * side; i++)
 		CHECK_EQ(testing_join(task[i]), -ECANCELED);
 	drain(&t);
 	CHECK_EQ(weft_load_relaxed(&t.received), weft_load_relaxed(&t.sent));
@@ -162,14 +218,17 @@ TEST(a_cancel_at_any_moment_loses_and_doubles_nothing)
 	static const struct {
 		const char *name;
 		size_t cap;
+		int side;
 	} kind[] = {
-		{ "handoff", 0 }, { "handoff", 2 }, { "ring", 1 },
-		{ "ring", 8 },    { "list", 1 },    { "condvar", 2 },
+		{ "handoff", 0, 3 }, { "handoff", 2, 3 }, { "ring", 1, 3 },
+		{ "ring", 8, 3 },    { "list", 1, 3 },    { "condvar", 2, 3 },
+		{ "spsc", 1, 1 },    { "spsc", 8, 1 },
 	};
 
 	for (int i = 0; i < (TESTING_SLOW ? 4 : 20); i++)
 		for (size_t k = 0; k < sizeof(kind) / sizeof(kind[0]); k++)
-			traffic_once(kind[k].name, kind[k].cap, i % 4);
+			traffic_once(kind[k].name, kind[k].cap, kind[k].side,
+			             i % 4);
 	return 0;
 }
 
@@ -179,6 +238,7 @@ int main(void)
 		cmocka_unit_test(send_and_receive_do_what_the_plain_calls_do),
 		cmocka_unit_test(
 		        a_channel_that_cannot_be_selected_takes_the_background_only),
+		cmocka_unit_test(who_spins_with_a_context_sees_its_end),
 		cmocka_unit_test(
 		        a_cancel_at_any_moment_loses_and_doubles_nothing),
 	};
