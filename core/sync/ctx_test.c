@@ -56,6 +56,21 @@ TEST(the_background_never_ends)
 	return 0;
 }
 
+/* Its implementation can be asked for, but is none without a context. */
+TEST(only_a_context_has_such_a_channel)
+{
+	struct weft_ctx *ctx = child_of(NULL);
+	const struct weft_chan_impl *impl =
+	        weft_chan_impl_of(weft_ctx_done(ctx));
+	struct weft_chan *c = NULL;
+
+	CHECK(impl != NULL);
+	CHECK_EQ(weft_chan_new(&c, impl, 1, 0, NULL), -EINVAL);
+	CHECK(c == NULL);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
 TEST(nonsense_is_refused)
 {
 	struct weft_ctx *ctx = NULL;
@@ -526,6 +541,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_background_never_ends),
+		cmocka_unit_test(only_a_context_has_such_a_channel),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(the_first_cause_wins),
 		cmocka_unit_test(closing_its_channel_cancels_the_context),
