@@ -69,19 +69,25 @@ static void call(struct func *f, struct call *c)
 	weft_waitgroup_done(&f->running);
 }
 
-/* Call this one, unless somebody has taken it. */
-static void call_if_linked(struct func *f)
+/* False when somebody has taken it. */
+static bool take(struct func *f, struct call *c)
 {
-	struct call c = call_new();
 	bool mine;
 
 	spin_lock(&f->ctx->lock);
 	mine = !list_is_empty(&f->in_ctx);
 	list_unlink(&f->in_ctx);
 	if (mine)
-		f->call = &c;
+		f->call = c;
 	spin_unlock(&f->ctx->lock);
-	if (mine)
+	return mine;
+}
+
+static void call_if_linked(struct func *f)
+{
+	struct call c = call_new();
+
+	if (take(f, &c))
 		call(f, &c);
 }
 
