@@ -39,10 +39,11 @@ TEST(every_variant_verifies_over_every_channel)
 {
 	static const char *const shapes[] = {
 		"cap=1",
-		"cap=3 workers=3",
+		"cap=2 batch=1",
+		"cap=3 workers=3 batch=1",
 		"cap=64 workers=5 payload=64",
 		"workers=1 payload=4096 cap=2",
-		"workers=2 wait=park cap=1",
+		"workers=2 wait=park cap=1 batch=1",
 		"workers=3 batch=16 cap=50",
 		NULL,
 	};
@@ -62,8 +63,8 @@ TEST(every_variant_verifies_hand_to_hand)
 
 	for (size_t v = 0; v < VARIANTS; v++) {
 		testing_verified(cell(handoff, variants[v], "cap=0", 201));
-		testing_verified(
-		        cell(handoff, variants[v], "cap=0 workers=4", 201));
+		testing_verified(cell(handoff, variants[v],
+		                      "cap=0 workers=4 batch=1", 201));
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 weft_add_pattern_mutant(fan loses_a_result fan/worker.c
   "err = weft_chan_send(out, w->made, WEFT_FOREVER);"
   "err = weft_load_relaxed(&w->in) % 100 ? weft_chan_send(out, w->made, WEFT_FOREVER) : 0;"
+  KNOBS "batch=1"
   WORDS lost)
 weft_add_pattern_mutant(fan does_not_reorder fan/fan.c
   "if (o->merge == WEFT_FAN_UNORDERED)"
