@@ -30,7 +30,7 @@ list_compiled = 'import json, sys; \
 	print(*sorted({e["file"] for e in json.load(open(sys.argv[1]))}), sep="\0", end="")'
 
 .DEFAULT_GOAL := release
-.PHONY: release test bench demo stress-chan stress-select dev clang asan tsan \
+.PHONY: release test bench ratios demo stress-chan stress-select dev clang asan tsan \
 	check-format format lint clean help
 
 release: build-release ## build everything (the default)
@@ -38,8 +38,12 @@ release: build-release ## build everything (the default)
 test: build-release ## build everything and run all tests
 	ctest --preset release -j $(JOBS)
 
-bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load into results/ (or RESULTS=folder)
+bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|patterns into results/ (or RESULTS=folder)
 	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)")
+
+ratios: build-release ## measure the sweep patterns, and say whether they cost what they may against a hop and a loop
+	scripts/sweep.py --sweep patterns $(if $(RESULTS),--results "$(RESULTS)")
+	scripts/ratios.py $(if $(RESULTS),--results "$(RESULTS)")
 
 demo: build-release ## show each pattern at work
 	build/release/cmp-pattern --fan

@@ -20,7 +20,7 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
-from weftlib import Problem, cells, context, plan, stats, sweepfile  # noqa: E402
+from weftlib import Problem, cells, context, plan, ratios, stats, sweepfile  # noqa: E402
 
 PATTERNS = [{"name": "pipeline", "knobs": [
     {"name": "workers", "unit": "tasks", "min": 1, "max": 64, "sweep": [1, 2, 4]},
@@ -434,6 +434,72 @@ class Runs(unittest.TestCase):
         svg = (self.run_folder() / "latency-pipeline.svg").read_text()
         self.assertIn("Dotted: saturated", svg)
         self.assertIn("stroke-dasharray", svg)
+
+
+class Ratios(unittest.TestCase):
+    """Rates in millions: a hop, four stages, and one and two workers."""
+
+    def summary(self, hop=40, stages=10, one=0.1, two=0.18, cpus=2, **other):
+        def cell(pattern, rate, **knobs):
+            knobs = {"cap": 256, "work": 0, "batch": 1, **knobs}
+            return {"pattern": pattern, "chan": "ring", "knobs": knobs,
+                    "params": {}, "verdict": "VERIFIED" if rate else "FAILED",
+                    "messages_per_second": rate and {"median": rate * 1e6}}
+        fan = {"variant": "shared", "work": 10000, "batch": 32}
+        return {"schema": 1, "cells": [
+            cell("producer_consumer", hop, producers=1, consumers=1),
+            cell("pipeline", stages, stages=4, variant="parallel"),
+            cell("pipeline", 1, stages=4, variant="parallel", work=2000),
+            cell("pipeline", 100, stages=4, variant="fused"),
+            cell("fan", 0.1, variant="serial", work=10000),
+            cell("fan", one, workers=1, **fan), cell("fan", two, workers=2, **fan)],
+            "context": {"cpus_allowed": cpus, "sweep": {"name": "patterns"}, **other}}
+
+    def verdicts(self, **values):
+        return [verdict for _, _, verdict in ratios.judge(self.summary(**values))]
+
+    def test_what_must_hold(self):
+        self.assertEqual(self.verdicts(), ["pass", "-", "pass", "-"])
+        self.assertEqual(self.verdicts(stages=5)[0], "pass")
+        self.assertEqual(self.verdicts(stages=4.9)[0], "FAIL")
+        self.assertEqual(self.verdicts(two=0.159)[2], "FAIL")
+
+    def test_two_workers_need_two_cpus(self):
+        self.assertEqual(self.verdicts(two=0.1, cpus=1)[2], "N/A")
+
+    def test_a_cell_that_is_missing_or_failed_is_named(self):
+        for summary in (self.summary(hop=None), self.summary()):
+            summary["cells"] = [cell for cell in summary["cells"] if not (
+                cell["pattern"] == "fan" and cell["knobs"].get("workers") == 2)]
+            with self.assertRaises(Problem) as caught:
+                ratios.judge(summary)
+            self.assertRegex(str(caught.exception),
+                             "no rate of producer_consumer.*FAILED|"
+                             "no cell of fan.*workers=2")
+
+    def run_script(self, *summaries):
+        with tempfile.TemporaryDirectory() as results:
+            for i, summary in enumerate(summaries):
+                folder = Path(results) / ("run%d" % i)
+                folder.mkdir()
+                (folder / "summary.json").write_text(json.dumps(summary))
+            done = subprocess.run(
+                [sys.executable, str(SCRIPTS / "ratios.py"), "--results", results],
+                capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_the_exit_status_says_whether_all_hold(self):
+        self.assertEqual(self.run_script(self.summary())[0], 0)
+        status, text = self.run_script(self.summary(), self.summary(stages=1))
+        self.assertEqual(status, 1)
+        self.assertIn("FAIL", text)
+
+    def test_a_run_of_another_sweep_or_half_a_run_is_passed_over(self):
+        good = self.summary()
+        self.assertEqual(self.run_script(
+            good, self.summary(sweep={"name": "quick"}, stages=1),
+            self.summary(partial=True, stages=1))[0], 0)
+        self.assertEqual(self.run_script(self.summary(partial=True))[0], 2)
 
 
 if __name__ == "__main__":
