@@ -10,7 +10,7 @@
 #include <weft/ctx.h>
 #include <weft/select.h>
 
-#include "fan.h"
+#include "relay.h"
 
 #define ITEMS (TESTING_SLOW ? 200 : 2000)
 #define MANY_MAX 8

@@ -12,6 +12,7 @@
 #include <weft/task.h>
 
 #include "fan.h"
+#include "relay.h"
 #include "reorder.h"
 #include "task/waitq.h"
 

@@ -28,6 +28,7 @@
 #include "message.h"
 #include "pace.h"
 #include "pattern.h"
+#include "relay.h"
 #include "tally.h"
 #include "work.h"
 
