@@ -176,6 +176,14 @@ TEST(figures_tell_how_far_results_are_from_their_order)
 	CHECK_EQ(testing_cell_run(&t), 0);
 	CHECK(strcmp(t.figure[1].name, "late_by") == 0);
 	CHECK(t.figure[1].value == 0);
+	CHECK(strcmp(t.figure[2].name, "late_mean") == 0);
+	CHECK(t.figure[2].value == 0);
+	/* Some change places in their queue, and others in that of results. */
+	t = cell(&testing_swaps, "round_robin", "workers=2 batch=1", 400);
+	testing_cell_run(&t);
+	CHECK(t.figure[1].value >= 1);
+	CHECK(t.figure[2].value > 0);
+	CHECK(t.figure[2].value < t.figure[1].value);
 	return 0;
 }
 

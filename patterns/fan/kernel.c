@@ -119,7 +119,7 @@ struct state {
 	 * far, and by how much one came after a higher one at most. */
 	bool ended;
 	int64_t ended_at;
-	uint64_t highest, late_by;
+	uint64_t highest, late_by, late_sum, results;
 	int64_t sent_at;   /* the source's: when it had sent all */
 	_Atomic int error; /* the first of a driver */
 	int joined;        /* what fan or relay reported */
@@ -458,10 +458,12 @@ static void note_order(struct state *s, const unsigned char *m)
 {
 	uint64_t item = message_value(m) >> WORKER_BITS;
 
+	s->results++;
 	if (item >= s->highest)
 		s->highest = item;
 	else if (s->highest - item > s->late_by)
 		s->late_by = s->highest - item;
+	s->late_sum += s->highest - item;
 }
 
 /* Which item of the cell a result is about. */
@@ -633,8 +635,11 @@ static void tell_figures(struct cell *cell)
 		return;
 	cell_figure(cell, "drain", "us",
 	            (double)(s->ended_at - s->sent_at) / 1e3);
-	if (s->variant < ORDERED)
+	if (s->variant < ORDERED && s->results) {
 		cell_figure(cell, "late_by", "items", (double)s->late_by);
+		cell_figure(cell, "late_mean", "items",
+		            (double)s->late_sum / (double)s->results);
+	}
 	if (s->variant == ORDERED)
 		cell_figure(cell, "ahead", "items", (double)stats.ahead);
 }

@@ -34,6 +34,15 @@ enum driver { SOURCE, SINK, DRIVERS };
 #define TASKS_MAX 4096
 #define BATCH_BYTES_MAX (1 << 20)
 
+/* The source looks at the queues each time it has sent so many items, rarely
+ * enough not to be felt; at those before the first stages, which have names. */
+#define LOOK_EVERY 256
+
+static const char *const queue_names[] = { "queue0", "queue1", "queue2",
+	                                   "queue3", "queue4", "queue5",
+	                                   "queue6", "queue7" };
+#define QUEUES (sizeof(queue_names) / sizeof(queue_names[0]))
+
 enum variant { SERIAL, PARALLEL, ORDERED, FUSED };
 
 static const char *const variant_choices[] = { "serial", "parallel", "ordered",
@@ -83,6 +92,9 @@ struct state {
 	/* The sink's count, for the source to see how many are inside. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t received;
 	uint64_t inside; /* the most that the source has seen */
+
+	/* The source's: what it has seen in the queues, in all its looks. */
+	uint64_t queued[QUEUES], looks, look_at;
 
 	/* When the first result came, the last item had gone in, and the last
 	 * result came; each written by one driver. */
@@ -377,6 +389,20 @@ static size_t make_items(struct cell *cell, uint64_t x)
 	return n;
 }
 
+/* Behind the batch that ends with item `sent`. */
+static void look_at_queues(struct state *s, uint64_t sent)
+{
+	struct weft_stage_stats stats;
+
+	if (sent < s->look_at)
+		return;
+	s->look_at = sent + LOOK_EVERY;
+	s->looks++;
+	for (size_t i = 0; i < QUEUES && i < s->stages; i++)
+		if (!weft_pipeline_stats(s->pipeline, i, &stats))
+			s->queued[i] += stats.queued;
+}
+
 static void run_source(struct cell *cell)
 {
 	struct state *s = cell->state;
@@ -388,6 +414,7 @@ static void run_source(struct cell *cell)
 		err = send(s, n);
 		if (s->tokens)
 			look_inside(s, x + n);
+		look_at_queues(s, x + n);
 	}
 	s->all_in = weft_now();
 	if (err)
@@ -559,6 +586,9 @@ static void tell_figures(struct cell *cell)
 	            (double)(s->all_out - s->all_in) / WEFT_US);
 	if (s->tokens)
 		cell_figure(cell, "inside_high", "items", (double)s->inside);
+	for (size_t i = 0; i < QUEUES && i < s->stages && s->looks; i++)
+		cell_figure(cell, queue_names[i], "items on average",
+		            (double)s->queued[i] / (double)s->looks);
 }
 
 static int verify(struct cell *cell, char *why, size_t why_bytes)

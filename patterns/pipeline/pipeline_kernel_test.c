@@ -214,9 +214,35 @@ static void the_numbers_of_the_demo_depend_on_the_seed_alone(void **state)
 	assert_string_not_equal(first, other);
 }
 
+/* Items wait where they have to: before the slowest stage. */
+TEST(figures_tell_where_items_wait)
+{
+	struct testing_cell t = {
+		.pattern = &pattern_pipeline,
+		.chan = weft_chan_impl_find("handoff"),
+		.knobs = "stages=3 cap=8 work=100 slow=100",
+		.items = 2000,
+	};
+	unsigned first;
+
+	CHECK_EQ(testing_cell_run(&t), 0);
+	CHECK_LE(3u, t.figures);
+	first = t.figures - 3;
+	CHECK(strcmp(t.figure[first].name, "queue0") == 0);
+	CHECK(strcmp(t.figure[first + 2].name, "queue2") == 0);
+	CHECK(t.figure[first + 1].value > 4);
+	CHECK(t.figure[first + 2].value < 4);
+	/* There is room for so many, whatever the number of stages. */
+	t.knobs = "stages=30 cap=8";
+	CHECK_EQ(testing_cell_run(&t), 0);
+	CHECK(strcmp(t.figure[t.figures - 1].name, "queue7") == 0);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(figures_tell_where_items_wait),
 		cmocka_unit_test(the_kernel_verifies_over_every_channel),
 		cmocka_unit_test(the_kernel_verifies_hand_to_hand),
 		cmocka_unit_test(the_kernel_verifies_few_items_and_none),
