@@ -19,6 +19,10 @@
 /* A fault strikes once in so many items: rare, as real ones are. */
 #define ONE_IN 1000
 
+/* And in each channel at items of its own: two on an item's way must not undo
+ * what the other has done. */
+#define APART 17
+
 struct ring {
 	_Atomic bool locked;
 
@@ -27,6 +31,8 @@ struct ring {
 	size_t head;
 	_Atomic size_t len; /* also read without the lock, by len() */
 	uint64_t pushed;
+	uint64_t due;     /* the fault strikes when so many were pushed */
+	uint64_t changes; /* grows with each, whatever it makes possible */
 
 	size_t cap, elem_size; /* constant */
 	unsigned char buffer[];
@@ -78,9 +84,22 @@ static inline void ring_push(struct ring *r, const void *elem)
 	ring_set_len(r, ring_len(r) + 1);
 }
 
+/* Whether the item that was just pushed is one for the fault to strike. Where
+ * it cannot strike that one, the next one is. */
+static inline bool is_due(const struct ring *r)
+{
+	return r->pushed >= r->due;
+}
+
+static inline void has_struck(struct ring *r)
+{
+	r->due = r->pushed + ONE_IN;
+}
+
 static inline int ring_create(void **state,
                               const struct weft_chan_config *config)
 {
+	static _Atomic unsigned made;
 	struct ring *r;
 
 	if (config->cap > (SIZE_MAX - sizeof(*r)) / WEFT_ELEM_MAX)
@@ -90,6 +109,7 @@ static inline int ring_create(void **state,
 		return -ENOMEM;
 	r->cap = config->cap;
 	r->elem_size = config->elem_size;
+	r->due = ONE_IN + weft_fetch_add_relaxed(&made, 1u) * APART % ONE_IN;
 	*state = r;
 	return 0;
 }
@@ -112,6 +132,7 @@ static inline int ring_try_send(void *state, const void *elem)
 	} else {
 		ring_push(r, elem);
 		r->pushed++;
+		r->changes++;
 		fault(r);
 	}
 	ring_unlock(r);
@@ -128,6 +149,7 @@ static inline int ring_try_recv(void *state, void *elem)
 		memcpy(elem, ring_at(r, 0), r->elem_size);
 		r->head = (r->head + 1) % r->cap;
 		ring_set_len(r, ring_len(r) - 1);
+		r->changes++;
 	} else {
 		err = r->closed ? -EPIPE : -EAGAIN;
 	}
@@ -143,8 +165,21 @@ static inline int ring_close(void *state)
 	ring_lock(r);
 	was = r->closed;
 	r->closed = true;
+	r->changes++;
 	ring_unlock(r);
 	return was ? -EPIPE : 0;
+}
+
+static inline bool ring_poll(void *state, char dir, uint64_t *pos)
+{
+	struct ring *r = state;
+	bool ready;
+
+	ring_lock(r);
+	ready = r->closed || (dir == 's' ? !ring_is_full(r) : ring_len(r) > 0);
+	*pos = r->changes;
+	ring_unlock(r);
+	return ready;
 }
 
 static inline size_t ring_length(const void *state)
@@ -155,11 +190,11 @@ static inline size_t ring_length(const void *state)
 /* What the ring can do and how, for an initializer of weft_chan_impl. */
 #define RING_CAN                                                               \
 	(WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |           \
-	 WEFT_CAN_TIMEOUT | WEFT_CAN_LEN)
+	 WEFT_CAN_TIMEOUT | WEFT_CAN_LEN | WEFT_CAN_SELECT)
 #define RING_OPS                                                               \
 	.create = ring_create, .destroy = ring_destroy,                        \
 	.try_send = ring_try_send, .try_recv = ring_try_recv,                  \
-	.close = ring_close, .len = ring_length
+	.close = ring_close, .len = ring_length, .poll = ring_poll
 
 #define BROKEN_RING(its_name, its_summary)                                     \
 	WEFT_API extern const struct weft_chan_impl weft_chan_impl;            \

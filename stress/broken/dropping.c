@@ -3,8 +3,10 @@
 
 static inline void fault(struct ring *r)
 {
-	if (r->pushed % ONE_IN == 0)
-		ring_set_len(r, ring_len(r) - 1);
+	if (!is_due(r))
+		return;
+	ring_set_len(r, ring_len(r) - 1);
+	has_struck(r);
 }
 
 BROKEN_RING("dropping", "for tests: loses one item in a thousand");

@@ -6,14 +6,14 @@ static inline void fault(struct ring *r)
 	unsigned char spare[WEFT_ELEM_MAX], *a, *b;
 
 	/* Strikes late when there is no neighbour. */
-	if (r->pushed < ONE_IN || ring_len(r) < 2)
+	if (!is_due(r) || ring_len(r) < 2)
 		return;
 	a = ring_at(r, ring_len(r) - 2);
 	b = ring_at(r, ring_len(r) - 1);
 	memcpy(spare, a, r->elem_size);
 	memcpy(a, b, r->elem_size);
 	memcpy(b, spare, r->elem_size);
-	r->pushed = 0;
+	has_struck(r);
 }
 
 BROKEN_RING("swapping", "for tests: swaps two neighbours in a thousand");
