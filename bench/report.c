@@ -120,12 +120,21 @@ static void json_fairness(struct json *j, const struct result *r)
 	json_object_end(j);
 }
 
+static void json_figure(struct json *j, const struct figure *f, double value)
+{
+	json_object_begin(j, f->name);
+	json_double(j, "value", value);
+	json_string(j, "unit", f->unit);
+	json_string(j, "help", f->help);
+	json_object_end(j);
+}
+
 /* What the pattern itself has to say. */
 static void json_own(struct json *j, const struct result *r)
 {
 	json_object_begin(j, "figures");
 	for (unsigned i = 0; i < r->figures; i++)
-		json_double(j, r->figure[i].name, result_figure(r, i));
+		json_figure(j, &r->figure[i], result_figure(r, i));
 	json_object_end(j);
 }
 
@@ -317,6 +326,12 @@ static void text_cost(const struct result *r, FILE *to)
 	        result_median(r, sample_wakes) / messages);
 }
 
+static void text_figure(const struct figure *f, double value, FILE *to)
+{
+	fprintf(to, "  %-11s %.3g%s%s%s%s\n", f->name, value,
+	        *f->unit ? " " : "", f->unit, *f->help ? " " : "", f->help);
+}
+
 static void text_rest(const struct result *r, FILE *to)
 {
 	char skew[16];
@@ -328,8 +343,7 @@ static void text_rest(const struct result *r, FILE *to)
 		        result_median(r, sample_jain),
 		        result_median(r, sample_least_share));
 	for (unsigned i = 0; i < r->figures; i++)
-		fprintf(to, "  %-11s %.3g %s\n", r->figure[i].name,
-		        result_figure(r, i), r->figure[i].unit);
+		text_figure(&r->figure[i], result_figure(r, i), to);
 	if (r->cap == SIZE_MAX)
 		fprintf(to, "  channels    unbounded\n");
 	else

@@ -144,8 +144,8 @@ static void fake_stop(struct cell *cell)
 static int fake_verify(struct cell *cell, char *why, size_t why_bytes)
 {
 	seen.verifies++;
-	cell_figure(cell, "verifies", "times", seen.verifies);
-	cell_figure(cell, "half", "", 0.5);
+	cell_figure(cell, "verifies", "times", "so far", seen.verifies);
+	cell_figure(cell, "half", "", "", 0.5);
 	if (fault_of(cell) == VERIFY_FAILS ||
 	    (fault_of(cell) == LATENCY_VERIFY_FAILS && cell->pace_ns)) {
 		snprintf(why, why_bytes, "lost 3 of %llu items",
@@ -291,6 +291,7 @@ static void the_figures_of_a_pattern_are_medians(void **state)
 	assert_int_equal(r->figures, 2);
 	assert_string_equal(r->figure[0].name, "verifies");
 	assert_string_equal(r->figure[0].unit, "times");
+	assert_string_equal(r->figure[0].help, "so far");
 	assert_true(result_figure(r, 0) == 2);
 	assert_string_equal(r->figure[1].name, "half");
 	assert_true(result_figure(r, 1) == 0.5);

@@ -237,6 +237,19 @@ class Run(unittest.TestCase):
         self.assertEqual([s["messages"] for s in cell["samples"]], [500, 500])
         self.assertIsNone(cell["latency_ns"])
 
+    def test_figures_come_with_their_units(self):
+        args = ["producer_consumer", "--stats=1", *SHORT]
+        figures = strict(weft("run", *args, "--json").out)["figures"]
+        self.assertEqual(list(figures)[:3],
+                         ["put_blocked", "take_blocked", "fill_mean"])
+        for name, figure in figures.items():
+            self.assertEqual(list(figure), ["value", "unit", "help"])
+            self.assertIn(figure["unit"], ("%", "items"), name)
+        self.assertEqual(figures["put_blocked"]["help"],
+                         "of the producers' time")
+        self.assertRegex(weft("run", *args).out,
+                         r"\n  fill_mean   \S+ items after a put\n")
+
     def test_fairness_needs_somebody_to_compare_with(self):
         def fairness(*args):
             return strict(weft("run", "producer_consumer", "--json", *SHORT,

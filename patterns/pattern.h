@@ -45,10 +45,11 @@ struct params {
 struct pattern;
 
 /* What a kernel found out about a run beside its time: "fill_mean", "items",
- * 3.5. The words are constants. */
+ * "inside, after a put", 3.5. The words are constants. */
 struct figure {
 	const char *name;
 	const char *unit; /* "" for none */
+	const char *help; /* of what; "" where the name says it */
 	double value;
 };
 
@@ -167,7 +168,7 @@ int64_t params_get(const struct pattern *p, const struct params *params,
 /* Add a figure to the cell. For verify, which adds the same ones, in the same
  * order, in every run of the same params; of several runs, medians are told. */
 void cell_figure(struct cell *cell, const char *name, const char *unit,
-                 double value);
+                 const char *help, double value);
 
 /* Every knob at its default. */
 void params_default(const struct pattern *p, struct params *out);

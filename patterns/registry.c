@@ -54,10 +54,12 @@ int64_t param(const struct cell *cell, const char *knob)
 }
 
 void cell_figure(struct cell *cell, const char *name, const char *unit,
-                 double value)
+                 const char *help, double value)
 {
 	CHECK_LT(cell->figures, (unsigned)PATTERN_FIGURES_MAX);
-	cell->figure[cell->figures++] = (struct figure){ name, unit, value };
+	cell->figure[cell->figures++] = (struct figure){
+		.name = name, .unit = unit, .help = help, .value = value
+	};
 }
 
 void params_default(const struct pattern *p, struct params *out)

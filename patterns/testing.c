@@ -1,6 +1,7 @@
 #include "testing.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,8 +152,18 @@ static void drive(struct cell *cell)
 	free(drivers);
 }
 
+/* A unit is one word: what is measured stands beside it. */
+static void look_at_figure(const struct figure *f)
+{
+	CHECK(f->name && *f->name && f->unit && f->help);
+	CHECK(!strpbrk(f->unit, " ,"));
+	CHECK(isfinite(f->value));
+}
+
 static void look_at_cell(struct testing_cell *t, const struct cell *cell)
 {
+	for (unsigned i = 0; i < cell->figures; i++)
+		look_at_figure(&cell->figure[i]);
 	t->figures = cell->figures;
 	memcpy(t->figure, cell->figure, sizeof(t->figure));
 	for (unsigned i = 0; i < cell->consumers; i++) {

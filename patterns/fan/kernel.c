@@ -633,15 +633,17 @@ static void tell_figures(struct cell *cell)
 
 	if (!s->fan || weft_fan_stats(s->fan, &stats))
 		return;
-	cell_figure(cell, "drain", "us",
+	cell_figure(cell, "drain", "us", "from the last item in to all out",
 	            (double)(s->ended_at - s->sent_at) / 1e3);
 	if (s->variant < ORDERED && s->results) {
-		cell_figure(cell, "late_by", "items", (double)s->late_by);
-		cell_figure(cell, "late_mean", "items",
+		cell_figure(cell, "late_by", "items", "at most",
+		            (double)s->late_by);
+		cell_figure(cell, "late_mean", "items", "on average",
 		            (double)s->late_sum / (double)s->results);
 	}
 	if (s->variant == ORDERED)
-		cell_figure(cell, "ahead", "items", (double)stats.ahead);
+		cell_figure(cell, "ahead", "items", "at most",
+		            (double)stats.ahead);
 }
 
 static int verify(struct cell *cell, char *why, size_t why_bytes)

@@ -520,11 +520,13 @@ static int verify(struct cell *cell, char *why, size_t why_bytes)
 		most = ahead > most ? ahead : most;
 	}
 	tally_report(s->tally, in_order, &l);
-	cell_figure(cell, "ahead_max", "items", (double)most);
-	cell_figure(cell, "first_item", "ns", (double)s->first_ns);
+	cell_figure(cell, "ahead_max", "items", "ahead of its consumer",
+	            (double)most);
+	cell_figure(cell, "first_item", "ns", "from t0", (double)s->first_ns);
 	/* A take had ended them already. */
 	if (s->how == STOP)
-		cell_figure(cell, "stop", "ns", (double)s->stop_ns);
+		cell_figure(cell, "stop", "ns", "until all had ended",
+		            (double)s->stop_ns);
 	return l.used ? -EIO : 0;
 }
 

@@ -579,15 +579,16 @@ static void tell_figures(struct cell *cell)
 
 	if (is_fused(&cell->params))
 		return;
-	cell_figure(cell, "fill", "us, from t0 to the first result",
+	cell_figure(cell, "fill", "us", "from t0 to the first result",
 	            s->first_out ? (double)(s->first_out - cell->t0) / WEFT_US
 	                         : 0);
-	cell_figure(cell, "drain", "us, from the last item in to all out",
+	cell_figure(cell, "drain", "us", "from the last item in to all out",
 	            (double)(s->all_out - s->all_in) / WEFT_US);
 	if (s->tokens)
-		cell_figure(cell, "inside_high", "items", (double)s->inside);
+		cell_figure(cell, "inside_high", "items", "at once",
+		            (double)s->inside);
 	for (size_t i = 0; i < QUEUES && i < s->stages && s->looks; i++)
-		cell_figure(cell, queue_names[i], "items on average",
+		cell_figure(cell, queue_names[i], "items", "on average",
 		            (double)s->queued[i] / (double)s->looks);
 }
 

@@ -775,18 +775,18 @@ static void add_figures(struct cell *cell, const struct weft_buffer_stats *b)
 	};
 	struct state *s = cell->state;
 
-	cell_figure(cell, "put_blocked", "% of the producers' time",
+	cell_figure(cell, "put_blocked", "%", "of the producers' time",
 	            percent((double)(b->put_wait_ns +
 	                             weft_load_relaxed(&s->put_tried_ns)),
 	                    (double)weft_load_relaxed(&s->put_ns)));
-	cell_figure(cell, "take_blocked", "% of the consumers' time",
+	cell_figure(cell, "take_blocked", "%", "of the consumers' time",
 	            percent((double)(b->take_wait_ns +
 	                             weft_load_relaxed(&s->take_tried_ns)),
 	                    (double)weft_load_relaxed(&s->take_ns)));
-	cell_figure(cell, "fill_mean", "items, after a put", b->mean_fill);
-	cell_figure(cell, "fill_high", "items", (double)b->high);
+	cell_figure(cell, "fill_mean", "items", "after a put", b->mean_fill);
+	cell_figure(cell, "fill_high", "items", "after a put", (double)b->high);
 	for (size_t i = 0; i < WEFT_BUFFER_FILLS; i++)
-		cell_figure(cell, names[i], "% of the puts",
+		cell_figure(cell, names[i], "%", "of the puts",
 		            percent((double)b->fill[i], (double)b->puts));
 }
 

@@ -195,9 +195,9 @@ static void expect_shares(const char *knobs)
 		const struct figure *f = &t.figure[i];
 
 		CHECK(f->value >= 0);
-		if (strncmp(f->unit, "%", 1) == 0)
+		if (strcmp(f->unit, "%") == 0)
 			CHECK(f->value <= 100);
-		if (strcmp(f->unit, "% of the puts") == 0)
+		if (strcmp(f->help, "of the puts") == 0)
 			puts += f->value;
 	}
 	CHECK(99.9 < puts && puts < 100.1);
