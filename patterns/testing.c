@@ -11,58 +11,26 @@
 #include "ends.h"
 #include "task/spin.h"
 
-/* --- runs and tasks --- */
+/* --- runs --- */
+
+int64_t testing_patience_ns = 10 * WEFT_SEC;
 
 static int body(void *arg)
 {
 	weft_task_fn *fn = arg;
-	struct weft_run_stats stats;
 	int status = (*fn)(NULL);
 
-	weft_run_stats(&stats);
-	if (stats.live != 1)
-		weft_tasks_print(stderr);
-	CHECK_EQ(stats.live, 1u);
+	CHECK(testing_alone_within(testing_patience_ns));
 	return status;
 }
 
-int testing_run(enum weft_clock clock, weft_task_fn fn)
+int testing_run_clean(enum weft_clock clock, weft_task_fn fn)
 {
 	struct weft_run_opts opts = { .clock = clock, .seed = 3 };
 	struct testing_held before = testing_held();
 	int err = weft_run(WEFT_THREADS, &opts, body, &fn);
 
 	return err ? err : testing_held_still(before);
-}
-
-struct weft_task *testing_spawn(weft_task_fn fn, void *arg)
-{
-	struct weft_task *t;
-
-	CHECK_EQ(weft_spawn(&t, NULL, fn, arg), 0);
-	return t;
-}
-
-int testing_join(struct weft_task *t)
-{
-	int status;
-
-	CHECK_EQ(weft_join(t, &status), 0);
-	return status;
-}
-
-int testing_join_moving(struct weft_task *t)
-{
-	int status, err;
-
-	for (;;) {
-		CHECK_EQ(weft_clock_settle(), 0);
-		err = weft_join_until(t, &status, WEFT_NOW);
-		if (!err)
-			return status;
-		CHECK_EQ(err, -ETIMEDOUT);
-		CHECK_EQ(weft_clock_advance(10 * WEFT_MS), 0);
-	}
 }
 
 /* --- lines --- */

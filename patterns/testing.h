@@ -2,29 +2,12 @@
 #ifndef WEFT_PATTERNS_TESTING_H
 #define WEFT_PATTERNS_TESTING_H
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
-
 #include <weft/weft.h>
 
-#include "base/check.h"
 #include "pattern.h"
-
-/* Counts of tests that repeat something shrink under the sanitizers. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define TESTING_SLOW 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define TESTING_SLOW 1
-#endif
-#endif
-#ifndef TESTING_SLOW
-#define TESTING_SLOW 0
-#endif
 
 /* What the process holds. */
 struct testing_held {
@@ -43,28 +26,14 @@ int testing_held_still(struct testing_held before);
  * behind. A live task that is left behind aborts, as does everything that fails
  * inside (CHECK): cmocka's own jump must not leave a run.
  */
-int testing_run(enum weft_clock clock, weft_task_fn fn);
+int testing_run_clean(enum weft_clock clock, weft_task_fn fn);
 
-#define TEST_ON(clock, name)                                                   \
-	static int name##_body(void *arg);                                     \
-	static void name(void **state)                                         \
-	{                                                                      \
-		(void)state;                                                   \
-		assert_int_equal(testing_run(clock, name##_body), 0);          \
-	}                                                                      \
-	static int name##_body(__attribute__((unused)) void *arg)
+/* How long tasks may take on their way out before they are left behind. */
+extern int64_t testing_patience_ns;
 
-#define TEST(name) TEST_ON(WEFT_CLOCK_MONOTONIC, name)
-#define TEST_MANUAL(name) TEST_ON(WEFT_CLOCK_MANUAL, name)
-
-/* Spawn fn(arg). */
-struct weft_task *testing_spawn(weft_task_fn fn, void *arg);
-
-/* What the task returned. */
-int testing_join(struct weft_task *t);
-
-/* On the manual clock: the same, moving time on whenever all tasks wait. */
-int testing_join_moving(struct weft_task *t);
+/* TEST, TEST_MANUAL, testing_spawn() and more. */
+#define TESTING_RUN testing_run_clean
+#include "task/testing.h"
 
 /* Whether `line` is `form` from beginning to end, each # of which stands for a
  * number that does not begin with 0 unless it is 0; numbers[] receives them. */

@@ -8,8 +8,8 @@
  * test, with a list of who waits for what and with the seed of the round;
  * WEFT_TEST_SEED=<that seed> in the environment begins with this round.
  *
- * For the body of a TEST, on the monotonic clock; testing_run() sees to it that
- * nothing is left behind after all of them.
+ * For the body of a TEST, on the monotonic clock; testing_run_clean() sees to
+ * it that nothing is left behind after all of them.
  */
 #ifndef WEFT_PATTERNS_TESTING_STOP_H
 #define WEFT_PATTERNS_TESTING_STOP_H

@@ -68,7 +68,7 @@ static int keep_task(void *arg)
 
 static void expect_noticed(enum weft_clock clock, weft_task_fn leaver)
 {
-	assert_int_equal(testing_run(clock, leaver), -EBUSY);
+	assert_int_equal(testing_run_clean(clock, leaver), -EBUSY);
 	free(kept);
 	kept = NULL;
 }
@@ -83,7 +83,7 @@ static void an_object_that_is_left_is_noticed(void **state)
 static void an_object_of_the_library_that_is_left_is_noticed(void **state)
 {
 	(void)state;
-	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, keep_channel),
+	assert_int_equal(testing_run_clean(WEFT_CLOCK_MONOTONIC, keep_channel),
 	                 -EBUSY);
 	weft_chan_unref(kept);
 }
@@ -91,8 +91,9 @@ static void an_object_of_the_library_that_is_left_is_noticed(void **state)
 static void a_descriptor_that_is_left_is_noticed(void **state)
 {
 	(void)state;
-	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, keep_descriptor),
-	                 -EBUSY);
+	assert_int_equal(
+	        testing_run_clean(WEFT_CLOCK_MONOTONIC, keep_descriptor),
+	        -EBUSY);
 	close(kept_fd);
 }
 
@@ -116,7 +117,8 @@ static void expect_abort(void (*fn)(void))
 
 static void leave_a_task(void)
 {
-	testing_run(WEFT_CLOCK_MONOTONIC, keep_task);
+	testing_patience_ns = WEFT_MS; /* of this process, which ends */
+	testing_run_clean(WEFT_CLOCK_MONOTONIC, keep_task);
 }
 
 static void a_task_that_is_left_aborts(void **state)
@@ -143,6 +145,25 @@ TEST(tasks_that_ended_are_no_leak)
 	for (int i = 0; i < 20; i++)
 		CHECK_EQ(testing_join(t[i]), 0);
 	return 0;
+}
+
+/* What it was waited for is done; the rest takes a while. */
+static int linger(void *arg)
+{
+	weft_waitgroup_done(arg);
+	for (int i = 0; i < 1000; i++)
+		weft_yield();
+	return 0;
+}
+
+TEST(a_task_on_its_way_out_is_not_left_behind)
+{
+	static struct weft_waitgroup wg;
+
+	weft_waitgroup_init(&wg);
+	weft_waitgroup_add(&wg, 1);
+	CHECK_EQ(weft_spawn(NULL, NULL, linger, &wg), 0);
+	return weft_waitgroup_wait(&wg, WEFT_FOREVER);
 }
 
 TEST(what_is_released_is_no_leak)
@@ -174,7 +195,7 @@ static int five(void *arg)
 static void what_the_body_returns_comes_first(void **state)
 {
 	(void)state;
-	assert_int_equal(testing_run(WEFT_CLOCK_MONOTONIC, five), 5);
+	assert_int_equal(testing_run_clean(WEFT_CLOCK_MONOTONIC, five), 5);
 	free(kept);
 }
 
@@ -266,7 +287,7 @@ static int stop_in_vain(void *arg)
 
 static void stop_in_vain_body(void)
 {
-	testing_run(WEFT_CLOCK_MONOTONIC, stop_in_vain);
+	testing_run_clean(WEFT_CLOCK_MONOTONIC, stop_in_vain);
 }
 
 static void who_is_not_released_by_a_stop_aborts(void **state)
@@ -286,6 +307,7 @@ int main(void)
 		        an_object_of_the_library_that_is_left_is_noticed),
 		cmocka_unit_test(a_descriptor_that_is_left_is_noticed),
 		cmocka_unit_test(tasks_that_ended_are_no_leak),
+		cmocka_unit_test(a_task_on_its_way_out_is_not_left_behind),
 		cmocka_unit_test(what_is_released_is_no_leak),
 		cmocka_unit_test(what_the_body_returns_comes_first),
 		cmocka_unit_test(what_stops_stops_a_thousand_times),

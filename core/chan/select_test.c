@@ -3,40 +3,16 @@
  * over every implementation and every pair of them, is stress/conform's.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include <weft/weft.h>
 
-#include "base/check.h"
 #include "chan/internal.h"
+#include "task/testing.h"
 
 #define PAIRS 4
-
-static int on(enum weft_clock clock, weft_task_fn fn)
-{
-	struct weft_run_opts opts = { .clock = clock };
-
-	return weft_run(WEFT_THREADS, &opts, fn, NULL);
-}
-
-#define TEST_ON(clock, name)                                                   \
-	static int name##_body(void *arg);                                     \
-	static void name(void **state)                                         \
-	{                                                                      \
-		(void)state;                                                   \
-		assert_int_equal(on(clock, name##_body), 0);                   \
-	}                                                                      \
-	static int name##_body(__attribute__((unused)) void *arg)
-
-#define TEST(name) TEST_ON(WEFT_CLOCK_MONOTONIC, name)
-#define TEST_MANUAL(name) TEST_ON(WEFT_CLOCK_MANUAL, name)
 
 static struct weft_chan *chan(const char *name, size_t cap)
 {

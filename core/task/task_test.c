@@ -1,40 +1,23 @@
 /* Tests of tasks: run, spawn, join, the ways to end, park, the clocks. */
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <weft/atomic.h>
 #include <weft/task.h>
 
-#include "base/check.h"
 #include "task/internal.h"
+#include "task/testing.h"
 
-/* Test bodies run as the first task of a run. Failures inside abort (CHECK):
- * cmocka's own jump must not leave a run. */
+/* For bodies that are given something, or leave a task behind. */
 static int on(enum weft_clock clock, weft_task_fn fn, void *arg)
 {
 	struct weft_run_opts opts = { .clock = clock, .seed = 3 };
 
 	return weft_run(WEFT_THREADS, &opts, fn, arg);
 }
-
-#define TEST_ON(clock, name)                                                   \
-	static int name##_body(void *arg);                                     \
-	static void name(void **state)                                         \
-	{                                                                      \
-		(void)state;                                                   \
-		assert_int_equal(on(clock, name##_body, NULL), 0);             \
-	}                                                                      \
-	static int name##_body(void *arg)
-
-#define TEST(name) TEST_ON(WEFT_CLOCK_MONOTONIC, name)
-#define TEST_MANUAL(name) TEST_ON(WEFT_CLOCK_MANUAL, name)
 
 /* --- run, spawn, join --- */
 

@@ -409,8 +409,8 @@ static void a_deadline_outside_of_a_run_is_refused(void **state)
 
 /* Everything that waits, in tasks of its own, against an end of any kind at a
  * random moment, over an implementation of any kind. Items are on the heap, so
- * that each is somebody's: one that is lost is left behind, which testing_run()
- * sees, and one that comes twice is freed twice. */
+ * that each is somebody's: one that is lost is left behind, which
+ * testing_run_clean() sees, and one that comes twice is freed twice. */
 struct doomed {
 	struct weft_buffer *b;
 	struct weft_ctx *ctx;
