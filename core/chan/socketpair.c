@@ -1,7 +1,9 @@
 /*
  * socketpair: what unix(7) offers as a channel: SOCK_SEQPACKET, which keeps
  * messages whole and in order. The buffer is counted in bytes of the kernel's
- * own records, so the capacity comes out as it does, and is reported.
+ * own records, so the capacity comes out as it does, and is reported. It is
+ * exact for one sender: several at once may each find the last room and take
+ * it, one element beyond the capacity for each of them but one.
  */
 #include <errno.h>
 #include <limits.h>
