@@ -92,6 +92,22 @@ static void conclude_error(struct trial *t, const char *what, int err)
 	         strerror(-err));
 }
 
+/* Why a cell cannot be set up. That its channel cannot do it may only be known
+ * now that the number of items is, and the plan has the words for it. */
+static void conclude_setup(struct run *run, int err)
+{
+	struct plan plan = *run->trial->plan;
+	char why[RESULT_WHY_BYTES];
+	size_t cap;
+
+	plan.params = run->cell.params;
+	if (err == -ENOTSUP && (plan_possible(&plan, why, sizeof(why)) ||
+	                        plan_probe(&plan, &cap, why, sizeof(why))))
+		conclude(run->trial, VERDICT_NA, "%s", why);
+	else
+		conclude_error(run->trial, "setup", err);
+}
+
 /* --- the drivers and their gate --- */
 
 static int driver_main(void *arg)
@@ -235,7 +251,7 @@ static int runner_main(void *arg)
 	phase(run, "setup");
 	err = pattern->setup(&run->cell);
 	if (err) {
-		conclude_error(run->trial, "setup", err);
+		conclude_setup(run, err);
 		return 0;
 	}
 	err = spawn_drivers(run);

@@ -250,6 +250,14 @@ class Run(unittest.TestCase):
         self.assertRegex(weft("run", *args).out,
                          r"\n  fill_mean   \S+ items after a put\n")
 
+    def test_what_a_channel_turns_out_not_to_hold_is_said_in_words(self):
+        answer = weft("run", "producer_consumer", "--variant=preproduced",
+                      "--chan=socketpair", "--latency=0", "--json")
+        result = strict(answer.out)
+        self.assertEqual((answer.status, result["verdict"]), (2, "N/A"))
+        self.assertRegex(result["why"],
+                         "^channel socketpair cannot have capacity [0-9]+ ")
+
     def test_fairness_needs_somebody_to_compare_with(self):
         def fairness(*args):
             return strict(weft("run", "producer_consumer", "--json", *SHORT,
