@@ -59,7 +59,7 @@ static bool close_entrance(struct weft_fan *f)
 static bool exit_is_empty(struct weft_fan *f)
 {
 	if (f->order)
-		return !reorder_has_results(f->order);
+		return !reorder_holds_any(f->order);
 	return f->opts.impl->can & WEFT_CAN_LEN && weft_chan_len(f->out) == 0;
 }
 

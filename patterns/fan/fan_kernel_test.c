@@ -136,6 +136,8 @@ TEST(what_a_broken_channel_does_to_an_order_is_caught)
 
 	testing_caught(cell(&testing_drops, "ordered", wide, 400),
 	               "lost error");
+	/* The last one, with no result behind it. */
+	testing_caught(cell(&testing_drops, "ordered", wide, 51), "lost error");
 	testing_caught(cell(&testing_repeats, "ordered", wide, 400),
 	               "lost error");
 	testing_caught(cell(&testing_corrupts, "ordered", wide, 400),

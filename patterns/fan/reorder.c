@@ -229,13 +229,13 @@ bool reorder_is_empty(struct reorder *r)
 	return head == weft_load_seq_cst(&r->tail);
 }
 
-bool reorder_has_results(const struct reorder *r)
+bool reorder_holds_any(const struct reorder *r)
 {
 	uint64_t n = weft_load_acquire(&r->head), state;
 
 	for (; n != weft_load_acquire(&r->tail); n++) {
 		state = weft_load_acquire(&slot_of(r, n)->state);
-		if (state == state_of(n, DONE))
+		if (state != state_of(n, GONE))
 			return true;
 	}
 	return false;

@@ -87,8 +87,9 @@ int reorder_take(struct reorder *r, void *elem);
 /* Whether everything that came in has come out. */
 bool reorder_is_empty(struct reorder *r);
 
-/* Whether a result waits to be taken; all that came in is settled. */
-bool reorder_has_results(const struct reorder *r);
+/* Whether there is anything in it but placeholders: a result that waits to be
+ * taken, or an item that no worker was given. */
+bool reorder_holds_any(const struct reorder *r);
 
 /* Tell everyone who waits to look again. */
 void reorder_notify_all(struct reorder *r);
