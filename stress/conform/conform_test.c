@@ -171,8 +171,6 @@ static const struct planted planted[] = {
 	  CONFORM_FAIL },
 	{ LOSES_ONE_IN_50, &faulty_notifying,
 	  "selects_over_two_kinds_of_channels_lose_nothing", CONFORM_HUNG },
-	{ DOUBLES_ONE_IN_50, &faulty_notifying,
-	  "selects_and_calls_over_four_channels_lose_nothing", CONFORM_FAIL },
 	{ SENDS_INTO_THE_VOID, &faulty_pairing,
 	  "close_during_selects_loses_nothing", CONFORM_FAIL },
 	{ LOSES_ONE_IN_50, &faulty_notifying,
@@ -182,6 +180,9 @@ static const struct planted planted[] = {
 	{ LEAKS_DESCRIPTORS, &faulty_pairing,
 	  "new_without_descriptors_leaves_nothing", CONFORM_FAIL },
 #if !SANITIZED
+	/* Too few elements pass under a sanitizer. */
+	{ DOUBLES_ONE_IN_50, &faulty_notifying,
+	  "selects_and_calls_over_four_channels_lose_nothing", CONFORM_FAIL },
 	{ FORGETS_PADDING_OF_COUNTER, &faulty_pairing,
 	  "many_laps_keep_counting", CONFORM_FAIL },
 	{ LEAKS_ITS_STATE, &faulty_pairing,
