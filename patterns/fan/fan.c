@@ -104,7 +104,7 @@ static void context_ended(void *arg)
 {
 	struct weft_fan *f = arg;
 
-	fan_stop_for(f, weft_ctx_err(f->opts.ctx));
+	fan_stop_for(f, watch_why(&f->watch));
 }
 
 /* What a -EPIPE inside means to a caller of the fan. */
@@ -271,17 +271,6 @@ static int start_all(struct weft_fan *f)
 	return err;
 }
 
-static int watch_context(struct weft_fan *f)
-{
-	int err;
-
-	if (!f->opts.ctx)
-		return 0;
-	err = weft_ctx_after(f->opts.ctx, &f->func, context_ended, f);
-	f->watching = !err;
-	return err;
-}
-
 int weft_fan_new(struct weft_fan **out, const struct weft_fan_opts *opts)
 {
 	struct weft_fan_opts o;
@@ -298,14 +287,13 @@ int weft_fan_new(struct weft_fan **out, const struct weft_fan_opts *opts)
 	if (!f)
 		return -ENOMEM;
 	f->opts = o;
-	weft_ctx_ref(o.ctx);
 	weft_waitgroup_init(&f->running);
 	weft_waitq_init(&f->room);
 	err = make_all(f);
 	if (!err)
 		err = start_all(f);
 	if (!err)
-		err = watch_context(f);
+		err = watch_begin(&f->watch, o.ctx, context_ended, f);
 	if (err) {
 		weft_fan_free(f);
 		return err;
@@ -347,15 +335,13 @@ void weft_fan_free(struct weft_fan *f)
 {
 	if (!f)
 		return;
-	if (f->watching)
-		weft_ctx_after_stop(&f->func);
+	watch_end(&f->watch);
 	if (weft_waitgroup_wait(&f->running, WEFT_NOW))
 		fan_stop_for(f, -ECANCELED);
 	/* Who replaces whom is settled when all are through. */
 	CHECK_EQ(weft_waitgroup_wait(&f->running, WEFT_FOREVER), 0);
 	free_workers(f);
 	free_chans(f);
-	weft_ctx_unref(f->opts.ctx);
 	free(f);
 }
 

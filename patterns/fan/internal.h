@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include <weft/atomic.h>
-#include <weft/ctx.h>
 #include <weft/sync.h>
 #include <weft/task.h>
 
@@ -15,6 +14,7 @@
 #include "relay.h"
 #include "reorder.h"
 #include "task/waitq.h"
+#include "watch.h"
 
 struct worker {
 	/* Items dealt to it that it has not taken, and one more while it has a
@@ -59,8 +59,7 @@ struct weft_fan {
 	struct reorder *order;   /* ordered */
 	int64_t limit;           /* of each worker's load: its queue and one */
 	struct weft_waitgroup running;
-	struct weft_ctx_func func;
-	bool watching; /* the context */
+	struct watch watch; /* of the context, whose end stops it */
 
 	/* 0, or why the fan was stopped. Set once, before the channels are
 	 * closed: who finds one closed finds the reason here. */

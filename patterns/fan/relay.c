@@ -7,7 +7,6 @@
 
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
-#include <weft/ctx.h>
 #include <weft/select.h>
 #include <weft/sync.h>
 #include <weft/task.h>
@@ -42,8 +41,7 @@ struct weft_relay {
 	struct weft_waitgroup running;
 	struct weft_waitgroup gate; /* holds the tasks until all are there */
 	bool whole;                 /* they are; written before it opens */
-	struct weft_ctx_func func;
-	bool watching;                      /* the context */
+	struct watch watch;         /* of the context */
 	void (*failed)(void *arg, int err); /* see fan_broadcast() */
 	void *failed_arg;
 
@@ -75,7 +73,7 @@ static void context_ended(void *arg)
 {
 	struct weft_relay *r = arg;
 
-	stop_for(r, weft_ctx_err(r->opts.ctx));
+	stop_for(r, watch_why(&r->watch));
 }
 
 static bool is_stopped(struct weft_relay *r)
@@ -328,21 +326,10 @@ static int start_all(struct weft_relay *r, const char *name, weft_task_fn fn)
 	return err;
 }
 
-static int watch_context(struct weft_relay *r)
-{
-	int err;
-
-	if (!r->opts.ctx)
-		return 0;
-	err = weft_ctx_after(r->opts.ctx, &r->func, context_ended, r);
-	r->watching = !err;
-	return err;
-}
-
 /* The context first: once the tasks run, nothing may fail any more. */
 static int launch(struct weft_relay *r, const char *name, weft_task_fn fn)
 {
-	int err = watch_context(r);
+	int err = watch_begin(&r->watch, r->opts.ctx, context_ended, r);
 
 	return err ? err : start_all(r, name, fn);
 }
@@ -357,7 +344,6 @@ static int make(struct weft_relay **out, struct weft_chan *const *from,
 	if (!r)
 		return -ENOMEM;
 	r->opts = *opts;
-	weft_ctx_ref(opts->ctx);
 	weft_waitgroup_init(&r->running);
 	weft_waitgroup_init(&r->gate);
 	r->elem_size = weft_chan_elem_size(to[0]);
@@ -484,8 +470,7 @@ void weft_relay_free(struct weft_relay *r)
 {
 	if (!r)
 		return;
-	if (r->watching)
-		weft_ctx_after_stop(&r->func);
+	watch_end(&r->watch);
 	if (r->whole && weft_waitgroup_wait(&r->running, WEFT_NOW))
 		stop_for(r, -ECANCELED);
 	for (size_t i = 0; i < r->ncarriers; i++) {
@@ -497,6 +482,5 @@ void weft_relay_free(struct weft_relay *r)
 	free(r->moved);
 	unref_all(r->from, r->nfrom);
 	unref_all(r->to, r->nto);
-	weft_ctx_unref(r->opts.ctx);
 	free(r);
 }

@@ -7,10 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <weft/ctx.h>
 #include <weft/task.h>
 
 #include "generator.h"
+#include "watch.h"
 
 struct gen_body;
 
@@ -46,8 +46,7 @@ struct weft_gen {
 	bool calls;            /* runs functions of others on the consumer */
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
-	struct weft_ctx *ctx; /* whose end stops g; NULL = none */
-	struct weft_ctx_func on_ctx;
+	struct watch watch; /* of the context, whose end stops g */
 
 	_Atomic bool owned; /* by an adapter, which alone asks it */
 

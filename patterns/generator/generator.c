@@ -45,31 +45,12 @@ static void context_ended(void *arg)
 {
 	struct weft_gen *g = arg;
 
-	gen_end(g, weft_ctx_err(g->ctx));
+	gen_end(g, watch_why(&g->watch));
 }
 
 int gen_attach(struct weft_gen *g, struct weft_ctx *ctx)
 {
-	int err;
-
-	if (!ctx)
-		return 0;
-	g->ctx =
-	        weft_ctx_ref(ctx); /* before the call, which may come at once */
-	err = weft_ctx_after(ctx, &g->on_ctx, context_ended, g);
-	if (err) {
-		weft_ctx_unref(ctx);
-		g->ctx = NULL;
-	}
-	return err;
-}
-
-static void detach(struct weft_gen *g)
-{
-	if (!g->ctx)
-		return;
-	weft_ctx_after_stop(&g->on_ctx);
-	weft_ctx_unref(g->ctx);
+	return watch_begin(&g->watch, ctx, context_ended, g);
 }
 
 /* --- the next element --- */
@@ -317,7 +298,7 @@ int gen_make(struct weft_gen **out, const struct gen_kind *kind, size_t bytes,
 
 static void release(struct weft_gen *g)
 {
-	detach(g);
+	watch_end(&g->watch);
 	if (g->kind->release)
 		g->kind->release(g);
 }

@@ -5,13 +5,13 @@
 #include <stdbool.h>
 
 #include <weft/atomic.h>
-#include <weft/ctx.h>
 #include <weft/sync.h>
 #include <weft/task.h>
 
 #include "order.h"
 #include "pipeline.h"
 #include "tokens.h"
+#include "watch.h"
 
 struct drop {
 	void (*fn)(void *elem, void *arg);
@@ -59,9 +59,7 @@ struct weft_pipeline {
 	struct worker *workers;   /* of all stages, in order */
 	struct weft_chan **chans; /* nstages + 1; chan i is before stage i */
 
-	struct weft_ctx *ctx;        /* held; NULL for none */
-	struct weft_ctx_func on_end; /* of ctx; stops the pipeline */
-	bool watches;                /* on_end is set */
+	struct watch watch; /* of the context, whose end stops it */
 
 	struct tokens tokens;
 	struct weft_waitgroup running;

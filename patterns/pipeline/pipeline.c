@@ -243,19 +243,7 @@ static void context_ended(void *arg)
 {
 	struct weft_pipeline *p = arg;
 
-	pipeline_stop_for(p, weft_ctx_err(p->ctx), p->nstages + 1);
-}
-
-static int watch(struct weft_pipeline *p, struct weft_ctx *ctx)
-{
-	int err;
-
-	if (!ctx)
-		return 0;
-	p->ctx = weft_ctx_ref(ctx);
-	err = weft_ctx_after(ctx, &p->on_end, context_ended, p);
-	p->watches = !err;
-	return err;
+	pipeline_stop_for(p, watch_why(&p->watch), p->nstages + 1);
 }
 
 static int count_workers(const struct weft_stage *stages, size_t n,
@@ -318,7 +306,7 @@ int weft_pipeline_new(struct weft_pipeline **out,
 	if (!err)
 		err = start(p);
 	if (!err)
-		err = watch(p, opts->ctx);
+		err = watch_begin(&p->watch, opts->ctx, context_ended, p);
 	if (err) {
 		weft_pipeline_free(p);
 		return err;
@@ -360,15 +348,13 @@ void weft_pipeline_free(struct weft_pipeline *p)
 {
 	if (!p)
 		return;
-	if (p->watches)
-		weft_ctx_after_stop(&p->on_end);
+	watch_end(&p->watch);
 	if (weft_waitgroup_wait(&p->running, WEFT_NOW))
 		weft_pipeline_stop(p);
 	free_workers(p);
 	free_stages(p);
 	free_chans(p);
 	tokens_destroy(&p->tokens);
-	weft_ctx_unref(p->ctx);
 	free(p);
 }
 
