@@ -515,7 +515,7 @@ static void prepare(struct selection *s)
 		if (cs->c->due_ns < s->until_ns)
 			s->until_ns = cs->c->due_ns;
 	}
-	qsort(s->locked, s->completing, sizeof(*s->locked), by_lock);
+	qsort(s->locked, s->completing, sizeof(struct entry *), by_lock);
 }
 
 /* No case was ready at the first try. */
@@ -528,20 +528,25 @@ __attribute__((noinline)) static int select_slow(struct selection *s, size_t n)
 	void *memory = NULL;
 	int k;
 
-	/* The one try was at one instant. */
-	if (expired && s->n == 1)
+	/* The one try was at one instant, and late enough, there being no
+	 * deadline that it may have come before. */
+	if (s->n == 1 && s->deadline_ns <= WEFT_NOW)
 		return -ETIMEDOUT;
-	s->entry = entry;
-	s->locked = locked;
 	if (n > ON_STACK) {
-		memory = malloc(n * (sizeof(*entry) + sizeof(*locked)));
+		memory = malloc(
+		        n * (sizeof(struct entry) + sizeof(struct entry *)));
 		if (!memory)
 			return -ENOMEM;
 		s->entry = memory;
 		s->locked = (struct entry **)(void *)(s->entry + n);
+	} else {
+		s->entry = entry;
+		s->locked = locked;
 	}
 	prepare(s);
 	k = expired ? try_at_one_instant(s) : wait_for_one(s);
+	s->entry = NULL;
+	s->locked = NULL;
 	free(memory);
 	return k;
 }

@@ -202,6 +202,40 @@ TEST_MANUAL(a_select_does_not_meet_itself)
 	return 0;
 }
 
+/* A channel in which something comes, and its time with it, just behind the
+ * first look. */
+static struct weft_chan *late_inner;
+
+static int late_recv(void *state, void *elem)
+{
+	uint64_t v = 1;
+	int err = weft_chan_impl_find("ring")->try_recv(state, elem);
+
+	if (err == -EAGAIN && late_inner) {
+		late_inner = NULL;
+		CHECK_EQ(weft_chan_impl_find("ring")->try_send(state, &v), 0);
+		CHECK_EQ(weft_clock_advance(10), 0);
+	}
+	return err;
+}
+
+TEST_MANUAL(what_came_before_the_deadline_is_taken_after_it)
+{
+	struct weft_chan_impl late = *weft_chan_impl_find("ring");
+	struct weft_case cs;
+	struct weft_chan *c;
+	uint64_t v = 0;
+
+	late.try_recv = late_recv;
+	CHECK_EQ(weft_chan_new(&c, &late, 1, sizeof(v), NULL), 0);
+	late_inner = c;
+	cs = weft_case_recv(c, &v);
+	CHECK_EQ(weft_select(&cs, 1, weft_deadline_in(5)), 0);
+	CHECK_EQ(v, (uint64_t)1);
+	done_with(c);
+	return 0;
+}
+
 /* Nobody tells it: a context's deadline starts no timer. */
 TEST_MANUAL(either_case_at_a_context_sees_its_deadline)
 {
@@ -412,6 +446,8 @@ int main(void)
 		cmocka_unit_test(
 		        who_declares_select_without_poll_is_not_believed),
 		cmocka_unit_test(without_a_channel_it_waits_for_its_deadline),
+		cmocka_unit_test(
+		        what_came_before_the_deadline_is_taken_after_it),
 		cmocka_unit_test(either_case_at_a_context_sees_its_deadline),
 		cmocka_unit_test(a_spinning_channel_spins_with_a_context_too),
 		cmocka_unit_test(a_select_waits_at_both_kinds_of_channel),

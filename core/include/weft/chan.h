@@ -72,8 +72,8 @@ struct weft_chan_stats {
 	uint64_t parks; /* waits on this channel that gave up the CPU */
 	uint64_t wakes; /* waiting tasks that were told to look again */
 
-	/* Waits that are registered on it now, those of a select included, but
-	 * for plain sends and receives of implementations that do their own
+	/* Waits that are registered on it now, each case of a select by itself,
+	 * but for plain sends and receives of implementations that do their own
 	 * waiting, handoff excepted. */
 	uint64_t waiting;
 };

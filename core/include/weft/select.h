@@ -90,8 +90,10 @@ WEFT_API bool weft_chan_can_select(const struct weft_chan *c);
  * weft_chan_can_select(); -ENOMEM with more than 16 cases only. After an error
  * no case has happened.
  *
- * Ordering as in the plain calls. Progress: with WEFT_NOW it waits for no
- * peer but one that is in the middle of an operation.
+ * Ordering as in the plain calls. Progress: with WEFT_NOW, or once the deadline
+ * has expired, it waits for no peer but one that is in the middle of an
+ * operation; it looks again as long as channels keep moving without one being
+ * ready when it comes by, which takes the longer the more cases there are.
  */
 WEFT_API WEFT_NODISCARD int weft_select(struct weft_case *cases, size_t n,
                                         int64_t deadline_ns);
