@@ -142,6 +142,7 @@ static bool makes_sense(const struct weft_fan_opts *o)
 	       (unsigned)o->merge <= WEFT_FAN_ORDERED &&
 	       (unsigned)o->errors <= WEFT_FAN_PASS_OVER_ERRORS &&
 	       !(ordered && o->deal == WEFT_FAN_BROADCAST) &&
+	       !(o->impl->can & WEFT_NO_DATA) &&
 	       ends_allow(o->impl->max_receivers, at_queue) &&
 	       (ordered || ends_allow(o->impl->max_senders, o->workers));
 }

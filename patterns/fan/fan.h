@@ -169,10 +169,10 @@ struct weft_fan_worker_stats {
  *
  * Returns 0; -EINVAL for NULL, no function, no or too many workers, an unknown
  * deal, merge or errors, an ordered broadcast, what the implementation refuses
- * (capacity, size, more workers than senders or receivers), or outside of a
- * run; -ENOMEM; -EAGAIN when the system has not enough threads to give. On
- * failure *out is untouched and nothing is left behind. With a context that has
- * ended already it succeeds, and the fan is stopped.
+ * (capacity, size, more workers than senders or receivers), one that moves no
+ * data, or outside of a run; -ENOMEM; -EAGAIN when the system has not enough
+ * threads to give. On failure *out is untouched and nothing is left behind.
+ * With a context that has ended already it succeeds, and the fan is stopped.
  */
 WEFT_API WEFT_NODISCARD int weft_fan_new(struct weft_fan **out,
                                          const struct weft_fan_opts *opts);

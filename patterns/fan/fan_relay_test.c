@@ -452,7 +452,7 @@ static void use_up(void *elem)
 	struct thing *t;
 	int left;
 
-	memcpy(&t, elem, sizeof(t));
+	memcpy(&t, elem, sizeof(struct thing *));
 	left = weft_fetch_sub_acq_rel(&t->copies, 1);
 	CHECK_LT(0, left);
 	if (left == 1)
@@ -505,7 +505,7 @@ static void *stopped_new(void *arg)
 	struct weft_chan_opts opts = { .drop = drop_thing, .drop_arg = net };
 	struct weft_relay_opts relay = { .drop = drop_thing, .drop_arg = net };
 	const char *impl;
-	size_t cap;
+	size_t cap = 0;
 
 	(void)arg;
 	CHECK(net != NULL);
@@ -520,7 +520,8 @@ static void *stopped_new(void *arg)
 	net->one = new_thing_chan(impl, cap, opts);
 	CHECK_EQ(weft_ctx_with_cancel(&net->ctx, NULL), 0);
 	relay.ctx = net->ctx;
-	relay.by = net->merges ? bys[kind] : 0;
+	relay.by = kind == MERGE_SELECT ? WEFT_MERGE_BY_SELECT
+	                                : WEFT_MERGE_BY_FORWARDERS;
 	CHECK_EQ(net->merges ? weft_merge(&net->r, net->one, net->many, net->n,
 	                                  &relay)
 	                     : weft_broadcast(&net->r, net->many, net->n,

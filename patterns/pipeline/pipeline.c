@@ -107,7 +107,8 @@ static int check_stage(const struct weft_stage *stage,
 	    (stage->mode == WEFT_STAGE_SERIAL && n > 1) ||
 	    stage->out_max > WEFT_STAGE_OUT_MAX)
 		return -EINVAL;
-	if (!ends_allow(impl->max_receivers, at_once) ||
+	if ((impl->can & WEFT_NO_DATA) ||
+	    !ends_allow(impl->max_receivers, at_once) ||
 	    !ends_allow(impl->max_senders, at_once))
 		return -EINVAL;
 	return 0;

@@ -160,7 +160,8 @@ struct weft_stage_stats {
  * Returns 0; -EINVAL for NULL, no stages, a stage without function, of no known
  * mode, with too many workers for it (more than one in a serial stage) or too
  * large an out_max, what the implementation refuses (capacity, size, more
- * workers than senders or receivers), or outside of a run; -ENOMEM; -EAGAIN
+ * workers than senders or receivers), one that moves no data, or outside of a
+ * run; -ENOMEM; -EAGAIN
  * when the system has not enough threads to give. On failure *out is untouched
  * and nothing is left behind. With a context that has ended it succeeds, and
  * the pipeline is stopped.

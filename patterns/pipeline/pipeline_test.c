@@ -366,6 +366,10 @@ TEST(a_pipeline_that_does_not_fit_is_refused)
 	              (struct weft_pipeline_opts){ .batch = SIZE_MAX / 16 }),
 	         -ENOMEM);
 	CHECK_EQ(make(&far, 1, (struct weft_pipeline_opts){ 0 }), -ENOMEM);
+	/* It would call the function for what nobody sent. */
+	CHECK_EQ(make(&good, 1,
+	              (struct weft_pipeline_opts){ .impl = &testing_floor }),
+	         -EINVAL);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
 
+#include "ends.h"
 #include "watch.h"
 
 /* Stopped is any negative error: the reason. */
@@ -53,6 +54,9 @@ struct weft_buffer {
 static bool are_sound(const struct weft_buffer_opts *opts,
                       const struct weft_chan_impl *impl)
 {
+	if (!ends_allow(impl->max_senders, opts->producers) ||
+	    !ends_allow(impl->max_receivers, opts->consumers))
+		return false;
 	if (opts->overflow == WEFT_OVERFLOW_DROP_OLDEST)
 		return opts->cap > 0 && impl->max_receivers == 0;
 	return opts->overflow == WEFT_OVERFLOW_WAIT ||

@@ -117,7 +117,8 @@ struct weft_buffer_stats {
  *
  * Returns 0, also for a context that has ended, and then it is stopped; -EINVAL
  * for NULL, an unknown wait or overflow, DROP_OLDEST where it cannot be, or
- * what the implementation refuses; -ENOMEM; for a context with a deadline also
+ * what the implementation refuses, more producers or consumers than it allows
+ * at once among that; -ENOMEM; for a context with a deadline also
  * what weft_ctx_after() says. On failure *out is untouched.
  */
 WEFT_API WEFT_NODISCARD int

@@ -435,6 +435,7 @@ any_impl(const struct weft_buffer_opts *opts)
 
 	while (weft_chan_impl_at(n))
 		n++;
+	CHECK_LT((size_t)0, n);
 	do
 		impl = weft_chan_impl_at(weft_rand() % n);
 	while ((impl->can & WEFT_NO_DATA) || impl->max_senders ||

@@ -599,8 +599,15 @@ TEST(a_buffer_that_makes_no_sense_is_refused)
 	};
 	struct weft_buffer_opts no_policy = { .overflow =
 		                                      (enum weft_overflow)3 };
+	struct weft_buffer_opts many = { .impl = &testing_one_to_one,
+		                         .cap = 1 };
 	struct weft_buffer *b = NULL;
 
+	many.producers = 2;
+	CHECK_EQ(weft_buffer_new(&b, &many), -EINVAL);
+	many.producers = 1;
+	many.consumers = 2;
+	CHECK_EQ(weft_buffer_new(&b, &many), -EINVAL);
 	CHECK_EQ(weft_buffer_new(NULL, NULL), -EINVAL);
 	CHECK_EQ(weft_buffer_new(&b, &wide), -EINVAL);
 	CHECK_EQ(weft_buffer_new(&b, &odd), -EINVAL);
