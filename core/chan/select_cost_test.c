@@ -19,7 +19,7 @@
 
 #define CHANNELS 8
 #define EACH 500 /* elements in each channel at the start of a round */
-#define RECEIVES (CHANNELS * EACH / 2) /* so that none runs dry */
+#define RECEIVES (CHANNELS * 250) /* half, so that none runs dry */
 #define ROUNDS 201
 #define TIMES_MAX 6.0
 
@@ -80,8 +80,12 @@ static int by_value(const void *a, const void *b)
 
 static double median_ns(int64_t *rounds)
 {
+	const double receives = RECEIVES;
+	int64_t median;
+
 	qsort(rounds, ROUNDS, sizeof(*rounds), by_value);
-	return (double)rounds[ROUNDS / 2] / RECEIVES;
+	median = rounds[ROUNDS / 2];
+	return (double)median / receives;
 }
 
 static void a_select_over_8_hot_rings_costs_at_most_6_receives(void **state)
