@@ -224,29 +224,42 @@ static void keep_result(const struct conform_result *r, void *arg)
 		assert_non_null(strstr(r->log, "task "));
 }
 
+/* A fault that shows only if two tasks meet in the right moment may be missed
+ * once: what passes is tried again. An honest channel passes every time. */
+#define TRIES 5
+
+static enum conform_verdict verdict_on(const struct planted *p, uint64_t seed)
+{
+	enum conform_verdict verdict = CONFORM_PASS;
+	char only[128];
+	struct conform_opts opts = { .only = only,
+		                     .seed = seed,
+		                     .time_limit_ns = PATIENCE };
+
+	snprintf(only, sizeof(only), "^%s$", p->check);
+	fault = p->fault;
+	printf("fault %d on %s: %s\n", p->fault, p->impl->name, p->check);
+	fflush(stdout);
+	conform_run(p->impl, &opts, NULL, keep_result, &verdict);
+	fault = NO_FAULT;
+	return verdict;
+}
+
 static void each_fault_is_found_by_its_check(void **state)
 {
 	unsigned missed = 0;
 
 	(void)state;
 	for (size_t i = 0; i < PLANTED; i++) {
-		const struct planted *p = &planted[i];
 		enum conform_verdict verdict = CONFORM_PASS;
-		char only[128];
-		struct conform_opts opts = { .only = only,
-			                     .time_limit_ns = PATIENCE };
 
-		snprintf(only, sizeof(only), "^%s$", p->check);
-		fault = p->fault;
-		printf("fault %d on %s: %s\n", p->fault, p->impl->name,
-		       p->check);
-		fflush(stdout);
-		conform_run(p->impl, &opts, NULL, keep_result, &verdict);
-		fault = NO_FAULT;
-		if (verdict == p->verdict)
+		for (uint64_t try = 1; try <= TRIES && verdict == CONFORM_PASS;
+		     try++)
+			verdict = verdict_on(&planted[i], try);
+		if (verdict == planted[i].verdict)
 			continue;
 		printf("    and should be %s\n",
-		       conform_verdict_name(p->verdict));
+		       conform_verdict_name(planted[i].verdict));
 		missed++;
 	}
 	assert_int_equal(missed, 0);
