@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "bench/args.h"
-#include "patterns/suggest.h"
+#include "cli/suggest.h"
 
 #define NAMES_MAX 64
 

@@ -9,7 +9,7 @@
 #include <weft/chan.h>
 #include <weft/export.h>
 
-#include "patterns/pattern.h"
+#include "kernel/pattern.h"
 
 /* The exit status for bad input. */
 #define EXIT_BAD_INPUT 2

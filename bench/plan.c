@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "bench/plan.h"
-#include "patterns/line.h"
+#include "cli/text.h"
 
 void plan_init(struct plan *plan, const struct pattern *pattern,
                const struct weft_chan_impl *chan)
@@ -59,13 +59,13 @@ void plan_name(const struct plan *plan, bool (*shown)(const struct knob *),
                char *name, size_t name_bytes)
 {
 	const struct knob *knob = plan->pattern->knobs;
-	struct line l = line_in(name, name_bytes);
+	struct text l = text_in(name, name_bytes);
 	char value[KNOB_TEXT_BYTES];
 
-	line_add(&l, "%s/chan:%s", plan->pattern->name, plan->chan->name);
+	text_add(&l, "%s/chan:%s", plan->pattern->name, plan->chan->name);
 	for (size_t i = 0; knob[i].name; i++)
 		if (!shown || shown(&knob[i]))
-			line_add(&l, "/%s:%s", knob[i].name,
+			text_add(&l, "/%s:%s", knob[i].name,
 			         knob_text(&knob[i], plan->params.value[i],
 			                   value));
 }

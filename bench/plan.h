@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "bench/arrivals.h"
-#include "patterns/pattern.h"
+#include "kernel/pattern.h"
 
 /* Enough that a fault in every thousandth message shows in every run. */
 #define PLAN_ITEMS_MIN 2000

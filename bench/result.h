@@ -2,8 +2,8 @@
 #ifndef BENCH_RESULT_H
 #define BENCH_RESULT_H
 
-#include "base/hist.h"
 #include "bench/plan.h"
+#include "kernel/hist.h"
 
 #define RESULT_REPS_MAX 1000
 

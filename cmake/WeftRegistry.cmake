@@ -21,9 +21,10 @@ endfunction()
 
 # weft_read_def(OUT_LIST FILE MACRO)
 #
-# Set OUT_LIST to the names in FILE, which holds lines MACRO(name), sorted and
-# without duplicates, C comments and blank lines, and nothing else. CMake runs
-# again when FILE changes.
+# Set OUT_LIST to the names in FILE, which holds lines MACRO(name) or
+# MACRO(name, part, ...), sorted and without duplicates, C comments and blank
+# lines, and nothing else. OUT_LIST_OF_<name> becomes the list of its parts. CMake
+# runs again when FILE changes.
 function(weft_read_def OUT_LIST FILE MACRO)
   _weft_relative(shown "${FILE}")
   if(NOT EXISTS "${FILE}")
@@ -74,11 +75,12 @@ function(weft_read_def OUT_LIST FILE MACRO)
       continue()
     endif()
 
-    if(NOT code MATCHES "^${MACRO}\\(([a-z][a-z0-9_]*)\\)$")
+    if(NOT code MATCHES "^${MACRO}\\(([a-z][a-z0-9_]*)((, *[a-z][a-z0-9_]*)*)\\)$")
       string(STRIP "${line}" line)
       _weft_registry_fail("${shown}:${number}: '${line}' is not a line ${MACRO}(name), with name in a-z, 0-9 and _")
     endif()
     set(name "${CMAKE_MATCH_1}")
+    string(REGEX MATCHALL "[a-z0-9_]+" parts "${CMAKE_MATCH_2}")
     if(name IN_LIST names)
       _weft_registry_fail("${shown}:${number}: ${MACRO}(${name}) is there twice: remove one")
     endif()
@@ -87,26 +89,29 @@ function(weft_read_def OUT_LIST FILE MACRO)
     endif()
     set(previous "${name}")
     list(APPEND names "${name}")
+    set(${OUT_LIST}_OF_${name} "${parts}" PARENT_SCOPE)
   endwhile()
 
   set(${OUT_LIST} "${names}" PARENT_SCOPE)
 endfunction()
 
-# weft_check_patterns(DIR NAMES)
+# weft_check_patterns(DIR LIST EXEMPT...)
 #
-# Every folder in DIR has its line in DIR/patterns.def (whose names are NAMES),
-# every line its folder, and every folder the files that make a pattern.
-function(weft_check_patterns DIR NAMES)
+# Every folder in DIR but the EXEMPT ones has its line in DIR/patterns.def, which
+# weft_read_def has read into the variable LIST; every line names a component and
+# has its folder, and every folder the files that make a pattern.
+function(weft_check_patterns DIR LIST)
+  set(NAMES "${${LIST}}")
   _weft_relative(shown "${DIR}")
   set(problems "")
 
   file(GLOB entries LIST_DIRECTORIES true RELATIVE "${DIR}" "${DIR}/*")
   foreach(entry IN LISTS entries)
-    if(NOT IS_DIRECTORY "${DIR}/${entry}" OR entry MATCHES "^[.]")
+    if(NOT IS_DIRECTORY "${DIR}/${entry}" OR entry MATCHES "^[.]" OR entry IN_LIST ARGN)
       continue()
     endif()
     if(NOT entry IN_LIST NAMES)
-      string(APPEND problems "\n${shown}/${entry}/ has no line PATTERN(${entry}) in ${shown}/patterns.def: "
+      string(APPEND problems "\n${shown}/${entry}/ has no line PATTERN(${entry}, COMPONENT) in ${shown}/patterns.def: "
              "add the line or remove the folder")
     endif()
   endforeach()
@@ -116,7 +121,15 @@ function(weft_check_patterns DIR NAMES)
       string(APPEND problems "\n${shown}/patterns.def names ${name}, but there is no folder ${shown}/${name}/")
       continue()
     endif()
-    foreach(file ${name}.h ${name}.c kernel.c demo.c ${name}_test.c README.md)
+    if(NOT ${LIST}_OF_${name})
+      string(APPEND problems "\n${shown}/patterns.def: PATTERN(${name}) names no component: "
+             "PATTERN(${name}, COMPONENT)")
+    endif()
+    set(files kernel.c demo.c ${name}_test.c README.md)
+    foreach(component IN LISTS ${LIST}_OF_${name})
+      list(APPEND files ${component}.h ${component}.c)
+    endforeach()
+    foreach(file IN LISTS files)
       if(NOT EXISTS "${DIR}/${name}/${file}")
         string(APPEND problems "\n${shown}/${name}/${file} is missing: every pattern has one")
       endif()

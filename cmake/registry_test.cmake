@@ -9,8 +9,8 @@ cmake_minimum_required(VERSION 3.25)
 set(tree "${WORK_DIR}/tree")
 set(failures 0)
 
-function(write_pattern NAME)
-  foreach(file ${NAME}.h ${NAME}.c kernel.c demo.c ${NAME}_test.c README.md)
+function(write_pattern NAME COMPONENT)
+  foreach(file ${COMPONENT}.h ${COMPONENT}.c kernel.c demo.c ${NAME}_test.c README.md)
     file(WRITE "${tree}/patterns/${NAME}/${file}" "")
   endforeach()
 endfunction()
@@ -23,14 +23,14 @@ function(write_good_tree)
  * One line per folder, sorted; [brackets]; and semicolons; do no harm here.
  * PATTERN(in_a_comment)
  */
-PATTERN(pipeline) /* a word about it */
+PATTERN(pipeline, pipeline) /* a word about it */
 
 // PATTERN(in_another)
-PATTERN(producer_consumer)
+PATTERN(producer_consumer, buffer)
 ]])
   file(WRITE "${tree}/core/chan/chan.def" "CHAN(condvar)\nCHAN(handoff)\n")
-  write_pattern(pipeline)
-  write_pattern(producer_consumer)
+  write_pattern(pipeline pipeline)
+  write_pattern(producer_consumer buffer)
   foreach(file condvar handoff chan chan_test)
     file(WRITE "${tree}/core/chan/${file}.c" "")
   endforeach()
@@ -59,12 +59,12 @@ write_good_tree()
 expect("everything agrees" "")
 
 write_good_tree()
-write_pattern(fan)
+write_pattern(fan fan)
 expect("a pattern folder without its line"
-       "patterns/fan/ has no line PATTERN(fan) in patterns/patterns.def: add the line or remove the folder")
+       "patterns/fan/ has no line PATTERN(fan, COMPONENT) in patterns/patterns.def: add the line or remove the folder")
 
 write_good_tree()
-file(APPEND "${tree}/patterns/patterns.def" "PATTERN(singleflight)\n")
+file(APPEND "${tree}/patterns/patterns.def" "PATTERN(singleflight, flight)\n")
 expect("a pattern line without its folder"
        "patterns/patterns.def names singleflight, but there is no folder patterns/singleflight/")
 
@@ -72,6 +72,21 @@ write_good_tree()
 file(REMOVE "${tree}/patterns/pipeline/kernel.c")
 expect("a pattern without its kernel"
        "patterns/pipeline/kernel.c is missing: every pattern has one")
+
+write_good_tree()
+file(REMOVE "${tree}/patterns/producer_consumer/buffer.h")
+expect("a component without its header"
+       "patterns/producer_consumer/buffer.h is missing: every pattern has one")
+
+write_good_tree()
+file(APPEND "${tree}/patterns/patterns.def" "PATTERN(select)\n")
+write_pattern(select mux)
+expect("a pattern that names no component"
+       "patterns/patterns.def: PATTERN(select) names no component: PATTERN(select, COMPONENT)")
+
+write_good_tree()
+file(MAKE_DIRECTORY "${tree}/patterns/common")
+expect("a folder that is no pattern" "")
 
 write_good_tree()
 file(APPEND "${tree}/patterns/patterns.def" "PATTERN(producer_consumer)\n")

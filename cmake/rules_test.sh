@@ -37,7 +37,7 @@ check() { # check ROOT
 			stress 2>/dev/null | grep -vE \
 			'core/chan/(condvar|pipe|socketpair|chan_fd)\.[ch]$' |
 			grep -vE '^stress/(broken|conform|random)/')
-		hits "$atomics" $(sources core patterns stress bench \
+		hits "$atomics" $(sources core cli patterns testing stress bench \
 			2>/dev/null | grep -v '^core/include/weft/atomic\.h$')
 	)
 	[ -z "$found" ] || { printf '%s\n' "$found"; return 1; }

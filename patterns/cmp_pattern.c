@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "pattern.h"
-#include "suggest.h"
+#include "cli/suggest.h"
+#include "kernel/pattern.h"
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT };
 

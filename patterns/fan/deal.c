@@ -32,13 +32,13 @@ static void release(struct worker *w, size_t n)
 }
 
 /* The whole batch stands for one from now on. */
-void fan_taken(struct worker *w, size_t n)
+void weft_fan_taken(struct worker *w, size_t n)
 {
 	if (n > 1)
 		release(w, n - 1);
 }
 
-void fan_finished(struct worker *w)
+void weft_fan_finished(struct worker *w)
 {
 	release(w, 1);
 }
@@ -97,7 +97,7 @@ static int look_for_room(void *arg)
 	return s->found ? 0 : -EAGAIN;
 }
 
-int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns)
+int weft_fan_deal_out(struct weft_fan *f, const void *elem, int64_t deadline_ns)
 {
 	struct search s = { .f = f };
 	int err;
@@ -105,7 +105,8 @@ int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns)
 	s.begin = f->opts.deal == WEFT_FAN_RANDOM
 	                  ? (unsigned)(weft_rand() % f->opts.workers)
 	                  : weft_fetch_add_relaxed(&f->next, 1u);
-	err = fan_wait(f, &f->room, "fan send", look_for_room, &s, deadline_ns);
+	err = weft_fan_wait(f, &f->room, "fan send", look_for_room, &s,
+	                    deadline_ns);
 	if (err)
 		return err;
 	/* With room reserved, this waits at most for an idle worker to take

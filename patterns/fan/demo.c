@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "fan.h"
-#include "pattern.h"
+#include "kernel/pattern.h"
 
 #define ITEMS 20
 #define WORKERS 4

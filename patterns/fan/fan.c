@@ -5,11 +5,11 @@
 
 #include <weft/chan_impl.h>
 
+#include "base/cacheline.h"
 #include "base/check.h"
-#include "ends.h"
-#include "failure.h"
+#include "common/ends.h"
+#include "common/failure.h"
 #include "internal.h"
-#include "lines.h"
 #include "task/wait.h"
 
 #define DEFAULT_WINDOW_MAX 65536u
@@ -23,8 +23,8 @@ static bool pass_on_always(void *arg, int err)
 	return true;
 }
 
-int fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
-             int (*look)(void *arg), void *arg, int64_t deadline_ns)
+int weft_fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
+                  int (*look)(void *arg), void *arg, int64_t deadline_ns)
 {
 	struct wait w = { .q = q,
 		          .what = what,
@@ -51,7 +51,7 @@ static bool close_entrance(struct weft_fan *f)
 		weft_chan_close(f->queues[i]);
 	waitq_notify_all(&f->room);
 	if (f->order)
-		reorder_notify_all(f->order);
+		weft_reorder_notify_all(f->order);
 	return true;
 }
 
@@ -59,7 +59,7 @@ static bool close_entrance(struct weft_fan *f)
 static bool exit_is_empty(struct weft_fan *f)
 {
 	if (f->order)
-		return !reorder_holds_any(f->order);
+		return !weft_reorder_holds_any(f->order);
 	return f->opts.impl->can & WEFT_CAN_LEN && weft_chan_len(f->out) == 0;
 }
 
@@ -72,7 +72,7 @@ static bool went_through(struct weft_fan *f)
 	return weft_load_acquire(&f->left) == 0 && exit_is_empty(f);
 }
 
-void fan_stop_for(struct weft_fan *f, int err)
+void weft_fan_stop_for(struct weft_fan *f, int err)
 {
 	int none = 0;
 
@@ -86,25 +86,25 @@ void fan_stop_for(struct weft_fan *f, int err)
 	if (f->out)
 		weft_chan_close(f->out);
 	if (f->order)
-		reorder_notify_all(f->order);
+		weft_reorder_notify_all(f->order);
 }
 
-void fan_fail_for(struct weft_fan *f, int err)
+void weft_fan_fail_for(struct weft_fan *f, int err)
 {
-	fan_stop_for(f, failure_of(err));
+	weft_fan_stop_for(f, failure_of(err));
 }
 
 /* Items are missing from then on, so the end is not that of the results. */
 static void pump_failed(void *arg, int err)
 {
-	fan_fail_for(arg, err);
+	weft_fan_fail_for(arg, err);
 }
 
 static void context_ended(void *arg)
 {
 	struct weft_fan *f = arg;
 
-	fan_stop_for(f, watch_why(&f->watch));
+	weft_fan_stop_for(f, watch_why(&f->watch));
 }
 
 /* What a -EPIPE inside means to a caller of the fan. */
@@ -118,14 +118,14 @@ static int reason(struct weft_fan *f, int err)
 	return error ? error : -EPIPE;
 }
 
-void fan_end_results(struct weft_fan *f)
+void weft_fan_end_results(struct weft_fan *f)
 {
 	if (f->out) {
 		weft_chan_close(f->out);
 		return;
 	}
 	weft_store_release(&f->finished, true); /* [finished] */
-	reorder_notify_all(f->order);
+	weft_reorder_notify_all(f->order);
 }
 
 /* --- making --- */
@@ -212,10 +212,10 @@ static int make_exit(struct weft_fan *f)
 
 	if (o->merge == WEFT_FAN_UNORDERED)
 		return make_chan(f, &f->out, o->out_size, o->drop_out, o->arg);
-	f->order = lines_new(1, sizeof(*f->order));
+	f->order = cacheline_new(1, sizeof(*f->order));
 	if (!f->order)
 		return -ENOMEM;
-	return reorder_init(f->order, o->window, o->in_size, o->out_size);
+	return weft_reorder_init(f->order, o->window, o->in_size, o->out_size);
 }
 
 static int make_worker(struct weft_fan *f, unsigned index)
@@ -226,10 +226,10 @@ static int make_worker(struct weft_fan *f, unsigned index)
 	w->f = f;
 	w->index = index;
 	w->from = f->queues[f->nqueues == 1 ? 0 : index];
-	w->taken =
-	        lines_new(o->batch, f->order ? sizeof(uint64_t) : o->in_size);
-	w->made = lines_new(f->order ? 0 : o->batch, o->out_size);
-	w->done = lines_new(o->batch, sizeof(*w->done));
+	w->taken = cacheline_new(o->batch,
+	                         f->order ? sizeof(uint64_t) : o->in_size);
+	w->made = cacheline_new(f->order ? 0 : o->batch, o->out_size);
+	w->done = cacheline_new(o->batch, sizeof(*w->done));
 	return w->taken && w->made && w->done ? 0 : -ENOMEM;
 }
 
@@ -239,8 +239,8 @@ static int make_all(struct weft_fan *f)
 	int err;
 
 	f->nqueues = o->deal == WEFT_FAN_SHARED ? 1 : o->workers;
-	f->workers = lines_new(o->workers, sizeof(*f->workers));
-	f->queues = lines_new(f->nqueues, sizeof(struct weft_chan *));
+	f->workers = cacheline_new(o->workers, sizeof(*f->workers));
+	f->queues = cacheline_new(f->nqueues, sizeof(struct weft_chan *));
 	if (!f->workers || !f->queues)
 		return -ENOMEM;
 	err = make_exit(f);
@@ -262,13 +262,14 @@ static int start_all(struct weft_fan *f)
 	weft_store_relaxed(&f->left, f->opts.workers);
 	for (unsigned i = 0; i < f->opts.workers && !err; i++) {
 		weft_waitgroup_add(&f->running, 1);
-		err = fan_worker_start(&f->workers[i], &f->workers[i].task);
+		err = weft_fan_worker_start(&f->workers[i],
+		                            &f->workers[i].task);
 		if (err)
 			weft_waitgroup_done(&f->running);
 	}
 	if (!err && f->opts.deal == WEFT_FAN_BROADCAST)
-		err = fan_broadcast(&f->pump, f->queues, f->nqueues, f->entry,
-		                    &pump, pump_failed, f);
+		err = weft_fan_broadcast(&f->pump, f->queues, f->nqueues,
+		                         f->entry, &pump, pump_failed, f);
 	return err;
 }
 
@@ -284,7 +285,7 @@ int weft_fan_new(struct weft_fan **out, const struct weft_fan_opts *opts)
 	fill_in(&o);
 	if (!makes_sense(&o))
 		return -EINVAL;
-	f = lines_new(1, sizeof(*f));
+	f = cacheline_new(1, sizeof(*f));
 	if (!f)
 		return -ENOMEM;
 	f->opts = o;
@@ -327,8 +328,8 @@ static void free_chans(struct weft_fan *f)
 	free(f->queues);
 	weft_chan_unref(f->out);
 	if (f->order)
-		reorder_free(f->order, f->opts.drop_in, f->opts.drop_out,
-		             f->opts.arg);
+		weft_reorder_free(f->order, f->opts.drop_in, f->opts.drop_out,
+		                  f->opts.arg);
 	free(f->order);
 }
 
@@ -338,7 +339,7 @@ void weft_fan_free(struct weft_fan *f)
 		return;
 	watch_end(&f->watch);
 	if (weft_waitgroup_wait(&f->running, WEFT_NOW))
-		fan_stop_for(f, -ECANCELED);
+		weft_fan_stop_for(f, -ECANCELED);
 	/* Who replaces whom is settled when all are through. */
 	CHECK_EQ(weft_waitgroup_wait(&f->running, WEFT_FOREVER), 0);
 	free_workers(f);
@@ -368,13 +369,13 @@ static int look_for_slot(void *arg)
 
 	if (weft_load_acquire(&e->f->closing)) /* [closing] */
 		return -EPIPE;
-	return reorder_enter(e->f->order, e->elem, &e->n);
+	return weft_reorder_enter(e->f->order, e->elem, &e->n);
 }
 
 static int hand_over(struct weft_fan *f, const void *elem, int64_t deadline_ns)
 {
 	if (fan_is_dealt(f))
-		return fan_deal(f, elem, deadline_ns);
+		return weft_fan_deal_out(f, elem, deadline_ns);
 	return weft_chan_send(f->entry, elem, deadline_ns);
 }
 
@@ -384,13 +385,13 @@ static int send_ordered(struct weft_fan *f, const void *elem,
 	struct entrant e = { .f = f, .elem = elem };
 	int err;
 
-	err = fan_wait(f, &f->order->space, "fan window", look_for_slot, &e,
-	               deadline_ns);
+	err = weft_fan_wait(f, &f->order->space, "fan window", look_for_slot,
+	                    &e, deadline_ns);
 	if (err)
 		return err;
 	err = hand_over(f, &e.n, deadline_ns);
 	if (err)
-		reorder_withdraw(f->order, e.n);
+		weft_reorder_withdraw(f->order, e.n);
 	return err;
 }
 
@@ -423,8 +424,8 @@ static int look_for_result(void *arg)
 	/* Whatever the reason is called, here it is an end. */
 	if (weft_load_acquire(&t->f->error)) /* [error] */
 		return -EPIPE;
-	err = reorder_take(t->f->order, t->elem);
-	if (err == -EAGAIN && finished && reorder_is_empty(t->f->order))
+	err = weft_reorder_take(t->f->order, t->elem);
+	if (err == -EAGAIN && finished && weft_reorder_is_empty(t->f->order))
 		return -EPIPE;
 	return err;
 }
@@ -441,8 +442,8 @@ int weft_fan_recv(struct weft_fan *f, void *elem, int64_t deadline_ns)
 	if (error)
 		return error;
 	if (f->order)
-		error = fan_wait(f, &f->order->results, "fan recv",
-		                 look_for_result, &t, deadline_ns);
+		error = weft_fan_wait(f, &f->order->results, "fan recv",
+		                      look_for_result, &t, deadline_ns);
 	else
 		error = weft_chan_recv(f->out, elem, deadline_ns);
 	error = reason(f, error);
@@ -467,7 +468,7 @@ int weft_fan_stop(struct weft_fan *f)
 {
 	if (!f)
 		return -EINVAL;
-	fan_stop_for(f, -ECANCELED);
+	weft_fan_stop_for(f, -ECANCELED);
 	return 0;
 }
 
@@ -475,7 +476,7 @@ int weft_fan_fail(struct weft_fan *f, int err)
 {
 	if (!f || err >= 0)
 		return -EINVAL;
-	fan_fail_for(f, err);
+	weft_fan_fail_for(f, err);
 	return 0;
 }
 

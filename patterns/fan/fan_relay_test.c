@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "testing.h"
-#include "testing_stop.h"
+#include "testing/stop.h"
+#include "testing/testing.h"
 
 #include <weft/atomic.h>
 #include <weft/ctx.h>

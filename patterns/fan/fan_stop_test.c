@@ -2,7 +2,7 @@
 #include <pthread.h>
 
 #include "fan_testing.h"
-#include "testing_stop.h"
+#include "testing/stop.h"
 
 #include <weft/ctx.h>
 

@@ -1,6 +1,6 @@
 /* What the tests of the fan share: functions, fans, and tasks around them. */
-#ifndef WEFT_PATTERNS_FAN_TESTING_H
-#define WEFT_PATTERNS_FAN_TESTING_H
+#ifndef WEFT_PATTERNS_FAN_FAN_TESTING_H
+#define WEFT_PATTERNS_FAN_FAN_TESTING_H
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include <weft/atomic.h>
 
 #include "fan.h"
-#include "testing.h"
+#include "testing/testing.h"
 
 #define WORKERS_MAX 8
 

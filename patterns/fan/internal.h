@@ -10,11 +10,11 @@
 #include <weft/sync.h>
 #include <weft/task.h>
 
+#include "common/reorder.h"
+#include "common/watch.h"
 #include "fan.h"
 #include "relay.h"
-#include "reorder.h"
 #include "task/waitq.h"
-#include "watch.h"
 
 struct worker {
 	/* Items dealt to it that it has not taken, and one more while it has a
@@ -92,42 +92,43 @@ static inline bool fan_is_stopped(struct weft_fan *f)
 
 /* Stop the fan for that reason, unless there is one already, or everything has
  * gone through. */
-void fan_stop_for(struct weft_fan *f, int err);
+void weft_fan_stop_for(struct weft_fan *f, int err);
 
 /* The same for something that has failed, with a name that no caller of the fan
  * can take for another. */
-void fan_fail_for(struct weft_fan *f, int err);
+void weft_fan_fail_for(struct weft_fan *f, int err);
 
 /* The last worker has ended, and all of them have passed on what they had. */
-void fan_end_results(struct weft_fan *f);
+void weft_fan_end_results(struct weft_fan *f);
 
 /* Wait in q until look(arg), which may have to look several times, says other
  * than -EAGAIN; -ETIMEDOUT. */
-int fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
-             int (*look)(void *arg), void *arg, int64_t deadline_ns);
+int weft_fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
+                  int (*look)(void *arg), void *arg, int64_t deadline_ns);
 
 /* --- deal.c: when items are dealt --- */
 
 /* Send elem to a worker that has room. As weft_fan_send(). */
-int fan_deal(struct weft_fan *f, const void *elem, int64_t deadline_ns);
+int weft_fan_deal_out(struct weft_fan *f, const void *elem,
+                      int64_t deadline_ns);
 
 /* The worker has taken a batch of n items, and is through with it. */
-void fan_taken(struct worker *w, size_t n);
-void fan_finished(struct worker *w);
+void weft_fan_taken(struct worker *w, size_t n);
+void weft_fan_finished(struct worker *w);
 
 /* --- relay.c --- */
 
 /* weft_broadcast(), and when it ends before its time, failed(arg, err) before
  * it closes a channel, so that who finds one closed can be told why. Only its
  * own task may end it, until it is freed. */
-int fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
-                  size_t n, struct weft_chan *from,
-                  const struct weft_relay_opts *opts,
-                  void (*failed)(void *arg, int err), void *arg);
+int weft_fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
+                       size_t n, struct weft_chan *from,
+                       const struct weft_relay_opts *opts,
+                       void (*failed)(void *arg, int err), void *arg);
 
 /* --- worker.c --- */
 
 /* Start the worker's task. As weft_spawn(). */
-int fan_worker_start(struct worker *w, struct weft_task **out);
+int weft_fan_worker_start(struct worker *w, struct weft_task **out);
 
 #endif

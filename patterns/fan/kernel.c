@@ -23,14 +23,14 @@
 
 #include <weft/atomic.h>
 
+#include "cli/text.h"
 #include "fan.h"
-#include "line.h"
-#include "message.h"
-#include "pace.h"
-#include "pattern.h"
+#include "kernel/message.h"
+#include "kernel/pace.h"
+#include "kernel/pattern.h"
+#include "kernel/tally.h"
+#include "kernel/work.h"
 #include "relay.h"
-#include "tally.h"
-#include "work.h"
 
 enum driver { SOURCE, SINK, DRIVERS };
 
@@ -149,7 +149,7 @@ static bool merges(enum variant v)
 
 static int accept(const struct params *p, char *why, size_t why_bytes)
 {
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int64_t payload = knob(p, "payload"), window = knob(p, "window");
 	int64_t inside =
 	        window ? window
@@ -157,11 +157,11 @@ static int accept(const struct params *p, char *why, size_t why_bytes)
 	int64_t bytes = inside * 2 * payload;
 
 	if (payload % 8)
-		line_add(&l,
+		text_add(&l,
 		         "payload=%" PRId64 ": allowed %d..%d in steps of 8",
 		         payload, MESSAGE_MIN, MESSAGE_MAX);
 	else if (variant_of(p) == ORDERED && bytes > ORDERED_BYTES_MAX)
-		line_add(&l,
+		text_add(&l,
 		         "payload=%" PRId64 " with a window of %" PRId64
 		         ": %" PRId64 " bytes, allowed %" PRId64,
 		         payload, inside, bytes, ORDERED_BYTES_MAX);
@@ -649,13 +649,13 @@ static void tell_figures(struct cell *cell)
 static int verify(struct cell *cell, char *why, size_t why_bytes)
 {
 	struct state *s = cell->state;
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int error = weft_load_acquire(&s->error);
 
 	error = error ? error : s->joined;
 	tell_figures(cell);
 	if (error)
-		line_add(&l, "the fan ended with: %s", strerror(-error));
+		text_add(&l, "the fan ended with: %s", strerror(-error));
 	return tally_report(s->tally, s->in_order, &l) || error ? -EIO : 0;
 }
 

@@ -11,10 +11,10 @@
 #include <weft/sync.h>
 #include <weft/task.h>
 
+#include "base/cacheline.h"
 #include "base/check.h"
-#include "ends.h"
+#include "common/ends.h"
 #include "internal.h"
-#include "lines.h"
 
 /* How many went through one channel; written by one task. */
 struct moved {
@@ -42,7 +42,7 @@ struct weft_relay {
 	struct weft_waitgroup gate; /* holds the tasks until all are there */
 	bool whole;                 /* they are; written before it opens */
 	struct watch watch;         /* of the context */
-	void (*failed)(void *arg, int err); /* see fan_broadcast() */
+	void (*failed)(void *arg, int err); /* see weft_fan_broadcast() */
 	void *failed_arg;
 
 	/* 0, or why it ended before its time. Set once, before the channels
@@ -163,7 +163,7 @@ static void select_until_all_ended(struct weft_relay *r,
 static void run_select(struct carrier *c)
 {
 	struct weft_relay *r = c->r;
-	struct weft_case *cases = lines_new(r->nfrom, sizeof(*cases));
+	struct weft_case *cases = cacheline_new(r->nfrom, sizeof(*cases));
 
 	if (cases) {
 		make_cases(r, cases, c->elem);
@@ -246,7 +246,7 @@ static int broadcast_main(void *arg)
 
 static struct weft_chan **ref_all(struct weft_chan *const *c, size_t n)
 {
-	struct weft_chan **refs = lines_new(n, sizeof(struct weft_chan *));
+	struct weft_chan **refs = cacheline_new(n, sizeof(struct weft_chan *));
 
 	for (size_t i = 0; refs && i < n; i++)
 		refs[i] = weft_chan_ref(c[i]);
@@ -288,7 +288,7 @@ static bool fit_together(struct weft_chan *const *from, size_t nfrom,
 /* Each with room for `hands` elements. */
 static int make_carriers(struct weft_relay *r, size_t n, size_t hands)
 {
-	r->carriers = lines_new(n, sizeof(*r->carriers));
+	r->carriers = cacheline_new(n, sizeof(*r->carriers));
 	if (!r->carriers)
 		return -ENOMEM;
 	r->ncarriers = n;
@@ -298,7 +298,7 @@ static int make_carriers(struct weft_relay *r, size_t n, size_t hands)
 
 		c->r = r;
 		c->index = i;
-		c->elem = lines_new(hands, r->elem_size);
+		c->elem = cacheline_new(hands, r->elem_size);
 		if (!c->elem)
 			return -ENOMEM;
 	}
@@ -339,7 +339,7 @@ static int make(struct weft_relay **out, struct weft_chan *const *from,
                 size_t nfrom, struct weft_chan *const *to, size_t nto,
                 const struct weft_relay_opts *opts)
 {
-	struct weft_relay *r = lines_new(1, sizeof(*r));
+	struct weft_relay *r = cacheline_new(1, sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;
@@ -352,7 +352,7 @@ static int make(struct weft_relay **out, struct weft_chan *const *from,
 	r->to = ref_all(to, nto);
 	r->nto = nto;
 	r->nmoved = nfrom > nto ? nfrom : nto;
-	r->moved = lines_new(r->nmoved, sizeof(*r->moved));
+	r->moved = cacheline_new(r->nmoved, sizeof(*r->moved));
 	*out = r;
 	return r->from && r->to && r->moved ? 0 : -ENOMEM;
 }
@@ -408,10 +408,10 @@ int weft_merge(struct weft_relay **out, struct weft_chan *to,
 	return 0;
 }
 
-int fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
-                  size_t n, struct weft_chan *from,
-                  const struct weft_relay_opts *opts,
-                  void (*failed)(void *arg, int err), void *arg)
+int weft_fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
+                       size_t n, struct weft_chan *from,
+                       const struct weft_relay_opts *opts,
+                       void (*failed)(void *arg, int err), void *arg)
 {
 	struct weft_relay *r = NULL;
 	int err;
@@ -438,7 +438,7 @@ int weft_broadcast(struct weft_relay **out, struct weft_chan *const *to,
                    size_t n, struct weft_chan *from,
                    const struct weft_relay_opts *opts)
 {
-	return fan_broadcast(out, to, n, from, opts, NULL, NULL);
+	return weft_fan_broadcast(out, to, n, from, opts, NULL, NULL);
 }
 
 /* --- using --- */

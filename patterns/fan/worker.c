@@ -46,9 +46,9 @@ static bool take(struct worker *w)
 		w->ntaken = !err;
 	}
 	if (err && err != -EPIPE)
-		fan_fail_for(f, err);
+		weft_fan_fail_for(f, err);
 	if (!err && fan_is_dealt(f))
-		fan_taken(w, w->ntaken);
+		weft_fan_taken(w, w->ntaken);
 	return !err && !fan_is_stopped(f);
 }
 
@@ -57,7 +57,7 @@ static bool fail(struct worker *w, int err)
 {
 	count(&w->failed, 1);
 	if (w->f->opts.errors == WEFT_FAN_STOP_ON_ERROR)
-		fan_fail_for(w->f, err);
+		weft_fan_fail_for(w->f, err);
 	return !fan_is_stopped(w->f);
 }
 
@@ -69,8 +69,8 @@ static int call(struct worker *w, size_t i)
 	void *out = w->made + w->nmade * o->out_size;
 
 	if (order) {
-		in = reorder_in(order, number(w, i));
-		out = reorder_out(order, number(w, i));
+		in = weft_reorder_in(order, number(w, i));
+		out = weft_reorder_out(order, number(w, i));
 	}
 	count(&w->in, 1);
 	return o->fn(in, out, w->index, o->arg);
@@ -84,8 +84,8 @@ static bool process(struct worker *w)
 	int result;
 
 	/* The channel may have delivered what was never sent. */
-	if (f->order && reorder_begin(f->order, number(w, i))) {
-		fan_fail_for(f, -EIO);
+	if (f->order && weft_reorder_begin(f->order, number(w, i))) {
+		weft_fan_fail_for(f, -EIO);
 		return false;
 	}
 	w->done[i] = false;
@@ -115,7 +115,7 @@ static bool process_all(struct worker *w)
 static void settle(struct worker *w)
 {
 	for (size_t i = 0; i < w->next; i++)
-		reorder_settle(w->f->order, number(w, i), w->done[i]);
+		weft_reorder_settle(w->f->order, number(w, i), w->done[i]);
 	w->sent = w->nmade;
 }
 
@@ -145,11 +145,11 @@ static bool pass_on(struct worker *w)
 	count(&w->out, w->sent);
 	/* Only a stop closes the channel before its senders have ended. */
 	if (err && err != -EPIPE)
-		fan_fail_for(f, err);
+		weft_fan_fail_for(f, err);
 	if (err)
 		return false;
 	if (fan_is_dealt(f) && w->ntaken)
-		fan_finished(w);
+		weft_fan_finished(w);
 	return true;
 }
 
@@ -190,9 +190,9 @@ static bool replace(struct worker *w)
 		return false;
 	w->dead = weft_self();
 	weft_fetch_add_relaxed(&w->f->replaced, 1u);
-	err = fan_worker_start(w, &heir);
+	err = weft_fan_worker_start(w, &heir);
 	if (err) {
-		fan_fail_for(w->f, err);
+		weft_fan_fail_for(w->f, err);
 		return false;
 	}
 	/* The heir joins this task before it does anything. */
@@ -213,7 +213,7 @@ static void worker_left(struct worker **left)
 		return;
 	drop_rest(w);
 	if (weft_fetch_sub_acq_rel(&f->left, 1u) == 1)
-		fan_end_results(f);
+		weft_fan_end_results(f);
 	weft_waitgroup_done(&f->running);
 }
 
@@ -231,7 +231,7 @@ static int worker_main(void *arg)
 	return 0;
 }
 
-int fan_worker_start(struct worker *w, struct weft_task **out)
+int weft_fan_worker_start(struct worker *w, struct weft_task **out)
 {
 	struct weft_task_opts opts = { .stack_bytes = w->f->opts.stack_bytes };
 	char name[32];

@@ -5,8 +5,8 @@
 
 #include <weft/atomic.h>
 
-#include "gen.h"
-#include "lines.h"
+#include "base/cacheline.h"
+#include "internal.h"
 
 static bool has_ended(const struct weft_gen *g)
 {
@@ -27,16 +27,16 @@ static int pull_take(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 	if (!t->left)
 		return -EPIPE;
-	err = gen_pull_input(g, 0, elem, deadline_ns);
+	err = weft_gen_pull_input(g, 0, elem, deadline_ns);
 	/* Who is upstream need not wait for somebody to ask for one more. */
 	if (!err && --t->left == 0)
-		gen_end(g->inputs[0], -EPIPE);
+		weft_gen_end(g->inputs[0], -EPIPE);
 	return err;
 }
 
 static const struct gen_kind take_kind = {
 	.pull = pull_take,
-	.drop = gen_drop_as_input,
+	.drop = weft_gen_drop_as_input,
 };
 
 int weft_gen_take(struct weft_gen **out, struct weft_gen *in, uint64_t n)
@@ -46,13 +46,13 @@ int weft_gen_take(struct weft_gen **out, struct weft_gen *in, uint64_t n)
 
 	if (!out || !in)
 		return -EINVAL;
-	err = gen_make(&g, &take_kind, sizeof(struct take), in->elem_size, &in,
-	               1);
+	err = weft_gen_make(&g, &take_kind, sizeof(struct take), in->elem_size,
+	                    &in, 1);
 	if (err)
 		return err;
 	((struct take *)g)->left = n;
 	if (n == 0)
-		gen_end(in, -EPIPE);
+		weft_gen_end(in, -EPIPE);
 	*out = g;
 	return 0;
 }
@@ -69,12 +69,12 @@ struct map {
 static int pull_map(struct weft_gen *g, void *elem, int64_t deadline_ns)
 {
 	struct map *m = (struct map *)g;
-	int err = gen_pull_input(g, 0, m->in, deadline_ns);
+	int err = weft_gen_pull_input(g, 0, m->in, deadline_ns);
 
 	if (err)
 		return err;
 	err = m->fn(m->in, elem, m->arg);
-	return err ? gen_fail(g, err) : 0;
+	return err ? weft_gen_fail(g, err) : 0;
 }
 
 static void release_map(struct weft_gen *g)
@@ -96,15 +96,15 @@ int weft_gen_map(struct weft_gen **out, struct weft_gen *in, size_t out_size,
 
 	if (!out || !in || !fn)
 		return -EINVAL;
-	err = gen_make(&g, &map_kind, sizeof(*m), out_size, &in, 1);
+	err = weft_gen_make(&g, &map_kind, sizeof(*m), out_size, &in, 1);
 	if (err)
 		return err;
 	m = (struct map *)g;
 	m->fn = fn;
 	m->arg = arg;
-	m->in = lines_new(1, in->elem_size);
+	m->in = cacheline_new(1, in->elem_size);
 	if (!m->in) {
-		gen_unmake(g);
+		weft_gen_unmake(g);
 		return -ENOMEM;
 	}
 	g->calls = true;
@@ -148,7 +148,7 @@ static void let_go_filter(struct weft_gen *g)
 	if (!f->looking)
 		return;
 	f->looking = false;
-	gen_drop(g->inputs[0], f->elem);
+	weft_gen_drop(g->inputs[0], f->elem);
 }
 
 static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
@@ -157,15 +157,15 @@ static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	int err, keep;
 
 	for (;;) {
-		err = gen_pull_input(g, 0, elem, deadline_ns);
+		err = weft_gen_pull_input(g, 0, elem, deadline_ns);
 		if (err)
 			return err;
 		keep = look(f, elem);
 		if (keep == 1)
 			return 0;
-		gen_drop(g->inputs[0], elem);
+		weft_gen_drop(g->inputs[0], elem);
 		if (keep)
-			return gen_fail(g, keep);
+			return weft_gen_fail(g, keep);
 		/* None may ever come that is to be kept. */
 		if (has_ended(g))
 			return -EPIPE;
@@ -176,7 +176,7 @@ static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 static const struct gen_kind filter_kind = {
 	.pull = pull_filter,
-	.drop = gen_drop_as_input,
+	.drop = weft_gen_drop_as_input,
 	.let_go = let_go_filter,
 };
 
@@ -189,7 +189,8 @@ int weft_gen_filter(struct weft_gen **out, struct weft_gen *in,
 
 	if (!out || !in || !fn)
 		return -EINVAL;
-	err = gen_make(&g, &filter_kind, sizeof(*f), in->elem_size, &in, 1);
+	err = weft_gen_make(&g, &filter_kind, sizeof(*f), in->elem_size, &in,
+	                    1);
 	if (err)
 		return err;
 	f = (struct filter *)g;
@@ -213,7 +214,7 @@ static int pull_chain(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	int err;
 
 	for (; c->now < g->ninputs; c->now++) {
-		err = gen_pull_input(g, c->now, elem, deadline_ns);
+		err = weft_gen_pull_input(g, c->now, elem, deadline_ns);
 		/* Stopped or failed is not the same as being at its end. */
 		if (err != -EPIPE || has_ended(g))
 			return err;
@@ -223,7 +224,7 @@ static int pull_chain(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 static const struct gen_kind chain_kind = {
 	.pull = pull_chain,
-	.drop = gen_drop_as_input,
+	.drop = weft_gen_drop_as_input,
 };
 
 int weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n)
@@ -234,10 +235,10 @@ int weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 	 * it must not matter to who drops it. */
 	for (size_t i = 1; i < n; i++)
 		if (!in[i] || in[i]->elem_size != in[0]->elem_size ||
-		    !gen_drop_alike(in[i], in[0]))
+		    !weft_gen_drop_alike(in[i], in[0]))
 			return -EINVAL;
-	return gen_make(out, &chain_kind, sizeof(struct chain),
-	                in[0]->elem_size, in, n);
+	return weft_gen_make(out, &chain_kind, sizeof(struct chain),
+	                     in[0]->elem_size, in, n);
 }
 
 /* --- zip --- */
@@ -257,8 +258,8 @@ static int pull_zip(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	int err;
 
 	for (; z->have < g->ninputs; z->have++) {
-		err = gen_pull_input(g, z->have, z->parts + z->bytes,
-		                     deadline_ns);
+		err = weft_gen_pull_input(g, z->have, z->parts + z->bytes,
+		                          deadline_ns);
 		if (err)
 			return err;
 		z->bytes += g->inputs[z->have]->elem_size;
@@ -271,7 +272,7 @@ static int pull_zip(struct weft_gen *g, void *elem, int64_t deadline_ns)
 static void drop_parts(struct weft_gen *g, unsigned char *parts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		gen_drop(g->inputs[i], parts);
+		weft_gen_drop(g->inputs[i], parts);
 		parts += g->inputs[i]->elem_size;
 	}
 }
@@ -305,12 +306,12 @@ int weft_gen_zip(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 		return -EINVAL;
 	for (size_t i = 0; i < n && bytes <= WEFT_ELEM_MAX; i++)
 		bytes += in[i] ? in[i]->elem_size : 0;
-	err = gen_make(&g, &zip_kind, sizeof(struct zip), bytes, in, n);
+	err = weft_gen_make(&g, &zip_kind, sizeof(struct zip), bytes, in, n);
 	if (err)
 		return err;
-	((struct zip *)g)->parts = lines_new(1, bytes);
+	((struct zip *)g)->parts = cacheline_new(1, bytes);
 	if (!((struct zip *)g)->parts) {
-		gen_unmake(g);
+		weft_gen_unmake(g);
 		return -ENOMEM;
 	}
 	*out = g;
@@ -321,12 +322,12 @@ int weft_gen_zip(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 
 static int pull_until(struct weft_gen *g, void *elem, int64_t deadline_ns)
 {
-	return gen_pull_input(g, 0, elem, deadline_ns);
+	return weft_gen_pull_input(g, 0, elem, deadline_ns);
 }
 
 static const struct gen_kind until_kind = {
 	.pull = pull_until,
-	.drop = gen_drop_as_input,
+	.drop = weft_gen_drop_as_input,
 };
 
 int weft_gen_until(struct weft_gen **out, struct weft_gen *in,
@@ -337,12 +338,12 @@ int weft_gen_until(struct weft_gen **out, struct weft_gen *in,
 
 	if (!out || !in)
 		return -EINVAL;
-	err = gen_make(&g, &until_kind, sizeof(*g), in->elem_size, &in, 1);
+	err = weft_gen_make(&g, &until_kind, sizeof(*g), in->elem_size, &in, 1);
 	if (err)
 		return err;
-	err = gen_attach(g, ctx);
+	err = weft_gen_attach(g, ctx);
 	if (err) {
-		gen_unmake(g);
+		weft_gen_unmake(g);
 		return err;
 	}
 	*out = g;

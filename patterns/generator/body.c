@@ -11,9 +11,9 @@
 #include <weft/chan_impl.h>
 #include <weft/sync.h>
 
+#include "base/cacheline.h"
 #include "base/check.h"
-#include "gen.h"
-#include "lines.h"
+#include "internal.h"
 
 struct gen_body {
 	struct weft_gen gen;
@@ -128,7 +128,7 @@ static void drop_unsent(struct gen_body *b, const void *elems, size_t i,
 		/* Which may be where the element is. */
 		if (b->gen.elem_size)
 			memmove(b->held, at(b, elems, i), b->gen.elem_size);
-		gen_drop(&b->gen, b->held);
+		weft_gen_drop(&b->gen, b->held);
 	}
 }
 
@@ -203,9 +203,9 @@ static void body_left(struct gen_body **left)
 	weft_store_relaxed(&b->in_fn, NULL);
 	/* Of an ahead that was ended inside of its inputs: nobody else may ever
 	 * come by to tell them. */
-	gen_let_go(&b->gen);
+	weft_gen_let_go(&b->gen);
 	for (size_t i = 0; i < b->gen.ninputs; i++)
-		gen_end(b->gen.inputs[i], -EPIPE);
+		weft_gen_end(b->gen.inputs[i], -EPIPE);
 	/* In this order: who cannot send a request finds the other one
 	 * closed. */
 	weft_chan_close(b->elems);
@@ -279,15 +279,15 @@ static int pull_body(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	}
 	if (!err)
 		b->given++;
-	/* Closed by the body, unless by a stop: see gen_end(). */
+	/* Closed by the body, unless by a stop: see weft_gen_end(). */
 	if (err == -EPIPE && !weft_load_acquire(&g->end)) /* [end] */
-		gen_end(g, b->result ? b->result : -EPIPE);
+		weft_gen_end(g, b->result ? b->result : -EPIPE);
 	return err;
 }
 
 /* --- the end --- */
 
-void gen_body_stop(struct gen_body *b)
+void weft_gen_body_stop(struct gen_body *b)
 {
 	/* Some may be closed already, by the body. */
 	weft_chan_close(b->elems);
@@ -295,22 +295,23 @@ void gen_body_stop(struct gen_body *b)
 		weft_chan_close(b->requests);
 }
 
-int gen_body_join(struct gen_body *b, int64_t deadline_ns)
+int weft_gen_body_join(struct gen_body *b, int64_t deadline_ns)
 {
 	return weft_waitgroup_wait(&b->running, deadline_ns);
 }
 
-int gen_body_result(const struct gen_body *b)
+int weft_gen_body_result(const struct gen_body *b)
 {
 	return b->result;
 }
 
-bool gen_body_runs_in(const struct gen_body *b, const struct weft_task *task)
+bool weft_gen_body_runs_in(const struct gen_body *b,
+                           const struct weft_task *task)
 {
 	return weft_load_relaxed(&b->in_fn) == task;
 }
 
-void gen_body_stats(const struct gen_body *b, struct weft_gen_stats *out)
+void weft_gen_body_stats(const struct gen_body *b, struct weft_gen_stats *out)
 {
 	out->made = weft_load_relaxed(&b->made);
 	out->ahead = weft_load_relaxed(&b->ahead);
@@ -319,7 +320,7 @@ void gen_body_stats(const struct gen_body *b, struct weft_gen_stats *out)
 
 static void drop_left(void *elem, void *g)
 {
-	gen_drop(g, elem);
+	weft_gen_drop(g, elem);
 }
 
 static void release_body(struct weft_gen *g)
@@ -331,7 +332,7 @@ static void release_body(struct weft_gen *g)
 	if (b->task)
 		CHECK_EQ(weft_join(b->task, NULL), 0);
 	for (; b->next < b->nbuffer; b->next++)
-		gen_drop(g, b->buffer + b->next * g->elem_size);
+		weft_gen_drop(g, b->buffer + b->next * g->elem_size);
 	weft_chan_unref(b->elems);
 	weft_chan_unref(b->requests);
 	free(b->buffer);
@@ -347,7 +348,7 @@ static const struct gen_kind body_kind = {
 
 static const struct gen_kind ahead_kind = {
 	.pull = pull_body,
-	.drop = gen_drop_as_input,
+	.drop = weft_gen_drop_as_input,
 	.release = release_body,
 };
 
@@ -382,8 +383,8 @@ static int make_buffers(struct gen_body *b)
 {
 	size_t size = b->gen.elem_size;
 
-	b->held = lines_new(1, size);
-	b->buffer = b->batch > 1 ? lines_new(b->batch, size) : NULL;
+	b->held = cacheline_new(1, size);
+	b->buffer = b->batch > 1 ? cacheline_new(b->batch, size) : NULL;
 	return b->held && (b->buffer || b->batch == 1) ? 0 : -ENOMEM;
 }
 
@@ -419,7 +420,7 @@ static int set_up(struct gen_body *b, const struct weft_gen_opts *opts)
 	if (err)
 		return err;
 	/* Both channels are there for a context that has ended to close. */
-	err = gen_attach(&b->gen, opts->ctx);
+	err = weft_gen_attach(&b->gen, opts->ctx);
 	if (err)
 		return err;
 	return start(b, opts);
@@ -434,7 +435,7 @@ static int make(struct weft_gen **out, const struct gen_kind *kind,
 	struct gen_body *b;
 	int err;
 
-	err = gen_make(&g, kind, sizeof(*b), elem_size, &in, in ? 1 : 0);
+	err = weft_gen_make(&g, kind, sizeof(*b), elem_size, &in, in ? 1 : 0);
 	if (err)
 		return err;
 	b = (struct gen_body *)g;
@@ -442,7 +443,7 @@ static int make(struct weft_gen **out, const struct gen_kind *kind,
 	b->arg = arg;
 	err = set_up(b, opts ? opts : &defaults);
 	if (err) {
-		gen_unmake(g);
+		weft_gen_unmake(g);
 		return err;
 	}
 	*out = g;
@@ -465,7 +466,7 @@ static int pass_on(struct weft_gen *g, void *arg)
 	int err;
 
 	(void)arg;
-	while (!(err = gen_pull(g->inputs[0], b->held, WEFT_FOREVER))) {
+	while (!(err = weft_gen_pull(g->inputs[0], b->held, WEFT_FOREVER))) {
 		err = weft_gen_yield(g, b->held);
 		if (err)
 			break;

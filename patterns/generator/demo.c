@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "generator.h"
-#include "pattern.h"
+#include "gen.h"
+#include "kernel/pattern.h"
 
 #define ITEMS 5
 #define GENERATE_MS 100

@@ -1,134 +1,318 @@
-/* gen: what all kinds of generators have in common, among themselves. */
+/*
+ * generator: a stream of elements that are made when they are asked for.
+ *
+ *	body, array, range, ...  ->  take, map, filter, ...  ->  weft_gen_next
+ *
+ * Where elements come from: a body, which is a function in a task of its own
+ * that yields one after the other (weft_gen_new); or a source that needs no
+ * task (array, repeat, repeat_fn, range). Adapters (take, map, filter, chain,
+ * zip, until, ahead) make a generator of others.
+ *
+ * Laziness. Sources and adapters do nothing but inside of weft_gen_next(). A
+ * body runs ahead of its consumer, by what its channel holds and what it has in
+ * its hands: of cap + 1 elements at most has nobody asked yet. With on_demand a
+ * request goes to the body first, and it makes no element that was not asked
+ * for. (batch makes both numbers larger, see there.)
+ *
+ *   state                      next              yield, in the body
+ *   open                       0                 0
+ *   ended, elements left       0                 -
+ *   ended, everything is out   -EPIPE            -
+ *   failed, elements left      0                 -
+ *   failed, everything is out  its error, once   -
+ *   stopped                    -EPIPE            -ECANCELED
+ *   context ended              its error, once   -ECANCELED
+ *
+ * "Once": that call returns why, every later one -EPIPE. What was first ended
+ * or failed stays so, whatever comes later.
+ *
+ * Failure: of a body or function that returns an error, or ends its task by
+ * weft_task_exit() or pthread_exit() (then the error is -ECANCELED, or what was
+ * given to weft_task_exit() if that is negative). A function that returns the
+ * error -EPIPE ends the stream in order. However a generator ends, everything
+ * upstream of it is stopped.
+ *
+ * Ownership: an adapter takes its inputs over when it is made. From then on
+ * they are asked through it alone and freed with it, but weft_gen_stop() and
+ * weft_gen_stats() may still be called on them. Elements that own something
+ * have a drop function for those that nobody gets.
+ *
+ * Tasks: one consumer at a time, any task; a second one that calls in between
+ * gets -EBUSY. Everything else may be called by any task of the run at any time
+ * on a live generator. Functions given to sources and adapters run on the
+ * consumer's task (behind an `ahead`, on its task); no lock is held meanwhile.
+ *
+ * Ordering: elements come out in the order in which they were made, over
+ * channels that are FIFO. What a body wrote before it yielded an element is
+ * visible to who gets that; what the consumer wrote before it asked, to the
+ * body of an on_demand generator that makes the element.
+ */
 #ifndef WEFT_PATTERNS_GEN_H
 #define WEFT_PATTERNS_GEN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-#include <weft/task.h>
+#include <weft/chan.h>
+#include <weft/ctx.h>
 
-#include "generator.h"
-#include "watch.h"
+struct weft_gen;
 
-struct gen_body;
+/* Zero everywhere is the default. */
+struct weft_gen_opts {
+	const struct weft_chan_impl *impl; /* NULL = handoff */
+	size_t cap;                        /* of the channel, in elements */
 
-/* One kind of generator. Its state is a struct that begins with weft_gen. */
-struct gen_kind {
+	/* The body runs only while elements that were asked for are missing;
+	 * not at all before the first weft_gen_next(). */
+	bool on_demand;
+
 	/*
-	 * Make the next element, on the task whose turn it is. 0; -EPIPE when
-	 * g is at its end; or what is wrong with this call alone, such as
-	 * -ETIMEDOUT. See gen_pull_input() and gen_fail().
+	 * Elements that the consumer takes from the channel, or asks for, at a
+	 * time, and hands out one by one; 0 = 1. They count as asked for, so
+	 * there may be batch - 1 more ahead.
 	 */
-	int (*pull)(struct weft_gen *g, void *elem, int64_t deadline_ns);
+	size_t batch;
 
-	/* What releases an element that has no drop of its own. NULL: nothing
-	 * does. */
-	void (*drop)(struct weft_gen *g, void *elem);
+	enum weft_wait wait;  /* of the channel */
+	size_t stack_bytes;   /* of the body's task; 0 = the system's default */
+	const char *name;     /* of the body's task; NULL = "generator" */
+	struct weft_ctx *ctx; /* its end stops the generator; NULL = none */
 
-	/* The task was ended inside of a function of g: drop the element that
-	 * the function was looking at. NULL: it was the function's own. */
-	void (*let_go)(struct weft_gen *g);
-
-	/* Give back what belongs to this kind; after everyone has left, before
-	 * the inputs go. It may be half made. NULL: nothing does. */
-	void (*release)(struct weft_gen *g);
-};
-
-struct weft_gen {
-	/* Constant once made. */
-	const struct gen_kind *kind;
-	size_t elem_size;
-	struct weft_gen **inputs; /* owned */
-	size_t ninputs;
-	struct gen_body *body; /* of those that have one */
-	bool calls;            /* runs functions of others on the consumer */
+	/* For each element that was yielded and that nobody gets; it may run
+	 * on the body's task and on whichever calls weft_gen_free(). NULL when
+	 * there is nothing to release. */
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
-	struct watch watch; /* of the context, whose end stops g */
-
-	_Atomic bool owned; /* by an adapter, which alone asks it */
-
-	/*
-	 * 0; why there are no more elements: -EPIPE in order, or an error. Set
-	 * once, before anything is closed: who finds a channel closed finds
-	 * the reason here.
-	 */
-	_Alignas(WEFT_CACHE_LINE) _Atomic int end;
-
-	/* [turn] The task in weft_gen_next(), which has what follows. Inputs
-	 * have no turn of their own: they go with their owner's. */
-	_Atomic(struct weft_task *) turn;
-	_Atomic(struct weft_task *) checked; /* is no body of ours */
-	bool told;                           /* why g ended */
-	_Atomic uint64_t taken;
 };
 
-/* Make a generator of `bytes`, zeroed, and take the inputs over. Errors as the
- * adapters have them. */
-int gen_make(struct weft_gen **out, const struct gen_kind *kind, size_t bytes,
-             size_t elem_size, struct weft_gen *const *inputs, size_t n);
+/* Counts since the generator was made. Exact at rest. */
+struct weft_gen_stats {
+	uint64_t taken; /* elements that came out of it */
 
-/* Undo gen_make(): the inputs are the caller's again. */
-void gen_unmake(struct weft_gen *g);
+	/* Of one with a body; otherwise made is taken and the others are 0. */
+	uint64_t made;  /* yielded */
+	uint64_t ahead; /* the most of them that nobody had asked for yet */
+	size_t cap;     /* of its channel, as the implementation rounded it */
+};
 
-/* From now on the end of the context stops g. NULL: nothing does. */
-int gen_attach(struct weft_gen *g, struct weft_ctx *ctx);
+/* --- where elements come from --- */
 
-/* The next element of g, which the caller has the turn of. As weft_gen_next().
+/*
+ * Make the elements of a generator: by calls of weft_gen_yield(g), in a task of
+ * its own.
+ *
+ * Returns 0 or -EPIPE when there are no more; -errno when it failed. When
+ * weft_gen_yield() fails it should return soon: what it returns then is its own
+ * affair, and the -ECANCELED that it was given is no failure.
  */
-int gen_pull(struct weft_gen *g, void *elem, int64_t deadline_ns);
+typedef int (*weft_gen_body)(struct weft_gen *g, void *arg);
 
-/* The next element of an input, for the pull of g. When the input fails, g
- * fails with it: -EPIPE, and g->end is set. The end of the input in order is
- * -EPIPE, too. */
-int gen_pull_input(struct weft_gen *g, size_t input, void *elem,
-                   int64_t deadline_ns);
+/*
+ * Make a generator with a body and start the body's task in the run of the
+ * caller. Unless on_demand, the body starts at once.
+ *
+ * arg   the body's; must outlive the generator.
+ * opts  NULL for the defaults.
+ *
+ * Returns 0; -EINVAL for NULL, an elem_size above WEFT_ELEM_MAX, what the
+ * implementation refuses, one that is only unbounded without on_demand
+ * (nothing would hold the body back), or outside of a run; -ENOMEM; -EAGAIN
+ * when the system has no thread to give. On failure *out is untouched and the
+ * body was not called.
+ */
+WEFT_API WEFT_NODISCARD int weft_gen_new(struct weft_gen **out,
+                                         size_t elem_size, weft_gen_body body,
+                                         void *arg,
+                                         const struct weft_gen_opts *opts);
 
-/* A function of g has returned `err`, which is not what it should. Returns
- * -EPIPE. */
-int gen_fail(struct weft_gen *g, int err);
+/*
+ * Hand over the next element; in the body's task only. Waits for space, and
+ * then, with on_demand, until another element is asked for.
+ *
+ * The element is the generator's from here on, whatever this returns, but for
+ * -EINVAL and -EPERM.
+ *
+ * Returns 0; -ECANCELED once the generator was stopped or its context ended;
+ * -EPERM for anyone but the body of g, and for the body once it has returned;
+ * -ENOMEM from unbounded channels; -EINVAL for NULL.
+ */
+WEFT_API WEFT_NODISCARD int weft_gen_yield(struct weft_gen *g,
+                                           const void *elem);
 
-/* There are no more elements, because of `why`; stop everything upstream. The
- * first end counts. By any task. */
-void gen_end(struct weft_gen *g, int why);
+/* Hand over n elements in order, all of which count as made when it is called.
+ * Otherwise as weft_gen_yield(). */
+WEFT_API WEFT_NODISCARD int weft_gen_yield_many(struct weft_gen *g,
+                                                const void *elems, size_t n);
 
-/* Nobody gets this element of g. */
-void gen_drop(struct weft_gen *g, void *elem);
+/* How many elements the body is asked for at the moment; at least 1 until it is
+ * stopped. SIZE_MAX without on_demand, 0 for anyone but the body of g. */
+WEFT_API size_t weft_gen_wanted(const struct weft_gen *g);
 
-/* The task that had the turn of g was ended inside of a function, which may
- * have had an element in its hands that nobody gets. */
-void gen_let_go(struct weft_gen *g);
+/*
+ * The n elements of an array, which is copied: once, or over and over without
+ * end.
+ *
+ * Returns 0; -EINVAL for NULL, an elem_size above WEFT_ELEM_MAX, or to repeat
+ * nothing; -ENOMEM. On failure *out is untouched.
+ */
+WEFT_API WEFT_NODISCARD int weft_gen_array(struct weft_gen **out,
+                                           const void *elems, size_t n,
+                                           size_t elem_size);
+WEFT_API WEFT_NODISCARD int weft_gen_repeat(struct weft_gen **out,
+                                            const void *elems, size_t n,
+                                            size_t elem_size);
 
-/* The drop of a kind whose elements are those of its first input; with several
- * inputs they must be dropped alike. */
-void gen_drop_as_input(struct weft_gen *g, void *elem);
+/*
+ * What fn writes to elem, one call for each element, until it returns -EPIPE
+ * (the end) or -errno. Elements that own something: see weft_gen_set_drop().
+ *
+ * Returns 0; -EINVAL for NULL or an elem_size above WEFT_ELEM_MAX; -ENOMEM. On
+ * failure *out is untouched.
+ */
+WEFT_API WEFT_NODISCARD int weft_gen_repeat_fn(struct weft_gen **out,
+                                               size_t elem_size,
+                                               int (*fn)(void *elem, void *arg),
+                                               void *arg);
 
-/* Whether it makes no difference which of the two an element is dropped by. */
-bool gen_drop_alike(const struct weft_gen *a, const struct weft_gen *b);
+/*
+ * The int64_t numbers from, from + step, ... up to, and without, `to`; down to
+ * it when step is negative. None when `to` does not lie that way.
+ *
+ * Returns 0; -EINVAL for NULL or a step of 0; -ENOMEM. On failure *out is
+ * untouched.
+ */
+WEFT_API WEFT_NODISCARD int weft_gen_range(struct weft_gen **out, int64_t from,
+                                           int64_t to, int64_t step);
 
-/* memcpy(), but nothing may come from nowhere. */
-static inline void gen_copy(void *to, const void *from, size_t bytes)
-{
-	if (bytes)
-		memcpy(to, from, bytes);
-}
+/*
+ * --- adapters ---
+ *
+ * Each takes over the generators it is given; nobody may be in a call on them.
+ *
+ * All return 0; -EINVAL for NULL that has no meaning, and for sizes as said;
+ * -EBUSY for an input that belongs to an adapter already (or stands twice among
+ * the inputs); -ENOMEM. On failure *out is untouched and the inputs are still
+ * the caller's.
+ */
 
-/* --- body.c: those with a task --- */
+/* The first n elements, or all if there are fewer. Asks for no more than n, and
+ * stops the input as soon as it has them; at once for 0. */
+WEFT_API WEFT_NODISCARD int weft_gen_take(struct weft_gen **out,
+                                          struct weft_gen *in, uint64_t n);
 
-/* Release whoever waits: g->end is set. */
-void gen_body_stop(struct gen_body *b);
+/*
+ * What fn makes of each element.
+ *
+ * fn  reads `in`, which is its own from there on, however it ends, and writes
+ *     `out`, out_size bytes (up to WEFT_ELEM_MAX). Returns 0; -EPIPE to end the
+ *     stream here; -errno to fail it.
+ */
+WEFT_API WEFT_NODISCARD int
+weft_gen_map(struct weft_gen **out, struct weft_gen *in, size_t out_size,
+             int (*fn)(const void *in, void *out, void *arg), void *arg);
 
-/* Wait until it has ended: 0, or -ETIMEDOUT. Then there is a result: 0, or what
- * it failed with. */
-int gen_body_join(struct gen_body *b, int64_t deadline_ns);
-int gen_body_result(const struct gen_body *b);
+/*
+ * The elements for which fn returns 1. For 0 the element is dropped; -EPIPE
+ * ends the stream here, -errno fails it. Then and when fn ends its task the
+ * element is dropped, too.
+ *
+ * next: -ETIMEDOUT also when its deadline has expired after an element was
+ * turned away, even if another one is there: the search may be endless.
+ */
+WEFT_API WEFT_NODISCARD int
+weft_gen_filter(struct weft_gen **out, struct weft_gen *in,
+                int (*fn)(const void *elem, void *arg), void *arg);
 
-/* Whether it runs in this task. */
-bool gen_body_runs_in(const struct gen_body *b, const struct weft_task *task);
+/* The elements of the first input, then those of the second, and so on. An
+ * input that fails fails it all. -EINVAL for no inputs, for elements of
+ * different sizes, or that are not dropped alike: all by the same function with
+ * the same drop_arg, or none by any. An element does not know which input it is
+ * of. */
+WEFT_API WEFT_NODISCARD int
+weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n);
 
-/* All but taken. */
-void gen_body_stats(const struct gen_body *b, struct weft_gen_stats *out);
+/*
+ * The first elements of all inputs, back to back in one element, then the
+ * second ones, and so on; it ends with the input that ends first. Elements of
+ * the others that find no partner are dropped. No padding is put between them:
+ * it is a struct where each size is a multiple of the next one's alignment.
+ * -EINVAL for no inputs, or more than WEFT_ELEM_MAX bytes in all.
+ */
+WEFT_API WEFT_NODISCARD int weft_gen_zip(struct weft_gen **out,
+                                         struct weft_gen *const *in, size_t n);
+
+/* The same elements, until the context ends: then next fails once with
+ * weft_ctx_err(), also while it waits. For ctx, NULL is the background, which
+ * never ends. Further errors: those of weft_ctx_after(). */
+WEFT_API WEFT_NODISCARD int weft_gen_until(struct weft_gen **out,
+                                           struct weft_gen *in,
+                                           struct weft_ctx *ctx);
+
+/* The same elements, asked for by a task of its own, ahead of the consumer as
+ * the opts say; drop overrides that of the input. As a body it fails with what
+ * its input fails with. Further errors: those of weft_gen_new(). */
+WEFT_API WEFT_NODISCARD int weft_gen_ahead(struct weft_gen **out,
+                                           struct weft_gen *in,
+                                           const struct weft_gen_opts *opts);
+
+/* What releases an element of g that nobody gets: for elements that a function
+ * of repeat_fn or map made. Adapters otherwise use their inputs'. Before the
+ * first next, and before g is given to an adapter. Returns 0, or -EINVAL for
+ * NULL, and for what weft_gen_new() or weft_gen_ahead() made: their opts say
+ * it. */
+WEFT_API int weft_gen_set_drop(struct weft_gen *g,
+                               void (*drop)(void *elem, void *drop_arg),
+                               void *drop_arg);
+
+/* --- using one --- */
+
+/*
+ * Get the next element, waiting for it until `deadline_ns`.
+ *
+ * elem  elem_size bytes; holds anything after an error.
+ *
+ * Returns 0; -EPIPE after the last element, and after weft_gen_stop(); the
+ * error of what failed or of the context, once (see above); -ETIMEDOUT, and
+ * nothing is lost; -EBUSY when another task is in this call, or g belongs to
+ * an adapter; -EDEADLK when it is called from within itself: by a body or a
+ * function upstream; -EINVAL for NULL.
+ *
+ * The deadline is for waiting. Sources do not wait: they and their functions
+ * take the time they take.
+ */
+WEFT_API WEFT_NODISCARD int weft_gen_next(struct weft_gen *g, void *elem,
+                                          int64_t deadline_ns);
+
+/*
+ * Stop: no more elements come, those inside are dropped, and everyone who waits
+ * upstream is released; bodies end when they next return. Does not wait, and
+ * may be called at any time, any number of times, by bodies and functions too.
+ * Returns 0, or -EINVAL for NULL.
+ */
+WEFT_API int weft_gen_stop(struct weft_gen *g);
+
+/*
+ * Wait until all bodies behind g have ended, by themselves or after a stop.
+ *
+ * Returns 0; the error of a body, whether or not weft_gen_next() had returned
+ * it (of the most downstream one, when there are several); -ETIMEDOUT; -EDEADLK
+ * in one of these bodies; -EINVAL for NULL.
+ */
+WEFT_API WEFT_NODISCARD int weft_gen_join(struct weft_gen *g,
+                                          int64_t deadline_ns);
+
+/* Figures of g, which may belong to an adapter; zeros for NULL. */
+WEFT_API void weft_gen_stats(const struct weft_gen *g,
+                             struct weft_gen_stats *out);
+
+/*
+ * Stop g, wait for its bodies, drop what is left inside, and free it with all
+ * its inputs. NULL is ignored. Belongs to the run that made it, and no other
+ * call on it may be under way; aborts when g belongs to an adapter, or in a
+ * body behind it.
+ */
+WEFT_API void weft_gen_free(struct weft_gen *g);
 
 #endif

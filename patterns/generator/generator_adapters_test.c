@@ -1,7 +1,7 @@
 /* Tests of the generator: sources without a task, and adapters. */
 #include <pthread.h>
 
-#include "test_bodies.h"
+#include "generator_testing.h"
 
 static struct weft_gen *range(int64_t from, int64_t to, int64_t step)
 {

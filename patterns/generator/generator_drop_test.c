@@ -1,7 +1,7 @@
 /* Tests of the generator: what becomes of elements that nobody gets. */
 #include <pthread.h>
 
-#include "test_bodies.h"
+#include "generator_testing.h"
 
 /* Take some; then nothing may be left of those that nobody took. */
 static void expect_dropped(struct weft_gen *g, struct owned *o, int taken)

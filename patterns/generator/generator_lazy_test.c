@@ -1,5 +1,5 @@
 /* Tests of the generator: how lazy it is, and its deadlines. */
-#include "test_bodies.h"
+#include "generator_testing.h"
 
 /* --- laziness: E6 --- */
 

@@ -4,8 +4,8 @@
 #include <weft/ctx.h>
 #include <weft/sync.h>
 
-#include "test_bodies.h"
-#include "testing_stop.h"
+#include "generator_testing.h"
+#include "testing/stop.h"
 
 /* A body that makes nothing until the gate opens. */
 struct gated {

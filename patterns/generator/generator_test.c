@@ -9,7 +9,7 @@
 
 #include <weft/sync.h>
 
-#include "test_bodies.h"
+#include "generator_testing.h"
 
 /* --- the end --- */
 

@@ -20,13 +20,13 @@
 #include <weft/atomic.h>
 #include <weft/sync.h>
 
-#include "generator.h"
-#include "line.h"
-#include "message.h"
-#include "pace.h"
-#include "pattern.h"
-#include "tally.h"
-#include "work.h"
+#include "cli/text.h"
+#include "gen.h"
+#include "kernel/message.h"
+#include "kernel/pace.h"
+#include "kernel/pattern.h"
+#include "kernel/tally.h"
+#include "kernel/work.h"
 
 #define ITEMS_MAX (INT64_C(1) << 26)
 #define DEPTH_MAX 1000
@@ -123,15 +123,15 @@ static int64_t knob(const struct params *p, const char *name)
 
 static int accept(const struct params *p, char *why, size_t why_bytes)
 {
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int64_t payload = knob(p, "payload"), batch = knob(p, "batch");
 
 	if (payload % 8)
-		line_add(&l,
+		text_add(&l,
 		         "payload=%" PRId64 ": allowed %d..%d in steps of 8",
 		         payload, MESSAGE_MIN, MESSAGE_MAX);
 	else if (batch * payload > BATCH_BYTES_MAX)
-		line_add(&l,
+		text_add(&l,
 		         "batch=%" PRId64 " with payload=%" PRId64 ": %" PRId64
 		         " bytes, allowed %d",
 		         batch, payload, batch * payload, BATCH_BYTES_MAX);
@@ -473,28 +473,28 @@ static uint64_t source_ahead_max(const struct state *s)
 	}
 }
 
-static void report_source(const struct state *s, struct line *l)
+static void report_source(const struct state *s, struct text *l)
 {
 	uint64_t most = source_ahead_max(s);
 
 	if (s->source.ahead <= most)
 		return;
-	line_next(l);
-	line_add(l,
+	text_next(l);
+	text_add(l,
 	         "the source was %" PRIu64 " ahead of the driver, not %" PRIu64
 	         " at most",
 	         s->source.ahead, most);
 }
 
 /* Returns how far the body was ahead. */
-static uint64_t report_ahead(const struct state *s, size_t i, struct line *l)
+static uint64_t report_ahead(const struct state *s, size_t i, struct text *l)
 {
 	struct weft_gen_stats stats;
 
 	weft_gen_stats(s->bodied[i], &stats);
 	if (stats.ahead > ahead_max(s)) {
-		line_next(l);
-		line_add(l,
+		text_next(l);
+		text_add(l,
 		         "body %zu was %" PRIu64
 		         " ahead of its consumer, not %" PRIu64 " at most",
 		         i, stats.ahead, ahead_max(s));
@@ -505,14 +505,14 @@ static uint64_t report_ahead(const struct state *s, size_t i, struct line *l)
 static int verify(struct cell *cell, char *why, size_t why_bytes)
 {
 	const struct state *s = cell->state;
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	uint64_t most = 0, ahead;
 	bool in_order =
 	        s->variant == INLINE ||
 	        cell->chan->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
 
 	if (s->joined || s->end != -EPIPE)
-		line_add(&l, "the stream ended with: %s",
+		text_add(&l, "the stream ended with: %s",
 		         strerror(s->joined ? -s->joined : -s->end));
 	report_source(s, &l);
 	for (size_t i = 0; i < s->nbodied; i++) {

@@ -28,7 +28,7 @@ weft_add_pattern_mutant(generator takes_one_too_many generator/adapters.c
   KNOBS "variant=inline"
   WORDS "never sent")
 # A stop that lets out what was inside.
-weft_add_pattern_mutant(generator goes_on_after_a_stop generator/generator.c
+weft_add_pattern_mutant(generator goes_on_after_a_stop generator/gen.c
   "if (weft_load_acquire(&g->end)) /* [end] */"
   "if (weft_load_acquire(&g->end) && g->told)"
   KNOBS "variant=inline end=stop"

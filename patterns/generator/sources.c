@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gen.h"
-#include "lines.h"
+#include "base/cacheline.h"
+#include "internal.h"
 
 /* --- array and repeat --- */
 
@@ -49,15 +49,15 @@ static int make_array(struct weft_gen **out, const void *elems, size_t n,
 
 	if (!out || (!elems && n && elem_size) || (!n && !once))
 		return -EINVAL;
-	err = gen_make(&g, &array_kind, sizeof(*a), elem_size, NULL, 0);
+	err = weft_gen_make(&g, &array_kind, sizeof(*a), elem_size, NULL, 0);
 	if (err)
 		return err;
 	a = (struct array *)g;
 	a->once = once;
 	a->n = n;
-	a->elems = lines_new(n, elem_size);
+	a->elems = cacheline_new(n, elem_size);
 	if (!a->elems) {
-		gen_unmake(g);
+		weft_gen_unmake(g);
 		return -ENOMEM;
 	}
 	gen_copy(a->elems, elems, n * elem_size);
@@ -91,7 +91,7 @@ static int pull_calls(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	int err = c->fn(elem, c->arg);
 
 	(void)deadline_ns;
-	return err ? gen_fail(g, err) : 0;
+	return err ? weft_gen_fail(g, err) : 0;
 }
 
 static const struct gen_kind calls_kind = { .pull = pull_calls };
@@ -105,7 +105,7 @@ int weft_gen_repeat_fn(struct weft_gen **out, size_t elem_size,
 
 	if (!out || !fn)
 		return -EINVAL;
-	err = gen_make(&g, &calls_kind, sizeof(*c), elem_size, NULL, 0);
+	err = weft_gen_make(&g, &calls_kind, sizeof(*c), elem_size, NULL, 0);
 	if (err)
 		return err;
 	c = (struct calls *)g;
@@ -164,7 +164,8 @@ int weft_gen_range(struct weft_gen **out, int64_t from, int64_t to,
 
 	if (!out || !step)
 		return -EINVAL;
-	err = gen_make(&g, &range_kind, sizeof(*r), sizeof(int64_t), NULL, 0);
+	err = weft_gen_make(&g, &range_kind, sizeof(*r), sizeof(int64_t), NULL,
+	                    0);
 	if (err)
 		return err;
 	r = (struct range *)g;

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "pattern.h"
-#include "ping_pong.h"
+#include "kernel/pattern.h"
+#include "link.h"
 
 #define ROUNDS 6
 #define PATIENCE_MS 250 /* how long a ping waits for its pong */

@@ -18,12 +18,12 @@
 
 #include <weft/atomic.h>
 
-#include "line.h"
-#include "message.h"
-#include "pattern.h"
-#include "ping_pong.h"
-#include "tally.h"
-#include "work.h"
+#include "cli/text.h"
+#include "kernel/message.h"
+#include "kernel/pattern.h"
+#include "kernel/tally.h"
+#include "kernel/work.h"
+#include "link.h"
 
 #define ITEMS_MAX (INT64_C(1) << 26)
 #define PAIRS_MAX 64
@@ -86,12 +86,12 @@ static int64_t knob(const struct params *p, const char *name)
 
 static int accept(const struct params *p, char *why, size_t why_bytes)
 {
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int64_t payload = knob(p, "payload");
 
 	if (payload % 8 == 0)
 		return 0;
-	line_add(&l, "payload=%" PRId64 ": allowed %d..%d in steps of 8",
+	text_add(&l, "payload=%" PRId64 ": allowed %d..%d in steps of 8",
 	         payload, MESSAGE_MIN, PAYLOAD_MAX);
 	return -EINVAL;
 }
@@ -308,28 +308,28 @@ static void stop(struct cell *cell)
 		weft_link_stop(s->pair[p].link);
 }
 
-static void report_error(struct line *l, const char *what, unsigned p, int err)
+static void report_error(struct text *l, const char *what, unsigned p, int err)
 {
 	/* The other side's error has stopped this one. */
 	if (!err || err == -ECANCELED)
 		return;
-	line_next(l);
-	line_add(l, "%s of pair %u failed: %s", what, p, strerror(-err));
+	text_next(l);
+	text_add(l, "%s of pair %u failed: %s", what, p, strerror(-err));
 }
 
-static void report_side(struct line *l, const char *what, const struct side *s,
+static void report_side(struct text *l, const char *what, const struct side *s,
                         uint64_t items, unsigned p)
 {
 	const uint64_t mask = (UINT64_C(1) << SEQ_BITS) - 1;
 
 	if (s->corrupt) {
-		line_next(l);
-		line_add(l, "%" PRIu64 " corrupt %s in pair %u", s->corrupt,
+		text_next(l);
+		text_add(l, "%" PRIu64 " corrupt %s in pair %u", s->corrupt,
 		         what, p);
 	}
 	if (s->odd) {
-		line_next(l);
-		line_add(l,
+		text_next(l);
+		text_add(l,
 		         "%" PRIu64
 		         " %s out of turn in pair %u (first: %" PRIu64
 		         " of pair %" PRIu64 " where %" PRIu64 " was due)",
@@ -337,27 +337,27 @@ static void report_side(struct line *l, const char *what, const struct side *s,
 		         s->odd_got >> SEQ_BITS, s->odd_due & mask);
 	}
 	if (s->came != items) {
-		line_next(l);
-		line_add(l, "%" PRIu64 " of %" PRIu64 " %s came in pair %u",
+		text_next(l);
+		text_add(l, "%" PRIu64 " of %" PRIu64 " %s came in pair %u",
 		         s->came, items, what, p);
 	}
 }
 
-static void report_late(struct line *l, const struct pair *pair, unsigned p)
+static void report_late(struct text *l, const struct pair *pair, unsigned p)
 {
 	struct weft_link_stats stats;
 
 	weft_link_stats(pair->link, &stats);
 	if (!stats.late)
 		return;
-	line_next(l);
-	line_add(l, "%" PRIu64 " replies too many in pair %u", stats.late, p);
+	text_next(l);
+	text_add(l, "%" PRIu64 " replies too many in pair %u", stats.late, p);
 }
 
 static int verify(struct cell *cell, char *why, size_t why_bytes)
 {
 	const struct state *s = cell->state;
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 
 	for (unsigned p = 0; p < s->pairs; p++) {
 		const struct pair *pair = &s->pair[p];

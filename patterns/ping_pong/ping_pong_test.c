@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "testing.h"
-#include "testing_demo.h"
+#include "testing/demo.h"
+#include "testing/testing.h"
 
 #include <weft/atomic.h>
 
-#include "ping_pong.h"
+#include "link.h"
 
 #define STOPS (TESTING_SLOW ? 100 : 1000)
 #define CALLS (TESTING_SLOW ? 500 : 5000)

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "pattern.h"
+#include "kernel/pattern.h"
 #include "pipeline.h"
 
 #define NUMBERS 10

@@ -8,10 +8,10 @@
 #include <weft/sync.h>
 #include <weft/task.h>
 
-#include "order.h"
+#include "common/order.h"
+#include "common/watch.h"
 #include "pipeline.h"
 #include "tokens.h"
-#include "watch.h"
 
 struct drop {
 	void (*fn)(void *elem, void *arg);
@@ -77,9 +77,9 @@ struct weft_pipeline {
 /* Stop for `err`: the first `nchans` channels and the stages behind them. All
  * of them are nstages + 1. The first error stays, and so does it when
  * everything has gone through. */
-void pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans);
+void weft_pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans);
 
 /* The life of a worker. */
-int pipeline_worker_main(void *worker);
+int weft_pipeline_worker_main(void *worker);
 
 #endif

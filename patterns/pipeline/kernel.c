@@ -19,14 +19,14 @@
 
 #include <weft/atomic.h>
 
-#include "line.h"
-#include "lines.h"
-#include "message.h"
-#include "pace.h"
-#include "pattern.h"
+#include "base/cacheline.h"
+#include "cli/text.h"
+#include "kernel/message.h"
+#include "kernel/pace.h"
+#include "kernel/pattern.h"
+#include "kernel/tally.h"
+#include "kernel/work.h"
 #include "pipeline.h"
-#include "tally.h"
-#include "work.h"
 
 enum driver { SOURCE, SINK, DRIVERS };
 
@@ -170,26 +170,26 @@ static int64_t stage_tasks(const struct params *p)
 
 static int accept(const struct params *p, char *why, size_t why_bytes)
 {
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int64_t stages = get(p, "stages"), workers = get(p, "workers");
 	int64_t payload = get(p, "payload"), batch = get(p, "batch");
 	int64_t all_tasks = stage_tasks(p) + DRIVERS, bytes = batch * payload;
 	int64_t variant = get(p, "variant");
 
 	if (payload % 8)
-		line_add(&l,
+		text_add(&l,
 		         "payload=%" PRId64 ": allowed %d..%d in steps of 8",
 		         payload, MESSAGE_MIN, MESSAGE_MAX);
 	else if ((variant == SERIAL || variant == FUSED) && workers > 1)
-		line_add(&l, "workers=%" PRId64 " with variant=%s: allowed 1",
+		text_add(&l, "workers=%" PRId64 " with variant=%s: allowed 1",
 		         workers, variant_choices[variant]);
 	else if (all_tasks > TASKS_MAX)
-		line_add(&l,
+		text_add(&l,
 		         "stages=%" PRId64 " with workers=%" PRId64 ": %" PRId64
 		         " tasks, allowed %d",
 		         stages, workers, all_tasks, TASKS_MAX);
 	else if (bytes > BATCH_BYTES_MAX)
-		line_add(&l,
+		text_add(&l,
 		         "batch=%" PRId64 " with payload=%" PRId64 ": %" PRId64
 		         " bytes, allowed %d",
 		         batch, payload, bytes, BATCH_BYTES_MAX);
@@ -320,13 +320,13 @@ static int setup(struct cell *cell)
 	/* The stages need what they are given. */
 	if (cell->items > (uint64_t)ITEMS_MAX || cell->chan->can & WEFT_NO_DATA)
 		return -EINVAL;
-	s = lines_new(1, sizeof(*s));
+	s = cacheline_new(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	cell->state = s;
 	read_params(cell, s);
-	s->out = lines_new(s->batch, s->transform.payload);
-	s->in = lines_new(s->batch, s->transform.payload);
+	s->out = cacheline_new(s->batch, s->transform.payload);
+	s->in = cacheline_new(s->batch, s->transform.payload);
 	if (!s->out || !s->in)
 		goto tear_down;
 	err = tally_new(&s->tally, 1, 1, cell->items);
@@ -561,12 +561,12 @@ static void stop(struct cell *cell)
 }
 
 /* The sink may have received a batch that it has not counted. */
-static int check_inside(const struct state *s, struct line *l)
+static int check_inside(const struct state *s, struct text *l)
 {
 	if (!s->tokens || s->inside <= s->tokens + s->batch)
 		return 0;
-	line_next(l);
-	line_add(l, "%" PRIu64 " items inside, allowed %zu", s->inside,
+	text_next(l);
+	text_add(l, "%" PRIu64 " items inside, allowed %zu", s->inside,
 	         s->tokens);
 	return -EIO;
 }
@@ -595,11 +595,11 @@ static void tell_figures(struct cell *cell)
 static int verify(struct cell *cell, char *why, size_t why_bytes)
 {
 	struct state *s = cell->state;
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int error = s->joined ? s->joined : weft_load_acquire(&s->error);
 
 	if (error)
-		line_add(&l, "the pipeline ended with: %s", strerror(-error));
+		text_add(&l, "the pipeline ended with: %s", strerror(-error));
 	if (check_inside(s, &l))
 		error = -EIO;
 	tell_figures(cell);

@@ -20,16 +20,16 @@ weft_add_pattern_mutant(pipeline ends_with_the_first_worker pipeline/worker.c
 # A worker of an ordered stage does not wait for its turn. It takes one that is
 # overtaken.
 weft_add_pattern_mutant(pipeline passes_on_out_of_turn pipeline/worker.c
-  "*b = order_put(o, w->ticket, &w->made, w->nmade);"
-  "*b = (send(w, w->made, w->nmade, &w->sent), order_put(o, w->ticket, &w->made, 0));"
+  "weft_order_put(o, w->ticket, &w->made, w->nmade);"
+  "(send(w, w->made, w->nmade, &w->sent), weft_order_put(o, w->ticket, &w->made, 0));"
   KNOBS "variant=ordered workers=4"
   TRIES 200
   WORDS out of order)
 
 # More is let in than there are tokens for.
 weft_add_pattern_mutant(pipeline has_no_limit pipeline/pipeline.c
-  "tokens_init(&p->tokens, opts->tokens,"
-  "tokens_init(&p->tokens, opts->tokens * 4,"
+  "weft_tokens_init(&p->tokens, opts->tokens,"
+  "weft_tokens_init(&p->tokens, opts->tokens * 4,"
   KNOBS "tokens=8 stages=3 slow=100 work=200"
   WORDS inside allowed)
 

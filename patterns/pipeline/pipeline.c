@@ -7,11 +7,11 @@
 
 #include <weft/chan_impl.h>
 
+#include "base/cacheline.h"
 #include "base/check.h"
-#include "ends.h"
-#include "failure.h"
+#include "common/ends.h"
+#include "common/failure.h"
 #include "internal.h"
-#include "lines.h"
 
 /* --- stopping --- */
 
@@ -39,7 +39,7 @@ static bool went_through(struct weft_pipeline *p)
 	       weft_chan_len(out) == 0;
 }
 
-void pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans)
+void weft_pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans)
 {
 	int none = 0;
 
@@ -47,12 +47,12 @@ void pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans)
 		return;
 	weft_cas_acq_rel(&p->error, &none, err); /* [error] */
 	raise_stopped(p, nchans);
-	tokens_close(&p->tokens);
+	weft_tokens_close(&p->tokens);
 	/* Some may be closed already, by the end of their stage. */
 	for (size_t i = 0; i < nchans; i++) {
 		weft_chan_close(p->chans[i]);
 		if (i < p->nstages && p->stages[i].order)
-			order_close(p->stages[i].order);
+			weft_order_close(p->stages[i].order);
 	}
 }
 
@@ -117,9 +117,9 @@ static int check_stage(const struct weft_stage *stage,
 /* Arrays for nstages stages with nworkers workers; their sizes are set. */
 static int allocate(struct weft_pipeline *p)
 {
-	p->stages = lines_new(p->nstages, sizeof(*p->stages));
-	p->workers = lines_new(p->nworkers, sizeof(*p->workers));
-	p->chans = lines_new(p->nstages + 1, sizeof(struct weft_chan *));
+	p->stages = cacheline_new(p->nstages, sizeof(*p->stages));
+	p->workers = cacheline_new(p->nworkers, sizeof(*p->workers));
+	p->chans = cacheline_new(p->nstages + 1, sizeof(struct weft_chan *));
 	return p->stages && p->workers && p->chans ? 0 : -ENOMEM;
 }
 
@@ -198,8 +198,8 @@ static int make_buffers(struct weft_pipeline *p)
 		struct worker *w = &p->workers[i];
 		size_t most = made_at_most(w->stage);
 
-		w->taken = lines_new(p->batch, w->stage->in_size);
-		w->made = lines_new(most, w->stage->out_size);
+		w->taken = cacheline_new(p->batch, w->stage->in_size);
+		w->made = cacheline_new(most, w->stage->out_size);
 		if (!w->taken || !w->made || !most)
 			return -ENOMEM;
 	}
@@ -214,10 +214,10 @@ static int make_orders(struct weft_pipeline *p)
 		struct stage *s = &p->stages[i];
 
 		if (needs_order(&s->is))
-			err = order_new(&s->order,
-			                or_else(s->is.window,
-			                        2 * (size_t)s->is.workers),
-			                made_at_most(s), s->out_size);
+			err = weft_order_new(&s->order,
+			                     or_else(s->is.window,
+			                             2 * (size_t)s->is.workers),
+			                     made_at_most(s), s->out_size);
 	}
 	return err;
 }
@@ -233,7 +233,7 @@ static int start(struct weft_pipeline *p)
 
 		opts.name = w->stage->name;
 		weft_waitgroup_add(&p->running, 1);
-		err = weft_spawn(&w->task, &opts, pipeline_worker_main, w);
+		err = weft_spawn(&w->task, &opts, weft_pipeline_worker_main, w);
 		if (err)
 			weft_waitgroup_done(&p->running);
 	}
@@ -244,7 +244,7 @@ static void context_ended(void *arg)
 {
 	struct weft_pipeline *p = arg;
 
-	pipeline_stop_for(p, watch_why(&p->watch), p->nstages + 1);
+	weft_pipeline_stop_for(p, watch_why(&p->watch), p->nstages + 1);
 }
 
 static int count_workers(const struct weft_stage *stages, size_t n,
@@ -269,7 +269,7 @@ static int equip(struct weft_pipeline *p, const struct weft_stage *stages,
 	if (err)
 		return err;
 	wire(p, stages, opts);
-	err = tokens_init(&p->tokens, opts->tokens, opts->wait);
+	err = weft_tokens_init(&p->tokens, opts->tokens, opts->wait);
 	if (!err)
 		err = make_chans(p, impl, opts);
 	if (!err)
@@ -294,7 +294,7 @@ int weft_pipeline_new(struct weft_pipeline **out,
 	impl = opts->impl ? opts->impl : weft_chan_impl_find("handoff");
 	if (!out || !stages || count_workers(stages, nstages, impl, &nworkers))
 		return -EINVAL;
-	p = lines_new(1, sizeof(*p));
+	p = cacheline_new(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	p->nstages = nstages;
@@ -332,8 +332,8 @@ static void free_stages(struct weft_pipeline *p)
 	for (size_t i = 0; p->stages && i < p->nstages; i++) {
 		struct stage *s = &p->stages[i];
 
-		order_free(s->order, s->out_size, s->drop_out.fn,
-		           s->drop_out.arg);
+		weft_order_free(s->order, s->out_size, s->drop_out.fn,
+		                s->drop_out.arg);
 	}
 	free(p->stages);
 }
@@ -355,7 +355,7 @@ void weft_pipeline_free(struct weft_pipeline *p)
 	free_workers(p);
 	free_stages(p);
 	free_chans(p);
-	tokens_destroy(&p->tokens);
+	weft_tokens_destroy(&p->tokens);
 	free(p);
 }
 
@@ -370,12 +370,12 @@ int weft_pipeline_send(struct weft_pipeline *p, const void *elem,
 
 	if (!p)
 		return -EINVAL;
-	err = tokens_take(&p->tokens, 1, &taken, deadline_ns);
+	err = weft_tokens_take(&p->tokens, 1, &taken, deadline_ns);
 	if (err)
 		return reason(p, err);
 	err = weft_chan_send(p->chans[0], elem, deadline_ns);
 	if (err)
-		tokens_give(&p->tokens, 1);
+		weft_tokens_give(&p->tokens, 1);
 	return reason(p, err);
 }
 
@@ -384,14 +384,14 @@ static int send_some(struct weft_pipeline *p, const void *elems, size_t n,
                      size_t *done, int64_t deadline_ns)
 {
 	size_t taken;
-	int err = tokens_take(&p->tokens, n, &taken, deadline_ns);
+	int err = weft_tokens_take(&p->tokens, n, &taken, deadline_ns);
 
 	*done = 0;
 	if (err)
 		return err;
 	err = weft_chan_send_many(p->chans[0], elems, taken, done, deadline_ns);
 	if (*done < taken)
-		tokens_give(&p->tokens, taken - *done);
+		weft_tokens_give(&p->tokens, taken - *done);
 	return err;
 }
 
@@ -434,7 +434,7 @@ int weft_pipeline_recv(struct weft_pipeline *p, void *elem, int64_t deadline_ns)
 		return err;
 	err = weft_chan_recv(p->chans[p->nstages], elem, deadline_ns);
 	if (!err)
-		tokens_give(&p->tokens, 1);
+		weft_tokens_give(&p->tokens, 1);
 	return received(p, err);
 }
 
@@ -452,7 +452,7 @@ int weft_pipeline_recv_many(struct weft_pipeline *p, void *elems, size_t n,
 	err = weft_chan_recv_many(p->chans[p->nstages], elems, n, done,
 	                          deadline_ns);
 	if (*done)
-		tokens_give(&p->tokens, *done);
+		weft_tokens_give(&p->tokens, *done);
 	return received(p, err);
 }
 
@@ -464,7 +464,7 @@ int weft_pipeline_close(struct weft_pipeline *p)
 	if (!p)
 		return -EINVAL;
 	err = weft_chan_close(p->chans[0]);
-	tokens_close(&p->tokens);
+	weft_tokens_close(&p->tokens);
 	return err;
 }
 
@@ -472,7 +472,7 @@ int weft_pipeline_stop(struct weft_pipeline *p)
 {
 	if (!p)
 		return -EINVAL;
-	pipeline_stop_for(p, -ECANCELED, p->nstages + 1);
+	weft_pipeline_stop_for(p, -ECANCELED, p->nstages + 1);
 	return 0;
 }
 
@@ -480,7 +480,7 @@ int weft_pipeline_fail(struct weft_pipeline *p, int err)
 {
 	if (!p || err >= 0)
 		return -EINVAL;
-	pipeline_stop_for(p, failure_of(err), p->nstages + 1);
+	weft_pipeline_stop_for(p, failure_of(err), p->nstages + 1);
 	return 0;
 }
 

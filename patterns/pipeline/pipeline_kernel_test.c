@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "pipeline_testing.h"
-#include "testing_demo.h"
+#include "testing/demo.h"
 
 /* --- the kernel --- */
 

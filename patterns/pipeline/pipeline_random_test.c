@@ -3,7 +3,7 @@
 #include <weft/ctx.h>
 
 #include "pipeline_testing.h"
-#include "testing_stop.h"
+#include "testing/stop.h"
 
 /* A pipeline of memory: what is lost is a leak, what is dropped twice a fault,
  * and everything that is made is counted where it ends. */

@@ -1,6 +1,6 @@
 /* What the tests of the pipeline share: stages, sources and sinks. */
-#ifndef WEFT_PATTERNS_PIPELINE_TESTING_H
-#define WEFT_PATTERNS_PIPELINE_TESTING_H
+#ifndef WEFT_PATTERNS_PIPELINE_PIPELINE_TESTING_H
+#define WEFT_PATTERNS_PIPELINE_PIPELINE_TESTING_H
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 #include <weft/atomic.h>
 
 #include "pipeline.h"
-#include "testing.h"
+#include "testing/testing.h"
 
 /* --- stages --- */
 

@@ -7,7 +7,7 @@
 /* Elements of no bytes are read from here and written to here. */
 static unsigned char nothing;
 
-int tokens_init(struct tokens *t, size_t limit, enum weft_wait wait)
+int weft_tokens_init(struct tokens *t, size_t limit, enum weft_wait wait)
 {
 	/* Handoff counts exactly, and lets in who has waited longest. */
 	const struct weft_chan_impl *impl = weft_chan_impl_find("handoff");
@@ -16,18 +16,19 @@ int tokens_init(struct tokens *t, size_t limit, enum weft_wait wait)
 	return limit ? weft_chan_new(&t->taken, impl, limit, 0, &opts) : 0;
 }
 
-void tokens_destroy(struct tokens *t)
+void weft_tokens_destroy(struct tokens *t)
 {
 	weft_chan_unref(t->taken);
 }
 
-void tokens_close(struct tokens *t)
+void weft_tokens_close(struct tokens *t)
 {
 	if (t->taken)
 		weft_chan_close(t->taken);
 }
 
-int tokens_take(struct tokens *t, size_t n, size_t *taken, int64_t deadline_ns)
+int weft_tokens_take(struct tokens *t, size_t n, size_t *taken,
+                     int64_t deadline_ns)
 {
 	size_t more = 0;
 	int err;
@@ -58,7 +59,7 @@ static size_t pay(struct tokens *t, size_t n)
 	return n - (size_t)paid;
 }
 
-void tokens_give(struct tokens *t, size_t n)
+void weft_tokens_give(struct tokens *t, size_t n)
 {
 	size_t done;
 
@@ -71,7 +72,7 @@ void tokens_give(struct tokens *t, size_t n)
 		         0);
 }
 
-void tokens_owe(struct tokens *t, size_t n)
+void weft_tokens_owe(struct tokens *t, size_t n)
 {
 	if (t->taken)
 		weft_fetch_add_relaxed(&t->debt, (uint64_t)n);

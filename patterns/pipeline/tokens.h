@@ -25,11 +25,11 @@ struct tokens {
 
 /* limit 0 is none: then the other calls do nothing. 0 or -ENOMEM; -EINVAL for
  * an unknown wait. */
-int tokens_init(struct tokens *t, size_t limit, enum weft_wait wait);
-void tokens_destroy(struct tokens *t);
+int weft_tokens_init(struct tokens *t, size_t limit, enum weft_wait wait);
+void weft_tokens_destroy(struct tokens *t);
 
 /* Let nobody in any more, and release who waits. */
-void tokens_close(struct tokens *t);
+void weft_tokens_close(struct tokens *t);
 
 /*
  * Take up to n >= 1 tokens: wait for the first, then take what is there.
@@ -38,12 +38,13 @@ void tokens_close(struct tokens *t);
  *
  * Returns 0; -EPIPE when closed; -ETIMEDOUT.
  */
-int tokens_take(struct tokens *t, size_t n, size_t *taken, int64_t deadline_ns);
+int weft_tokens_take(struct tokens *t, size_t n, size_t *taken,
+                     int64_t deadline_ns);
 
 /* n items have left, or were not sent after all. */
-void tokens_give(struct tokens *t, size_t n);
+void weft_tokens_give(struct tokens *t, size_t n);
 
 /* n items more are inside than were sent in. Before they go anywhere. */
-void tokens_owe(struct tokens *t, size_t n);
+void weft_tokens_owe(struct tokens *t, size_t n);
 
 #endif

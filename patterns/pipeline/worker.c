@@ -2,7 +2,7 @@
  * made; from the first batch to the end. */
 #include <errno.h>
 
-#include "failure.h"
+#include "common/failure.h"
 #include "internal.h"
 
 /* --- taking --- */
@@ -26,12 +26,12 @@ static int take(struct worker *w)
 static int take_in_turn(struct worker *w)
 {
 	struct order *o = w->stage->order;
-	int err = order_begin(o);
+	int err = weft_order_begin(o);
 
 	if (err)
 		return err;
 	err = take(w);
-	w->ticket = order_end(o, !err);
+	w->ticket = weft_order_end(o, !err);
 	return err;
 }
 
@@ -80,9 +80,9 @@ static void settle(struct worker *w)
 	struct tokens *t = &w->stage->p->tokens;
 
 	if (w->nmade > w->ntaken)
-		tokens_owe(t, w->nmade - w->ntaken);
+		weft_tokens_owe(t, w->nmade - w->ntaken);
 	else if (w->nmade < w->ntaken)
-		tokens_give(t, w->ntaken - w->nmade);
+		weft_tokens_give(t, w->ntaken - w->nmade);
 }
 
 /* --- passing on --- */
@@ -108,11 +108,12 @@ static int send(struct worker *w, const void *items, size_t n, size_t *sent)
 static int pass_on_in_turn(struct worker *w)
 {
 	struct order *o = w->stage->order;
-	struct order_batch *b = order_put(o, w->ticket, &w->made, w->nmade);
+	struct order_batch *b =
+	        weft_order_put(o, w->ticket, &w->made, w->nmade);
 	int err;
 
 	w->nmade = w->sent = 0;
-	for (; b; b = order_passed(o)) {
+	for (; b; b = weft_order_passed(o)) {
 		err = b->n ? send(w, b->items, b->n, &b->sent) : 0;
 		if (err)
 			return err;
@@ -160,8 +161,8 @@ static void fail(const struct stage *s, int err)
 {
 	struct weft_pipeline *p = s->p;
 
-	pipeline_stop_for(p, failure_of(err),
-	                  p->drains ? s->index + 1 : p->nstages + 1);
+	weft_pipeline_stop_for(p, failure_of(err),
+	                       p->drains ? s->index + 1 : p->nstages + 1);
 }
 
 /* Release what the worker holds: nobody else knows of it. */
@@ -194,7 +195,7 @@ static void worker_left(struct worker **left)
 	weft_waitgroup_done(&s->p->running);
 }
 
-int pipeline_worker_main(void *worker)
+int weft_pipeline_worker_main(void *worker)
 {
 	__attribute__((cleanup(worker_left))) struct worker *w = worker;
 	int status = 0;

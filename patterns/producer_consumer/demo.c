@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "pattern.h"
-#include "producer_consumer.h"
+#include "buffer.h"
+#include "kernel/pattern.h"
 
 #define PRODUCERS 2
 #define CONSUMERS 3

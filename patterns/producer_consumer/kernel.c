@@ -17,13 +17,13 @@
 
 #include <weft/atomic.h>
 
-#include "line.h"
-#include "message.h"
-#include "pace.h"
-#include "pattern.h"
-#include "producer_consumer.h"
-#include "tally.h"
-#include "work.h"
+#include "buffer.h"
+#include "cli/text.h"
+#include "kernel/message.h"
+#include "kernel/pace.h"
+#include "kernel/pattern.h"
+#include "kernel/tally.h"
+#include "kernel/work.h"
 
 #define ITEMS_MAX (INT64_C(1) << 26)
 #define SIDE_MAX 256
@@ -117,13 +117,13 @@ static unsigned drivers(const struct params *p)
 	return (unsigned)(knob(p, "producers") + knob(p, "consumers"));
 }
 
-static int accept_variant(const struct params *p, struct line *l)
+static int accept_variant(const struct params *p, struct text *l)
 {
 	int64_t variant = knob(p, "variant");
 
 	if ((variant != TRY && variant != PAIRS) || knob(p, "cap") > 0)
 		return 0;
-	line_add(l,
+	text_add(l,
 	         "cap=0 with variant=%s: two that do not wait never meet, "
 	         "allowed 1 and up",
 	         variant_choices[variant]);
@@ -132,16 +132,16 @@ static int accept_variant(const struct params *p, struct line *l)
 
 static int accept(const struct params *p, char *why, size_t why_bytes)
 {
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int64_t payload = knob(p, "payload"), batch = knob(p, "batch");
 	int64_t bytes = batch * payload;
 
 	if (payload % 8)
-		line_add(&l,
+		text_add(&l,
 		         "payload=%" PRId64 ": allowed %d..%d in steps of 8",
 		         payload, MESSAGE_MIN, MESSAGE_MAX);
 	else if (bytes > BATCH_BYTES_MAX)
-		line_add(&l,
+		text_add(&l,
 		         "batch=%" PRId64 " with payload=%" PRId64 ": %" PRId64
 		         " bytes, allowed %d",
 		         batch, payload, bytes, BATCH_BYTES_MAX);
@@ -801,7 +801,7 @@ static uint64_t most_inside(const struct cell *cell)
 	return s->cap + (is_exact ? 0 : s->putters - 1);
 }
 
-static int verify_bounds(const struct cell *cell, struct line *l)
+static int verify_bounds(const struct cell *cell, struct text *l)
 {
 	const struct state *s = cell->state;
 	uint64_t inside = 0;
@@ -811,14 +811,14 @@ static int verify_bounds(const struct cell *cell, struct line *l)
 			inside = s->moves[i].inside;
 	if (inside <= most_inside(cell))
 		return 0;
-	line_next(l);
-	line_add(l, "held %" PRIu64 " items of %zu", inside, s->cap);
+	text_next(l);
+	text_add(l, "held %" PRIu64 " items of %zu", inside, s->cap);
 	return -EIO;
 }
 
 /* The buffer's own books, where it keeps them: that it counts what the tally
  * counts. */
-static int verify_books(struct cell *cell, struct line *l)
+static int verify_books(struct cell *cell, struct text *l)
 {
 	struct state *s = cell->state;
 	struct weft_buffer_stats b;
@@ -826,8 +826,8 @@ static int verify_books(struct cell *cell, struct line *l)
 
 	weft_buffer_stats(s->buffer, &b);
 	if (b.puts != cell->items || b.takes != cell->items) {
-		line_next(l);
-		line_add(l,
+		text_next(l);
+		text_add(l,
 		         "counted %" PRIu64 " puts and %" PRIu64
 		         " takes of %" PRIu64 " items",
 		         b.puts, b.takes, cell->items);
@@ -840,11 +840,11 @@ static int verify_books(struct cell *cell, struct line *l)
 static int verify(struct cell *cell, char *why, size_t why_bytes)
 {
 	struct state *s = cell->state;
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int err = weft_load_acquire(&s->error);
 
 	if (err)
-		line_add(&l, "a put or take failed: %s", strerror(-err));
+		text_add(&l, "a put or take failed: %s", strerror(-err));
 	/* What was lost on the way would count as still inside. */
 	if (s->tally && tally_report(s->tally, s->in_order, &l))
 		err = -EIO;

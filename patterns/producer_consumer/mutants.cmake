@@ -2,7 +2,7 @@
 
 # The promise of the pattern: the last producer that is done closes, no other.
 weft_add_pattern_mutant(producer_consumer closes_too_early
-  producer_consumer/producer_consumer.c
+  producer_consumer/buffer.c
   "if (n == 1)
 		weft_buffer_close(b);"
   "if (n == 2)
@@ -12,20 +12,20 @@ weft_add_pattern_mutant(producer_consumer closes_too_early
   WORDS lost)
 # Its books say less than has happened.
 weft_add_pattern_mutant(producer_consumer counts_a_batch_once
-  producer_consumer/producer_consumer.c
+  producer_consumer/buffer.c
   "weft_fetch_add_relaxed(&b->takes.items, n);"
   "weft_fetch_add_relaxed(&b->takes.items, 1u);"
   KNOBS "stats=1 batch=16"
   WORDS counted)
 weft_add_pattern_mutant(producer_consumer forgets_a_batch
-  producer_consumer/producer_consumer.c
+  producer_consumer/buffer.c
   "return take_result(b, err, *done);"
   "return take_result(b, err, *done -= *done > 3);"
   KNOBS "batch=16"
   WORDS lost)
 # Twice as many are inside as were asked for.
 weft_add_pattern_mutant(producer_consumer doubles_the_capacity
-  producer_consumer/producer_consumer.c
+  producer_consumer/buffer.c
   "impl, opts->cap, opts->elem_size,"
   "impl, 2 * opts->cap, opts->elem_size,"
   KNOBS "cap=8 work=2000"

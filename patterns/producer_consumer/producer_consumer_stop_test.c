@@ -6,8 +6,8 @@
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
 
-#include "buffers.h"
-#include "testing_stop.h"
+#include "producer_consumer_testing.h"
+#include "testing/stop.h"
 
 /* --- the end --- */
 

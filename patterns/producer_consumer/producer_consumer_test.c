@@ -6,7 +6,7 @@
 
 #include <weft/atomic.h>
 
-#include "buffers.h"
+#include "producer_consumer_testing.h"
 
 #define ROUNDS (TESTING_SLOW ? 2000 : 100000)
 #define TASKS_MAX 80

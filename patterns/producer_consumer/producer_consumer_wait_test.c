@@ -6,8 +6,8 @@
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
 
-#include "buffers.h"
-#include "tally.h"
+#include "kernel/tally.h"
+#include "producer_consumer_testing.h"
 
 #define ROUNDS (TESTING_SLOW ? 20 : 1000)
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "pattern.h"
-#include "select.h"
+#include "kernel/pattern.h"
+#include "mux.h"
 
 #define TIMEOUT_S 1 /* how long the answer is waited for */
 #define ANSWER_S 2  /* how long it takes */

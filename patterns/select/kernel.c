@@ -24,14 +24,14 @@
 
 #include <weft/atomic.h>
 
-#include "line.h"
-#include "lines.h"
-#include "message.h"
-#include "pace.h"
-#include "pattern.h"
-#include "select.h"
-#include "tally.h"
-#include "work.h"
+#include "base/cacheline.h"
+#include "cli/text.h"
+#include "kernel/message.h"
+#include "kernel/pace.h"
+#include "kernel/pattern.h"
+#include "kernel/tally.h"
+#include "kernel/work.h"
+#include "mux.h"
 
 #define ITEMS_MAX (INT64_C(1) << 26)
 #define WRITERS_MAX 64
@@ -120,19 +120,19 @@ static bool has_common(enum variant v)
 
 static int accept(const struct params *p, char *why, size_t why_bytes)
 {
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int64_t payload = knob(p, "payload");
 	bool mixed = variant_of(p) == MIXED;
 
 	if (payload % 8)
-		line_add(&l,
+		text_add(&l,
 		         "payload=%" PRId64 ": allowed %d..%d in steps of 8",
 		         payload, MESSAGE_MIN, MESSAGE_MAX);
 	else if (mixed && knob(p, "writers") < 2)
-		line_add(&l, "writers=1 with variant=mixed: allowed 2..%d",
+		text_add(&l, "writers=1 with variant=mixed: allowed 2..%d",
 		         WRITERS_MAX);
 	else if (mixed && knob(p, "cap") == 0)
-		line_add(&l,
+		text_add(&l,
 		         "cap=0 with variant=mixed: allowed 1..%d, which "
 		         "all channels can have",
 		         1 << 20);
@@ -374,7 +374,7 @@ static int setup(struct cell *cell)
 	/* A message that says nothing cannot be told from another. */
 	if (cell->items > (uint64_t)ITEMS_MAX || cell->chan->can & WEFT_NO_DATA)
 		return -EINVAL;
-	s = lines_new(1, sizeof(*s));
+	s = cacheline_new(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	cell->state = s;
@@ -785,7 +785,7 @@ static void stop(struct cell *cell)
 }
 
 /* Whether the muxes have counted what was received and sent. */
-static int check_counts(const struct cell *cell, struct line *l)
+static int check_counts(const struct cell *cell, struct text *l)
 {
 	const struct state *s = cell->state;
 	struct weft_mux_stats stats;
@@ -801,18 +801,18 @@ static int check_counts(const struct cell *cell, struct line *l)
 		due *= 2;
 	if (counted == due)
 		return 0;
-	line_add(l, "counted %" PRIu64 " of %" PRIu64 " moves", counted, due);
+	text_add(l, "counted %" PRIu64 " of %" PRIu64 " moves", counted, due);
 	return -EIO;
 }
 
 static int verify(struct cell *cell, char *why, size_t why_bytes)
 {
 	struct state *s = cell->state;
-	struct line l = line_in(why, why_bytes);
+	struct text l = text_in(why, why_bytes);
 	int error = weft_load_acquire(&s->error);
 
 	if (error)
-		line_add(&l, "a select, send or receive failed: %s",
+		text_add(&l, "a select, send or receive failed: %s",
 		         strerror(-error));
 	if (tally_report(s->tally, s->in_order, &l) || error)
 		return -EIO;

@@ -6,7 +6,7 @@
 #include <weft/chan_impl.h>
 #include <weft/task.h>
 
-#include "select.h"
+#include "mux.h"
 
 struct weft_or {
 	struct weft_chan *chan; /* a reference; NULL for an or of none */

@@ -1,7 +1,7 @@
 /* Tests of or: one channel for the first of several that is done. */
 #include <errno.h>
 
-#include "muxes.h"
+#include "select_testing.h"
 
 static struct weft_chan *done_chan(void)
 {

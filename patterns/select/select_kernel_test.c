@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "testing.h"
-#include "testing_demo.h"
+#include "testing/demo.h"
+#include "testing/testing.h"
 
 /* --- the kernel --- */
 

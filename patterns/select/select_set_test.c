@@ -1,7 +1,7 @@
 /* Tests of the mux: its ports come, pause and go while calls wait. */
 #include <errno.h>
 
-#include "muxes.h"
+#include "select_testing.h"
 
 #include <weft/atomic.h>
 

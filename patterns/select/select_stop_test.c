@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "muxes.h"
-#include "testing_stop.h"
+#include "select_testing.h"
+#include "testing/stop.h"
 
 #include <weft/atomic.h>
 

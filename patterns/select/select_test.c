@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "muxes.h"
+#include "select_testing.h"
 
 #include <weft/atomic.h>
 

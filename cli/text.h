@@ -1,0 +1,50 @@
+/*
+ * line: one line of text, built up in the caller's memory.
+ *
+ * What does not fit is left out, and the text always ends. With no memory at
+ * all (NULL, 0) everything is left out.
+ */
+#ifndef WEFT_CLI_TEXT_H
+#define WEFT_CLI_TEXT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <weft/export.h>
+
+struct text {
+	char *text;
+	size_t bytes;
+	size_t used; /* what would stand there if all had fitted */
+};
+
+static inline struct text text_in(char *text, size_t bytes)
+{
+	if (text && bytes)
+		text[0] = '\0';
+	return (struct text){ .text = text, .bytes = text ? bytes : 0 };
+}
+
+WEFT_PRINTF(2, 3)
+static inline void text_add(struct text *l, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	if (l->used >= l->bytes)
+		return;
+	va_start(args, format);
+	n = vsnprintf(l->text + l->used, l->bytes - l->used, format, args);
+	va_end(args);
+	l->used += n > 0 ? (size_t)n : 0;
+}
+
+/* What goes between two findings. */
+static inline void text_next(struct text *l)
+{
+	if (l->used)
+		text_add(l, "; ");
+}
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * message: what the kernels send.
+ *
+ * A message is `bytes` long, a multiple of 8. Its first word is the value, its
+ * last, where there is more than one, a check: it belongs to the number of the
+ * item, so a message put together from two others is noticed.
+ */
+#ifndef WEFT_PATTERNS_KERNEL_MESSAGE_H
+#define WEFT_PATTERNS_KERNEL_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define MESSAGE_MIN 8
+#define MESSAGE_MAX 4096
+
+static inline uint64_t message_check(uint64_t id)
+{
+	return (id + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static inline uint64_t message_value(const void *m)
+{
+	uint64_t value;
+
+	memcpy(&value, m, sizeof(value));
+	return value;
+}
+
+static inline void message_set(void *m, uint64_t value)
+{
+	memcpy(m, &value, sizeof(value));
+}
+
+/* A new message for item `id`. What lies between first and last word stays. */
+static inline void message_write(void *m, size_t bytes, uint64_t value,
+                                 uint64_t id)
+{
+	uint64_t check = message_check(id);
+
+	if (bytes > sizeof(value))
+		memcpy((char *)m + bytes - sizeof(check), &check,
+		       sizeof(check));
+	message_set(m, value);
+}
+
+/* Whether this is all of what was written for item `id`. */
+static inline bool message_is_of(const void *m, size_t bytes, uint64_t id)
+{
+	uint64_t check;
+
+	if (bytes <= sizeof(check))
+		return true;
+	memcpy(&check, (const char *)m + bytes - sizeof(check), sizeof(check));
+	return check == message_check(id);
+}
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * pattern: what one folder under patterns/ supplies besides its component.
+ *
+ * The kernel is the parameterized workload that the bench and the stress run.
+ * The runner (bench/runner.h) owns drivers, time and repetition; the kernel
+ * owns none of them. One run is
+ *
+ *	setup; open the gate; work() in every driver; stop; verify; teardown
+ *
+ * all inside one weft_run(). Every run is verified, measured ones too.
+ */
+#ifndef WEFT_PATTERNS_KERNEL_PATTERN_H
+#define WEFT_PATTERNS_KERNEL_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <weft/weft.h>
+
+#include "kernel/hist.h"
+
+#define PATTERN_KNOBS_MAX 24
+
+/*
+ * One thing that can be turned. Numbers lie in [min, max]; a knob with
+ * choices is one of those words and its value is the index. Names mean the
+ * same everywhere: docs/adding-a-pattern.md lists them.
+ */
+struct knob {
+	const char *name;
+	const char *unit; /* "" for none */
+	const char *help; /* one line */
+	int64_t def, min, max;
+	const char *const *choices; /* NULL-terminated; NULL for numbers */
+	const char *sweep;          /* values worth a sweep: "1,2,4,8" */
+};
+
+/* Values for the knobs of one pattern, in the order of its list. */
+struct params {
+	int64_t value[PATTERN_KNOBS_MAX];
+};
+
+struct pattern;
+
+/* What a kernel found out about a run beside its time: "fill_mean", "items",
+ * "inside, after a put", 3.5. The words are constants. */
+struct figure {
+	const char *name;
+	const char *unit; /* "" for none */
+	const char *help; /* of what; "" where the name says it */
+	double value;
+};
+
+#define PATTERN_FIGURES_MAX 16
+
+/* One run of one kernel. What is const here is set before setup. */
+struct cell {
+	const struct pattern *pattern;
+	const struct weft_chan_impl *chan;
+	struct params params;
+	uint64_t items; /* how many messages this run moves */
+
+	/*
+	 * How the load is made. 0: closed loop, every driver as fast as it
+	 * can. Otherwise each item is due at a time of its own, on average
+	 * pace_ns after the one before (of which there may be several in a
+	 * nanosecond), and is sent then or as soon after as
+	 * possible; the kernel records, for each item, the time from when it
+	 * was due to when it was consumed. pace.h says when that is.
+	 *
+	 * A pattern with closed_loop set is never paced. Where it is given
+	 * `latency`, it records how long each round trip took its client, and
+	 * reads no clock otherwise.
+	 */
+	double pace_ns;
+	/* How long after t0 each of the items is due, ascending. NULL: item i
+	 * at i * pace_ns. */
+	const int64_t *due;
+	int64_t t0; /* read just before the gate opens */
+
+	/* One histogram per consumer, `consumers` of them, for pace_ns > 0 or
+	 * a closed loop's latency; otherwise NULL. */
+	struct hist *latency;
+	/* Items consumed by each consumer, for the fairness figures. */
+	uint64_t *share;
+	unsigned consumers;
+
+	/* Of cell_figure(). */
+	struct figure figure[PATTERN_FIGURES_MAX];
+	unsigned figures;
+
+	void *state; /* the kernel's own */
+};
+
+/* The most demanding channel of a cell. */
+struct pattern_channel {
+	size_t cap, elem_size;
+	unsigned senders, receivers;
+	/* Bits of enum weft_chan_can beyond what the pattern always needs. */
+	uint64_t needs;
+};
+
+/* Words enough for any reason that verify gives. */
+#define PATTERN_WHY_BYTES 200
+
+struct pattern {
+	const char *name;         /* the folder */
+	const char *flag;         /* of cmp-pattern, without the dashes */
+	const char *title;        /* as the demo prints it: "Pipeline" */
+	const char *summary;      /* one line for lists */
+	const struct knob *knobs; /* ends with name NULL */
+
+	/* Bits of enum weft_chan_can that the channel must have for any
+	 * parameters. */
+	uint64_t needs;
+	/* Whether it also runs over a channel that moves no data
+	 * (WEFT_NO_DATA), to show what the harness costs. */
+	bool no_data;
+	/* Whether latency is the time of a round trip, with the next one begun
+	 * when the last has ended: a closed loop, and labelled so. */
+	bool closed_loop;
+	/* Whether these parameters make sense together. 0, or -EINVAL and one
+	 * line that names the value and what is allowed. */
+	int (*accept)(const struct params *p, char *why, size_t why_bytes);
+	/* The channel as this cell would make it: capacity, bytes per
+	 * element, the most senders and receivers at once, and what else it
+	 * must be able to do. */
+	void (*channel)(const struct params *p, struct pattern_channel *out);
+
+	/* Tasks that the runner starts and gates, each calling work(id) with
+	 * its id in [0, drivers). */
+	unsigned (*drivers)(const struct params *p);
+	/* All tasks that take part: drivers and the component's own. */
+	unsigned (*tasks)(const struct params *p);
+	/* Consumers: the length of cell.latency and cell.share. */
+	unsigned (*consumers)(const struct params *p);
+
+	/* Make what the run needs; start the component's own tasks, which
+	 * idle. 0 or -errno; on an error teardown is not called. */
+	int (*setup)(struct cell *cell);
+	/* The measured part of one driver. Returns once its share has been
+	 * consumed, or handed over to someone whose end counts. */
+	void (*work)(struct cell *cell, unsigned driver);
+	/* End and join the component's own tasks. Not timed. */
+	void (*stop)(struct cell *cell);
+	/* 0, or -EIO and in `why` what went wrong: "lost 3 of 1000 items". */
+	int (*verify)(struct cell *cell, char *why, size_t why_bytes);
+	void (*teardown)(struct cell *cell);
+
+	/* What `cmp-pattern --<flag>` prints between its heading and its end.
+	 * Runs inside weft_run(), whose seed makes it repeat. */
+	int (*demo)(FILE *out);
+};
+
+/* The patterns in order of name; NULL past the last. */
+const struct pattern *pattern_at(size_t i);
+
+/* The pattern of that name; NULL when there is none. */
+const struct pattern *pattern_find(const char *name);
+
+/* The value of a knob that the pattern has; aborts when it has not. */
+int64_t param(const struct cell *cell, const char *knob);
+int64_t params_get(const struct pattern *p, const struct params *params,
+                   const char *knob);
+
+/* Add a figure to the cell. For verify, which adds the same ones, in the same
+ * order, in every run of the same params; of several runs, medians are told. */
+void cell_figure(struct cell *cell, const char *name, const char *unit,
+                 const char *help, double value);
+
+/* Every knob at its default. */
+void params_default(const struct pattern *p, struct params *out);
+
+/*
+ * Set one knob from text. 0; -ENOENT when the pattern has no such knob;
+ * -EINVAL when the value is malformed or out of range. Then `why` is one line
+ * that names the value and what is allowed.
+ */
+int params_set(const struct pattern *p, struct params *params, const char *knob,
+               const char *text, char *why, size_t why_bytes);
+
+#define PATTERN(name, ...) extern const struct pattern pattern_##name;
+#include "patterns.def"
+#undef PATTERN
+
+#endif

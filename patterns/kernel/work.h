@@ -1,0 +1,22 @@
+/* work: keep a CPU busy for about as long as asked. */
+#ifndef WEFT_PATTERNS_KERNEL_WORK_H
+#define WEFT_PATTERNS_KERNEL_WORK_H
+
+#include <stdint.h>
+
+/*
+ * Compute for about `ns` nanoseconds of CPU time: a chain of dependent integer
+ * operations that touches no memory and makes no call. The time is that of the
+ * calibration; a CPU that changes its frequency, or is shared, needs more.
+ * 0 and less return at once.
+ */
+void work_for(int64_t ns);
+
+/*
+ * Find out how fast this machine is, once per process; any number of tasks may
+ * call it at once. The first work_for() does so too, but should not have to in
+ * a part that is measured. Takes a few milliseconds.
+ */
+void work_calibrate(void);
+
+#endif

@@ -1,0 +1,391 @@
+#include "link.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft/atomic.h>
+#include <weft/sync.h>
+
+#define BODY_MAX (WEFT_ELEM_MAX - WEFT_LINK_HEAD)
+
+/* What goes through the channels: this much of it as the link's sizes say. */
+struct message {
+	_Alignas(16) uint64_t number; /* of the call, from 1 */
+	union {
+		int64_t deadline_ns; /* of a request */
+		int64_t status;      /* of a reply */
+	};
+	unsigned char body[BODY_MAX];
+};
+
+_Static_assert(offsetof(struct message, body) == WEFT_LINK_HEAD,
+               "WEFT_LINK_HEAD is wrong");
+
+struct weft_link {
+	/* Constant once made. */
+	struct weft_link_opts opts;
+	struct weft_chan *requests, *replies;
+
+	/* Set before the channels are closed: who finds one closed finds the
+	 * reason here. */
+	_Atomic bool stopped;
+
+	/* Held by the caller whose turn it is, who alone writes these. */
+	struct weft_lock turn;
+	_Atomic uint64_t calls, answered;
+
+	/* Beside the fast path. */
+	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t timeouts;
+	_Atomic uint64_t late, skipped;
+};
+
+/* --- what is thrown away --- */
+
+static void drop_request(const struct weft_link *l, void *request)
+{
+	if (l->opts.drop_request)
+		l->opts.drop_request(request, l->opts.drop_arg);
+}
+
+static void drop_reply(const struct weft_link *l, struct message *m)
+{
+	if (l->opts.drop_reply && m->status == 0)
+		l->opts.drop_reply(m->body, l->opts.drop_arg);
+}
+
+/* What is left in the channels when the link is freed. */
+static void drop_left_request(void *elem, void *link)
+{
+	struct message *m = elem;
+
+	drop_request(link, m->body);
+}
+
+static void drop_left_reply(void *elem, void *link)
+{
+	drop_reply(link, elem);
+}
+
+/* --- making --- */
+
+static int make_chan(struct weft_link *l, struct weft_chan **out, size_t size,
+                     void (*drop)(void *elem, void *link))
+{
+	struct weft_chan_opts chan = { .wait = l->opts.wait,
+		                       .drop = drop,
+		                       .drop_arg = l };
+	const struct weft_chan_impl *impl = l->opts.impl;
+
+	if (size > BODY_MAX)
+		return -EINVAL;
+	return weft_chan_new(out, impl ? impl : weft_chan_impl_find("handoff"),
+	                     l->opts.cap, WEFT_LINK_HEAD + size, &chan);
+}
+
+int weft_link_new(struct weft_link **out, const struct weft_link_opts *opts)
+{
+	struct weft_link *l;
+	int err;
+
+	if (!out)
+		return -EINVAL;
+	l = aligned_alloc(_Alignof(struct weft_link), sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	memset(l, 0, sizeof(*l));
+	if (opts)
+		l->opts = *opts;
+	weft_lock_init(&l->turn);
+	err = make_chan(l, &l->requests, l->opts.request_size,
+	                drop_left_request);
+	if (err)
+		goto free_link;
+	err = make_chan(l, &l->replies, l->opts.reply_size, drop_left_reply);
+	if (err)
+		goto free_requests;
+	*out = l;
+	return 0;
+
+free_requests:
+	weft_chan_unref(l->requests);
+free_link:
+	free(l);
+	return err;
+}
+
+void weft_link_free(struct weft_link *l)
+{
+	if (!l)
+		return;
+	weft_chan_unref(l->requests);
+	weft_chan_unref(l->replies);
+	free(l);
+}
+
+/* --- the caller --- */
+
+static bool is_stopped(const struct weft_link *l)
+{
+	return weft_load_acquire(&l->stopped); /* [stopped] */
+}
+
+/* What a channel's -EPIPE means to a caller of the link. */
+static int reason(const struct weft_link *l, int err)
+{
+	return err == -EPIPE && is_stopped(l) ? -ECANCELED : err;
+}
+
+static void copy(void *to, const void *from, size_t bytes)
+{
+	/* Nothing may come from nowhere. */
+	if (bytes)
+		memcpy(to, from, bytes);
+}
+
+/* By the only writer. */
+static uint64_t count(_Atomic uint64_t *n)
+{
+	uint64_t next = weft_load_relaxed(n) + 1;
+
+	weft_store_relaxed(n, next);
+	return next;
+}
+
+/* Wait for the reply to call `number`, past those to calls that are over. */
+static int await_reply(struct weft_link *l, uint64_t number, struct message *m,
+                       int64_t deadline_ns)
+{
+	int err;
+
+	for (;;) {
+		err = weft_chan_recv(l->replies, m, deadline_ns);
+		if (err || m->number == number)
+			return err;
+		if (m->number > number)
+			return -EPROTO;
+		weft_fetch_add_relaxed(&l->late, 1u);
+		drop_reply(l, m);
+	}
+}
+
+/* What the caller of the link gets for an error of a wait. */
+static int give_up(struct weft_link *l, int err)
+{
+	if (err == -ETIMEDOUT)
+		weft_fetch_add_relaxed(&l->timeouts, 1u);
+	return reason(l, err);
+}
+
+/* One call, by the task whose turn it is. In m is the request, then the
+ * reply. */
+static int exchange(struct weft_link *l, struct message *m, void *reply,
+                    int64_t deadline_ns)
+{
+	uint64_t number = count(&l->calls);
+	int err;
+
+	m->number = number;
+	m->deadline_ns = deadline_ns;
+	err = weft_chan_send(l->requests, m, deadline_ns);
+	if (err) {
+		drop_request(l, m->body);
+		return give_up(l, err);
+	}
+	err = await_reply(l, number, m, deadline_ns);
+	if (err)
+		return give_up(l, err);
+	if (m->status > 0 || m->status < INT_MIN)
+		return -EPROTO;
+	count(&l->answered);
+	if (m->status == 0)
+		copy(reply, m->body, l->opts.reply_size);
+	return (int)m->status;
+}
+
+int weft_link_call(struct weft_link *l, const void *request, void *reply,
+                   int64_t deadline_ns)
+{
+	struct message m;
+	int err;
+
+	if (!l || (l->opts.request_size && !request) ||
+	    (l->opts.reply_size && !reply))
+		return -EINVAL;
+	copy(m.body, request, l->opts.request_size);
+	err = weft_lock_acquire_until(&l->turn, deadline_ns);
+	if (err) {
+		drop_request(l, m.body);
+		return give_up(l, err);
+	}
+	err = exchange(l, &m, reply, deadline_ns);
+	weft_lock_release(&l->turn);
+	return err;
+}
+
+/* --- the server --- */
+
+/* The clock is read for those calls only that can expire. */
+static bool is_over(const struct message *request)
+{
+	return request->deadline_ns != WEFT_FOREVER &&
+	       request->deadline_ns <= weft_now();
+}
+
+static int take(struct weft_link *l, struct message *m, int64_t deadline_ns)
+{
+	int err;
+
+	for (;;) {
+		/* What a stop has left inside is not for the servers. */
+		if (is_stopped(l))
+			return -ECANCELED;
+		err = weft_chan_recv(l->requests, m, deadline_ns);
+		if (err || !is_over(m))
+			return reason(l, err);
+		weft_fetch_add_relaxed(&l->skipped, 1u);
+		drop_request(l, m->body);
+	}
+}
+
+/* On an error the reply has not been handed on. */
+static int answer(struct weft_link *l, struct weft_link_call *call,
+                  struct message *m)
+{
+	int err;
+
+	m->number = call->number;
+	call->number = 0;
+	err = weft_chan_send(l->replies, m, call->deadline_ns);
+	if (err == -ETIMEDOUT)
+		weft_fetch_add_relaxed(&l->late, 1u);
+	return reason(l, err);
+}
+
+int weft_link_recv(struct weft_link *l, struct weft_link_call *call,
+                   void *request, int64_t deadline_ns)
+{
+	struct message m;
+	int err;
+
+	if (!l || !call || (l->opts.request_size && !request))
+		return -EINVAL;
+	err = take(l, &m, deadline_ns);
+	if (err)
+		return err;
+	*call = (struct weft_link_call){ m.number, m.deadline_ns };
+	copy(request, m.body, l->opts.request_size);
+	return 0;
+}
+
+int weft_link_reply(struct weft_link *l, struct weft_link_call *call,
+                    int status, const void *reply)
+{
+	struct message m;
+
+	if (!l || !call || !call->number || status > 0 ||
+	    (l->opts.reply_size && status == 0 && !reply))
+		return -EINVAL;
+	m.status = status;
+	if (status == 0)
+		copy(m.body, reply, l->opts.reply_size);
+	return answer(l, call, &m);
+}
+
+/* --- a server that runs a function --- */
+
+struct server {
+	struct weft_link *l;
+	weft_link_fn fn;
+	void *arg;
+	bool ended; /* not set when the thread was ended */
+	struct message request, reply;
+};
+
+static int serve_one(struct server *s)
+{
+	struct message *reply = &s->reply;
+	struct weft_link_call call;
+	int err;
+
+	err = take(s->l, &s->request, WEFT_FOREVER);
+	if (err)
+		return err;
+	call = (struct weft_link_call){ s->request.number,
+		                        s->request.deadline_ns };
+	reply->status = s->fn(&call, s->request.body, reply->body, s->arg);
+	if (reply->status > 0)
+		reply->status = -EINVAL;
+	err = answer(s->l, &call, reply);
+	if (err)
+		drop_reply(s->l, reply);
+	/* Too late for this caller; the next one may come. */
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
+static int serve_all(void *arg)
+{
+	int err;
+
+	do
+		err = serve_one(arg);
+	while (!err);
+	return err;
+}
+
+/* By the cleanup attribute also when pthread_exit() unwinds through here (this
+ * file is built with -fexceptions). */
+static void server_left(struct server *s)
+{
+	if (!s->ended)
+		weft_link_stop(s->l);
+}
+
+int weft_link_serve(struct weft_link *l, weft_link_fn fn, void *arg)
+{
+	__attribute__((cleanup(server_left))) struct server s;
+	int status = 0;
+
+	s.l = l;
+	s.fn = fn;
+	s.arg = arg;
+	s.ended = !l || !fn;
+	if (s.ended)
+		return -EINVAL;
+	if (weft_try(serve_all, &s, &status))
+		return -ECANCELED;
+	/* Only the end of the link is an end in order. */
+	s.ended = status == -EPIPE || status == -ECANCELED;
+	return status == -EPIPE ? 0 : status;
+}
+
+/* --- the end --- */
+
+int weft_link_close(struct weft_link *l)
+{
+	return l ? weft_chan_close(l->requests) : -EINVAL;
+}
+
+int weft_link_stop(struct weft_link *l)
+{
+	if (!l)
+		return -EINVAL;
+	weft_store_release(&l->stopped, true); /* [stopped] */
+	weft_chan_close(l->requests);
+	weft_chan_close(l->replies);
+	return 0;
+}
+
+void weft_link_stats(const struct weft_link *l, struct weft_link_stats *out)
+{
+	*out = (struct weft_link_stats){ 0 };
+	if (!l)
+		return;
+	out->calls = weft_load_relaxed(&l->calls);
+	out->answered = weft_load_relaxed(&l->answered);
+	out->timeouts = weft_load_relaxed(&l->timeouts);
+	out->late = weft_load_relaxed(&l->late);
+	out->skipped = weft_load_relaxed(&l->skipped);
+}

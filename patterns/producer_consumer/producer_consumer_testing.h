@@ -1,0 +1,44 @@
+/* buffers: what the tests of the buffer between producers and consumers share.
+ */
+#ifndef WEFT_PATTERNS_PRODUCER_CONSUMER_PRODUCER_CONSUMER_TESTING_H
+#define WEFT_PATTERNS_PRODUCER_CONSUMER_PRODUCER_CONSUMER_TESTING_H
+
+#include "buffer.h"
+#include "testing/testing.h"
+
+static inline struct weft_buffer *new_buffer(size_t cap, unsigned producers)
+{
+	struct weft_buffer_opts opts = { .cap = cap,
+		                         .elem_size = sizeof(int),
+		                         .producers = producers,
+		                         .count = true };
+	struct weft_buffer *b;
+
+	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
+	return b;
+}
+
+static inline struct weft_buffer_stats stats_of(const struct weft_buffer *b)
+{
+	struct weft_buffer_stats stats;
+
+	weft_buffer_stats(b, &stats);
+	return stats;
+}
+
+/* Tasks that put one item, or take one, however long it takes. */
+static inline int put_main(void *arg)
+{
+	int item = 1;
+
+	return weft_buffer_put(arg, &item, WEFT_FOREVER);
+}
+
+static inline int take_main(void *arg)
+{
+	int item;
+
+	return weft_buffer_take(arg, &item, WEFT_FOREVER);
+}
+
+#endif

@@ -1,0 +1,441 @@
+#include "testing/testing.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft/atomic.h>
+
+#include "common/ends.h"
+#include "task/spin.h"
+
+/* --- runs --- */
+
+int64_t testing_patience_ns = 10 * WEFT_SEC;
+
+static int body(void *arg)
+{
+	weft_task_fn *fn = arg;
+	int status = (*fn)(NULL);
+
+	CHECK(testing_alone_within(testing_patience_ns));
+	return status;
+}
+
+int testing_run_clean(enum weft_clock clock, weft_task_fn fn)
+{
+	struct weft_run_opts opts = { .clock = clock, .seed = 3 };
+	struct testing_held before = testing_held();
+	int err = weft_run(WEFT_THREADS, &opts, body, &fn);
+
+	return err ? err : testing_held_still(before);
+}
+
+/* --- lines --- */
+
+static bool take_number(const char **line, int *number)
+{
+	const char *begin = *line;
+
+	for (*number = 0; **line >= '0' && **line <= '9'; ++*line)
+		*number = *number * 10 + (**line - '0');
+	return *line > begin && (*begin != '0' || *line == begin + 1);
+}
+
+bool testing_line_is(const char *line, const char *form, int *numbers)
+{
+	for (; *form; form++) {
+		if (*form == '#') {
+			if (!take_number(&line, numbers++))
+				return false;
+		} else if (*line++ != *form) {
+			return false;
+		}
+	}
+	return *line == '\0';
+}
+
+/* --- cells --- */
+
+struct driver {
+	struct cell *cell;
+	unsigned id;
+	struct weft_task *task;
+};
+
+static int driver_main(void *arg)
+{
+	struct driver *d = arg;
+
+	d->cell->pattern->work(d->cell, d->id);
+	return 0;
+}
+
+static void set_knobs(struct cell *cell, const char *knobs)
+{
+	char text[200], why[PATTERN_WHY_BYTES], *rest = text, *word, *value;
+
+	CHECK_LT(snprintf(text, sizeof(text), "%s", knobs), (int)sizeof(text));
+	while ((word = strtok_r(rest, " ", &rest))) {
+		value = strchr(word, '=');
+		CHECK(value != NULL);
+		*value = '\0';
+		CHECK_EQ(params_set(cell->pattern, &cell->params, word,
+		                    value + 1, why, sizeof(why)),
+		         0);
+	}
+}
+
+bool testing_cell_possible(const struct testing_cell *t)
+{
+	struct cell cell = { .pattern = t->pattern };
+	struct pattern_channel asked = { 0 };
+
+	params_default(t->pattern, &cell.params);
+	set_knobs(&cell, t->knobs ? t->knobs : "");
+	t->pattern->channel(&cell.params, &asked);
+	return ((t->pattern->needs | asked.needs) & ~t->chan->can) == 0 &&
+	       (t->pattern->no_data || !(t->chan->can & WEFT_NO_DATA)) &&
+	       ends_allow(t->chan->max_senders, asked.senders) &&
+	       ends_allow(t->chan->max_receivers, asked.receivers) &&
+	       !weft_chan_impl_accepts(t->chan, asked.cap, asked.elem_size,
+	                               NULL, 0);
+}
+
+static void drive(struct cell *cell)
+{
+	unsigned n = cell->pattern->drivers(&cell->params);
+	struct driver *drivers = calloc(n, sizeof(*drivers));
+
+	CHECK(drivers != NULL);
+	cell->t0 = weft_now();
+	for (unsigned i = 0; i < n; i++) {
+		drivers[i] = (struct driver){ .cell = cell, .id = i };
+		drivers[i].task = testing_spawn(driver_main, &drivers[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		testing_join(drivers[i].task);
+	free(drivers);
+}
+
+/* A unit is one word: what is measured stands beside it. */
+static void look_at_figure(const struct figure *f)
+{
+	CHECK(f->name && *f->name && f->unit && f->help);
+	CHECK(!strpbrk(f->unit, " ,"));
+	CHECK(isfinite(f->value));
+}
+
+static void look_at_cell(struct testing_cell *t, const struct cell *cell)
+{
+	for (unsigned i = 0; i < cell->figures; i++)
+		look_at_figure(&cell->figure[i]);
+	t->figures = cell->figures;
+	memcpy(t->figure, cell->figure, sizeof(t->figure));
+	for (unsigned i = 0; i < cell->consumers; i++) {
+		t->consumed += cell->share[i];
+		t->latencies += cell->latency[i].count;
+		if (cell->latency[i].count && cell->latency[i].max > t->longest)
+			t->longest = cell->latency[i].max;
+	}
+}
+
+int testing_cell_run(struct testing_cell *t)
+{
+	struct cell cell = { .pattern = t->pattern,
+		             .chan = t->chan,
+		             .items = t->items,
+		             .pace_ns = t->pace_ns };
+	int err;
+
+	params_default(t->pattern, &cell.params);
+	set_knobs(&cell, t->knobs ? t->knobs : "");
+	err = t->pattern->accept(&cell.params, t->why, sizeof(t->why));
+	if (err)
+		return err;
+	cell.consumers = t->pattern->consumers(&cell.params);
+	cell.share = calloc(cell.consumers, sizeof(*cell.share));
+	cell.latency = calloc(cell.consumers, sizeof(*cell.latency));
+	CHECK(cell.share && cell.latency);
+	for (unsigned i = 0; i < cell.consumers; i++)
+		weft_hist_init(&cell.latency[i]);
+
+	err = t->pattern->setup(&cell);
+	if (err)
+		goto free_consumers;
+	drive(&cell);
+	t->pattern->stop(&cell);
+	err = t->pattern->verify(&cell, t->why, sizeof(t->why));
+	t->pattern->teardown(&cell);
+	look_at_cell(t, &cell);
+
+free_consumers:
+	free(cell.share);
+	free(cell.latency);
+	return err;
+}
+
+void testing_verified(struct testing_cell t)
+{
+	int err = testing_cell_run(&t);
+
+	if (err)
+		fprintf(stderr, "%s over %s, %s: %s\n", t.pattern->name,
+		        t.chan->name, t.knobs ? t.knobs : "", t.why);
+	CHECK_EQ(err, 0);
+	CHECK_EQ(t.consumed, t.items);
+}
+
+int testing_verified_over_all(struct testing_cell t)
+{
+	int n = 0;
+
+	for (size_t i = 0; (t.chan = weft_chan_impl_at(i)); i++)
+		if (testing_cell_possible(&t)) {
+			testing_verified(t);
+			n++;
+		}
+	return n;
+}
+
+void testing_caught(struct testing_cell t, const char *words)
+{
+	char text[200], *rest = text, *word;
+
+	CHECK_EQ(testing_cell_run(&t), -EIO);
+	CHECK_LT(snprintf(text, sizeof(text), "%s", words), (int)sizeof(text));
+	while ((word = strtok_r(rest, " ", &rest))) {
+		if (!strstr(t.why, word))
+			fprintf(stderr, "'%s' is not in '%s'\n", word, t.why);
+		CHECK(strstr(t.why, word) != NULL);
+	}
+}
+
+/* --- a ring under a lock, and what can be wrong with it --- */
+
+enum fault { NONE, DROP, REPEAT, SWAP, CORRUPT, CORRUPT_END, REFUSE };
+
+struct ring {
+	struct spin lock;
+	enum fault fault;
+	bool closed, holding;
+	size_t head, len, cap, elem_size;
+	uint64_t sent;
+	unsigned char held[WEFT_ELEM_MAX];
+	unsigned char buffer[];
+};
+
+static int ring_create(void **state, const struct weft_chan_config *config,
+                       enum fault fault)
+{
+	/* Room for what a fault adds. */
+	size_t slots = config->cap + 2;
+	struct ring *r = calloc(1, sizeof(*r) + slots * config->elem_size);
+
+	if (!r)
+		return -ENOMEM;
+	r->cap = config->cap;
+	r->elem_size = config->elem_size;
+	r->fault = fault;
+	*state = r;
+	return 0;
+}
+
+static void ring_destroy(void *state)
+{
+	free(state);
+}
+
+static void push(struct ring *r, const void *elem)
+{
+	size_t at = (r->head + r->len++) % (r->cap + 2);
+
+	memcpy(r->buffer + at * r->elem_size, elem, r->elem_size);
+}
+
+static void push_corrupt(struct ring *r, const void *elem)
+{
+	unsigned char copy[WEFT_ELEM_MAX];
+
+	memcpy(copy, elem, r->elem_size);
+	copy[r->fault == CORRUPT ? 2 : r->elem_size - 1] ^= 0x10;
+	push(r, copy);
+}
+
+/* The faults happen to the 50th of each hundred. */
+static int push_faulty(struct ring *r, const void *elem)
+{
+	bool now = r->fault && r->sent++ % 100 == 50;
+
+	if (now && r->fault == REFUSE)
+		return -ENOMEM;
+	if (!now || r->fault == REPEAT || r->fault == NONE) {
+		push(r, elem);
+	} else if (r->fault == CORRUPT || r->fault == CORRUPT_END) {
+		push_corrupt(r, elem);
+	} else if (r->fault == SWAP) {
+		memcpy(r->held, elem, r->elem_size);
+		r->holding = true;
+		return 0;
+	}
+	if (now && r->fault == REPEAT)
+		push(r, elem);
+	if (r->holding)
+		push(r, r->held);
+	r->holding = false;
+	return 0;
+}
+
+static int ring_try_send(void *state, const void *elem)
+{
+	struct ring *r = state;
+	int err = 0;
+
+	spin_lock(&r->lock);
+	if (r->closed)
+		err = -EPIPE;
+	else if (r->len >= r->cap)
+		err = -EAGAIN;
+	else
+		err = push_faulty(r, elem);
+	spin_unlock(&r->lock);
+	return err;
+}
+
+static int ring_try_recv(void *state, void *elem)
+{
+	struct ring *r = state;
+	int err = 0;
+
+	spin_lock(&r->lock);
+	if (r->len > 0) {
+		memcpy(elem, r->buffer + r->head * r->elem_size, r->elem_size);
+		r->head = (r->head + 1) % (r->cap + 2);
+		r->len--;
+	} else {
+		err = r->closed ? -EPIPE : -EAGAIN;
+	}
+	spin_unlock(&r->lock);
+	return err;
+}
+
+static int ring_close(void *state)
+{
+	struct ring *r = state;
+	bool was;
+
+	spin_lock(&r->lock);
+	was = r->closed;
+	r->closed = true;
+	spin_unlock(&r->lock);
+	return was ? -EPIPE : 0;
+}
+
+static size_t ring_len(const void *state)
+{
+	struct ring *r = (struct ring *)(uintptr_t)state;
+	size_t len;
+
+	spin_lock(&r->lock);
+	len = r->len < r->cap ? r->len : r->cap;
+	spin_unlock(&r->lock);
+	return len;
+}
+
+/* What two counters that are read one after the other may come to. */
+static size_t ring_miscounted(const void *state)
+{
+	size_t len = ring_len(state);
+
+	return len == 1 ? SIZE_MAX : 1000 * len;
+}
+
+#define RING(fault)                                                            \
+	static int fault##_create(void **state,                                \
+	                          const struct weft_chan_config *config)       \
+	{                                                                      \
+		return ring_create(state, config, fault);                      \
+	}
+
+RING(NONE)
+RING(DROP)
+RING(REPEAT)
+RING(SWAP)
+RING(CORRUPT)
+RING(CORRUPT_END)
+RING(REFUSE)
+
+#define RING_IMPL(testing_name, fault, ends, length)                           \
+	const struct weft_chan_impl testing_##testing_name = {                 \
+		WEFT_CHAN_ABI_HEADER,                                          \
+		.name = #testing_name,                                         \
+		.summary = "for tests",                                        \
+		.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_TIMEOUT |   \
+		       WEFT_CAN_LEN,                                           \
+		.max_senders = ends,                                           \
+		.max_receivers = ends,                                         \
+		.create = fault##_create,                                      \
+		.destroy = ring_destroy,                                       \
+		.try_send = ring_try_send,                                     \
+		.try_recv = ring_try_recv,                                     \
+		.close = ring_close,                                           \
+		.len = length,                                                 \
+	}
+
+RING_IMPL(drops, DROP, 0, ring_len);
+RING_IMPL(repeats, REPEAT, 0, ring_len);
+RING_IMPL(swaps, SWAP, 0, ring_len);
+RING_IMPL(corrupts, CORRUPT, 0, ring_len);
+RING_IMPL(corrupts_end, CORRUPT_END, 0, ring_len);
+RING_IMPL(refuses, REFUSE, 0, ring_len);
+RING_IMPL(one_to_one, NONE, 1, ring_len);
+RING_IMPL(miscounts, NONE, 0, ring_miscounted);
+
+/* --- the floor --- */
+
+struct nothing {
+	_Atomic bool closed;
+};
+
+static int nothing_create(void **state, const struct weft_chan_config *config)
+{
+	(void)config;
+	*state = calloc(1, sizeof(struct nothing));
+	return *state ? 0 : -ENOMEM;
+}
+
+static int nothing_send(void *state, const void *elem)
+{
+	struct nothing *n = state;
+
+	(void)elem;
+	return weft_load_acquire(&n->closed) ? -EPIPE : 0;
+}
+
+static int nothing_recv(void *state, void *elem)
+{
+	return nothing_send(state, elem);
+}
+
+static int nothing_close(void *state)
+{
+	struct nothing *n = state;
+
+	return weft_xchg_acq_rel(&n->closed, true) ? -EPIPE : 0;
+}
+
+static size_t nothing_len(const void *state)
+{
+	(void)state;
+	return 0;
+}
+
+const struct weft_chan_impl testing_floor = {
+	WEFT_CHAN_ABI_HEADER,     .name = "floor",
+	.summary = "for tests",   .can = WEFT_CAN_BOUNDED | WEFT_NO_DATA,
+	.create = nothing_create, .destroy = ring_destroy,
+	.try_send = nothing_send, .try_recv = nothing_recv,
+	.close = nothing_close,   .len = nothing_len,
+};

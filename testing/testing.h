@@ -1,0 +1,97 @@
+/* testing: how the tests of the patterns run, and broken channels for them. */
+#ifndef WEFT_TESTING_H
+#define WEFT_TESTING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/weft.h>
+
+#include "kernel/pattern.h"
+
+/* What the process holds. */
+struct testing_held {
+	long objects; /* on the heap: of the test, the patterns, the library */
+	long descriptors; /* open */
+};
+struct testing_held testing_held(void);
+
+/* Whether it is what it was before. 0, or -EBUSY and a line on stderr for
+ * whatever it is not. */
+int testing_held_still(struct testing_held before);
+
+/*
+ * Run a test's body as the first task of a run. Returns what the body returned;
+ * -EBUSY when that is 0, but an object on the heap or a descriptor was left
+ * behind. A live task that is left behind aborts, as does everything that fails
+ * inside (CHECK): cmocka's own jump must not leave a run.
+ */
+int testing_run_clean(enum weft_clock clock, weft_task_fn fn);
+
+/* How long tasks may take on their way out before they are left behind. */
+extern int64_t testing_patience_ns;
+
+/* TEST, TEST_MANUAL, testing_spawn() and more. */
+#define TESTING_RUN testing_run_clean
+#include "task/testing.h"
+
+/* Whether `line` is `form` from beginning to end, each # of which stands for a
+ * number that does not begin with 0 unless it is 0; numbers[] receives them. */
+bool testing_line_is(const char *line, const char *form, int *numbers);
+
+/* One cell, run as the bench would, without its gate and its figures. */
+struct testing_cell {
+	const struct pattern *pattern;
+	const struct weft_chan_impl *chan;
+	const char *knobs; /* "workers=2 cap=0"; the others at their default */
+	uint64_t items;
+	double pace_ns;
+
+	/* What came of it. */
+	char why[PATTERN_WHY_BYTES];
+	uint64_t consumed, latencies; /* over all consumers */
+	int64_t longest;              /* of the latencies, in ns */
+	struct figure figure[PATTERN_FIGURES_MAX];
+	unsigned figures;
+};
+
+/* Whether its channel can do it. */
+bool testing_cell_possible(const struct testing_cell *t);
+
+/* Returns what verify, or else what accept or setup returned. Aborts when a
+ * knob cannot be set. */
+int testing_cell_run(struct testing_cell *t);
+
+/* As testing_cell_run(), which must succeed. */
+void testing_verified(struct testing_cell t);
+
+/* The same over every built-in channel that can do it, with `t.chan` as each
+ * of them. Returns how many there were. */
+int testing_verified_over_all(struct testing_cell t);
+
+/* The cell must fail with a reason that has all of `words` in it. */
+void testing_caught(struct testing_cell t, const char *words);
+
+/*
+ * Channels of our own, all of them bounded rings of any capacity from 1. The
+ * broken ones do what their name says to elements 50, 150, 250, ... of those
+ * that are sent; one sender at a time.
+ */
+extern const struct weft_chan_impl testing_drops;
+extern const struct weft_chan_impl testing_repeats;
+extern const struct weft_chan_impl testing_swaps;
+extern const struct weft_chan_impl testing_corrupts;
+extern const struct weft_chan_impl testing_corrupts_end; /* the last byte */
+extern const struct weft_chan_impl testing_refuses;      /* with -ENOMEM */
+
+/* Right, but for one sender and one receiver only. */
+extern const struct weft_chan_impl testing_one_to_one;
+
+/* Right, but its length is not: one item counts as less than none, as where a
+ * taker was faster than the count, and more count as far too many. */
+extern const struct weft_chan_impl testing_miscounts;
+
+/* Moves no data; every operation succeeds at once until it is closed. */
+extern const struct weft_chan_impl testing_floor;
+
+#endif
