@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "bench/isolated.h"
 #include "bench/runner.h"
 
@@ -55,9 +56,14 @@ static void child_main(const struct plan *plan, struct result *out, int fd)
 	hand_over(out, &fd);
 }
 
-static int explain(int status, char *why, size_t why_bytes)
+/* `told` is what weft_child_wait() returned. */
+static int explain(int told, int status, char *why, size_t why_bytes)
 {
-	if (WIFSIGNALED(status))
+	if (told < 0)
+		snprintf(why, why_bytes,
+		         "CRASHED: its exit status is lost (%s)",
+		         strerror(-told));
+	else if (WIFSIGNALED(status))
 		snprintf(why, why_bytes, "CRASHED: killed by signal %d (%s)",
 		         WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
@@ -69,7 +75,7 @@ static int explain(int status, char *why, size_t why_bytes)
 int isolated_measure(const struct plan *plan, struct result *out, char *why,
                      size_t why_bytes)
 {
-	int fd[2], status;
+	int fd[2], status = 0, told;
 	bool complete;
 	pid_t child;
 
@@ -77,13 +83,11 @@ int isolated_measure(const struct plan *plan, struct result *out, char *why,
 		return -errno;
 	/* What is buffered must not be printed twice. */
 	fflush(NULL);
-	child = fork();
+	child = weft_child_fork();
 	if (child < 0) {
-		int err = errno;
-
 		close(fd[0]);
 		close(fd[1]);
-		return -err;
+		return child;
 	}
 	if (child == 0) {
 		close(fd[0]);
@@ -92,8 +96,9 @@ int isolated_measure(const struct plan *plan, struct result *out, char *why,
 	close(fd[1]);
 	complete = read_all(fd[0], out, sizeof(*out));
 	close(fd[0]);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
+	told = weft_child_wait(child, 0, &status);
 	/* The child's address of the plan is ours, too: it is a copy of us. */
-	return complete ? 0 : explain(status, why, why_bytes);
+	if (complete && told == 1 && status == 0)
+		return 0;
+	return explain(told, status, why, why_bytes);
 }

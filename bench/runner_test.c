@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <weft/atomic.h>
 
 #include "base/check.h"
+#include "base/child.h"
 #include "bench/isolated.h"
 #include "bench/runner.h"
 
@@ -732,6 +734,46 @@ static void a_process_of_its_own_may_hang_or_crash(void **state)
 	says(why, "CRASHED: killed by signal 6");
 }
 
+/* A parent may have left it so, and exec() keeps it. */
+static void how_it_ended_is_told_though_sigchld_is_ignored(void **state)
+{
+	static struct result out;
+	struct plan plan = plan_for(WORK_CRASHES);
+	char why[200] = "";
+
+	(void)state;
+	signal(SIGCHLD, SIG_IGN);
+	assert_int_equal(isolated_measure(&plan, &out, why, sizeof(why)), -EIO);
+	says(why, "CRASHED: killed by signal 6");
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* As when foreign code has waited for every child there is. */
+static bool status_is_lost;
+
+int __real_weft_child_wait(pid_t child, int flags, int *status);
+int __wrap_weft_child_wait(pid_t child, int flags, int *status);
+
+int __wrap_weft_child_wait(pid_t child, int flags, int *status)
+{
+	if (status_is_lost)
+		CHECK_EQ(waitpid(child, NULL, 0), child);
+	return __real_weft_child_wait(child, flags, status);
+}
+
+static void a_status_that_is_lost_is_no_pass(void **state)
+{
+	static struct result out;
+	struct plan plan = plan_for(NO_FAULT);
+	char why[200] = "";
+
+	(void)state;
+	status_is_lost = true;
+	assert_int_equal(isolated_measure(&plan, &out, why, sizeof(why)), -EIO);
+	says(why, "CRASHED: its exit status is lost");
+	status_is_lost = false;
+}
+
 /* --- figures --- */
 
 static void a_median_stands_in_the_middle(void **state)
@@ -797,6 +839,9 @@ int main(void)
 		cmocka_unit_test(a_hang_in_setup_or_stop_is_caught_too),
 		cmocka_unit_test(a_process_of_its_own_brings_back_its_result),
 		cmocka_unit_test(a_process_of_its_own_may_hang_or_crash),
+		cmocka_unit_test(
+		        how_it_ended_is_told_though_sigchld_is_ignored),
+		cmocka_unit_test(a_status_that_is_lost_is_no_pass),
 		cmocka_unit_test(a_median_stands_in_the_middle),
 		cmocka_unit_test(fairness_of_nothing_is_fair),
 	};
