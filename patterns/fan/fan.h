@@ -37,6 +37,9 @@
 #include <stdint.h>
 
 #include <weft/chan.h>
+#include <weft/export.h>
+
+WEFT_BEGIN_DECLS
 
 struct weft_ctx;
 struct weft_fan;
@@ -253,5 +256,7 @@ WEFT_API int weft_fan_worker_stats(const struct weft_fan *f, unsigned worker,
  * and no other call on it may be under way; not to be called from its function.
  */
 WEFT_API void weft_fan_free(struct weft_fan *f);
+
+WEFT_END_DECLS
 
 #endif

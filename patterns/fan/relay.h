@@ -21,6 +21,9 @@
 #include <stdint.h>
 
 #include <weft/chan.h>
+#include <weft/export.h>
+
+WEFT_BEGIN_DECLS
 
 struct weft_ctx;
 struct weft_relay;
@@ -99,5 +102,7 @@ WEFT_API uint64_t weft_relay_moved(const struct weft_relay *r, size_t i);
 /* Stop it unless it has ended, wait for its tasks, and free it. NULL is
  * ignored. Belongs to the run that made it. */
 WEFT_API void weft_relay_free(struct weft_relay *r);
+
+WEFT_END_DECLS
 
 #endif

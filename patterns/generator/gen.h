@@ -56,6 +56,9 @@
 
 #include <weft/chan.h>
 #include <weft/ctx.h>
+#include <weft/export.h>
+
+WEFT_BEGIN_DECLS
 
 struct weft_gen;
 
@@ -314,5 +317,7 @@ WEFT_API void weft_gen_stats(const struct weft_gen *g,
  * body behind it.
  */
 WEFT_API void weft_gen_free(struct weft_gen *g);
+
+WEFT_END_DECLS
 
 #endif

@@ -44,7 +44,10 @@
 #include <stdint.h>
 
 #include <weft/chan.h>
+#include <weft/export.h>
 #include <weft/task.h>
+
+WEFT_BEGIN_DECLS
 
 struct weft_link;
 
@@ -181,5 +184,7 @@ WEFT_API int weft_link_stop(struct weft_link *l);
 /* Figures of the link; zeros for NULL. */
 WEFT_API void weft_link_stats(const struct weft_link *l,
                               struct weft_link_stats *out);
+
+WEFT_END_DECLS
 
 #endif

@@ -50,6 +50,9 @@
 #include <stdint.h>
 
 #include <weft/chan.h>
+#include <weft/export.h>
+
+WEFT_BEGIN_DECLS
 
 struct weft_ctx;
 struct weft_pipeline;
@@ -255,5 +258,7 @@ WEFT_API int weft_pipeline_stats(const struct weft_pipeline *p, size_t stage,
  * stage's function.
  */
 WEFT_API void weft_pipeline_free(struct weft_pipeline *p);
+
+WEFT_END_DECLS
 
 #endif

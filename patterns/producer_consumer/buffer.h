@@ -34,7 +34,10 @@
 
 #include <weft/chan.h>
 #include <weft/ctx.h>
+#include <weft/export.h>
 #include <weft/task.h>
+
+WEFT_BEGIN_DECLS
 
 struct weft_buffer;
 
@@ -221,5 +224,7 @@ WEFT_API int weft_buffer_stop(struct weft_buffer *b);
 /* Figures of the buffer; zeros for NULL. */
 WEFT_API void weft_buffer_stats(const struct weft_buffer *b,
                                 struct weft_buffer_stats *out);
+
+WEFT_END_DECLS
 
 #endif

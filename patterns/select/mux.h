@@ -46,6 +46,8 @@
 #include <weft/export.h>
 #include <weft/select.h>
 
+WEFT_BEGIN_DECLS
+
 struct weft_mux;
 
 /* Zero everywhere is the default. */
@@ -222,5 +224,7 @@ WEFT_API struct weft_chan *weft_or_chan(const struct weft_or *o);
  * -ENOMEM: then an or of more than 15 could not wait, and has closed its
  * channel although none is done. */
 WEFT_API int weft_or_first(const struct weft_or *o);
+
+WEFT_END_DECLS
 
 #endif

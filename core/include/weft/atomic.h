@@ -6,100 +6,130 @@
  * can hand these operations to a perturber or a scheduler instead of the CPU.
  * A channel plug-in that uses them is checked the same way.
  *
- * `p` points to an _Atomic object. CAS takes a pointer to the expected value,
- * writes the value found there when it fails (then with the failure order:
- * relaxed, or acquire where the name says acquire, acq_rel or seq_cst), and
- * returns true when it stored. There are no stand-alone fences: TSan cannot
- * see them. See weft_barrier_heavy() for the one pair that needs more.
+ * `p` points to a WEFT_ATOMIC(type), which is _Atomic(type) in C and
+ * std::atomic<type> in C++, with the same layout for whatever a CPU has
+ * operations for: a struct may be shared between the two languages. CAS takes a
+ * pointer to the expected value, writes the value found there when it fails
+ * (then with the failure order: relaxed, or acquire where the name says
+ * acquire, acq_rel or seq_cst), and returns true when it stored. There are no
+ * stand-alone fences: TSan cannot see them. See weft_barrier_heavy() for the
+ * one pair that needs more.
  */
 #ifndef WEFT_ATOMIC_H
 #define WEFT_ATOMIC_H
 
+#ifdef __cplusplus
+#include <atomic>
+#else
 #include <stdatomic.h>
+#endif
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <weft/export.h>
 
-#define weft_load_relaxed(p) atomic_load_explicit(p, memory_order_relaxed)
-#define weft_load_acquire(p) atomic_load_explicit(p, memory_order_acquire)
-#define weft_load_seq_cst(p) atomic_load_explicit(p, memory_order_seq_cst)
+#ifdef __cplusplus
+#define WEFT_ATOMIC(type) std::atomic<type>
+#define WEFT_STD std::
+#else
+#define WEFT_ATOMIC(type) _Atomic(type)
+#define WEFT_STD
+#endif
+
+WEFT_BEGIN_DECLS
+
+#define weft_load_relaxed(p)                                                   \
+	WEFT_STD atomic_load_explicit(p, WEFT_STD memory_order_relaxed)
+#define weft_load_acquire(p)                                                   \
+	WEFT_STD atomic_load_explicit(p, WEFT_STD memory_order_acquire)
+#define weft_load_seq_cst(p)                                                   \
+	WEFT_STD atomic_load_explicit(p, WEFT_STD memory_order_seq_cst)
 
 #define weft_store_relaxed(p, v)                                               \
-	atomic_store_explicit(p, v, memory_order_relaxed)
+	WEFT_STD atomic_store_explicit(p, v, WEFT_STD memory_order_relaxed)
 #define weft_store_release(p, v)                                               \
-	atomic_store_explicit(p, v, memory_order_release)
+	WEFT_STD atomic_store_explicit(p, v, WEFT_STD memory_order_release)
 #define weft_store_seq_cst(p, v)                                               \
-	atomic_store_explicit(p, v, memory_order_seq_cst)
+	WEFT_STD atomic_store_explicit(p, v, WEFT_STD memory_order_seq_cst)
 
 #define weft_xchg_relaxed(p, v)                                                \
-	atomic_exchange_explicit(p, v, memory_order_relaxed)
+	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_relaxed)
 #define weft_xchg_acquire(p, v)                                                \
-	atomic_exchange_explicit(p, v, memory_order_acquire)
+	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_acquire)
 #define weft_xchg_release(p, v)                                                \
-	atomic_exchange_explicit(p, v, memory_order_release)
+	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_release)
 #define weft_xchg_acq_rel(p, v)                                                \
-	atomic_exchange_explicit(p, v, memory_order_acq_rel)
+	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_acq_rel)
 #define weft_xchg_seq_cst(p, v)                                                \
-	atomic_exchange_explicit(p, v, memory_order_seq_cst)
+	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_seq_cst)
 
 #define weft_cas_relaxed(p, expected, v)                                       \
-	atomic_compare_exchange_strong_explicit(                               \
-	        p, expected, v, memory_order_relaxed, memory_order_relaxed)
+	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
+	        p, expected, v, WEFT_STD memory_order_relaxed,                 \
+	        WEFT_STD memory_order_relaxed)
 #define weft_cas_acquire(p, expected, v)                                       \
-	atomic_compare_exchange_strong_explicit(                               \
-	        p, expected, v, memory_order_acquire, memory_order_acquire)
+	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
+	        p, expected, v, WEFT_STD memory_order_acquire,                 \
+	        WEFT_STD memory_order_acquire)
 #define weft_cas_release(p, expected, v)                                       \
-	atomic_compare_exchange_strong_explicit(                               \
-	        p, expected, v, memory_order_release, memory_order_relaxed)
+	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
+	        p, expected, v, WEFT_STD memory_order_release,                 \
+	        WEFT_STD memory_order_relaxed)
 #define weft_cas_acq_rel(p, expected, v)                                       \
-	atomic_compare_exchange_strong_explicit(                               \
-	        p, expected, v, memory_order_acq_rel, memory_order_acquire)
+	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
+	        p, expected, v, WEFT_STD memory_order_acq_rel,                 \
+	        WEFT_STD memory_order_acquire)
 #define weft_cas_seq_cst(p, expected, v)                                       \
-	atomic_compare_exchange_strong_explicit(                               \
-	        p, expected, v, memory_order_seq_cst, memory_order_seq_cst)
+	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
+	        p, expected, v, WEFT_STD memory_order_seq_cst,                 \
+	        WEFT_STD memory_order_seq_cst)
 
 /* May fail without cause: for loops that would retry anyway. */
 #define weft_cas_weak_acquire(p, expected, v)                                  \
-	atomic_compare_exchange_weak_explicit(                                 \
-	        p, expected, v, memory_order_acquire, memory_order_relaxed)
+	WEFT_STD atomic_compare_exchange_weak_explicit(                        \
+	        p, expected, v, WEFT_STD memory_order_acquire,                 \
+	        WEFT_STD memory_order_relaxed)
 #define weft_cas_weak_acq_rel(p, expected, v)                                  \
-	atomic_compare_exchange_weak_explicit(                                 \
-	        p, expected, v, memory_order_acq_rel, memory_order_acquire)
+	WEFT_STD atomic_compare_exchange_weak_explicit(                        \
+	        p, expected, v, WEFT_STD memory_order_acq_rel,                 \
+	        WEFT_STD memory_order_acquire)
 #define weft_cas_weak_relaxed(p, expected, v)                                  \
-	atomic_compare_exchange_weak_explicit(                                 \
-	        p, expected, v, memory_order_relaxed, memory_order_relaxed)
+	WEFT_STD atomic_compare_exchange_weak_explicit(                        \
+	        p, expected, v, WEFT_STD memory_order_relaxed,                 \
+	        WEFT_STD memory_order_relaxed)
 #define weft_cas_weak_seq_cst(p, expected, v)                                  \
-	atomic_compare_exchange_weak_explicit(                                 \
-	        p, expected, v, memory_order_seq_cst, memory_order_seq_cst)
+	WEFT_STD atomic_compare_exchange_weak_explicit(                        \
+	        p, expected, v, WEFT_STD memory_order_seq_cst,                 \
+	        WEFT_STD memory_order_seq_cst)
 
 #define weft_fetch_add_relaxed(p, v)                                           \
-	atomic_fetch_add_explicit(p, v, memory_order_relaxed)
+	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_relaxed)
 #define weft_fetch_add_acquire(p, v)                                           \
-	atomic_fetch_add_explicit(p, v, memory_order_acquire)
+	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_acquire)
 #define weft_fetch_add_release(p, v)                                           \
-	atomic_fetch_add_explicit(p, v, memory_order_release)
+	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_release)
 #define weft_fetch_add_acq_rel(p, v)                                           \
-	atomic_fetch_add_explicit(p, v, memory_order_acq_rel)
+	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_acq_rel)
 #define weft_fetch_add_seq_cst(p, v)                                           \
-	atomic_fetch_add_explicit(p, v, memory_order_seq_cst)
+	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_seq_cst)
 
 #define weft_fetch_sub_relaxed(p, v)                                           \
-	atomic_fetch_sub_explicit(p, v, memory_order_relaxed)
+	WEFT_STD atomic_fetch_sub_explicit(p, v, WEFT_STD memory_order_relaxed)
 #define weft_fetch_sub_release(p, v)                                           \
-	atomic_fetch_sub_explicit(p, v, memory_order_release)
+	WEFT_STD atomic_fetch_sub_explicit(p, v, WEFT_STD memory_order_release)
 #define weft_fetch_sub_acq_rel(p, v)                                           \
-	atomic_fetch_sub_explicit(p, v, memory_order_acq_rel)
+	WEFT_STD atomic_fetch_sub_explicit(p, v, WEFT_STD memory_order_acq_rel)
 #define weft_fetch_sub_seq_cst(p, v)                                           \
-	atomic_fetch_sub_explicit(p, v, memory_order_seq_cst)
+	WEFT_STD atomic_fetch_sub_explicit(p, v, WEFT_STD memory_order_seq_cst)
 
 #define weft_fetch_or_acq_rel(p, v)                                            \
-	atomic_fetch_or_explicit(p, v, memory_order_acq_rel)
+	WEFT_STD atomic_fetch_or_explicit(p, v, WEFT_STD memory_order_acq_rel)
 #define weft_fetch_or_seq_cst(p, v)                                            \
-	atomic_fetch_or_explicit(p, v, memory_order_seq_cst)
+	WEFT_STD atomic_fetch_or_explicit(p, v, WEFT_STD memory_order_seq_cst)
 
 /* Stops the compiler, not the CPU, from moving memory accesses across it. */
-#define weft_barrier_compiler() atomic_signal_fence(memory_order_seq_cst)
+#define weft_barrier_compiler()                                                \
+	WEFT_STD atomic_signal_fence(WEFT_STD memory_order_seq_cst)
 
 /*
  * The heavy half of an asymmetric store-load barrier.
@@ -133,5 +163,7 @@ static inline void weft_pause(void)
 	__asm__ __volatile__("yield" ::: "memory");
 #endif
 }
+
+WEFT_END_DECLS
 
 #endif

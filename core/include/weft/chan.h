@@ -44,6 +44,8 @@
 #include <weft/export.h>
 #include <weft/time.h>
 
+WEFT_BEGIN_DECLS
+
 /* The largest element, in bytes. */
 #define WEFT_ELEM_MAX 4096
 
@@ -209,5 +211,7 @@ weft_chan_impl_of(const struct weft_chan *c);
 /* Figures of one channel; zeros for NULL. */
 WEFT_API void weft_chan_stats(const struct weft_chan *c,
                               struct weft_chan_stats *out);
+
+WEFT_END_DECLS
 
 #endif

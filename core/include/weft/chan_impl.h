@@ -22,12 +22,21 @@
 #include <stdint.h>
 
 #include <weft/chan.h>
+#include <weft/export.h>
+
+WEFT_BEGIN_DECLS
 
 /* Changes when this header changes in a way that old objects cannot follow. */
 #define WEFT_CHAN_ABI 1
 
+/* The first two members. Before C++20 there are no designators, so there the
+ * others follow by place as well. */
+#if !defined(__cplusplus) || __cplusplus >= 202002L
 #define WEFT_CHAN_ABI_HEADER                                                   \
 	.abi = WEFT_CHAN_ABI, .size = sizeof(struct weft_chan_impl)
+#else
+#define WEFT_CHAN_ABI_HEADER WEFT_CHAN_ABI, sizeof(struct weft_chan_impl)
+#endif
 
 /* What an implementation can do. What it cannot is N/A, never replaced. */
 enum weft_chan_can {
@@ -123,5 +132,7 @@ struct weft_chan_impl {
 
 	const void *reserved[4]; /* NULL */
 };
+
+WEFT_END_DECLS
 
 #endif

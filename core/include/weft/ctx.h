@@ -33,6 +33,8 @@
 #include <weft/sync.h>
 #include <weft/time.h>
 
+WEFT_BEGIN_DECLS
+
 struct weft_ctx;
 
 /* The root of all: never ends, has no deadline and no values. Not counted. */
@@ -110,7 +112,7 @@ WEFT_API struct weft_chan *weft_ctx_done(struct weft_ctx *ctx);
 /* A function that is to be called when a context ends, in the caller's memory.
  */
 struct weft_ctx_func {
-	_Alignas(WEFT_CACHE_LINE) unsigned char opaque[4 * WEFT_CACHE_LINE];
+	WEFT_ALIGNED(WEFT_CACHE_LINE) unsigned char opaque[4 * WEFT_CACHE_LINE];
 };
 
 /*
@@ -167,5 +169,7 @@ WEFT_API WEFT_NODISCARD int weft_lock_acquire_ctx(struct weft_lock *l,
 WEFT_API WEFT_NODISCARD int weft_waitgroup_wait_ctx(struct weft_waitgroup *wg,
                                                     struct weft_ctx *ctx,
                                                     int64_t deadline_ns);
+
+WEFT_END_DECLS
 
 #endif

@@ -14,6 +14,8 @@
 #include <weft/task.h>
 #include <weft/time.h>
 
+WEFT_BEGIN_DECLS
+
 struct weft_group;
 
 /*
@@ -64,5 +66,7 @@ WEFT_API WEFT_NODISCARD int weft_group_try_go(struct weft_group *g,
  */
 WEFT_API WEFT_NODISCARD int weft_group_wait(struct weft_group *g,
                                             int64_t deadline_ns);
+
+WEFT_END_DECLS
 
 #endif

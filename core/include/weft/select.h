@@ -32,6 +32,8 @@
 #include <weft/export.h>
 #include <weft/time.h>
 
+WEFT_BEGIN_DECLS
+
 /* The most cases of one select. */
 #define WEFT_SELECT_MAX 1024
 
@@ -57,16 +59,18 @@ struct weft_case {
 /* A case that receives into *elem. */
 static inline struct weft_case weft_case_recv(struct weft_chan *c, void *elem)
 {
-	return (struct weft_case){ .c = c, .op = WEFT_CASE_RECV, .elem = elem };
+	struct weft_case k = { c, elem, WEFT_CASE_RECV, 0 };
+
+	return k;
 }
 
 /* A case that sends *elem, which is only read. */
 static inline struct weft_case weft_case_send(struct weft_chan *c,
                                               const void *elem)
 {
-	return (struct weft_case){ .c = c,
-		                   .op = WEFT_CASE_SEND,
-		                   .elem = (void *)(uintptr_t)elem };
+	struct weft_case k = { c, (void *)(uintptr_t)elem, WEFT_CASE_SEND, 0 };
+
+	return k;
 }
 
 /*
@@ -97,5 +101,7 @@ WEFT_API bool weft_chan_can_select(const struct weft_chan *c);
  */
 WEFT_API WEFT_NODISCARD int weft_select(struct weft_case *cases, size_t n,
                                         int64_t deadline_ns);
+
+WEFT_END_DECLS
 
 #endif

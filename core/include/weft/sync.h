@@ -13,6 +13,8 @@
 #include <weft/export.h>
 #include <weft/time.h>
 
+WEFT_BEGIN_DECLS
+
 /*
  * lock: mutual exclusion that parks the task, not the thread.
  *
@@ -20,7 +22,7 @@
  * written under the lock is visible to the next holder.
  */
 struct weft_lock {
-	_Alignas(WEFT_CACHE_LINE) unsigned char opaque[3 * WEFT_CACHE_LINE];
+	WEFT_ALIGNED(WEFT_CACHE_LINE) unsigned char opaque[3 * WEFT_CACHE_LINE];
 };
 
 /* Make `l` an open lock. */
@@ -47,7 +49,7 @@ WEFT_API void weft_lock_release(struct weft_lock *l);
  * after it reached zero.
  */
 struct weft_waitgroup {
-	_Alignas(WEFT_CACHE_LINE) unsigned char opaque[3 * WEFT_CACHE_LINE];
+	WEFT_ALIGNED(WEFT_CACHE_LINE) unsigned char opaque[3 * WEFT_CACHE_LINE];
 };
 
 /* Make `wg` a waitgroup with count 0. */
@@ -70,5 +72,7 @@ WEFT_API int weft_waitgroup_done(struct weft_waitgroup *wg);
  */
 WEFT_API WEFT_NODISCARD int weft_waitgroup_wait(struct weft_waitgroup *wg,
                                                 int64_t deadline_ns);
+
+WEFT_END_DECLS
 
 #endif

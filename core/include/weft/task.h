@@ -25,6 +25,8 @@
 #include <weft/export.h>
 #include <weft/time.h>
 
+WEFT_BEGIN_DECLS
+
 struct weft_task;
 
 /* What a task runs. The returned status is what weft_join() hands out. */
@@ -214,5 +216,7 @@ WEFT_API WEFT_NODISCARD int weft_clock_advance(int64_t ns);
  * Returns 0, or -EINVAL when the clock is not manual.
  */
 WEFT_API WEFT_NODISCARD int weft_clock_settle(void);
+
+WEFT_END_DECLS
 
 #endif

@@ -10,6 +10,10 @@
 
 #include <stdint.h>
 
+#include <weft/export.h>
+
+WEFT_BEGIN_DECLS
+
 #define WEFT_NOW INT64_C(0)
 #define WEFT_FOREVER INT64_MAX
 
@@ -31,5 +35,7 @@ static inline int64_t weft_deadline_add(int64_t deadline_ns, int64_t ns)
 		return ns > 0 ? WEFT_FOREVER : WEFT_NOW;
 	return sum > 0 ? sum : WEFT_NOW;
 }
+
+WEFT_END_DECLS
 
 #endif

@@ -23,6 +23,8 @@
 #include <weft/export.h>
 #include <weft/time.h>
 
+WEFT_BEGIN_DECLS
+
 struct weft_timer;
 struct weft_ticker;
 
@@ -98,5 +100,7 @@ WEFT_API struct weft_chan *weft_ticker_chan(struct weft_ticker *t);
  * taken back. Returns as weft_ticker_new(). */
 WEFT_API WEFT_NODISCARD int weft_ticker_reset(struct weft_ticker *t,
                                               int64_t period_ns);
+
+WEFT_END_DECLS
 
 #endif
