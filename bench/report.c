@@ -58,14 +58,29 @@ static void json_sample(struct json *j, const struct sample *s)
 	json_object_end(j);
 }
 
+/* Whether its figures mean anything. */
+static bool has_figures(const struct result *r)
+{
+	return verdict_is_good(r->verdict) && r->n > 0;
+}
+
 /* A median, or null where the numbers mean nothing. */
 static void json_median(struct json *j, const char *key, const struct result *r,
                         double (*figure)(const struct sample *))
 {
-	if (verdict_is_good(r->verdict) && r->n > 0)
+	if (has_figures(r))
 		json_double(j, key, result_median(r, figure));
 	else
 		json_null(j, key);
+}
+
+static void json_rate(struct json *j, const struct result *r)
+{
+	if (has_figures(r))
+		json_double(j, "messages_per_second",
+		            result_messages_per_second(r));
+	else
+		json_null(j, "messages_per_second");
 }
 
 /* How the messages of an open loop came. */
@@ -110,7 +125,7 @@ static void json_latency(struct json *j, const struct result *r)
 
 static void json_fairness(struct json *j, const struct result *r)
 {
-	if (!verdict_is_good(r->verdict) || r->n == 0 || r->consumers < 2) {
+	if (!has_figures(r) || r->consumers < 2) {
 		json_null(j, "fairness");
 		return;
 	}
@@ -140,7 +155,7 @@ static void json_own(struct json *j, const struct result *r)
 
 static void json_figures(struct json *j, const struct result *r)
 {
-	json_median(j, "messages_per_second", r, sample_messages_per_second);
+	json_rate(j, r);
 	json_median(j, "ns_per_message", r, sample_ns_per_message);
 	json_array_begin(j, "samples");
 	for (unsigned i = 0; i < r->n; i++)
@@ -249,7 +264,7 @@ static void text_throughput(const struct result *r, FILE *to)
 {
 	char rate[16], median[16], low[16], high[16];
 
-	text_rate(rate, result_median(r, sample_messages_per_second));
+	text_rate(rate, result_messages_per_second(r));
 	text_ns(median, result_median(r, sample_ns_per_message));
 	text_ns(low, result_min(r, sample_ns_per_message));
 	text_ns(high, result_max(r, sample_ns_per_message));
@@ -266,8 +281,7 @@ static void text_load(const struct result *r, FILE *to)
 	char rate[16];
 
 	/* A median against itself: a little less is a rounding. */
-	if (r->latency.capacity >
-	    0.999 * 1e9 / result_median(r, sample_ns_per_message))
+	if (r->latency.capacity > 0.999 * result_messages_per_second(r))
 		fprintf(to, " at %u %% of that throughput",
 		        r->plan->utilization);
 	else
@@ -363,7 +377,7 @@ void report_text(const struct result *r, FILE *to)
 {
 	text_cell(r, to);
 	text_verdict(r, to);
-	if (!verdict_is_good(r->verdict) || r->n == 0)
+	if (!has_figures(r))
 		return;
 	text_throughput(r, to);
 	text_latency(r, to);

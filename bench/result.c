@@ -113,6 +113,13 @@ double result_median(const struct result *r,
 	return middle(value, sorted(r, figure, value));
 }
 
+double result_messages_per_second(const struct result *r)
+{
+	double ns = result_median(r, sample_ns_per_message);
+
+	return ns > 0 ? 1e9 / ns : 0;
+}
+
 double result_figure(const struct result *r, unsigned i)
 {
 	double value[RESULT_REPS_MAX];

@@ -85,6 +85,11 @@ double sample_jain(const struct sample *s);
 double sample_least_share(const struct sample *s);
 double sample_start_skew(const struct sample *s);
 
+/* Messages per second: what the median of the times per message says, since
+ * of an even number of samples the median of the rates would say another
+ * thing. 0 without samples. */
+double result_messages_per_second(const struct result *r);
+
 /* A figure over all samples; 0 without samples. */
 double result_median(const struct result *r,
                      double (*figure)(const struct sample *));

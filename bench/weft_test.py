@@ -237,6 +237,15 @@ class Run(unittest.TestCase):
         self.assertEqual([s["messages"] for s in cell["samples"]], [500, 500])
         self.assertIsNone(cell["latency_ns"])
 
+    def test_rates_and_times_say_the_same(self):
+        # Of an even number of samples no one stands in the middle.
+        for reps in (2, 3, 4):
+            cell = strict(weft("run", "producer_consumer", "--items=1",
+                               "--reps=%d" % reps, "--latency=0",
+                               "--json").out)
+            self.assertAlmostEqual(
+                cell["messages_per_second"] * cell["ns_per_message"] / 1e9, 1)
+
     def test_figures_come_with_their_units(self):
         args = ["producer_consumer", "--stats=1", *SHORT]
         figures = strict(weft("run", *args, "--json").out)["figures"]
