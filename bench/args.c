@@ -116,6 +116,16 @@ int arg_channel(const char *name, const struct weft_chan_impl **out)
 	return complain_unknown("no channel", name, names);
 }
 
+int arg_timeout_fits(int64_t timeout_ns, int64_t time_ns)
+{
+	if (!timeout_ns || timeout_ns > time_ns)
+		return 0;
+	return complain("--timeout=%lld: must be more than the --time=%lld "
+	                "milliseconds that a run takes",
+	                (long long)(timeout_ns / WEFT_SEC),
+	                (long long)(time_ns / WEFT_MS));
+}
+
 int arg_load(const char *path, const struct weft_chan_impl **out)
 {
 	char why[512];

@@ -52,6 +52,10 @@ int arg_needs_value(const struct arg *arg);
 int arg_pattern(const char *name, const struct pattern **out);
 int arg_channel(const char *name, const struct weft_chan_impl **out);
 
+/* Whether a run of that length can end within that limit, 0 being no limit
+ * that was given; likewise. */
+int arg_timeout_fits(int64_t timeout_ns, int64_t time_ns);
+
 /* The channel in a shared object, likewise. */
 int arg_load(const char *path, const struct weft_chan_impl **out);
 

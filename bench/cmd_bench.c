@@ -242,7 +242,7 @@ static int parse(struct bench *bench, int *argc, char **argv)
 	}
 	*argc = kept;
 	argv[kept] = NULL;
-	return 0;
+	return arg_timeout_fits(bench->base.timeout_ns, bench->base.time_ns);
 }
 
 static int run(int argc, char **argv)
@@ -253,7 +253,6 @@ static int run(int argc, char **argv)
 		          .time_ns = 50 * WEFT_MS,
 		          .latency = true,
 		          .utilization = PLAN_UTILIZATION,
-		          .timeout_ns = 30 * WEFT_SEC,
 		          .seed = 1 },
 	};
 	int status = parse(&bench, &argc, argv);
@@ -280,7 +279,9 @@ const struct command command_bench = {
 	        "\n"
 	        "  --load=FILE.so  a channel of your own too\n"
 	        "  --time=MS       length of one repetition (default 50)\n"
-	        "  --timeout=S     end a run that takes longer (default 30)\n"
+	        "  --timeout=S     end a run that takes longer (default: 30 s "
+	        "more than it\n"
+	        "                  should take)\n"
 	        "  --seed=N        of everything random (default 1)\n"
 	        "  --benchmark_list_tests\n"
 	        "  --benchmark_filter=REGEX\n"

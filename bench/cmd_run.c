@@ -183,6 +183,8 @@ static int parse(int argc, char **argv, struct request *r)
 	for (int i = 1; i < argc && !err; i++)
 		if (arg_split(argv[i], &arg))
 			err = set_option(r, &arg);
+	if (!err && !plan_items(&r->plan))
+		err = arg_timeout_fits(r->plan.timeout_ns, r->plan.time_ns);
 	if (!err && r->open_loop_option && pattern->closed_loop)
 		err = complain("--%s: the messages of %s do not arrive, each "
 		               "round trip begins when the last has ended",
@@ -263,7 +265,10 @@ const struct command command_run = {
 	        "50); above some\n"
 	        "                  90 the queue may grow without end, and the "
 	        "report says so\n"
-	        "  --timeout=S     end a run that takes longer (default 30)\n"
+	        "  --timeout=S     end a run that takes longer (default: 30 s "
+	        "more than it\n"
+	        "                  should take, by --time, --items and "
+	        "--work)\n"
 	        "  --seed=N        of everything random (default 1)\n"
 	        "  --json          one JSON object on stdout\n"
 	        "\n"

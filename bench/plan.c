@@ -16,7 +16,6 @@ void plan_init(struct plan *plan, const struct pattern *pattern,
 		.latency = true,
 		.arrivals = ARRIVALS_FIXED,
 		.utilization = PLAN_UTILIZATION,
-		.timeout_ns = 30 * WEFT_SEC,
 		.seed = 1,
 	};
 	params_default(pattern, &plan->params);

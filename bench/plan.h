@@ -32,7 +32,9 @@ struct plan {
 	 * of the throughput that the repetitions before have measured. */
 	enum arrivals arrivals;
 	unsigned utilization;
-	int64_t timeout_ns; /* of every single run, set-up included */
+	/* Of every single run, set-up included; 0: half a minute more than what
+	 * was asked for should take. */
+	int64_t timeout_ns;
 	uint64_t seed;
 };
 

@@ -15,6 +15,7 @@ struct measurement {
 	struct result *out;
 	void (*hung)(const struct result *out, void *arg);
 	void *arg;
+	double ns_per_message; /* of the last unpaced run; 0 before the first */
 };
 
 static void take_verdict(struct result *out, const struct trial *t)
@@ -48,10 +49,66 @@ static bool give_up(struct measurement *m, const char *what)
 	return false;
 }
 
+/* --- how long a run may take --- */
+
+/* For setting up, and for whatever the machine does meanwhile. */
+#define LIMIT_BASE (30 * WEFT_SEC)
+
+/* Before a run has shown how long a message takes: a few switches between
+ * tasks on a machine that is busy. */
+#define MESSAGE_NS 1e5
+
+/* Times as long as expected. */
+#define LIMIT_FACTOR 4
+
+static double knob_or_1(const struct plan *plan, const char *name)
+{
+	int i = plan_knob(plan->pattern, name);
+
+	return i < 0 ? 1 : (double)plan->params.value[i];
+}
+
+/* Computation for one message: every task may have to do its part of it, and
+ * they share the CPUs. */
+static double work_ns(const struct measurement *m)
+{
+	double each = (double)m->out->tasks / m->out->cpus;
+
+	if (plan_knob(m->plan->pattern, "work") < 0)
+		return 0;
+	return knob_or_1(m->plan, "work") * knob_or_1(m->plan, "slow") *
+	       (each > 1 ? each : 1);
+}
+
+/* How long this run will take, by what is known so far. */
+static double expected_ns(const struct measurement *m, const struct trial *t)
+{
+	double each = m->ns_per_message > 0 ? m->ns_per_message
+	                                    : MESSAGE_NS + work_ns(m);
+	double ns = (double)t->items * (each + t->pace_ns);
+
+	if (!plan_items(m->plan) && ns < (double)m->plan->time_ns)
+		return (double)m->plan->time_ns;
+	return ns;
+}
+
+static int64_t limit_ns(const struct measurement *m, const struct trial *t)
+{
+	double ns = LIMIT_FACTOR * expected_ns(m, t);
+
+	if (m->plan->timeout_ns)
+		return m->plan->timeout_ns;
+	/* Years, and far from the end of what a deadline can say. */
+	return LIMIT_BASE + (ns < 1e17 ? (int64_t)ns : (int64_t)1e17);
+}
+
+/* --- runs --- */
+
 /* One run of t->items messages. Returns whether it passed. */
 static bool run_trial(struct measurement *m, struct trial *t)
 {
 	t->plan = m->plan;
+	t->limit_ns = limit_ns(m, t);
 	t->hung = on_hung;
 	t->hung_arg = m;
 	m->out->items = t->items;
@@ -60,6 +117,8 @@ static bool run_trial(struct measurement *m, struct trial *t)
 	if (!verdict_is_good(t->verdict))
 		return false;
 	m->out->runs++;
+	if (t->pace_ns <= 0)
+		m->ns_per_message = sample_ns_per_message(&t->sample);
 	return true;
 }
 

@@ -38,6 +38,7 @@ enum fault {
 	FASTER_THAN_THE_CLOCK,
 	WORK_CRASHES,
 	WORK_PARKS, /* each driver, once at least */
+	WORK_STOPS, /* the process, and goes on for 300 ms */
 };
 
 static const struct knob knobs[] = {
@@ -118,6 +119,11 @@ static void fake_work(struct cell *cell, unsigned driver)
 
 	if (fault_of(cell) == FASTER_THAN_THE_CLOCK)
 		until = cell->t0;
+	if (fault_of(cell) == WORK_STOPS) {
+		if (driver == 0)
+			raise(SIGSTOP);
+		until = weft_now() + 300 * WEFT_MS;
+	}
 	if (fault_of(cell) == LATE_WHEN_TIMED && cell->pace_ns)
 		until += (int64_t)((double)cell->items * cell->pace_ns) +
 		         5 * WEFT_MS;
@@ -705,6 +711,34 @@ static void a_hang_in_setup_or_stop_is_caught_too(void **state)
 	free(text);
 }
 
+/* The child stops itself in the middle of the work, as Ctrl-Z does; its parent
+ * lets it go on when more time has passed than it has. */
+static void a_process_that_was_stopped_is_not_hung(void **state)
+{
+	struct plan plan = plan_for(WORK_STOPS);
+	int status;
+	pid_t child;
+
+	(void)state;
+	plan.timeout_ns = WEFT_SEC;
+	plan.reps = 1;
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct result out;
+
+		runner_measure(&plan, &out, end_hung, NULL);
+		_exit(out.verdict == VERDICT_VERIFIED ? 0 : 43);
+	}
+	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	assert_true(WIFSTOPPED(status));
+	usleep(1500 * 1000);
+	kill(child, SIGCONT);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void a_process_of_its_own_brings_back_its_result(void **state)
 {
 	static struct result out;
@@ -837,6 +871,7 @@ int main(void)
 		cmocka_unit_test(a_cell_the_channel_cannot_do_is_not_run),
 		cmocka_unit_test(a_hang_in_the_work_shows_every_task),
 		cmocka_unit_test(a_hang_in_setup_or_stop_is_caught_too),
+		cmocka_unit_test(a_process_that_was_stopped_is_not_hung),
 		cmocka_unit_test(a_process_of_its_own_brings_back_its_result),
 		cmocka_unit_test(a_process_of_its_own_may_hang_or_crash),
 		cmocka_unit_test(

@@ -20,6 +20,9 @@ struct trial {
 	double pace_ns;     /* 0: closed loop */
 	const int64_t *due; /* of each item; NULL = evenly */
 	struct hist *hist;  /* receives all latencies; NULL = do not measure */
+	/* Set-up included: what takes longer is hung. Time in which the whole
+	 * process stood still does not count. */
+	int64_t limit_ns;
 
 	/*
 	 * Called when the time is up, after each task's state was printed;

@@ -401,6 +401,8 @@ class BadInput(unittest.TestCase):
         (["run", "pipeline", "--time=0"], ["--time=0", "1 to"]),
         (["run", "pipeline", "--time=+5"], ["--time=+5", "1 to"]),
         (["run", "pipeline", "--timeout=1.5"], ["--timeout=1.5", "1 to"]),
+        (["run", "pipeline", "--time=2000", "--timeout=2"],
+         ["--timeout=2", "--time=2000"]),
         (["run", "pipeline", "--latency=2"], ["--latency=2", "0 to 1"]),
         (["run", "pipeline", "--arrivals=bursts"],
          ["--arrivals=bursts", "fixed, poisson"]),
@@ -420,6 +422,8 @@ class BadInput(unittest.TestCase):
         (["bench", "--benchmark_format=xml"], ["'xml'", "json"]),
         (["bench", "--no_such_flag"], ["--no_such_flag"]),
         (["bench", "--time=0"], ["--time=0", "1 to"]),
+        (["bench", "--time=60000", "--timeout=60"],
+         ["--timeout=60", "--time=60000"]),
         (["bench", "--benchmark_filter=nothing_is_called_that"],
          ["nothing_is_called_that"]),
     ]
