@@ -11,7 +11,9 @@
 #include <weft/atomic.h>
 #include <weft/chan.h>
 #include <weft/ctx.h>
+#include <weft/select.h>
 #include <weft/sync.h>
+#include <weft/timer.h>
 
 #include "chan/internal.h"
 #include "sync/internal.h"
@@ -367,6 +369,91 @@ static void a_thread_gets_what_it_waits_for(void **state)
 	scene_free(&s);
 }
 
+/* --- randomness --- */
+
+#define CASES 3
+
+static int takes_one_of(void *arg)
+{
+	struct weft_chan **ready = arg;
+	struct weft_case cases[CASES];
+	int k, v;
+
+	for (size_t i = 0; i < CASES; i++)
+		cases[i] = weft_case_recv(ready[i], &v);
+	k = weft_select(cases, CASES, WEFT_NOW);
+	CHECK_LE(0, k);
+	CHECK_EQ(cases[k].err, 0);
+	CHECK_EQ(weft_chan_try_send(ready[k], &v), 0);
+	return k;
+}
+
+/* One select in each thread: to choose fairly, it needs randomness of its own.
+ * That 64 of them leave one of three cases out comes once in 6e10 times. */
+static void one_select_in_each_thread_is_fair(void **state)
+{
+	const struct weft_chan_impl *impl = weft_chan_impl_find("ring");
+	struct weft_chan *ready[CASES];
+	int chosen[CASES] = { 0 }, v = 1;
+
+	(void)state;
+	for (size_t i = 0; i < CASES; i++) {
+		CHECK_EQ(weft_chan_new(&ready[i], impl, 1, sizeof(v), NULL), 0);
+		CHECK_EQ(weft_chan_try_send(ready[i], &v), 0);
+	}
+	for (size_t i = 0; i < 64; i++)
+		chosen[on_a_thread(takes_one_of, ready)]++;
+	for (size_t i = 0; i < CASES; i++) {
+		assert_int_not_equal(chosen[i], 0);
+		weft_chan_unref(ready[i]);
+	}
+}
+
+static int is_random(void *arg)
+{
+	*(uint64_t *)arg = weft_rand();
+	return 0;
+}
+
+static void each_thread_has_random_numbers_of_its_own(void **state)
+{
+	uint64_t a, b;
+
+	(void)state;
+	on_a_thread(is_random, &a);
+	on_a_thread(is_random, &b);
+	assert_true(a != b);
+}
+
+static void fires_at_random(void *arg)
+{
+	_Atomic uint64_t *numbers = arg;
+	size_t i = weft_load_relaxed(&numbers[0]) ? 1 : 0;
+
+	weft_store_release(&numbers[i], weft_rand());
+}
+
+/* The timer task ends when there is nothing to do, and starts anew. */
+TEST_MANUAL(each_timer_task_has_random_numbers_of_its_own)
+{
+	_Atomic uint64_t numbers[2] = { 0 };
+	struct weft_timer *t;
+
+	CHECK_EQ(weft_timer_new_func(&t, fires_at_random, (void *)numbers), 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(weft_timer_reset(t, weft_deadline_in(1)), 0);
+		testing_pass(1);
+		testing_pass(WEFT_SEC);
+		CHECK_EQ(servants(), 0u);
+	}
+	CHECK_NE(weft_load_acquire(&numbers[1]), 0u);
+	CHECK_NE(weft_load_acquire(&numbers[0]),
+	         weft_load_acquire(&numbers[1]));
+	CHECK_NE(weft_load_acquire(&numbers[0]), weft_rand());
+	weft_timer_free(t);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +466,9 @@ int main(void)
 		cmocka_unit_test(a_cancel_lets_threads_go),
 		cmocka_unit_test(a_deadline_lets_threads_go),
 		cmocka_unit_test(a_thread_gets_what_it_waits_for),
+		cmocka_unit_test(one_select_in_each_thread_is_fair),
+		cmocka_unit_test(each_thread_has_random_numbers_of_its_own),
+		cmocka_unit_test(each_timer_task_has_random_numbers_of_its_own),
 	};
 
 	return cmocka_run_group_tests_name("foreign", tests, NULL, NULL);

@@ -113,6 +113,7 @@ struct run {
 	 * over. */
 	_Atomic uint64_t live;
 	_Atomic uint32_t servants;        /* tasks of services, not ended */
+	_Atomic uint64_t served;          /* tasks of services, ever started */
 	_Atomic(struct service *) timers; /* set once */
 	struct weft_task *first;
 	const struct runtime *runtime;

@@ -44,6 +44,17 @@ static void adopted_key_make(void)
 	weft_cpus_refresh();
 }
 
+/* A seed that no other adopted thread of the process has. What one thread
+ * chooses at random says nothing about what the next one does, even if each of
+ * them chooses only once. */
+static uint64_t adopted_seed(void)
+{
+	static _Atomic uint64_t adopted;
+	uint64_t number = weft_fetch_add_relaxed(&adopted, 1u);
+
+	return rng_mix(&number);
+}
+
 static struct weft_task *adopt(void)
 {
 	struct weft_task *t = weft_task_record_get("foreign thread");
@@ -53,6 +64,7 @@ static struct weft_task *adopt(void)
 	CHECK(t != NULL);
 	pthread_once(&adopted_once, adopted_key_make);
 	CHECK_EQ(pthread_setspecific(adopted_key, t), 0);
+	rng_seed(&t->rng, adopted_seed());
 	weft_self_set(t);
 	return t;
 }
@@ -272,6 +284,13 @@ int weft_spawn(struct weft_task **out, const struct weft_task_opts *opts,
 
 /* When a service starts a task is a matter of timing, so it takes no number
  * from the generator of whoever needed it. */
+static uint64_t servant_seed(struct run *r)
+{
+	uint64_t stream = r->seed + weft_fetch_add_relaxed(&r->served, 1u);
+
+	return ~rng_mix(&stream);
+}
+
 int weft_service_spawn(struct run *r, const char *name, weft_task_fn fn,
                        void *arg)
 {
@@ -285,7 +304,7 @@ int weft_service_spawn(struct run *r, const char *name, weft_task_fn fn,
 	t->arg = arg;
 	t->service = true;
 	t->accounted = true; /* that is, left out */
-	rng_seed(&t->rng, r->seed);
+	rng_seed(&t->rng, servant_seed(r));
 	return start(r, t, 0);
 }
 

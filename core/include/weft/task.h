@@ -170,7 +170,8 @@ WEFT_API int64_t weft_deadline_in(int64_t ns);
 WEFT_API void weft_sleep_until(int64_t deadline_ns);
 
 /* 64 random bits of the calling task's own generator, seeded from the run's
- * seed and the order of spawning (per spawner). */
+ * seed and the order of spawning (per spawner). An adopted thread's is seeded
+ * from how many were adopted before it in the process. */
 WEFT_API uint64_t weft_rand(void);
 
 /* Figures of the caller's run; zeros outside of one. */
