@@ -106,7 +106,7 @@ struct service {
 struct run {
 	pthread_mutex_t lock;
 	struct list tasks; /* spawned, not ended or with a handle out */
-	struct list ended; /* to be reaped by whoever comes by */
+	struct list ended; /* and without a handle: to be reaped */
 
 	/* Tasks not ended, the first included, and above them the calls of
 	 * services under way. From 1 to 0 by the first task, when the run is
@@ -132,8 +132,11 @@ struct run {
 struct runtime {
 	/* Start task_main(t) as an own flow of control. 0 or -errno. */
 	int (*start)(struct weft_task *t, size_t stack_bytes);
-	/* Wait for what is left of a task that has ended. */
-	void (*reap)(struct weft_task *t);
+	/* Wait up to `ns` for what is left of a task that has ended,
+	 * WEFT_FOREVER without a limit; false when it is not gone by then. That
+	 * may be long: on its way out a thread runs destructors, which are
+	 * foreign code. */
+	bool (*reap)(struct weft_task *t, int64_t ns);
 	/* Wait while t->permit has the given parked value. May return early.
 	 * -ETIMEDOUT when deadline_ns (monotonic) passed. */
 	int (*sleep)(struct weft_task *t, uint32_t parked, int64_t deadline_ns);
@@ -146,7 +149,8 @@ extern const struct runtime weft_runtime_threads;
 
 /* The body of a spawned task: what `start` must call. */
 void weft_task_main(struct weft_task *t);
-/* End t with `status`; the last thing a task does but for its thread. */
+/* End t, the calling task, with `status`. The thread is no task from then on:
+ * what still runs on it is adopted, as on any foreign thread. */
 void weft_task_end(struct weft_task *t, int status);
 
 /*

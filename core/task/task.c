@@ -2,9 +2,16 @@
  * Tasks: run, spawn, join, and the ways a task ends.
  *
  * Lifetime. A spawned task is linked in its run until it is reaped: by
- * weft_join() if a handle is out, else by the next spawn or by the end of the
- * run. Reaping waits for the thread itself, so a task may touch its record and
- * its run until its last instruction.
+ * weft_join() if a handle is out, else by a later spawn or by the end of the
+ * run. A record is not used again before its thread is gone, and weft_run()
+ * returns when all of them are, so a task may touch its record and its run
+ * until its last instruction.
+ *
+ * Between the end of a task and that of its thread come the destructors of what
+ * is specific to the thread. They may call weft, as a foreign thread, and may
+ * wait, for the very task that reaps them too. So only the end of the run waits
+ * for a thread as long as it takes. A join waits a moment, which is all that a
+ * thread without such destructors needs, and then leaves it to be reaped later.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +27,11 @@ static pthread_key_t adopted_key;
 /* What weft_task.joiner points to once the task has ended. */
 static struct weft_task ended_mark;
 #define ENDED (&ended_mark)
+
+/* How long a join waits for the thread when the task has ended. */
+#define JOIN_NS (10 * WEFT_MS)
+/* How many threads that are not gone a spawn looks at. */
+#define LEFT_AT_ONCE 4
 
 __attribute__((noinline)) struct weft_task *weft_self_or_null(void)
 {
@@ -210,26 +222,49 @@ void weft_task_end(struct weft_task *t, int status)
 	if (!t->service)
 		weft_fetch_add_relaxed(&r->wakes, weft_load_relaxed(&t->wakes));
 	count_out(r, t);
+	weft_self_set(NULL);
 }
 
-static void reap(struct weft_task *t)
+/* False when the thread of t is not gone within `ns`. */
+static bool reap(struct weft_task *t, int64_t ns)
 {
-	t->run->runtime->reap(t);
+	if (!t->run->runtime->reap(t, ns))
+		return false;
 	weft_task_record_put(t);
+	return true;
 }
 
-/* Reap what ended without a handle. */
-static void reap_ended(struct run *r)
+/* Reap t, or leave it to those who come later: false. */
+static bool reap_within(struct weft_task *t, int64_t ns)
+{
+	struct run *r = t->run;
+
+	if (reap(t, ns))
+		return true;
+	pthread_mutex_lock(&r->lock);
+	list_push(&r->ended, &t->in_run);
+	pthread_mutex_unlock(&r->lock);
+	return false;
+}
+
+static struct weft_task *pop_ended(struct run *r)
 {
 	struct list *node;
 
-	do {
-		pthread_mutex_lock(&r->lock);
-		node = list_pop(&r->ended);
-		pthread_mutex_unlock(&r->lock);
-		if (node)
-			reap(list_entry(node, struct weft_task, in_run));
-	} while (node);
+	pthread_mutex_lock(&r->lock);
+	node = list_pop(&r->ended);
+	pthread_mutex_unlock(&r->lock);
+	return node ? list_entry(node, struct weft_task, in_run) : NULL;
+}
+
+/* Reap what ended without a handle. Those that are not gone go to the end of
+ * the list, so that in time each of them is looked at, however many wait. */
+static void reap_ended(struct run *r)
+{
+	struct weft_task *t;
+
+	for (int left = 0; left < LEFT_AT_ONCE && (t = pop_ended(r));)
+		left += !reap_within(t, 0);
 }
 
 /* Count t, which is filled in, and start it. On an error it is gone. */
@@ -372,7 +407,7 @@ int weft_join_until(struct weft_task *task, int *status, int64_t deadline_ns)
 		return -EINVAL;
 	if (status)
 		*status = task->status;
-	reap(task);
+	reap_within(task, deadline_ns > WEFT_NOW ? JOIN_NS : 0);
 	return 0;
 }
 
@@ -405,11 +440,13 @@ static void end_service(struct run *r)
 /* Every task has ended: reap those with a handle that nobody joined, too. */
 static void reap_all(struct run *r)
 {
+	struct weft_task *t;
 	struct list *node;
 
-	reap_ended(r);
+	while ((t = pop_ended(r)))
+		reap(t, WEFT_FOREVER);
 	while ((node = list_pop(&r->tasks)))
-		reap(list_entry(node, struct weft_task, in_run));
+		reap(list_entry(node, struct weft_task, in_run), WEFT_FOREVER);
 }
 
 static int run_init(struct run *r, const struct weft_run_opts *opts)

@@ -76,9 +76,35 @@ static int thread_start(struct weft_task *t, size_t stack_bytes)
 	return -err;
 }
 
-static void thread_reap(struct weft_task *t)
+/* pthread_timedjoin_np() goes by CLOCK_REALTIME. The one that goes by another
+ * clock is unknown to the thread sanitizer. */
+static int join_within(pthread_t thread, int64_t ns)
 {
-	CHECK_EQ(pthread_join(t->thread, NULL), 0);
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ns / WEFT_SEC;
+	until.tv_nsec += ns % WEFT_SEC;
+	if (until.tv_nsec >= WEFT_SEC) {
+		until.tv_nsec -= WEFT_SEC;
+		until.tv_sec++;
+	}
+	return pthread_timedjoin_np(thread, NULL, &until);
+}
+
+static bool thread_reap(struct weft_task *t, int64_t ns)
+{
+	int err;
+
+	if (ns == WEFT_FOREVER)
+		err = pthread_join(t->thread, NULL);
+	else if (ns > 0)
+		err = join_within(t->thread, ns);
+	else
+		err = pthread_tryjoin_np(t->thread, NULL);
+	CHECK(err == 0 || (err == EBUSY && ns <= 0) ||
+	      (err == ETIMEDOUT && ns != WEFT_FOREVER));
+	return err == 0;
 }
 
 static void thread_yield(void)

@@ -14,6 +14,12 @@
  * pthread_exit() inside a spawned task ends that task as failed (status
  * -ECANCELED); in the first task of a run it aborts. pthread_cancel() is not
  * supported.
+ *
+ * The destructors of what is specific to a thread (pthread_key_create()) run
+ * after the end of its task and may call weft, as a foreign thread does: in no
+ * run, so that what needs one refuses with -EINVAL. weft_run() returns when
+ * they have returned. Nothing else waits for them: their task has ended, is not
+ * counted, and can be joined.
  */
 #ifndef WEFT_TASK_H
 #define WEFT_TASK_H
