@@ -104,11 +104,14 @@ size_t weft_task_records(void)
 	return n;
 }
 
-static void print_one(FILE *to, const struct weft_task *t, int64_t now)
+/* The task runs meanwhile. Its clock is read before ours, so that it cannot be
+ * ahead, however long ago the printing began. */
+static void print_one(FILE *to, const struct weft_task *t)
 {
 	const char *what = weft_load_acquire(&t->waits_for);
 	const void *on = weft_load_relaxed(&t->waits_on);
-	double ms = (double)(now - weft_load_relaxed(&t->waits_since)) / 1e6;
+	int64_t since = weft_load_acquire(&t->waits_since);
+	double ms = (double)(clock_mono() - since) / 1e6;
 
 	if (!what)
 		fprintf(to, "  task %-20s running\n", t->name);
@@ -124,13 +127,11 @@ static void print_one(FILE *to, const struct weft_task *t, int64_t now)
 
 size_t weft_tasks_print(FILE *to)
 {
-	int64_t now = clock_mono();
 	size_t n = 0;
 
 	pthread_mutex_lock(&lock);
 	for (struct list *l = in_use.next; l != &in_use; l = l->next, n++)
-		print_one(to, list_entry(l, struct weft_task, in_registry),
-		          now);
+		print_one(to, list_entry(l, struct weft_task, in_registry));
 	pthread_mutex_unlock(&lock);
 	return n;
 }

@@ -499,6 +499,75 @@ TEST_MANUAL(the_state_dump_names_tasks_and_what_they_wait_for)
 	return weft_join(t, NULL);
 }
 
+/* Two tasks that park again when they are woken, printed into a stream whose
+ * first write takes so long that the second task parks anew meanwhile. */
+struct printed {
+	struct weft_task *task[2];
+	_Atomic bool over;
+	bool late;
+	char text[4096];
+	size_t n;
+};
+
+static int parks_again(void *arg)
+{
+	struct printed *p = arg;
+
+	while (!weft_load_acquire(&p->over))
+		weft_park(WEFT_FOREVER);
+	return 0;
+}
+
+static ssize_t print_slowly(void *cookie, const char *bytes, size_t n)
+{
+	struct printed *p = cookie;
+	struct weft_task *t = p->task[1];
+	int64_t since = weft_load_relaxed(&t->waits_since);
+
+	if (!p->late) {
+		p->late = true;
+		weft_unpark(t);
+		while (weft_load_relaxed(&t->waits_since) == since ||
+		       !weft_load_acquire(&t->waits_for))
+			weft_yield();
+	}
+	if (n > sizeof(p->text) - 1 - p->n)
+		n = sizeof(p->text) - 1 - p->n;
+	memcpy(p->text + p->n, bytes, n);
+	p->n += n;
+	return (ssize_t)n;
+}
+
+TEST(no_time_in_the_state_dump_is_negative)
+{
+	static struct printed p;
+	FILE *to = fopencookie(
+	        &p, "w", (cookie_io_functions_t){ .write = print_slowly });
+	int fields = 0;
+
+	CHECK(to != NULL);
+	CHECK_EQ(setvbuf(to, NULL, _IONBF, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		p.task[i] = testing_spawn(parks_again, &p);
+		while (!weft_load_acquire(&p.task[i]->waits_for))
+			weft_yield();
+	}
+	weft_tasks_print(to);
+	fclose(to);
+	for (char *at = p.text; (at = strstr(at, " for ")); fields++) {
+		CHECK_LE(0.0, strtod(at + 5, NULL));
+		CHECK(at[5] != '-');
+		at += 5;
+	}
+	CHECK_LE(2, fields);
+	weft_store_release(&p.over, true);
+	for (int i = 0; i < 2; i++) {
+		weft_unpark(p.task[i]);
+		testing_join(p.task[i]);
+	}
+	return 0;
+}
+
 struct foreign {
 	struct weft_task *task;
 	_Atomic int ready;
@@ -564,6 +633,7 @@ int main(void)
 		cmocka_unit_test(random_numbers_repeat_with_the_seed),
 		cmocka_unit_test(
 		        the_state_dump_names_tasks_and_what_they_wait_for),
+		cmocka_unit_test(no_time_in_the_state_dump_is_negative),
 		cmocka_unit_test(any_thread_may_park_and_be_unparked),
 	};
 
