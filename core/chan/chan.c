@@ -17,11 +17,6 @@
 #include "chan/internal.h"
 #include "task/wait.h"
 
-static bool usable(const struct weft_chan *c, const void *elem)
-{
-	return c && (elem || c->elem_size == 0);
-}
-
 static size_t cap_of(const struct weft_chan_impl *impl, const void *state,
                      size_t asked)
 {
@@ -147,7 +142,7 @@ int weft_chan_try_send(struct weft_chan *c, const void *elem)
 {
 	int err;
 
-	if (!usable(c, elem))
+	if (!chan_usable(c, elem))
 		return -EINVAL;
 	err = c->impl->try_send(c->state, elem);
 	if (!err)
@@ -159,7 +154,7 @@ int weft_chan_try_recv(struct weft_chan *c, void *elem)
 {
 	int err;
 
-	if (!usable(c, elem))
+	if (!chan_usable(c, elem))
 		return -EINVAL;
 	err = c->impl->try_recv(c->state, elem);
 	if (!err)
@@ -236,7 +231,7 @@ int weft_chan_send(struct weft_chan *c, const void *elem, int64_t deadline_ns)
 {
 	int err;
 
-	if (!usable(c, elem))
+	if (!chan_usable(c, elem))
 		return -EINVAL;
 	if (c->impl->send)
 		err = c->impl->send(c->state, elem, deadline_ns);
@@ -254,7 +249,7 @@ int weft_chan_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
 {
 	int err;
 
-	if (!usable(c, elem))
+	if (!chan_usable(c, elem))
 		return -EINVAL;
 	if (c->impl->recv)
 		err = c->impl->recv(c->state, elem, deadline_ns);
@@ -316,7 +311,7 @@ int weft_chan_send_many(struct weft_chan *c, const void *elems, size_t n,
 
 	if (done)
 		*done = 0;
-	if (!done || !usable(c, n ? elems : ""))
+	if (!done || !chan_usable(c, n ? elems : ""))
 		return -EINVAL;
 	while (*done < n) {
 		*done += try_send_some(c, from + *done * c->elem_size,
@@ -342,7 +337,7 @@ int weft_chan_recv_many(struct weft_chan *c, void *elems, size_t n,
 
 	if (done)
 		*done = 0;
-	if (!done || !usable(c, n ? elems : ""))
+	if (!done || !chan_usable(c, n ? elems : ""))
 		return -EINVAL;
 	if (n == 0)
 		return 0;

@@ -57,6 +57,12 @@ struct weft_chan {
 	struct waitq receivers; /* wait for an element */
 };
 
+/* Whether a call can be made with these: elements of 0 bytes need no memory. */
+static inline bool chan_usable(const struct weft_chan *c, const void *elem)
+{
+	return c && (elem || c->elem_size == 0);
+}
+
 /* Pauses between polls: the deeper the buffer, the longer a poll should leave
  * the peer alone with it. */
 static inline uint32_t chan_gap(size_t cap)

@@ -4,6 +4,7 @@
 #include <weft/ctx.h>
 #include <weft/select.h>
 
+#include "chan/internal.h"
 #include "sync/internal.h"
 
 /* Nothing could be done at once. */
@@ -33,7 +34,9 @@ static int call(struct weft_case cs, struct weft_ctx *ctx, int64_t deadline_ns)
 {
 	int err;
 
-	if (cs.c && !weft_chan_can_select(cs.c))
+	if (!chan_usable(cs.c, cs.elem))
+		return -EINVAL;
+	if (!weft_chan_can_select(cs.c))
 		return -EOPNOTSUPP;
 	err = weft_ctx_err(ctx);
 	if (!err)

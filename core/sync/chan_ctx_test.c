@@ -68,6 +68,33 @@ TEST_MANUAL(send_and_receive_do_what_the_plain_calls_do)
 	return 0;
 }
 
+/* As with the locks and wait groups: it says nothing about the arguments that
+ * the context has ended. */
+TEST(nonsense_is_refused_whether_the_context_has_ended_or_not)
+{
+	struct weft_ctx *ctx = ctx_new();
+	struct weft_chan *c = chan("ring", 1), *pipe = chan("pipe", 4);
+	int v = 5;
+
+	for (int ended = 0; ended < 2; ended++) {
+		CHECK_EQ(weft_chan_recv_ctx(NULL, &v, ctx, WEFT_NOW), -EINVAL);
+		CHECK_EQ(weft_chan_send_ctx(NULL, &v, ctx, WEFT_NOW), -EINVAL);
+		CHECK_EQ(weft_chan_recv_ctx(c, NULL, ctx, WEFT_NOW), -EINVAL);
+		CHECK_EQ(weft_chan_send_ctx(c, NULL, ctx, WEFT_NOW), -EINVAL);
+		CHECK_EQ(weft_chan_send_ctx(pipe, NULL, ctx, WEFT_NOW),
+		         -EINVAL);
+		CHECK_EQ(weft_chan_send_ctx(pipe, &v, ctx, WEFT_NOW),
+		         -EOPNOTSUPP);
+		CHECK_EQ(weft_lock_acquire_ctx(NULL, ctx, WEFT_NOW), -EINVAL);
+		CHECK_EQ(weft_waitgroup_wait_ctx(NULL, ctx, WEFT_NOW), -EINVAL);
+		CHECK_EQ(weft_ctx_cancel(ctx, 0), 0);
+	}
+	chan_done_with(pipe);
+	chan_done_with(c);
+	weft_ctx_unref(ctx);
+	return 0;
+}
+
 TEST(a_channel_that_cannot_be_selected_takes_the_background_only)
 {
 	struct weft_ctx *ctx = ctx_new();
@@ -236,6 +263,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(send_and_receive_do_what_the_plain_calls_do),
+		cmocka_unit_test(
+		        nonsense_is_refused_whether_the_context_has_ended_or_not),
 		cmocka_unit_test(
 		        a_channel_that_cannot_be_selected_takes_the_background_only),
 		cmocka_unit_test(who_spins_with_a_context_sees_its_end),
