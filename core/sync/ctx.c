@@ -57,16 +57,25 @@ static bool mark(struct weft_ctx *ctx, uint64_t end)
 	return weft_cas_seq_cst(&ctx->end, &open, end); /* [end] */
 }
 
-/* How it has ended, by now; 0. Takes no locks. */
+/* How it has ended by then, which is not in the future; 0. Takes no locks. */
+static uint64_t end_by(struct weft_ctx *ctx, int64_t now_ns)
+{
+	uint64_t end = weft_load_seq_cst(&ctx->end); /* [end] */
+
+	if (end || ctx->deadline_ns > now_ns)
+		return end;
+	mark(ctx, end_of(-ETIMEDOUT, ctx->deadline_cause));
+	return weft_load_seq_cst(&ctx->end);
+}
+
+/* The same by now. */
 static uint64_t end_now(struct weft_ctx *ctx)
 {
 	uint64_t end = weft_load_seq_cst(&ctx->end); /* [end] */
 
-	if (end || ctx->deadline_ns == WEFT_FOREVER ||
-	    weft_now() < ctx->deadline_ns)
+	if (end || ctx->deadline_ns == WEFT_FOREVER)
 		return end;
-	mark(ctx, end_of(-ETIMEDOUT, -ETIMEDOUT));
-	return weft_load_seq_cst(&ctx->end);
+	return end_by(ctx, weft_now());
 }
 
 /* --- ending --- */
@@ -110,14 +119,15 @@ static void await_reached(struct weft_ctx *ctx)
 		spin_for_peer(&turns);
 }
 
-/* End the children of ctx and append them to the list. */
-static void mark_children(struct weft_ctx *ctx, uint64_t end,
+/* End the children of ctx and append them to the list. One whose deadline had
+ * come has ended by that, although nobody had looked. */
+static void mark_children(struct weft_ctx *ctx, uint64_t end, int64_t now_ns,
                           struct weft_ctx **last)
 {
 	struct weft_ctx *child;
 
 	while ((child = pop_child(ctx))) {
-		if (mark(child, end)) {
+		if (!end_by(child, now_ns) && mark(child, end)) {
 			child->next = NULL;
 			(*last)->next = child;
 			*last = child;
@@ -139,12 +149,13 @@ static bool cancel(struct weft_ctx *root, int cause)
 {
 	uint64_t end = end_of(-ECANCELED, cause ? cause : -ECANCELED);
 	struct weft_ctx *last = root, *next;
+	int64_t now_ns = weft_now();
 
-	if (end_now(root) || !mark(root, end))
+	if (end_by(root, now_ns) || !mark(root, end))
 		return false;
 	weft_ctx_ref(root);
 	for (struct weft_ctx *ctx = root; ctx; ctx = ctx->next)
-		mark_children(ctx, end, &last);
+		mark_children(ctx, end, now_ns, &last);
 	weft_store_release(&root->reached, true); /* [reached] */
 	for (struct weft_ctx *ctx = root; ctx; ctx = ctx->next)
 		wake(ctx);
@@ -253,14 +264,15 @@ static void join_parent(struct weft_ctx *ctx)
 }
 
 static int make(struct weft_ctx **out, struct weft_ctx *parent,
-                int64_t deadline_ns)
+                int64_t deadline_ns, int cause)
 {
 	struct weft_ctx *ctx = malloc(sizeof(*ctx));
 	int err;
 
 	if (!ctx)
 		return -ENOMEM;
-	*ctx = (struct weft_ctx){ .deadline_ns = deadline_ns };
+	*ctx = (struct weft_ctx){ .deadline_ns = deadline_ns,
+		                  .deadline_cause = cause };
 	err = weft_chan_new_signal(&ctx->done, &done_impl, ctx, deadline_ns);
 	if (err) {
 		free(ctx);
@@ -277,17 +289,27 @@ static int make(struct weft_ctx **out, struct weft_ctx *parent,
 	return 0;
 }
 
-int weft_ctx_with_deadline(struct weft_ctx **out, struct weft_ctx *parent,
-                           int64_t deadline_ns)
+/* Of two deadlines that are the same, the parent's comes first: what ends the
+ * parent ends the child. */
+static int make_child(struct weft_ctx **out, struct weft_ctx *parent,
+                      int64_t deadline_ns, int cause)
 {
-	int64_t latest_ns = weft_ctx_deadline(parent);
+	if (!ctx_is_background(parent) && parent->deadline_ns <= deadline_ns) {
+		deadline_ns = parent->deadline_ns;
+		cause = parent->deadline_cause;
+	}
+	return make(out, parent, deadline_ns, cause);
+}
+
+int weft_ctx_with_deadline_cause(struct weft_ctx **out, struct weft_ctx *parent,
+                                 int64_t deadline_ns, int cause)
+{
 	struct weft_ctx *ctx;
 	int err;
 
-	if (!out)
+	if (!out || cause > 0)
 		return -EINVAL;
-	err = make(&ctx, parent,
-	           deadline_ns < latest_ns ? deadline_ns : latest_ns);
+	err = make_child(&ctx, parent, deadline_ns, cause ? cause : -ETIMEDOUT);
 	if (err)
 		return err;
 	if (ctx->parent)
@@ -296,10 +318,23 @@ int weft_ctx_with_deadline(struct weft_ctx **out, struct weft_ctx *parent,
 	return 0;
 }
 
+int weft_ctx_with_deadline(struct weft_ctx **out, struct weft_ctx *parent,
+                           int64_t deadline_ns)
+{
+	return weft_ctx_with_deadline_cause(out, parent, deadline_ns, 0);
+}
+
+int weft_ctx_with_timeout_cause(struct weft_ctx **out, struct weft_ctx *parent,
+                                int64_t ns, int cause)
+{
+	return weft_ctx_with_deadline_cause(out, parent, weft_deadline_in(ns),
+	                                    cause);
+}
+
 int weft_ctx_with_timeout(struct weft_ctx **out, struct weft_ctx *parent,
                           int64_t ns)
 {
-	return weft_ctx_with_deadline(out, parent, weft_deadline_in(ns));
+	return weft_ctx_with_timeout_cause(out, parent, ns, 0);
 }
 
 int weft_ctx_with_cancel(struct weft_ctx **out, struct weft_ctx *parent)
@@ -324,7 +359,7 @@ int weft_ctx_with_value(struct weft_ctx **out, struct weft_ctx *parent,
 
 int weft_ctx_without_cancel(struct weft_ctx **out, struct weft_ctx *parent)
 {
-	return out ? make(out, parent, WEFT_FOREVER) : -EINVAL;
+	return out ? make(out, parent, WEFT_FOREVER, 0) : -EINVAL;
 }
 
 /* --- references --- */

@@ -78,6 +78,9 @@ TEST(nonsense_is_refused)
 	CHECK_EQ(weft_ctx_with_cancel(NULL, NULL), -EINVAL);
 	CHECK_EQ(weft_ctx_with_deadline(NULL, NULL, 1), -EINVAL);
 	CHECK_EQ(weft_ctx_with_timeout(NULL, NULL, 1), -EINVAL);
+	CHECK_EQ(weft_ctx_with_deadline_cause(NULL, NULL, 1, 0), -EINVAL);
+	CHECK_EQ(weft_ctx_with_deadline_cause(&ctx, NULL, 1, 1), -EINVAL);
+	CHECK_EQ(weft_ctx_with_timeout_cause(&ctx, NULL, 1, 1), -EINVAL);
 	CHECK_EQ(weft_ctx_with_value(NULL, NULL, &ctx, NULL), -EINVAL);
 	CHECK_EQ(weft_ctx_with_value(&ctx, NULL, NULL, &ctx), -EINVAL);
 	CHECK_EQ(weft_ctx_without_cancel(NULL, NULL), -EINVAL);
@@ -351,6 +354,79 @@ TEST_MANUAL(a_cancel_passes_by_what_has_timed_out)
 	return 0;
 }
 
+/* Nobody looks at any of them between their deadlines and the cancel. */
+TEST_MANUAL(a_deadline_that_has_come_wins_over_a_later_cancel)
+{
+	struct weft_ctx *parent = child_of(NULL);
+	struct weft_ctx *early = until(parent, weft_deadline_in(10));
+	struct weft_ctx *below = child_of(early);
+	struct weft_ctx *earlier = until(below, weft_deadline_in(9));
+	struct weft_ctx *late = until(parent, weft_deadline_in(11));
+	struct weft_ctx *born, *beside = child_of(parent);
+
+	CHECK_EQ(weft_ctx_with_timeout(&born, beside, 0), 0);
+	CHECK_EQ(weft_clock_advance(10), 0);
+	CHECK_EQ(weft_ctx_cancel(parent, -EXDEV), 0);
+	CHECK_EQ(weft_clock_advance(10), 0);
+	check_ended(parent, -ECANCELED, -EXDEV);
+	check_ended(early, -ETIMEDOUT, -ETIMEDOUT);
+	check_ended(below, -ETIMEDOUT, -ETIMEDOUT);
+	check_ended(earlier, -ETIMEDOUT, -ETIMEDOUT);
+	check_ended(late, -ECANCELED, -EXDEV);
+	check_ended(beside, -ECANCELED, -EXDEV);
+	check_ended(born, -ETIMEDOUT, -ETIMEDOUT);
+	weft_ctx_unref(born);
+	weft_ctx_unref(beside);
+	weft_ctx_unref(late);
+	weft_ctx_unref(earlier);
+	weft_ctx_unref(below);
+	weft_ctx_unref(early);
+	weft_ctx_unref(parent);
+	return 0;
+}
+
+static struct weft_ctx *until_because(struct weft_ctx *parent,
+                                      int64_t deadline_ns, int cause)
+{
+	struct weft_ctx *ctx;
+
+	CHECK_EQ(weft_ctx_with_deadline_cause(&ctx, parent, deadline_ns, cause),
+	         0);
+	return ctx;
+}
+
+/* That of the deadline which ends it, be it its own or inherited. */
+TEST_MANUAL(a_deadline_has_a_cause)
+{
+	int64_t t0 = weft_now();
+	struct weft_ctx *parent = until_because(NULL, t0 + 10, -EIO);
+	struct weft_ctx *plain = child_of(parent), *none, *cancelled;
+	struct weft_ctx *early = until_because(parent, t0 + 5, -EXDEV);
+	struct weft_ctx *same = until_because(parent, t0 + 10, -EXDEV);
+	struct weft_ctx *late = until_because(parent, t0 + 20, -EXDEV);
+
+	CHECK_EQ(weft_ctx_with_timeout_cause(&none, parent, 5, 0), 0);
+	CHECK_EQ(weft_ctx_with_timeout_cause(&cancelled, NULL, 5, -EXDEV), 0);
+	CHECK_EQ(weft_ctx_cancel(cancelled, -EBUSY), 0);
+	check_ended(parent, 0, 0);
+	CHECK_EQ(weft_clock_advance(10), 0);
+	check_ended(parent, -ETIMEDOUT, -EIO);
+	check_ended(plain, -ETIMEDOUT, -EIO);
+	check_ended(early, -ETIMEDOUT, -EXDEV);
+	check_ended(same, -ETIMEDOUT, -EIO);
+	check_ended(late, -ETIMEDOUT, -EIO);
+	check_ended(none, -ETIMEDOUT, -ETIMEDOUT);
+	check_ended(cancelled, -ECANCELED, -EBUSY);
+	weft_ctx_unref(cancelled);
+	weft_ctx_unref(none);
+	weft_ctx_unref(late);
+	weft_ctx_unref(same);
+	weft_ctx_unref(early);
+	weft_ctx_unref(plain);
+	weft_ctx_unref(parent);
+	return 0;
+}
+
 TEST_MANUAL(odd_deadlines_make_sense)
 {
 	int64_t expired[] = { WEFT_NOW, -1, INT64_MIN, weft_now() };
@@ -557,6 +633,9 @@ int main(void)
 		cmocka_unit_test(a_deadline_is_no_later_than_the_parents),
 		cmocka_unit_test(a_cancel_before_the_deadline_stays_one),
 		cmocka_unit_test(a_cancel_passes_by_what_has_timed_out),
+		cmocka_unit_test(
+		        a_deadline_that_has_come_wins_over_a_later_cancel),
+		cmocka_unit_test(a_deadline_has_a_cause),
 		cmocka_unit_test(odd_deadlines_make_sense),
 		cmocka_unit_test(simultaneous_cancels_have_one_cause),
 		cmocka_unit_test(interlocked_cancels_reach_all_that_is_below),

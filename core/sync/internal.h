@@ -17,6 +17,7 @@ struct weft_ctx {
 	struct weft_ctx *parent; /* a reference; NULL: the background */
 	struct weft_chan *done;  /* owns this memory; NULL: the background */
 	int64_t deadline_ns;
+	int deadline_cause;
 	const void *key; /* NULL: no value here */
 	void *value;
 

@@ -7,8 +7,11 @@
  *
  *	                 err          cause
  *	cancelled        -ECANCELED   what was given to cancel; -ECANCELED for 0
- *	past deadline    -ETIMEDOUT   -ETIMEDOUT
+ *	past deadline    -ETIMEDOUT   that of the deadline; -ETIMEDOUT
  *	parent ended     as there     as there
+ *
+ * Of a deadline and a cancel from above the earlier wins, whether anybody
+ * looked in between or not.
  *
  * Whoever waits with a context parks until the earlier of both deadlines; a
  * deadline alone costs neither a timer nor a task.
@@ -46,12 +49,14 @@ WEFT_API struct weft_ctx *weft_ctx_background(void);
  *
  * with_deadline  ends at the earlier of `deadline_ns` and the parent's.
  * with_timeout   the same, `ns` from now.
+ * ..._cause      what weft_ctx_cause() then says, if that deadline is earlier
+ *                than the parent's: a negative error code; 0: -ETIMEDOUT.
  * with_value     carries `value` under `key`, which is compared by address.
  * without_cancel is cut off from the parent's end and deadline; only its
  *                values are seen through it.
  *
- * Returns 0; -EINVAL when out (or key) is NULL; -ENOMEM. On failure *out is
- * untouched.
+ * Returns 0; -EINVAL when out (or key) is NULL or cause is positive; -ENOMEM.
+ * On failure *out is untouched.
  */
 WEFT_API WEFT_NODISCARD int weft_ctx_with_cancel(struct weft_ctx **out,
                                                  struct weft_ctx *parent);
@@ -61,6 +66,12 @@ WEFT_API WEFT_NODISCARD int weft_ctx_with_deadline(struct weft_ctx **out,
 WEFT_API WEFT_NODISCARD int weft_ctx_with_timeout(struct weft_ctx **out,
                                                   struct weft_ctx *parent,
                                                   int64_t ns);
+WEFT_API WEFT_NODISCARD int
+weft_ctx_with_deadline_cause(struct weft_ctx **out, struct weft_ctx *parent,
+                             int64_t deadline_ns, int cause);
+WEFT_API WEFT_NODISCARD int weft_ctx_with_timeout_cause(struct weft_ctx **out,
+                                                        struct weft_ctx *parent,
+                                                        int64_t ns, int cause);
 WEFT_API WEFT_NODISCARD int weft_ctx_with_value(struct weft_ctx **out,
                                                 struct weft_ctx *parent,
                                                 const void *key, void *value);
@@ -147,9 +158,11 @@ WEFT_API bool weft_ctx_after_stop(struct weft_ctx_func *f);
  * was sent, received or acquired. An ended context wins over an element that is
  * there; when both come while the call waits, either may win.
  *
+ * -EINVAL, for what they refuse, comes before everything else.
+ *
  * send, recv: -EOPNOTSUPP when the channel cannot stand in a select, whatever
- * there is; with the background they are the plain calls, and any channel
- * does.
+ * there is and whether the context has ended; with the background they are the
+ * plain calls, and any channel does.
  */
 WEFT_API WEFT_NODISCARD int weft_chan_send_ctx(struct weft_chan *c,
                                                const void *elem,
