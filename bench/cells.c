@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "bench/cells.h"
+#include "kernel/cell.h"
 
 bool cells_swept(const struct knob *knob)
 {
@@ -19,7 +20,8 @@ static int offer(const struct plan *plan, const struct visitor *v)
 {
 	char why[256];
 
-	if (plan_possible(plan, why, sizeof(why)))
+	if (cell_possible(plan->pattern, &plan->params, plan->chan, why,
+	                  sizeof(why)))
 		return 0;
 	return v->visit(plan, v->arg);
 }

@@ -64,19 +64,4 @@ uint64_t plan_items_max(const struct plan *plan);
 void plan_name(const struct plan *plan, bool (*shown)(const struct knob *),
                char *name, size_t name_bytes);
 
-/*
- * Whether the channel can do what the cell asks of it. Returns 0, or -EINVAL
- * with one line in `why` that names the value and what is allowed. Such a cell
- * is N/A: nothing else stands in for it.
- */
-int plan_possible(const struct plan *plan, char *why, size_t why_bytes);
-
-/*
- * Make the channel of the cell once, for what only making it can tell. Returns
- * 0 with the capacity that it really has, SIZE_MAX when unbounded; or the error
- * with one line in `why`, when the system does not grant that much.
- */
-int plan_probe(const struct plan *plan, size_t *cap, char *why,
-               size_t why_bytes);
-
 #endif

@@ -9,6 +9,7 @@
 #include "base/cpus.h"
 #include "bench/runner.h"
 #include "bench/trial.h"
+#include "kernel/cell.h"
 
 struct measurement {
 	const struct plan *plan;
@@ -298,7 +299,8 @@ static void probe_again(struct result *out, uint64_t items)
 	if (knob < 0)
 		return;
 	plan.params.value[knob] = (int64_t)items;
-	(void)plan_probe(&plan, &out->cap, why, sizeof(why));
+	(void)cell_probe(plan.pattern, &plan.params, plan.chan, &out->cap, why,
+	                 sizeof(why));
 }
 
 void runner_measure(const struct plan *plan, struct result *out,
@@ -319,8 +321,10 @@ void runner_measure(const struct plan *plan, struct result *out,
 	out->items = items;
 	out->cap = SIZE_MAX;
 	out->verdict = VERDICT_NA;
-	if (plan_possible(plan, out->why, sizeof(out->why)) ||
-	    plan_probe(plan, &out->cap, out->why, sizeof(out->why)))
+	if (cell_possible(plan->pattern, &plan->params, plan->chan, out->why,
+	                  sizeof(out->why)) ||
+	    cell_probe(plan->pattern, &plan->params, plan->chan, &out->cap,
+	               out->why, sizeof(out->why)))
 		return;
 	if (!items) {
 		items = calibrate(&m);

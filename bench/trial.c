@@ -9,37 +9,19 @@
 
 #include "base/check.h"
 #include "bench/trial.h"
-
-enum {
-	GATE_SHUT,
-	GATE_OPEN,
-	GATE_CANCELLED, /* not every driver could be started: go home */
-};
-
-struct driver {
-	_Alignas(WEFT_CACHE_LINE) struct run *run;
-	unsigned id;
-	struct weft_task *task;
-	int64_t start, end; /* the driver's; published by run->done */
-};
-
-struct run {
-	struct trial *trial;
-	struct cell cell;
-	struct driver *drivers;
-	unsigned ndrivers;
-
-	_Alignas(WEFT_CACHE_LINE) _Atomic int gate;
-	struct weft_waitgroup ready, done;
-	/* What the watchdog says when it ends the run. */
-	_Atomic(const char *) phase;
-	_Atomic unsigned working;
-};
+#include "kernel/cell.h"
 
 /* Figures of the process that only grow. */
 struct usage {
 	struct rusage rusage;
 	struct weft_run_stats tasks;
+};
+
+struct run {
+	struct trial *trial;
+	struct cell cell;
+	struct cell_run of; /* the cell */
+	struct usage before, after;
 };
 
 static void usage_now(struct usage *u)
@@ -82,137 +64,38 @@ static void conclude(struct trial *t, enum verdict verdict, const char *format,
 	va_end(args);
 }
 
-/* An error from setup or spawn. That the machine has no more to give, or that
- * this kernel and this channel do not go together, is nobody's failure. */
+/* Nothing of the cell could be run. */
 static void conclude_error(struct trial *t, const char *what, int err)
 {
-	bool cannot = err == -ENOMEM || err == -EAGAIN || err == -ENOTSUP;
-
-	conclude(t, cannot ? VERDICT_NA : VERDICT_FAILED, "%s: %s", what,
-	         strerror(-err));
+	conclude(t,
+	         err == -ENOMEM || err == -EAGAIN ? VERDICT_NA : VERDICT_FAILED,
+	         "%s: %s", what, strerror(-err));
 }
 
-/* Why a cell cannot be set up. That its channel cannot do it may only be known
- * now that the number of items is, and the plan has the words for it. */
-static void conclude_setup(struct run *run, int err)
-{
-	struct plan plan = *run->trial->plan;
-	char why[RESULT_WHY_BYTES];
-	size_t cap;
+/* --- what is measured --- */
 
-	plan.params = run->cell.params;
-	if (err == -ENOTSUP && (plan_possible(&plan, why, sizeof(why)) ||
-	                        plan_probe(&plan, &cap, why, sizeof(why))))
-		conclude(run->trial, VERDICT_NA, "%s", why);
-	else
-		conclude_error(run->trial, "setup", err);
+static void begin(void *arg)
+{
+	struct run *run = arg;
+
+	usage_now(&run->before);
 }
 
-/* --- the drivers and their gate --- */
-
-static int driver_main(void *arg)
+static void end(void *arg)
 {
-	struct driver *d = arg;
-	struct run *run = d->run;
-	int gate;
+	struct run *run = arg;
 
-	weft_waitgroup_done(&run->ready);
-	while ((gate = weft_load_acquire(&run->gate)) == GATE_SHUT) /* [gate] */
-		weft_park(WEFT_FOREVER);
-	if (gate == GATE_OPEN) {
-		d->start = weft_now();
-		run->cell.pattern->work(&run->cell, d->id);
-		d->end = weft_now();
-		weft_fetch_sub_relaxed(&run->working, 1u);
-	}
-	weft_waitgroup_done(&run->done);
-	return 0;
+	usage_now(&run->after);
 }
 
-static void gate_move(struct run *run, int to, unsigned drivers)
+static void take_sample(const struct run *run, struct sample *s)
 {
-	weft_store_release(&run->gate, to); /* [gate] */
-	for (unsigned i = 0; i < drivers; i++)
-		weft_unpark(run->drivers[i].task);
-}
-
-static void join_drivers(struct run *run, unsigned drivers)
-{
-	for (unsigned i = 0; i < drivers; i++)
-		CHECK_EQ(weft_join(run->drivers[i].task, NULL), 0);
-}
-
-static int spawn_driver(struct run *run, unsigned id)
-{
-	struct driver *d = &run->drivers[id];
-	char name[32];
-
-	snprintf(name, sizeof(name), "driver %u", id);
-	d->run = run;
-	d->id = id;
-	return weft_spawn(&d->task, &(struct weft_task_opts){ .name = name },
-	                  driver_main, d);
-}
-
-/* Start every driver, or none. */
-static int spawn_drivers(struct run *run)
-{
-	char what[64];
-	int err;
-
-	weft_waitgroup_add(&run->ready, run->ndrivers);
-	weft_waitgroup_add(&run->done, run->ndrivers);
-	for (unsigned i = 0; i < run->ndrivers; i++) {
-		err = spawn_driver(run, i);
-		if (!err)
-			continue;
-		gate_move(run, GATE_CANCELLED, i);
-		join_drivers(run, i);
-		snprintf(what, sizeof(what), "cannot start driver %u of %u",
-		         i + 1, run->ndrivers);
-		conclude_error(run->trial, what, err);
-		return err;
-	}
-	return weft_waitgroup_wait(&run->ready, WEFT_FOREVER);
-}
-
-/* --- the measured part --- */
-
-/* Time runs from before the gate opens until the last driver has ended. */
-static void take_time(const struct run *run, struct sample *s)
-{
-	int64_t start = run->cell.t0, end = run->cell.t0;
-
-	for (unsigned i = 0; i < run->ndrivers; i++) {
-		const struct driver *d = &run->drivers[i];
-
-		start = d->start > start ? d->start : start;
-		end = d->end > end ? d->end : end;
-	}
-	s->ns = end > run->cell.t0 ? end - run->cell.t0 : 1;
-	s->start_skew_ns = start - run->cell.t0;
-}
-
-static void measure(struct run *run)
-{
-	struct sample *s = &run->trial->sample;
-	struct usage before, after;
-
-	weft_store_relaxed(&run->working, run->ndrivers);
-	usage_now(&before);
-	run->cell.t0 = weft_now();
-	gate_move(run, GATE_OPEN, run->ndrivers);
-	CHECK_EQ(weft_waitgroup_wait(&run->done, WEFT_FOREVER), 0);
-	usage_now(&after);
-
-	take_time(run, s);
-	charge(s, &before, &after);
+	s->ns = run->of.ns;
+	s->start_skew_ns = run->of.skew_ns;
 	s->messages = run->cell.items;
-}
-
-static void phase(struct run *run, const char *name)
-{
-	weft_store_relaxed(&run->phase, name);
+	charge(s, &run->before, &run->after);
+	fairness(run->cell.share, run->cell.consumers, &s->jain,
+	         &s->least_share);
 }
 
 static void take_figures(struct trial *t, const struct cell *cell)
@@ -224,48 +107,29 @@ static void take_figures(struct trial *t, const struct cell *cell)
 	}
 }
 
-static void check(struct run *run)
+/* That the machine has no more to give, or that this kernel and this channel do
+ * not go together, is nobody's failure. */
+static enum verdict verdict_of(const struct run *run, int err)
 {
-	struct trial *t = run->trial;
-	char why[PATTERN_WHY_BYTES] = "";
-
-	phase(run, "verify");
-	if (run->cell.pattern->verify(&run->cell, why, sizeof(why)))
-		conclude(t, VERDICT_FAILED, "%s",
-		         *why ? why : "the check failed without a reason");
-	else if (run->cell.chan->can & WEFT_NO_DATA)
-		conclude(t, VERDICT_FLOOR, "the channel moves no data");
-	else
-		conclude(t, VERDICT_VERIFIED, "%s", "");
-	fairness(run->cell.share, run->cell.consumers, &t->sample.jain,
-	         &t->sample.least_share);
-	take_figures(t, &run->cell);
+	if (err == -ENOMEM || err == -EAGAIN || err == -ENOTSUP)
+		return VERDICT_NA;
+	if (err)
+		return VERDICT_FAILED;
+	return run->cell.chan->can & WEFT_NO_DATA ? VERDICT_FLOOR
+	                                          : VERDICT_VERIFIED;
 }
 
 static int runner_main(void *arg)
 {
 	struct run *run = arg;
-	const struct pattern *pattern = run->cell.pattern;
-	int err;
+	struct trial *t = run->trial;
+	enum verdict verdict = verdict_of(run, cell_run(&run->of));
 
-	phase(run, "setup");
-	err = pattern->setup(&run->cell);
-	if (err) {
-		conclude_setup(run, err);
-		return 0;
-	}
-	err = spawn_drivers(run);
-	if (!err) {
-		phase(run, "work");
-		measure(run);
-		join_drivers(run, run->ndrivers);
-	}
-	phase(run, "stop");
-	pattern->stop(&run->cell);
-	if (!err)
-		check(run);
-	phase(run, "teardown");
-	pattern->teardown(&run->cell);
+	conclude(t, verdict, "%s",
+	         verdict == VERDICT_FLOOR ? "the channel moves no data"
+	                                  : run->of.why);
+	take_sample(run, &t->sample);
+	take_figures(t, &run->cell);
 	return 0;
 }
 
@@ -286,17 +150,19 @@ static const char *suspicion(const struct weft_chan_impl *chan)
 static void conclude_hung(struct run *run)
 {
 	struct trial *t = run->trial;
-	const char *where = weft_load_relaxed(&run->phase);
+	const char *where = weft_load_relaxed(&run->of.phase);
+	unsigned drivers = t->plan->pattern->drivers(&run->cell.params);
 	double limit = (double)t->limit_ns / WEFT_SEC;
-	unsigned working = weft_load_relaxed(&run->working);
+	unsigned working = weft_load_relaxed(&run->of.working);
 
 	if (working)
 		conclude(t, VERDICT_HUNG,
 		         "%u of %u drivers had not ended after %g s%s", working,
-		         run->ndrivers, limit, suspicion(t->plan->chan));
+		         drivers, limit, suspicion(t->plan->chan));
 	else
 		conclude(t, VERDICT_HUNG, "%s had not ended after %g s%s",
-		         where, limit, suspicion(t->plan->chan));
+		         where ? where : "the start", limit,
+		         suspicion(t->plan->chan));
 }
 
 /* The plan's `items` may say "automatic"; the heading says how many. */
@@ -362,55 +228,23 @@ static int watchdog_main(void *arg)
 
 /* --- the memory of a run --- */
 
-static void *zeroed(size_t n, size_t bytes)
-{
-	size_t all = (n * bytes + WEFT_CACHE_LINE - 1) &
-	             ~(size_t)(WEFT_CACHE_LINE - 1);
-	void *p = aligned_alloc(WEFT_CACHE_LINE, all ? all : WEFT_CACHE_LINE);
-
-	return p ? memset(p, 0, all) : NULL;
-}
-
 static int run_init(struct run *run, struct trial *t)
 {
 	const struct plan *plan = t->plan;
-	const struct pattern *pattern = plan->pattern;
-	int items = plan_knob(pattern, "items");
-	struct cell *cell = &run->cell;
 
 	*run = (struct run){ .trial = t };
-	weft_store_relaxed(&run->phase, "the start");
-	run->ndrivers = pattern->drivers(&plan->params);
-	run->drivers = zeroed(run->ndrivers, sizeof(*run->drivers));
-	weft_waitgroup_init(&run->ready);
-	weft_waitgroup_init(&run->done);
-	cell->pattern = pattern;
-	cell->chan = plan->chan;
-	cell->params = plan->params;
-	if (items >= 0)
-		cell->params.value[items] = (int64_t)t->items;
-	cell->items = t->items;
-	cell->pace_ns = t->pace_ns;
-	cell->due = t->due;
-	cell->consumers = pattern->consumers(&plan->params);
-	cell->share = zeroed(cell->consumers, sizeof(*cell->share));
-	if (!run->drivers || !cell->share)
-		return -ENOMEM;
-	if (!t->hist)
-		return 0;
-	cell->latency = zeroed(cell->consumers, sizeof(*cell->latency));
-	if (!cell->latency)
-		return -ENOMEM;
-	for (unsigned i = 0; i < cell->consumers; i++)
-		weft_hist_init(&cell->latency[i]);
-	return 0;
-}
-
-static void run_fini(struct run *run)
-{
-	free(run->cell.latency);
-	free(run->cell.share);
-	free(run->drivers);
+	run->cell = (struct cell){
+		.pattern = plan->pattern,
+		.chan = plan->chan,
+		.params = plan->params,
+		.items = t->items,
+		.pace_ns = t->pace_ns,
+		.due = t->due,
+	};
+	run->of = (struct cell_run){
+		.cell = &run->cell, .begin = begin, .end = end, .arg = run
+	};
+	return cell_init(&run->cell, t->hist != NULL);
 }
 
 void trial_run(struct trial *t)
@@ -427,5 +261,5 @@ void trial_run(struct trial *t)
 	else if (t->hist)
 		for (unsigned i = 0; i < run.cell.consumers; i++)
 			weft_hist_merge(t->hist, &run.cell.latency[i]);
-	run_fini(&run);
+	cell_fini(&run.cell);
 }

@@ -2,9 +2,7 @@
  * trial: one run of one cell, from setup to teardown, under a watchdog.
  *
  *	watchdog   the first task; sleeps until the runner ends or time is up
- *	runner     setup; gate; sleeps while the drivers work; stop; verify;
- *	           teardown
- *	driver 0.. wait at the gate; work()
+ *	runner     cell_run(), which starts the drivers
  *
  * Everything a channel under test could hang in happens outside the watchdog.
  */

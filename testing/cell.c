@@ -8,7 +8,7 @@
 
 #include <weft/atomic.h>
 
-#include "common/ends.h"
+#include "kernel/cell.h"
 #include "task/spin.h"
 
 /* --- runs --- */
@@ -59,20 +59,6 @@ bool testing_line_is(const char *line, const char *form, int *numbers)
 
 /* --- cells --- */
 
-struct driver {
-	struct cell *cell;
-	unsigned id;
-	struct weft_task *task;
-};
-
-static int driver_main(void *arg)
-{
-	struct driver *d = arg;
-
-	d->cell->pattern->work(d->cell, d->id);
-	return 0;
-}
-
 static void set_knobs(struct cell *cell, const char *knobs)
 {
 	char text[200], why[PATTERN_WHY_BYTES], *rest = text, *word, *value;
@@ -88,36 +74,23 @@ static void set_knobs(struct cell *cell, const char *knobs)
 	}
 }
 
-bool testing_cell_possible(const struct testing_cell *t)
+static struct cell cell_of(const struct testing_cell *t)
 {
-	struct cell cell = { .pattern = t->pattern };
-	struct pattern_channel asked = { 0 };
+	struct cell cell = { .pattern = t->pattern,
+		             .chan = t->chan,
+		             .items = t->items,
+		             .pace_ns = t->pace_ns };
 
 	params_default(t->pattern, &cell.params);
 	set_knobs(&cell, t->knobs ? t->knobs : "");
-	t->pattern->channel(&cell.params, &asked);
-	return ((t->pattern->needs | asked.needs) & ~t->chan->can) == 0 &&
-	       (t->pattern->no_data || !(t->chan->can & WEFT_NO_DATA)) &&
-	       ends_allow(t->chan->max_senders, asked.senders) &&
-	       ends_allow(t->chan->max_receivers, asked.receivers) &&
-	       !weft_chan_impl_accepts(t->chan, asked.cap, asked.elem_size,
-	                               NULL, 0);
+	return cell;
 }
 
-static void drive(struct cell *cell)
+bool testing_cell_possible(const struct testing_cell *t)
 {
-	unsigned n = cell->pattern->drivers(&cell->params);
-	struct driver *drivers = calloc(n, sizeof(*drivers));
+	struct cell cell = cell_of(t);
 
-	CHECK(drivers != NULL);
-	cell->t0 = weft_now();
-	for (unsigned i = 0; i < n; i++) {
-		drivers[i] = (struct driver){ .cell = cell, .id = i };
-		drivers[i].task = testing_spawn(driver_main, &drivers[i]);
-	}
-	for (unsigned i = 0; i < n; i++)
-		testing_join(drivers[i].task);
-	free(drivers);
+	return !cell_possible(t->pattern, &cell.params, t->chan, NULL, 0);
 }
 
 /* A unit is one word: what is measured stands beside it. */
@@ -144,36 +117,17 @@ static void look_at_cell(struct testing_cell *t, const struct cell *cell)
 
 int testing_cell_run(struct testing_cell *t)
 {
-	struct cell cell = { .pattern = t->pattern,
-		             .chan = t->chan,
-		             .items = t->items,
-		             .pace_ns = t->pace_ns };
-	int err;
+	struct cell cell = cell_of(t);
+	struct cell_run run = { .cell = &cell };
+	int err = t->pattern->accept(&cell.params, t->why, sizeof(t->why));
 
-	params_default(t->pattern, &cell.params);
-	set_knobs(&cell, t->knobs ? t->knobs : "");
-	err = t->pattern->accept(&cell.params, t->why, sizeof(t->why));
 	if (err)
 		return err;
-	cell.consumers = t->pattern->consumers(&cell.params);
-	cell.share = calloc(cell.consumers, sizeof(*cell.share));
-	cell.latency = calloc(cell.consumers, sizeof(*cell.latency));
-	CHECK(cell.share && cell.latency);
-	for (unsigned i = 0; i < cell.consumers; i++)
-		weft_hist_init(&cell.latency[i]);
-
-	err = t->pattern->setup(&cell);
-	if (err)
-		goto free_consumers;
-	drive(&cell);
-	t->pattern->stop(&cell);
-	err = t->pattern->verify(&cell, t->why, sizeof(t->why));
-	t->pattern->teardown(&cell);
+	CHECK_EQ(cell_init(&cell, true), 0);
+	err = cell_run(&run);
+	memcpy(t->why, run.why, sizeof(t->why));
 	look_at_cell(t, &cell);
-
-free_consumers:
-	free(cell.share);
-	free(cell.latency);
+	cell_fini(&cell);
 	return err;
 }
 

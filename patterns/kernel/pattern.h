@@ -2,8 +2,8 @@
  * pattern: what one folder under patterns/ supplies besides its component.
  *
  * The kernel is the parameterized workload that the bench and the stress run.
- * The runner (bench/runner.h) owns drivers, time and repetition; the kernel
- * owns none of them. One run is
+ * cell_run() (cell.h) owns the drivers, the bench time and repetition; the
+ * kernel owns none of them. One run is
  *
  *	setup; open the gate; work() in every driver; stop; verify; teardown
  *
@@ -129,7 +129,7 @@ struct pattern {
 	 * must be able to do. */
 	void (*channel)(const struct params *p, struct pattern_channel *out);
 
-	/* Tasks that the runner starts and gates, each calling work(id) with
+	/* Tasks that cell_run() starts and gates, each calling work(id) with
 	 * its id in [0, drivers). */
 	unsigned (*drivers)(const struct params *p);
 	/* All tasks that take part: drivers and the component's own. */
