@@ -29,9 +29,9 @@ const char conform_help[] =
         "  --json            results as JSON\n"
         "  --list            what is checked, and what is not and why\n"
         "\n"
-        "Exit status: 0 all passed, or do not apply; 1 something failed, hung "
-        "or\n"
-        "crashed; 2 bad input.\n";
+        "Exit status: 0 all passed, or do not apply; 1 something failed, hung, "
+        "crashed\n"
+        "or was not tried, as the machine lacks what it takes; 2 bad input.\n";
 
 struct request {
 	struct chosen chosen;
@@ -40,8 +40,8 @@ struct request {
 
 	/* While it runs. */
 	bool tty, first;
-	unsigned counts[CONFORM_NA + 1]; /* of the current channel */
-	unsigned failed;                 /* of all */
+	unsigned counts[CONFORM_UNTRIED + 1]; /* of the current channel */
+	unsigned failed;                      /* of all */
 	int64_t ns;
 };
 
@@ -157,7 +157,7 @@ static void text_result(struct request *q, const struct conform_result *r)
 {
 	printf("%s  %-8s %s", q->tty ? "\r\033[K" : "",
 	       conform_verdict_name(r->verdict), conform_name(r->check));
-	if (r->verdict == CONFORM_NA) {
+	if (r->verdict == CONFORM_NA || r->verdict == CONFORM_UNTRIED) {
 		printf(" (%s)\n", r->why);
 		return;
 	}
@@ -175,15 +175,19 @@ static void text_result(struct request *q, const struct conform_result *r)
 
 static void text_totals(struct request *q)
 {
-	unsigned bad = q->counts[CONFORM_FAIL] + q->counts[CONFORM_HUNG] +
-	               q->counts[CONFORM_CRASHED];
+	const unsigned *n = q->counts;
+	unsigned bad = n[CONFORM_FAIL] + n[CONFORM_HUNG] + n[CONFORM_CRASHED] +
+	               n[CONFORM_UNTRIED];
 
-	printf("  %u passed, %u failed, %u hung, %u crashed, %u not "
-	       "applicable; %.1f s%s\n\n",
-	       q->counts[CONFORM_PASS], q->counts[CONFORM_FAIL],
-	       q->counts[CONFORM_HUNG], q->counts[CONFORM_CRASHED],
-	       q->counts[CONFORM_NA], (double)q->ns / 1e9,
-	       bad ? "" : ": keeps the contract as far as it declares");
+	printf("  %u passed, %u failed, %u hung, %u crashed, ", n[CONFORM_PASS],
+	       n[CONFORM_FAIL], n[CONFORM_HUNG], n[CONFORM_CRASHED]);
+	if (n[CONFORM_UNTRIED])
+		printf("%u not tried, ", n[CONFORM_UNTRIED]);
+	printf("%u not applicable; %.1f s%s\n\n", n[CONFORM_NA],
+	       (double)q->ns / 1e9,
+	       bad || !n[CONFORM_PASS]
+	               ? ""
+	               : ": keeps the contract as far as it declares");
 }
 
 /* --- running --- */

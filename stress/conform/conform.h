@@ -21,6 +21,7 @@ enum conform_verdict {
 	CONFORM_HUNG,    /* and somebody waits for ever */
 	CONFORM_CRASHED, /* a signal ended it */
 	CONFORM_NA,      /* not declared, or not testable here */
+	CONFORM_UNTRIED, /* the machine lacks what it takes: threads, say */
 };
 
 struct conform_check;
@@ -39,7 +40,7 @@ const char *conform_scenarios(const struct conform_check *check);
 /* Zero everywhere is the default. */
 struct conform_opts {
 	uint64_t seed; /* of all that is random; 0 = 1 */
-	/* Of each variation of a check; 0 = CONFORM_TIME_LIMIT. Once three
+	/* In which a check must get on; 0 = CONFORM_TIME_LIMIT. Once three
 	 * checks have hung, a tenth of it. */
 	int64_t time_limit_ns;
 
@@ -71,8 +72,9 @@ struct conform_result {
  * The calling process must have a single thread; the caller must not be a
  * task.
  *
- * Returns how many did not pass (those not applicable do not count); -EINVAL
- * for a NULL or a bad regex; -errno when no process can be started.
+ * Returns how many did not pass (those not applicable do not count, the untried
+ * do); -EINVAL for a NULL or a bad regex; -errno when no process can be
+ * started.
  */
 int conform_run(const struct weft_chan_impl *impl,
                 const struct conform_opts *opts,
@@ -81,7 +83,7 @@ int conform_run(const struct weft_chan_impl *impl,
                 void (*result)(const struct conform_result *result, void *arg),
                 void *arg);
 
-/* "PASS", "FAIL", "HUNG", "CRASHED", "N/A". */
+/* "PASS", "FAIL", "HUNG", "CRASHED", "N/A", "UNTRIED". */
 const char *conform_verdict_name(enum conform_verdict verdict);
 
 /* What follows "usage: weft " of the command, and its one-line summary. */

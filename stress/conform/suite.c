@@ -155,7 +155,7 @@ bool cell_partner(const struct cell *cell, size_t i, struct cell *partner)
 	if (!impl_selects(impl, partner->cap, partner->elem))
 		partner->cap = 1;
 	say_partner(impl->name);
-	weft_fetch_add_relaxed(&vital->turns, 1u);
+	vital_goes_on();
 	return true;
 }
 
@@ -247,8 +247,8 @@ struct weft_task *task_start(const char *name, weft_task_fn fn, void *arg)
 	int err = weft_spawn(&task, &opts, fn, arg);
 
 	if (err)
-		child_skip("the system has no thread to give (%s)",
-		           code_name(err));
+		child_untried("the machine has no thread to give: %s",
+		              strerror(-err));
 	return task;
 }
 
@@ -472,7 +472,7 @@ void race_run(struct race *r)
 	struct weft_task *task[ACTORS_MAX] = { 0 };
 
 	CHECK_LE(r->actors, (unsigned)ACTORS_MAX);
-	weft_fetch_add_relaxed(&vital->turns, 1u);
+	vital_goes_on();
 	weft_store_relaxed(&r->arrived, 0u);
 	weft_store_relaxed(&r->gate, 0u);
 	for (unsigned i = 0; i < r->actors; i++) {

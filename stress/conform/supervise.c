@@ -19,12 +19,17 @@
 #include <weft/task.h>
 
 #include "base/check.h"
+#include "base/child.h"
 
 /* A child that floods its output is cut off here. */
 #define LOG_MAX (256 * 1024)
 
-/* How long a hung child has to print its tasks. */
+/* How long a hung child has to print its tasks, and one that has closed its
+ * output to end. */
 #define GRACE (5 * WEFT_SEC)
+
+/* How often the parent looks at a child. */
+#define LOOK (100 * WEFT_MS)
 
 struct vital *vital;
 
@@ -34,6 +39,7 @@ struct vital *vital;
  * the watch is one. */
 void child_leave(int status)
 {
+	weft_store_relaxed(&vital->left, 1 + status);
 	fflush(NULL);
 #if defined(__SANITIZE_THREAD__)
 	syscall(SYS_exit_group, status);
@@ -64,13 +70,16 @@ static void start_watch(const int *alarm_fd)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
+	int err;
 
 	CHECK_EQ(pthread_attr_init(&attr), 0);
 	CHECK_EQ(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED),
 	         0);
-	CHECK_EQ(pthread_create(&thread, &attr, watch_for_alarm,
-	                        (void *)(uintptr_t)alarm_fd),
-	         0);
+	err = pthread_create(&thread, &attr, watch_for_alarm,
+	                     (void *)(uintptr_t)alarm_fd);
+	if (err)
+		child_untried("the machine has no thread to give: %s",
+		              strerror(err));
 	pthread_attr_destroy(&attr);
 }
 
@@ -101,10 +110,16 @@ WEFT_NORETURN static void be_child(int (*fn)(void *arg), void *arg, int out_fd,
 	close(out_fd);
 	start_watch(alarm_fd);
 	status = fn(arg);
+	weft_store_relaxed(&vital->left, 1 + status);
 #if !defined(__SANITIZE_THREAD__)
 	exit(status); /* a sanitizer looks for leaks on the way out */
 #endif
 	child_leave(status);
+}
+
+void vital_goes_on(void)
+{
+	weft_fetch_add_relaxed(&vital->turns, 1u);
 }
 
 void vital_where(const char *format, ...)
@@ -124,6 +139,16 @@ void child_skip(const char *format, ...)
 	vsnprintf(vital->note, sizeof(vital->note), format, args);
 	va_end(args);
 	child_leave(CHILD_SKIPPED);
+}
+
+void child_untried(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(vital->note, sizeof(vital->note), format, args);
+	va_end(args);
+	child_leave(CHILD_UNTRIED);
 }
 
 /* --- in the parent --- */
@@ -178,11 +203,37 @@ static bool take_output(int fd, struct child *out)
 	return n > 0;
 }
 
-/* Read until the child has closed its output, or `until` has passed. */
-static bool follow_until(int fd, struct child *out, int64_t until)
+/*
+ * Time in which the parent has seen itself run. A look that took much longer
+ * than it was to take is one in which the parent was stopped or starved, and so
+ * probably was the child: it counts for little, and another one follows before
+ * anybody is called late.
+ */
+struct patience {
+	int64_t left_ns;
+	bool surprised; /* by the last look */
+};
+
+static bool is_patient(const struct patience *p, int64_t limit_ns)
+{
+	return p->left_ns > 0 || (p->surprised && p->left_ns > -limit_ns);
+}
+
+/* Account for a look that was to take `meant_ns` from `begin_ns`. */
+static void patience_spend(struct patience *p, int64_t begin_ns,
+                           int64_t meant_ns)
+{
+	int64_t took = weft_now() - begin_ns;
+
+	p->surprised = took > meant_ns + LOOK;
+	p->left_ns -= p->surprised ? meant_ns / 4 + 1 : took;
+}
+
+/* Read for so long, or until the child has closed its output: true. */
+static bool look(int fd, struct child *out, int64_t ns)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int64_t left;
+	int64_t until = weft_now() + ns, left;
 
 	while ((left = until - weft_now()) > 0) {
 		int n = poll(&p, 1, (int)(left / WEFT_MS) + 1);
@@ -193,48 +244,66 @@ static bool follow_until(int fd, struct child *out, int64_t until)
 	return false;
 }
 
-/* The child has begun something new since *turns. */
-static void renew(uint64_t *turns, int64_t limit_ns)
+/* What a follower knows of the child. */
+struct follow {
+	int64_t limit_ns;
+	uint64_t turns;
+	void (*watch)(void *);
+	void *arg;
+};
+
+/* The child has begun something new since the last look. */
+static bool has_gone_on(struct follow *f)
 {
 	uint64_t now = weft_load_relaxed(&vital->turns);
+	bool gone = now != f->turns;
 
-	if (now == *turns)
-		return;
-	*turns = now;
-	weft_store_relaxed(&vital->due_ns, weft_deadline_in(limit_ns));
+	f->turns = now;
+	return gone;
 }
 
-/* The same until the child is overdue. */
-static bool follow(int fd, struct child *out, int64_t limit_ns,
-                   void (*watch)(void *), void *arg)
+/* Read until the child has closed its output, or is overdue: false. */
+static bool follow(int fd, struct child *out, struct follow *f)
 {
-	int64_t now, due, next;
-	uint64_t turns = 0;
+	struct patience p = { .left_ns = f->limit_ns };
 
-	while ((now = weft_now()) < (due = weft_load_relaxed(&vital->due_ns))) {
-		next = now + 100 * WEFT_MS;
-		if (follow_until(fd, out, next < due ? next : due))
+	while (is_patient(&p, f->limit_ns)) {
+		int64_t begin = weft_now();
+		int64_t ns =
+		        p.left_ns > 0 && p.left_ns < LOOK ? p.left_ns : LOOK;
+
+		if (look(fd, out, ns))
 			return true;
-		renew(&turns, limit_ns);
-		if (watch)
-			watch(arg);
+		patience_spend(&p, begin, ns);
+		if (has_gone_on(f))
+			p.left_ns = f->limit_ns;
+		if (f->watch)
+			f->watch(f->arg);
 	}
 	return false;
 }
 
 /* Wait for the process itself, which has closed its output and is about to
- * end, or is killed. */
-static int collect(pid_t pid)
+ * end, or is killed; *overdue when it would not and had to be. Returns 1, or
+ * -ECHILD when its status is lost. */
+static int collect(pid_t pid, int *status, bool *overdue)
 {
-	int status = 0;
-	int64_t until = weft_now() + GRACE;
+	int ended;
 
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (weft_now() > until)
+	for (int64_t ms = 0;
+	     (ended = weft_child_wait(pid, WNOHANG, status)) == 0; ms++) {
+		if (ms == GRACE / WEFT_MS) {
+			*overdue = true;
 			kill(pid, SIGKILL);
+		}
 		poll(NULL, 0, 1);
 	}
-	return status;
+	return ended;
+}
+
+bool child_meant_to_leave(int status)
+{
+	return weft_load_relaxed(&vital->left) == 1 + status;
 }
 
 static void judge(struct child *out, bool overdue, int status)
@@ -252,22 +321,36 @@ static void judge(struct child *out, bool overdue, int status)
 	}
 }
 
-static void be_parent(pid_t pid, struct ends *e, int64_t limit_ns,
-                      void (*watch)(void *), void *arg, struct child *out)
+/* Ask a child that is overdue for its tasks, and end it if it cannot say. */
+static void sound_alarm(pid_t pid, const struct ends *e, struct child *out)
 {
-	bool overdue = !follow(e->out[0], out, limit_ns, watch, arg);
+	struct follow grace = { .limit_ns = GRACE,
+		                .turns = weft_load_relaxed(&vital->turns) };
 
-	if (overdue) {
-		if (write(e->alarm[1], "!", 1) != 1 ||
-		    !follow_until(e->out[0], out, weft_now() + GRACE))
-			kill(pid, SIGKILL);
-	}
-	judge(out, overdue, collect(pid));
+	if (write(e->alarm[1], "!", 1) != 1 || !follow(e->out[0], out, &grace))
+		kill(pid, SIGKILL);
+}
+
+/* Returns 0 or -ECHILD. */
+static int be_parent(pid_t pid, const struct ends *e, struct follow *f,
+                     struct child *out)
+{
+	bool overdue = !follow(e->out[0], out, f);
+	int status = 0, err;
+
+	if (overdue)
+		sound_alarm(pid, e, out);
+	err = collect(pid, &status, &overdue);
+	if (err < 0)
+		return err;
+	judge(out, overdue, status);
+	return 0;
 }
 
 int child_run(int (*fn)(void *arg), void *arg, int64_t limit_ns,
               void (*watch)(void *arg), struct child *out)
 {
+	struct follow f = { .limit_ns = limit_ns, .watch = watch, .arg = arg };
 	int64_t begin = weft_now();
 	struct ends e;
 	pid_t pid;
@@ -282,18 +365,17 @@ int child_run(int (*fn)(void *arg), void *arg, int64_t limit_ns,
 	err = ends_open(&e);
 	if (err)
 		goto free_log;
-	weft_store_relaxed(&vital->due_ns, weft_deadline_add(begin, limit_ns));
 	fflush(NULL); /* or the child would print it again */
-	pid = fork();
+	pid = weft_child_fork();
 	if (pid == 0) {
 		close(e.alarm[1]);
 		be_child(fn, arg, e.out[1], &e.alarm[0]);
 	}
-	err = pid < 0 ? -errno : 0;
+	err = pid < 0 ? pid : 0;
 	close(e.out[1]);
 	close(e.alarm[0]);
 	if (pid > 0)
-		be_parent(pid, &e, limit_ns, watch, arg, out);
+		err = be_parent(pid, &e, &f, out);
 	close(e.out[0]);
 	close(e.alarm[1]);
 	out->ns = weft_now() - begin;

@@ -4,6 +4,11 @@
  * The child's output is captured. When it is overdue, a thread inside of it
  * prints what each task waits for, and the child is ended; one that cannot
  * even do that is killed. When the parent dies, the child goes with it.
+ *
+ * Time is what the parent has seen itself run for: while it is stopped (Ctrl-Z,
+ * a paused container) or starved, nobody is late. And a child has ended well
+ * only if this file's own code made it end: a status that nobody collected, or
+ * an exit() by the code under test, is none.
  */
 #ifndef STRESS_CONFORM_SUPERVISE_H
 #define STRESS_CONFORM_SUPERVISE_H
@@ -18,6 +23,7 @@
 /* Exit statuses of a child, beside 0. Those below 64 and above 125 belong to
  * sanitizers and shells. */
 enum {
+	CHILD_UNTRIED = 116, /* said in vital.note what the machine lacks */
 	CHILD_FAILED = 117,  /* said on stderr what is wrong */
 	CHILD_SKIPPED = 118, /* said in vital.note why it cannot be tested */
 	CHILD_HUNG = 119,    /* printed its tasks */
@@ -25,9 +31,9 @@ enum {
 
 /* What a child lets its parent see while it runs, in shared memory. */
 struct vital {
-	_Atomic int64_t due_ns; /* hung when weft_now() has passed this */
 	_Atomic uint64_t turns; /* each that is counted has the limit anew */
-	_Atomic uint64_t seed;  /* of what is under way */
+	_Atomic int left; /* 1 + the status that it meant to leave with; or 0 */
+	_Atomic uint64_t seed;          /* of what is under way */
 	_Atomic uint64_t rounds, items; /* done so far, of whatever it does */
 	char where[160];                /* what is under way, in words */
 	char note[240];                 /* a remark on the whole */
@@ -43,6 +49,9 @@ enum child_end {
 	CHILD_OVERDUE, /* it hung */
 };
 
+/* Whether the child was done when it exited, and not in the middle of fn. */
+bool child_meant_to_leave(int status);
+
 struct child {
 	enum child_end end;
 	int status;
@@ -55,12 +64,12 @@ struct child {
  * Run fn(arg) in a child, whose exit status is what fn returns. The calling
  * process must have a single thread, and the caller must not be a task.
  *
- * limit_ns  until the child is overdue; it may set vital->due_ns anew, or
- *           count a turn.
+ * limit_ns  until the child is overdue, from its start or the last turn that it
+ *           counted.
  * watch     called with `arg` every 100 ms or so, for progress; may be NULL.
  *
  * Returns 0, and *out belongs to child_free(); -errno when there is no child
- * to be had.
+ * to be had; -ECHILD when its status was taken away.
  */
 WEFT_NODISCARD int child_run(int (*fn)(void *arg), void *arg, int64_t limit_ns,
                              void (*watch)(void *arg), struct child *out);
@@ -69,13 +78,20 @@ void child_free(struct child *child);
 
 /* --- for the child --- */
 
+/* Count a turn: it goes on, and the limit begins anew. Any task may. */
+void vital_goes_on(void);
+
 /* Say where it is. Only one task at a time may. */
 WEFT_PRINTF(1, 2) void vital_where(const char *format, ...);
 
 /* End the child, at once, with what it has printed. */
 WEFT_NORETURN void child_leave(int status);
 
-/* End the child: it cannot be tested here, for the reason given. */
+/* End the child: it does not apply, for the reason given. */
 WEFT_NORETURN WEFT_PRINTF(1, 2) void child_skip(const char *format, ...);
+
+/* End the child: what is missing is the machine's to give, and no fault of what
+ * is tested. */
+WEFT_NORETURN WEFT_PRINTF(1, 2) void child_untried(const char *format, ...);
 
 #endif

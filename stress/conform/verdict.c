@@ -9,8 +9,8 @@
 
 const char *conform_verdict_name(enum conform_verdict verdict)
 {
-	static const char *const names[] = { "PASS", "FAIL", "HUNG", "CRASHED",
-		                             "N/A" };
+	static const char *const names[] = { "PASS",    "FAIL", "HUNG",
+		                             "CRASHED", "N/A",  "UNTRIED" };
 
 	return names[verdict];
 }
@@ -41,19 +41,40 @@ static const char *hang_remark(const struct weft_chan_impl *impl)
 	       "variable (sourceware 25847)";
 }
 
+static enum conform_verdict noted(enum conform_verdict verdict, char *why,
+                                  size_t bytes)
+{
+	snprintf(why, bytes, "%s", vital->note);
+	vital->note[0] = '\0';
+	return verdict;
+}
+
+/* Where nothing was found wrong because nothing was looked at any more. */
+static enum conform_verdict ended_early(char *why, size_t bytes)
+{
+	snprintf(why, bytes,
+	         "ended the process in the middle of it, with exit "
+	         "status 0");
+	return CONFORM_FAIL;
+}
+
 static enum conform_verdict exited(const struct child *child, char *why,
                                    size_t bytes)
 {
 	/* What a sanitizer has said counts, however it made the child end. */
 	if (line_of(child->log, "SUMMARY: ", why, bytes))
 		return CONFORM_FAIL;
-	if (child->status == 0)
-		return CONFORM_PASS;
-	if (child->status == CHILD_SKIPPED) {
-		snprintf(why, bytes, "%s", vital->note);
-		vital->note[0] = '\0';
-		return CONFORM_NA;
-	}
+	if (child_meant_to_leave(child->status))
+		switch (child->status) {
+		case 0:
+			return CONFORM_PASS;
+		case CHILD_SKIPPED:
+			return noted(CONFORM_NA, why, bytes);
+		case CHILD_UNTRIED:
+			return noted(CONFORM_UNTRIED, why, bytes);
+		}
+	else if (child->status == 0)
+		return ended_early(why, bytes);
 	if (!line_of(child->log, "runtime error: ", why, bytes) &&
 	    !line_of(child->log, NULL, why, bytes))
 		snprintf(why, bytes, "ended with exit status %d",
