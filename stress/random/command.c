@@ -32,9 +32,9 @@ const char stress_help[] =
         "\n"
         "Without a channel, all of them are stressed in turn.\n"
         "\n"
-        "Exit status: 0 nothing failed; 1 something failed, hung or crashed; "
-        "2 bad\n"
-        "input.\n";
+        "Exit status: 0 nothing failed; 1 something failed, hung, crashed or "
+        "was not\n"
+        "tried; 2 bad input.\n";
 
 #define CHANNELS_MAX 64
 
@@ -171,19 +171,20 @@ static int64_t turn_of(const struct stress *s)
 	return ns < TURN_MIN ? TURN_MIN : ns;
 }
 
+/* Each channel has one turn at least, however short. */
 static int run_turns(struct stress *s)
 {
 	int64_t end = s->begin_ns + s->ns, left;
-	bool any = true;
+	bool any = true, first = true;
 	int err = 0;
 
-	while (any && !err && weft_now() < end) {
+	for (; any && !err && (first || weft_now() < end); first = false) {
 		any = false;
 		for (size_t i = 0; i < s->channels && !err; i++) {
 			if (s->tally[i].failed >= s->failures)
 				continue;
 			left = end - weft_now();
-			if (left <= 0)
+			if (left <= 0 && !first)
 				break;
 			any = true;
 			err = one_turn(s, &s->tally[i],
