@@ -49,6 +49,7 @@ static void init(struct weft_chan *c, const struct weft_chan_impl *impl,
 	c->gap = chan_gap(c->cap);
 	c->due_ns = WEFT_FOREVER;
 	c->signal = false;
+	c->gone = NULL;
 	weft_store_relaxed(&c->refs, 1u);
 	weft_waitq_init(&c->senders);
 	weft_waitq_init(&c->receivers);
@@ -107,6 +108,16 @@ struct weft_chan *weft_chan_ref(struct weft_chan *c)
 	return c;
 }
 
+bool weft_chan_ref_unless_gone(struct weft_chan *c)
+{
+	uint64_t n = weft_load_relaxed(&c->refs);
+
+	while (n)
+		if (weft_cas_weak_relaxed(&c->refs, &n, n + 1))
+			return true;
+	return false;
+}
+
 /* Hand what is left to the owner's drop, in order. */
 static void drop_all(struct weft_chan *c)
 {
@@ -131,6 +142,8 @@ void weft_chan_unref(struct weft_chan *c)
 	if (!c || weft_fetch_sub_acq_rel(&c->refs, 1u) != 1)
 		return;
 	CHECK_EQ(waiting(c), (size_t)0);
+	if (c->gone)
+		c->gone(c->gone_arg);
 	drop_all(c);
 	c->impl->destroy(c->state);
 	free(c);

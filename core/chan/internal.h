@@ -51,6 +51,11 @@ struct weft_chan {
 	/* It only ever closes, so it has no say in how a select waits. */
 	bool signal;
 
+	/* What the last unref calls first; NULL. Set and cleared by the maker
+	 * of the channel, with a reference. */
+	void (*gone)(void *arg);
+	void *gone_arg;
+
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t refs;
 
 	struct waitq senders;   /* wait for space */
@@ -62,6 +67,10 @@ static inline bool chan_usable(const struct weft_chan *c, const void *elem)
 {
 	return c && (elem || c->elem_size == 0);
 }
+
+/* One more reference, for those who have none: false when the last one has
+ * gone, which the memory of c outlives until c->gone() has returned. */
+bool weft_chan_ref_unless_gone(struct weft_chan *c);
 
 /* Pauses between polls: the deeper the buffer, the longer a poll should leave
  * the peer alone with it. */

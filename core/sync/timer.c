@@ -139,6 +139,25 @@ void weft_timer_free(struct weft_timer *t)
 
 /* --- after --- */
 
+/* Arm it and leave it to its channel; what never fires need not be remembered.
+ */
+static int start_after(struct weft_timer *t, int64_t deadline_ns)
+{
+	int err;
+
+	if (deadline_ns == WEFT_FOREVER) {
+		weft_chan_ref(t->chan);
+		weft_timers_release(t->timers, t);
+		return 0;
+	}
+	err = weft_timers_arm(t->timers, t, deadline_ns);
+	if (err)
+		weft_timers_release(t->timers, t);
+	else
+		weft_timers_let_loose(t->timers, t);
+	return err;
+}
+
 int weft_after(struct weft_chan **out, int64_t deadline_ns)
 {
 	struct weft_chan *c;
@@ -152,18 +171,11 @@ int weft_after(struct weft_chan **out, int64_t deadline_ns)
 	if (err)
 		return err;
 	s = t->timers;
-	c = weft_chan_ref(t->chan);
-	t->loose = true;
+	c = t->chan;
 	weft_lock_acquire(&s->lock);
-	/* What never fires need not be remembered. */
-	if (deadline_ns != WEFT_FOREVER)
-		err = weft_timers_arm(s, t, deadline_ns);
-	if (err || deadline_ns == WEFT_FOREVER)
-		weft_timers_release(s, t);
+	err = start_after(t, deadline_ns);
 	weft_lock_release(&s->lock);
-	if (err)
-		weft_chan_unref(c);
-	else
+	if (!err)
 		*out = c;
 	return err;
 }

@@ -1,5 +1,6 @@
 /* Tests of timers and tickers that deliver into channels, almost all of them on
  * the manual clock. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <weft/select.h>
 #include <weft/timer.h>
 
+#include "sync/timers.h"
 #include "task/internal.h"
 #include "task/testing.h"
 
@@ -150,6 +152,158 @@ TEST_MANUAL(the_channel_of_an_after_may_go_at_any_time)
 	weft_chan_unref(c);
 	weft_chan_unref(after(WEFT_SEC)); /* pending at the end of the run */
 	return 0;
+}
+
+/* Timers that there are, armed or not. */
+static size_t timers_made(void)
+{
+	struct timers *s;
+	size_t n;
+
+	CHECK_EQ(weft_timers_get(&s), 0);
+	weft_lock_acquire(&s->lock);
+	n = s->made;
+	CHECK_LE(s->heap.n, n);
+	weft_lock_release(&s->lock);
+	return n;
+}
+
+/* Nobody can receive what it would bring, so nothing is left to be brought. */
+TEST_MANUAL(an_after_goes_with_its_last_reference)
+{
+	struct weft_chan *c[100];
+
+	for (size_t i = 0; i < 100; i++) {
+		c[i] = after(3600 * WEFT_SEC);
+		weft_chan_ref(c[i]);
+	}
+	CHECK_EQ(timers_made(), (size_t)100);
+	for (size_t i = 0; i < 100; i++)
+		weft_chan_unref(c[(i * 37) % 100]);
+	CHECK_EQ(timers_made(), (size_t)100);
+	for (size_t i = 0; i < 100; i++) {
+		weft_chan_unref(c[(i * 63) % 100]);
+		CHECK_EQ(timers_made(), 99 - i);
+	}
+	CHECK_EQ(servants(), 1u);
+	testing_pass(WEFT_SEC);
+	CHECK_EQ(servants(), 0u);
+	return 0;
+}
+
+/* Closed by who should not, but may. */
+TEST_MANUAL(an_after_may_be_closed)
+{
+	struct weft_chan *c = after(10);
+	int64_t v;
+
+	CHECK_EQ(weft_chan_close(c), 0);
+	testing_pass(10);
+	CHECK_EQ(weft_chan_recv(c, &v, WEFT_FOREVER), -EPIPE);
+	CHECK_EQ(timers_made(), (size_t)0);
+	weft_chan_unref(c);
+	return 0;
+}
+
+/* Also with one that has fired. */
+TEST_MANUAL(an_after_that_has_fired_is_gone_but_for_its_channel)
+{
+	struct weft_chan *c = after(10), *other = after(20);
+	int64_t due = weft_now() + 10;
+
+	testing_pass(10);
+	CHECK_EQ(timers_made(), (size_t)1);
+	check_fired_at(c, due);
+	weft_chan_unref(c);
+	weft_chan_unref(other);
+	CHECK_EQ(timers_made(), (size_t)0);
+	return 0;
+}
+
+static int lets_go(void *c)
+{
+	weft_chan_unref(c);
+	return 0;
+}
+
+/* The last reference goes while it fires, with the caller or with another. */
+TEST(an_after_may_be_let_go_while_it_fires)
+{
+	for (int i = 0; i < (TESTING_SLOW ? 1000 : 5000); i++) {
+		struct weft_chan *c = after((int64_t)(weft_rand() % 30000));
+		int64_t until_ns = weft_deadline_in(15 * WEFT_US);
+
+		if (i % 16 == 0)
+			CHECK_EQ(weft_spawn(NULL, NULL, lets_go,
+			                    weft_chan_ref(c)),
+			         0);
+		while (weft_now() < until_ns)
+			weft_relax();
+		weft_chan_unref(c);
+	}
+	CHECK(testing_alone());
+	/* None of them is pending, so there is nothing to wait for. */
+	while (timers_made())
+		weft_yield();
+	return 0;
+}
+
+static int leaves_afters(void *arg)
+{
+	struct weft_chan **c = arg;
+
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(weft_after(&c[i], weft_deadline_in(10)), 0);
+	return 7;
+}
+
+static void *lets_go_thread(void *c)
+{
+	weft_chan_unref(c);
+	return NULL;
+}
+
+/* By a thread that is no task, which may do so while the run ends, or when it
+ * has ended. */
+static void the_channel_of_an_after_may_outlive_the_run(void **state)
+{
+	struct weft_run_opts opts = { .clock = WEFT_CLOCK_MANUAL };
+	struct weft_chan *c[2];
+	int64_t v;
+
+	(void)state;
+	assert_int_equal(weft_run(WEFT_THREADS, &opts, leaves_afters, c), 7);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(weft_chan_try_recv(c[i], &v), -EAGAIN);
+		weft_chan_unref(c[i]);
+	}
+}
+
+static int leaves_afters_to_threads(void *arg)
+{
+	pthread_t *thread = arg;
+	struct weft_chan *c[2];
+
+	CHECK_EQ(leaves_afters(c), 7);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&thread[i], NULL, lets_go_thread, c[i]),
+		         0);
+	return 0;
+}
+
+static void an_after_may_be_let_go_while_the_run_ends(void **state)
+{
+	struct weft_run_opts opts = { .clock = WEFT_CLOCK_MANUAL };
+	pthread_t thread[2];
+
+	(void)state;
+	for (int i = 0; i < (TESTING_SLOW ? 100 : 500); i++) {
+		assert_int_equal(weft_run(WEFT_THREADS, &opts,
+		                          leaves_afters_to_threads, thread),
+		                 0);
+		for (int k = 0; k < 2; k++)
+			assert_int_equal(pthread_join(thread[k], NULL), 0);
+	}
 }
 
 static void outside_of_a_run_there_are_no_timers(void **state)
@@ -589,6 +743,13 @@ int main(void)
 		cmocka_unit_test(never_never_comes),
 		cmocka_unit_test(a_deadline_that_has_passed_fires_at_once),
 		cmocka_unit_test(the_channel_of_an_after_may_go_at_any_time),
+		cmocka_unit_test(an_after_goes_with_its_last_reference),
+		cmocka_unit_test(an_after_may_be_closed),
+		cmocka_unit_test(
+		        an_after_that_has_fired_is_gone_but_for_its_channel),
+		cmocka_unit_test(an_after_may_be_let_go_while_it_fires),
+		cmocka_unit_test(the_channel_of_an_after_may_outlive_the_run),
+		cmocka_unit_test(an_after_may_be_let_go_while_the_run_ends),
 		cmocka_unit_test(outside_of_a_run_there_are_no_timers),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(a_stopped_timer_does_not_fire),

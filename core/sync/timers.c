@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <weft/atomic.h>
 #include <weft/task.h>
+
+#include "chan/internal.h"
 
 #define LINGER_NS WEFT_SEC
 
@@ -31,18 +34,64 @@ static void begin_to_linger(struct timers *s)
 void weft_timers_release(struct timers *s, struct weft_timer *t)
 {
 	s->made--;
-	weft_chan_unref(t->chan);
+	if (!t->loose)
+		weft_chan_unref(t->chan);
 	free(t);
 }
 
-/* A tick that finds the last one still there is dropped. */
+static void unref(struct timers *s)
+{
+	if (weft_fetch_sub_acq_rel(&s->refs, 1u) != 1)
+		return;
+	free(s->heap.entries);
+	free(s);
+}
+
+/* Nobody can receive any more. Called by the last of them, and without the
+ * lock: a fire that comes first finds no channel, and leaves the timer here. */
+static void channel_gone(void *arg)
+{
+	struct weft_timer *t = arg;
+	struct timers *s = t->timers;
+
+	weft_lock_acquire(&s->lock);
+	weft_timers_disarm(s, t);
+	weft_timers_release(s, t);
+	weft_lock_release(&s->lock);
+	unref(s);
+}
+
+void weft_timers_let_loose(struct timers *s, struct weft_timer *t)
+{
+	t->loose = true;
+	t->chan->gone = channel_gone;
+	t->chan->gone_arg = t;
+	weft_fetch_add_relaxed(&s->refs, 1u);
+}
+
+/* A tick that finds the last one still there is dropped, and so is an element
+ * of a channel that was closed. */
 static void fire_chan(struct timers *s, struct weft_timer *t)
 {
 	int err = weft_chan_try_send(t->chan, &s->seen_ns);
 
 	(void)err;
-	if (t->loose)
-		weft_timers_release(s, t);
+}
+
+/* A loose timer that is not armed any more ends, `fires` with a last element.
+ */
+static void end_loose(struct timers *s, struct weft_timer *t, bool fires)
+{
+	struct weft_chan *c = t->chan;
+
+	if (!weft_chan_ref_unless_gone(c))
+		return; /* channel_gone() is about to come */
+	c->gone = NULL;
+	if (fires)
+		fire_chan(s, t);
+	weft_timers_release(s, t);
+	weft_chan_unref(c);
+	unref(s); /* not the last: the run has one */
 }
 
 static void fire_fn(struct timers *s, struct weft_timer *t)
@@ -79,7 +128,9 @@ static void fire(struct timers *s, struct weft_timer *t)
 		                     next_tick(t, s->seen_ns));
 	if (!s->heap.n)
 		begin_to_linger(s);
-	if (t->chan)
+	if (t->loose)
+		end_loose(s, t, true);
+	else if (t->chan)
 		fire_chan(s, t);
 	else
 		fire_fn(s, t);
@@ -177,13 +228,15 @@ static void free_timers(struct service *service)
 	struct timers *s = timers_of(service);
 	struct timer_entry *e;
 
+	weft_lock_acquire(&s->lock);
 	while ((e = timer_heap_first(&s->heap))) {
 		weft_timer_heap_remove(&s->heap, e);
 		if (timer_of(e)->loose)
-			weft_timers_release(s, timer_of(e));
+			end_loose(s, timer_of(e), false);
 	}
-	free(s->heap.entries);
-	free(s);
+	s->run = NULL;
+	weft_lock_release(&s->lock);
+	unref(s);
 }
 
 static struct timers *timers_new(struct run *r)
@@ -194,6 +247,7 @@ static struct timers *timers_new(struct run *r)
 		return NULL;
 	*s = (struct timers){ .run = r };
 	s->service = (struct service){ stop_serving, free_timers };
+	weft_store_relaxed(&s->refs, (size_t)1);
 	weft_lock_init(&s->lock);
 	return s;
 }

@@ -17,6 +17,11 @@
  * due later than the task is to linger, the task has to be told, so as to end
  * in time; that comes at most once in that time.
  *
+ * The timer of a weft_after() belongs to its channel, which it holds no
+ * reference to: it goes when it has fired, at the end of the run, or with the
+ * last reference of those who might receive. These may have no run, or let go
+ * when theirs is over already, so such a timer keeps this record alive.
+ *
  * The heap has room for every timer there is, so that arming one cannot fail
  * for want of memory.
  */
@@ -37,10 +42,10 @@
 struct weft_timer {
 	struct weft_waitgroup calls; /* of fn, under way: 0 or 1 */
 	struct timers *timers;
-	struct weft_chan *chan; /* a reference; NULL with fn */
+	struct weft_chan *chan; /* a reference, unless loose; NULL with fn */
 	void (*fn)(void *arg);
 	void *arg;
-	bool loose; /* of weft_after(): nobody has it, and it fires once */
+	bool loose; /* of weft_after(): only its channel has it */
 
 	/* Guarded by the lock of the timers. */
 	struct timer_entry entry;
@@ -49,9 +54,11 @@ struct weft_timer {
 };
 
 struct timers {
+	_Atomic size_t refs; /* of the run, and of each loose timer */
+
 	struct weft_lock lock; /* guards the rest */
 	struct service service;
-	struct run *run;
+	struct run *run; /* as long as a timer may be armed */
 
 	struct timer_heap heap;
 	size_t made; /* timers that there are; room for all of them */
@@ -75,6 +82,10 @@ int weft_timers_enroll(struct timers *s);
 
 /* Free a timer that is not armed. */
 void weft_timers_release(struct timers *s, struct weft_timer *t);
+
+/* Leave an armed timer to its channel, whose reference is the caller's from
+ * then on: see above. */
+void weft_timers_let_loose(struct timers *s, struct weft_timer *t);
 
 /* Arm, whether it is armed or not. A call that somebody waits for so that t
  * stays unarmed, or goes, does not arm it again. */

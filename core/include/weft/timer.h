@@ -30,7 +30,9 @@ struct weft_ticker;
 
 /*
  * A channel that receives one element at `deadline_ns` and none after it. The
- * caller's one reference may go at any time, before the element comes too.
+ * caller's one reference may go at any time, before the element comes or after
+ * the run too. The last reference takes the timer with it: nothing is left of
+ * one that is not waited for.
  *
  * Returns 0; -EINVAL for NULL or outside of a run; -ENOMEM; -EAGAIN when the
  * system has no thread for the timer task.
