@@ -148,7 +148,7 @@ static int start_timer(struct func *f)
 	err = weft_timer_new_func(&f->timer, deadline_has_come, f);
 	if (err)
 		return err;
-	err = weft_timer_reset(f->timer, due_ns);
+	err = weft_timer_reset(f->timer, due_ns, NULL);
 	if (err)
 		weft_timer_free(f->timer);
 	return err;

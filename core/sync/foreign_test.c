@@ -441,7 +441,7 @@ TEST_MANUAL(each_timer_task_has_random_numbers_of_its_own)
 
 	CHECK_EQ(weft_timer_new_func(&t, fires_at_random, (void *)numbers), 0);
 	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(weft_timer_reset(t, weft_deadline_in(1)), 0);
+		CHECK_EQ(weft_timer_reset(t, weft_deadline_in(1), NULL), 0);
 		testing_pass(1);
 		testing_pass(WEFT_SEC);
 		CHECK_EQ(servants(), 0u);

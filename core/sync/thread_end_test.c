@@ -114,7 +114,7 @@ static int hears_who_asks(void *arg)
 
 	/* The run has timers, which a destructor might mistake for its own. */
 	CHECK_EQ(weft_timer_new(&timer), 0);
-	CHECK_EQ(weft_timer_reset(timer, weft_deadline_in(WEFT_SEC)), 0);
+	CHECK_EQ(weft_timer_reset(timer, weft_deadline_in(WEFT_SEC), NULL), 0);
 	CHECK_EQ(weft_spawn(NULL, NULL, leaves_words, w), 0);
 	hear(w);
 	CHECK_EQ(weft_load_acquire(&w->refused), REFUSED);

@@ -12,7 +12,7 @@ struct weft_ticker {
 /* Also the first time. */
 static int start(struct weft_timer *t, int64_t period_ns)
 {
-	return weft_timer_arm(t, weft_deadline_in(period_ns), period_ns);
+	return weft_timer_arm(t, weft_deadline_in(period_ns), period_ns, NULL);
 }
 
 int weft_ticker_new(struct weft_ticker **out, int64_t period_ns)
@@ -49,4 +49,9 @@ int weft_ticker_reset(struct weft_ticker *t, int64_t period_ns)
 	if (!t || period_ns < 1)
 		return -EINVAL;
 	return start(&t->timer, period_ns);
+}
+
+bool weft_ticker_stop(struct weft_ticker *t)
+{
+	return t && weft_timer_stop(&t->timer);
 }

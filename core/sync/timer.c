@@ -93,21 +93,26 @@ struct weft_chan *weft_timer_chan(struct weft_timer *t)
 
 /* --- arming and stopping --- */
 
-int weft_timer_arm(struct weft_timer *t, int64_t deadline_ns, int64_t period_ns)
+int weft_timer_arm(struct weft_timer *t, int64_t deadline_ns, int64_t period_ns,
+                   bool *stopped)
 {
+	bool was_armed;
 	int err;
 
 	weft_lock_acquire(&t->timers->lock);
-	take_back(t);
+	was_armed = timer_entry_is_armed(&t->entry);
+	was_armed |= take_back(t);
 	t->period_ns = period_ns;
 	err = weft_timers_arm(t->timers, t, deadline_ns);
 	weft_lock_release(&t->timers->lock);
+	if (stopped)
+		*stopped = was_armed;
 	return err;
 }
 
-int weft_timer_reset(struct weft_timer *t, int64_t deadline_ns)
+int weft_timer_reset(struct weft_timer *t, int64_t deadline_ns, bool *stopped)
 {
-	return t ? weft_timer_arm(t, deadline_ns, 0) : -EINVAL;
+	return t ? weft_timer_arm(t, deadline_ns, 0, stopped) : -EINVAL;
 }
 
 bool weft_timer_stop(struct weft_timer *t)

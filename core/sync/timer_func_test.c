@@ -49,7 +49,7 @@ TEST_MANUAL(a_clock_that_jumps_calls_in_order)
 
 	for (int i = 0; i < 6; i++) {
 		entry_make(&e[i], &log, i);
-		CHECK_EQ(weft_timer_reset(e[i].timer, t0 + due[i]), 0);
+		CHECK_EQ(weft_timer_reset(e[i].timer, t0 + due[i], NULL), 0);
 	}
 	testing_pass(9);
 	CHECK_EQ(log.n, 0);
@@ -103,7 +103,7 @@ static void stop_while_it_runs(weft_task_fn stops)
 	struct weft_task *t;
 
 	CHECK_EQ(weft_timer_new_func(&s.timer, goes_on, &s), 0);
-	CHECK_EQ(weft_timer_reset(s.timer, WEFT_NOW), 0);
+	CHECK_EQ(weft_timer_reset(s.timer, WEFT_NOW, NULL), 0);
 	while (!weft_load_acquire(&s.began))
 		weft_yield();
 	t = testing_spawn(stops, &s);
@@ -139,7 +139,8 @@ static void arms_itself_again(void *arg)
 	struct entry *e = arg;
 
 	if (e->log->n < 3)
-		CHECK_EQ(weft_timer_reset(e->timer, weft_deadline_in(10)), 0);
+		CHECK_EQ(weft_timer_reset(e->timer, weft_deadline_in(10), NULL),
+		         0);
 	writes_entry(e);
 }
 
@@ -152,8 +153,8 @@ TEST_MANUAL(a_call_may_stop_free_and_arm_its_own_timer)
 	CHECK_EQ(weft_timer_new_func(&freed.timer, frees_itself, &freed), 0);
 	CHECK_EQ(weft_timer_new_func(&again.timer, arms_itself_again, &again),
 	         0);
-	CHECK_EQ(weft_timer_reset(freed.timer, weft_deadline_in(10)), 0);
-	CHECK_EQ(weft_timer_reset(again.timer, weft_deadline_in(10)), 0);
+	CHECK_EQ(weft_timer_reset(freed.timer, weft_deadline_in(10), NULL), 0);
+	CHECK_EQ(weft_timer_reset(again.timer, weft_deadline_in(10), NULL), 0);
 	for (int i = 0; i < 5; i++)
 		testing_pass(10);
 	CHECK(freed.timer == NULL);
@@ -168,7 +169,7 @@ static void arms_itself_at_once(void *arg)
 	struct entry *e = arg;
 
 	if (e->log->n < 3)
-		CHECK_EQ(weft_timer_reset(e->timer, WEFT_NOW), 0);
+		CHECK_EQ(weft_timer_reset(e->timer, WEFT_NOW, NULL), 0);
 	writes_entry(e);
 }
 
@@ -182,8 +183,9 @@ TEST_MANUAL(a_call_that_arms_itself_at_once_lets_others_go_first)
 	entry_make(&patient, &log, 2);
 	CHECK_EQ(weft_timer_new_func(&busy.timer, arms_itself_at_once, &busy),
 	         0);
-	CHECK_EQ(weft_timer_reset(busy.timer, weft_deadline_in(5)), 0);
-	CHECK_EQ(weft_timer_reset(patient.timer, weft_deadline_in(10)), 0);
+	CHECK_EQ(weft_timer_reset(busy.timer, weft_deadline_in(5), NULL), 0);
+	CHECK_EQ(weft_timer_reset(patient.timer, weft_deadline_in(10), NULL),
+	         0);
 	testing_pass(10);
 	CHECK_EQ(log.n, 4);
 	CHECK_EQ(memcmp(log.entry, order, sizeof(order)), 0);
@@ -205,7 +207,7 @@ static void arms_again_when_let(void *arg)
 	weft_fetch_add_acq_rel(&a->calls, 1);
 	while (!weft_load_acquire(&a->may_arm))
 		weft_yield();
-	CHECK_EQ(weft_timer_reset(a->timer, weft_deadline_in(10)), 0);
+	CHECK_EQ(weft_timer_reset(a->timer, weft_deadline_in(10), NULL), 0);
 }
 
 static int stops_again(void *arg)
@@ -234,7 +236,7 @@ static void stop_while_it_arms(struct again *a, weft_task_fn stops)
 	struct weft_task *t;
 
 	CHECK_EQ(weft_timer_new_func(&a->timer, arms_again_when_let, a), 0);
-	CHECK_EQ(weft_timer_reset(a->timer, WEFT_NOW), 0);
+	CHECK_EQ(weft_timer_reset(a->timer, WEFT_NOW, NULL), 0);
 	while (!weft_load_acquire(&a->calls))
 		weft_yield();
 	t = testing_spawn(stops, a);
@@ -252,7 +254,8 @@ TEST_MANUAL(a_call_does_not_arm_a_timer_that_is_being_stopped)
 	stop_while_it_arms(&stopped, stops_again);
 	stop_while_it_arms(&freed, frees_again);
 	/* Of the stop, nothing stays. */
-	CHECK_EQ(weft_timer_reset(stopped.timer, weft_deadline_in(10)), 0);
+	CHECK_EQ(weft_timer_reset(stopped.timer, weft_deadline_in(10), NULL),
+	         0);
 	testing_pass(10);
 	CHECK_EQ(weft_load_acquire(&stopped.calls), 2);
 	testing_pass(10);
@@ -277,7 +280,7 @@ static int leaves_a_timer_that_spawns(void *arg)
 	struct entry *e = arg;
 
 	CHECK_EQ(weft_timer_new_func(&e->timer, spawns, e), 0);
-	return weft_timer_reset(e->timer, weft_deadline_in(WEFT_US));
+	return weft_timer_reset(e->timer, weft_deadline_in(WEFT_US), NULL);
 }
 
 /* Whichever comes first, the end of the run or the call: what it spawns is
@@ -329,7 +332,7 @@ TEST(a_call_that_races_with_stop_happens_or_does_not)
 		v = calloc(1, sizeof(*v));
 		CHECK(v != NULL);
 		CHECK_EQ(weft_timer_new_func(&t, touches, v), 0);
-		CHECK_EQ(weft_timer_reset(t, soon()), 0);
+		CHECK_EQ(weft_timer_reset(t, soon(), NULL), 0);
 		for (uint64_t k = weft_rand() % 8; k; k--)
 			weft_yield();
 		stopped = weft_timer_stop(t);

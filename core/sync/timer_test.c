@@ -332,7 +332,7 @@ TEST(nonsense_is_refused)
 	CHECK_EQ(weft_timer_new(NULL), -EINVAL);
 	CHECK_EQ(weft_timer_new_func(NULL, does_nothing, NULL), -EINVAL);
 	CHECK_EQ(weft_timer_new_func(&t, NULL, NULL), -EINVAL);
-	CHECK_EQ(weft_timer_reset(NULL, 1), -EINVAL);
+	CHECK_EQ(weft_timer_reset(NULL, 1, NULL), -EINVAL);
 	CHECK(!weft_timer_stop(NULL));
 	CHECK(weft_timer_chan(NULL) == NULL);
 	weft_timer_free(NULL);
@@ -351,7 +351,7 @@ TEST_MANUAL(a_stopped_timer_does_not_fire)
 	struct weft_timer *t = timer();
 
 	CHECK(!weft_timer_stop(t));
-	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10)), 0);
+	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10), NULL), 0);
 	testing_pass(9);
 	CHECK(weft_timer_stop(t));
 	CHECK(!weft_timer_stop(t));
@@ -367,12 +367,12 @@ TEST_MANUAL(a_stop_takes_back_what_was_not_received)
 	struct weft_timer *t = timer();
 	int64_t v;
 
-	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10)), 0);
+	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10), NULL), 0);
 	testing_pass(10);
 	CHECK(weft_timer_stop(t));
 	check_empty(weft_timer_chan(t));
 
-	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10)), 0);
+	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10), NULL), 0);
 	testing_pass(10);
 	CHECK_EQ(weft_chan_try_recv(weft_timer_chan(t), &v), 0);
 	CHECK(!weft_timer_stop(t));
@@ -386,19 +386,49 @@ TEST_MANUAL(a_reset_leaves_nothing_of_the_time_before)
 	int64_t t0 = weft_now();
 	struct weft_timer *t = timer();
 
-	CHECK_EQ(weft_timer_reset(t, t0 + 10), 0);
+	CHECK_EQ(weft_timer_reset(t, t0 + 10, NULL), 0);
 	testing_pass(10); /* it fires, and nobody receives */
-	CHECK_EQ(weft_timer_reset(t, t0 + 30), 0);
+	CHECK_EQ(weft_timer_reset(t, t0 + 30, NULL), 0);
 	check_empty(weft_timer_chan(t));
 	testing_pass(15);
-	CHECK_EQ(weft_timer_reset(t, t0 + 40), 0); /* later */
+	CHECK_EQ(weft_timer_reset(t, t0 + 40, NULL), 0); /* later */
 	testing_pass(10);
 	check_empty(weft_timer_chan(t));
-	CHECK_EQ(weft_timer_reset(t, t0 + 37), 0); /* earlier */
+	CHECK_EQ(weft_timer_reset(t, t0 + 37, NULL), 0); /* earlier */
 	testing_pass(2);
 	check_fired_at(weft_timer_chan(t), t0 + 37);
 	testing_pass(10);
 	check_empty(weft_timer_chan(t));
+	weft_timer_free(t);
+	return 0;
+}
+
+static bool was_stopped_by_a_reset(struct weft_timer *t, int64_t ns)
+{
+	bool stopped;
+
+	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(ns), &stopped), 0);
+	return stopped;
+}
+
+/* Go's Reset says the same. */
+TEST_MANUAL(a_reset_says_whether_the_timer_was_armed)
+{
+	struct weft_timer *t = timer();
+	int64_t fired;
+	bool stopped = true;
+
+	CHECK(!was_stopped_by_a_reset(t, 10));
+	CHECK(was_stopped_by_a_reset(t, 10));
+	testing_pass(10);
+	CHECK(was_stopped_by_a_reset(t, 10)); /* it had fired for nobody */
+	testing_pass(10);
+	CHECK_EQ(weft_chan_try_recv(weft_timer_chan(t), &fired), 0);
+	CHECK(!was_stopped_by_a_reset(t, 10));
+	CHECK(weft_timer_stop(t));
+	CHECK(!was_stopped_by_a_reset(t, 10));
+	CHECK_EQ(weft_timer_reset(NULL, 10, &stopped), -EINVAL);
+	CHECK(stopped);
 	weft_timer_free(t);
 	return 0;
 }
@@ -412,7 +442,7 @@ TEST_MANUAL(a_timer_may_stand_in_a_select)
 		weft_case_recv(after(20), &w),
 	};
 
-	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10)), 0);
+	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10), NULL), 0);
 	testing_pass(10);
 	CHECK_EQ(weft_select(cases, 2, WEFT_FOREVER), 0);
 	testing_pass(10);
@@ -434,11 +464,11 @@ TEST_MANUAL(many_timers_fire_each_at_its_time)
 	for (int i = 0; i < MANY; i++) {
 		t[i] = timer();
 		due[i] = t0 + 1 + (int64_t)(weft_rand() % 50);
-		CHECK_EQ(weft_timer_reset(t[i], due[i]), 0);
+		CHECK_EQ(weft_timer_reset(t[i], due[i], NULL), 0);
 	}
 	for (int i = 0; i < MANY; i += 3) {
 		due[i] = t0 + 1 + (int64_t)(weft_rand() % 50);
-		CHECK_EQ(weft_timer_reset(t[i], due[i]), 0);
+		CHECK_EQ(weft_timer_reset(t[i], due[i], NULL), 0);
 	}
 	for (int i = 0; i < MANY; i += 5) {
 		CHECK(weft_timer_stop(t[i]));
@@ -533,6 +563,32 @@ TEST_MANUAL(a_ticker_can_be_reset)
 	return 0;
 }
 
+TEST_MANUAL(a_ticker_can_be_stopped_and_started_again)
+{
+	int64_t t0 = weft_now();
+	struct weft_ticker *t = ticker(10);
+	struct weft_chan *c = weft_ticker_chan(t);
+
+	testing_pass(10);
+	check_fired_at(c, t0 + 10);
+	CHECK(weft_ticker_stop(t));
+	CHECK(!weft_ticker_stop(t));
+	testing_pass(100);
+	check_empty(c);
+	CHECK_EQ(weft_ticker_reset(t, 10), 0);
+	testing_pass(25);
+	CHECK(weft_ticker_stop(t)); /* with one pending */
+	check_empty(c);
+	testing_pass(WEFT_SEC);
+	CHECK_EQ(servants(), 0u);
+	CHECK_EQ(weft_ticker_reset(t, 20), 0);
+	testing_pass(20);
+	check_fired_at(c, weft_now());
+	CHECK(!weft_ticker_stop(NULL));
+	weft_ticker_free(t);
+	return 0;
+}
+
 /* --- the task --- */
 
 TEST_MANUAL(the_task_comes_with_the_first_timer_and_goes_a_second_after)
@@ -544,7 +600,7 @@ TEST_MANUAL(the_task_comes_with_the_first_timer_and_goes_a_second_after)
 	t = timer();
 	CHECK_EQ(servants(), 0u);
 	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10)), 0);
+		CHECK_EQ(weft_timer_reset(t, weft_deadline_in(10), NULL), 0);
 		CHECK_EQ(servants(), 1u);
 		weft_run_stats(&with);
 		CHECK_EQ(with.tasks, before.tasks);
@@ -565,12 +621,14 @@ TEST_MANUAL(the_second_begins_when_the_last_is_stopped)
 {
 	struct weft_timer *t = timer();
 
-	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(1000 * WEFT_SEC)), 0);
+	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(1000 * WEFT_SEC), NULL),
+	         0);
 	testing_pass(5);
 	CHECK(weft_timer_stop(t));
 	testing_pass(WEFT_SEC - 1);
 	CHECK_EQ(servants(), 1u);
-	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(1000 * WEFT_SEC)), 0);
+	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(1000 * WEFT_SEC), NULL),
+	         0);
 	testing_pass(2 * WEFT_SEC);
 	CHECK_EQ(servants(), 1u);
 	weft_timer_free(t);
@@ -585,13 +643,13 @@ TEST_MANUAL(a_timer_that_is_stopped_in_time_wakes_nobody)
 	struct weft_timer *t = timer();
 	struct weft_run_stats before, now;
 
-	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(100)), 0);
+	CHECK_EQ(weft_timer_reset(t, weft_deadline_in(100), NULL), 0);
 	CHECK_EQ(weft_clock_settle(), 0);
 	weft_run_stats(&before);
 	for (int i = 0; i < 50; i++) {
 		CHECK(weft_timer_stop(t));
 		CHECK_EQ(weft_clock_advance(1), 0);
-		CHECK_EQ(weft_timer_reset(t, weft_deadline_in(100)), 0);
+		CHECK_EQ(weft_timer_reset(t, weft_deadline_in(100), NULL), 0);
 		weft_run_stats(&now);
 		CHECK_EQ(now.wakes, before.wakes);
 	}
@@ -641,7 +699,7 @@ TEST_MANUAL(random_numbers_do_not_depend_on_timers)
 	struct weft_timer *t = timer();
 	uint64_t first;
 
-	CHECK_EQ(weft_timer_reset(t, 1), 0);
+	CHECK_EQ(weft_timer_reset(t, 1, NULL), 0);
 	first = weft_rand();
 	weft_timer_free(t);
 	rng_seed(&weft_self()->rng, 3); /* as testing_run() has it */
@@ -665,7 +723,7 @@ TEST(a_fire_that_races_with_stop_and_reset_is_never_stale)
 	int64_t due, fired;
 
 	for (int i = 0; i < (TESTING_SLOW ? 2000 : 10000); i++) {
-		CHECK_EQ(weft_timer_reset(t, soon()), 0);
+		CHECK_EQ(weft_timer_reset(t, soon(), NULL), 0);
 		if (weft_rand() % 2)
 			weft_yield();
 		if (weft_rand() % 2) {
@@ -673,7 +731,7 @@ TEST(a_fire_that_races_with_stop_and_reset_is_never_stale)
 			check_empty(c);
 		}
 		due = weft_now() + WEFT_US;
-		CHECK_EQ(weft_timer_reset(t, due), 0);
+		CHECK_EQ(weft_timer_reset(t, due, NULL), 0);
 		CHECK_EQ(weft_chan_recv(c, &fired, WEFT_FOREVER), 0);
 		CHECK_LE(due, fired);
 		check_empty(c);
@@ -710,7 +768,7 @@ static int arms_and_stops(void *arg)
 	struct weft_timer *t = arg;
 
 	for (int i = 0; i < (TESTING_SLOW ? 500 : 3000); i++) {
-		CHECK_EQ(weft_timer_reset(t, soon()), 0);
+		CHECK_EQ(weft_timer_reset(t, soon(), NULL), 0);
 		if (weft_rand() % 2)
 			weft_timer_stop(t);
 	}
@@ -755,11 +813,13 @@ int main(void)
 		cmocka_unit_test(a_stopped_timer_does_not_fire),
 		cmocka_unit_test(a_stop_takes_back_what_was_not_received),
 		cmocka_unit_test(a_reset_leaves_nothing_of_the_time_before),
+		cmocka_unit_test(a_reset_says_whether_the_timer_was_armed),
 		cmocka_unit_test(a_timer_may_stand_in_a_select),
 		cmocka_unit_test(many_timers_fire_each_at_its_time),
 		cmocka_unit_test(a_ticker_does_not_drift),
 		cmocka_unit_test(at_most_one_tick_is_pending),
 		cmocka_unit_test(a_ticker_can_be_reset),
+		cmocka_unit_test(a_ticker_can_be_stopped_and_started_again),
 		cmocka_unit_test(
 		        the_task_comes_with_the_first_timer_and_goes_a_second_after),
 		cmocka_unit_test(the_second_begins_when_the_last_is_stopped),

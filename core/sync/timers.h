@@ -103,7 +103,7 @@ bool weft_timers_is_inside(const struct timers *s, const struct weft_timer *t);
 int weft_timer_make(struct weft_timer **out, void (*fn)(void *arg), void *arg);
 
 /* weft_timer_reset(), and from there on every period_ns; 0: once. */
-int weft_timer_arm(struct weft_timer *t, int64_t deadline_ns,
-                   int64_t period_ns);
+int weft_timer_arm(struct weft_timer *t, int64_t deadline_ns, int64_t period_ns,
+                   bool *stopped);
 
 #endif

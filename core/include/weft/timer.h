@@ -66,10 +66,13 @@ WEFT_API struct weft_chan *weft_timer_chan(struct weft_timer *t);
  * that has not been received is taken back: what is received after this call
  * is of `deadline_ns`. fn may arm its own timer again.
  *
+ * stopped  receives what weft_timer_stop() would have returned, unless the
+ * result is -EINVAL; may be NULL.
+ *
  * Returns as weft_after().
  */
-WEFT_API WEFT_NODISCARD int weft_timer_reset(struct weft_timer *t,
-                                             int64_t deadline_ns);
+WEFT_API WEFT_NODISCARD int
+weft_timer_reset(struct weft_timer *t, int64_t deadline_ns, bool *stopped);
 
 /*
  * Disarm the timer. A fire that has not been received is taken back, so after
@@ -97,6 +100,13 @@ WEFT_API WEFT_NODISCARD int weft_ticker_new(struct weft_ticker **out,
 WEFT_API void weft_ticker_free(struct weft_ticker *t);
 
 WEFT_API struct weft_chan *weft_ticker_chan(struct weft_ticker *t);
+
+/*
+ * Stop the ticks until weft_ticker_reset(). A pending tick is taken back, so
+ * after this nothing is received. Returns true when there was one, or another
+ * to come.
+ */
+WEFT_API bool weft_ticker_stop(struct weft_ticker *t);
 
 /* From now on every `period_ns`, first one period from now; a pending tick is
  * taken back. Returns as weft_ticker_new(). */
