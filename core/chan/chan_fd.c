@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "task/internal.h"
+#include "task/spin.h"
 
 /* Without waiting: 0, -EAGAIN, or an error of the system. */
 static int write_one(struct fd_chan *q, const void *elem)
@@ -118,10 +119,11 @@ int weft_fd_try_send(void *state, const void *elem)
  * then look for the last time. */
 static int recv_closed(struct fd_chan *q, void *elem)
 {
+	unsigned turns = 0;
 	int err;
 
 	while (weft_load_seq_cst(&q->sending)) /* [sending] */
-		weft_yield();
+		spin_for_peer(&turns);
 	err = read_one(q, elem);
 	return err == -EAGAIN ? -EPIPE : err;
 }

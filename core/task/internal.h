@@ -143,6 +143,8 @@ struct runtime {
 	/* Wake whoever sleeps on the permit. */
 	void (*wake)(_Atomic uint32_t *permit);
 	void (*yield)(void);
+	/* Let others run, whatever their priority, for about `ns`. */
+	void (*nap)(int64_t ns);
 };
 
 extern const struct runtime weft_runtime_threads;
@@ -174,6 +176,10 @@ size_t weft_task_records(void);
 
 /* park.c: nanoseconds on the clock of r, whose task the caller need not be. */
 int64_t weft_run_now(const struct run *r);
+
+/* park.c: keep the caller from its CPU for about `ns` < 1 s. On no clock of a
+ * run, and no park: for those who wait for one that is about to be done. */
+void weft_nap(int64_t ns);
 
 /* park.c: the count that weft_clock_settle() waits for. No-ops unless the
  * clock of the run is manual. */

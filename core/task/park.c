@@ -217,6 +217,13 @@ void weft_yield(void)
 	(t ? runtime_of(t) : &weft_runtime_threads)->yield();
 }
 
+void weft_nap(int64_t ns)
+{
+	struct weft_task *t = weft_self_or_null();
+
+	(t ? runtime_of(t) : &weft_runtime_threads)->nap(ns);
+}
+
 void weft_relax(void)
 {
 	weft_pause();

@@ -6,9 +6,26 @@
 
 #define BACKOFF_MAX 64u
 
+/* Alone on its CPU a thread yields that often in some 50 us. */
+#define YIELDS 128u
+/* Sleeps double from the shortest to the longest. */
+#define NAP_NS (50 * WEFT_US)
+#define NAP_DOUBLINGS 5u
+
+void weft_spin_relent(unsigned n)
+{
+	if (n < YIELDS) {
+		weft_yield();
+		return;
+	}
+	n -= YIELDS;
+	weft_nap(NAP_NS << (n < NAP_DOUBLINGS ? n : NAP_DOUBLINGS));
+}
+
 void weft_spin_lock_slow(struct spin *l)
 {
 	unsigned pauses = weft_cpus() > 1 ? 1 : BACKOFF_MAX + 1;
+	unsigned turns = 0;
 	uint32_t open = 0;
 
 	for (;;) {
@@ -18,7 +35,7 @@ void weft_spin_lock_slow(struct spin *l)
 				return; /* [spin] */
 		}
 		if (pauses > BACKOFF_MAX) {
-			weft_yield();
+			weft_spin_relent(turns++);
 			continue;
 		}
 		for (unsigned i = 0; i < pauses; i++)

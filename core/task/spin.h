@@ -2,8 +2,9 @@
  * spin: a lock around a few dozen instructions that never park.
  *
  * Test-and-test-and-set with exponential back-off up to 64 pauses, then
- * yields, so that a holder that lost its CPU gets it back. The release is a
- * plain store: half the price of a mutex pair.
+ * yields, so that a holder that lost its CPU gets it back, then sleeps: a yield
+ * gives nothing to a holder of a lower priority (docs/adr/0010). The release is
+ * a plain store: half the price of a mutex pair.
  */
 #ifndef WEFT_TASK_SPIN_H
 #define WEFT_TASK_SPIN_H
@@ -37,6 +38,10 @@ static inline void spin_unlock(struct spin *l)
 	weft_store_release(&l->held, 0u); /* pairs with [spin] */
 }
 
+/* The n-th turn, from 0, of waiting for one that lost its CPU: a yield, from
+ * some point on a sleep. */
+void weft_spin_relent(unsigned n);
+
 /* One turn of waiting for a peer that is a few instructions from done, unless
  * it lost its CPU: *turns counts, from 0. */
 static inline void spin_for_peer(unsigned *turns)
@@ -44,7 +49,7 @@ static inline void spin_for_peer(unsigned *turns)
 	if (++*turns < 64)
 		weft_relax();
 	else
-		weft_yield();
+		weft_spin_relent(*turns - 64);
 }
 
 #endif

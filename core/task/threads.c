@@ -112,10 +112,18 @@ static void thread_yield(void)
 	sched_yield();
 }
 
+static void thread_nap(int64_t ns)
+{
+	struct timespec ts = clock_timespec(ns);
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+}
+
 const struct runtime weft_runtime_threads = {
 	.start = thread_start,
 	.reap = thread_reap,
 	.sleep = futex_sleep,
 	.wake = futex_wake,
 	.yield = thread_yield,
+	.nap = thread_nap,
 };

@@ -9,6 +9,7 @@
 
 #include "common/ends.h"
 #include "common/watch.h"
+#include "task/spin.h"
 
 /* Stopped is any negative error: the reason. */
 enum state { OPEN, CLOSED };
@@ -244,13 +245,14 @@ __attribute__((noinline)) static int drop_oldest(struct weft_buffer *b,
                                                  const void *elem)
 {
 	_Alignas(WEFT_CACHE_LINE) unsigned char oldest[WEFT_ELEM_MAX];
+	unsigned turns = 0;
 	int err;
 
 	do {
 		if (weft_chan_try_recv(b->chan, oldest) == 0)
 			drop_item(b, oldest);
 		else
-			weft_yield();
+			spin_for_peer(&turns);
 		err = weft_chan_try_send(b->chan, elem);
 	} while (err == -EAGAIN);
 	return err;

@@ -32,7 +32,9 @@
  *
  * Progress: the try_ calls never park. They are lock-free only where the
  * implementation says so: on a ring, a try_ call that meets a slot which a
- * peer has claimed and not yet published waits for that peer.
+ * peer has claimed and not yet published waits for that peer. A peer that lost
+ * its CPU there is waited for with yields, then in sleeps of up to 2 ms, so
+ * that it goes on even if it has the lower priority on the same CPU.
  */
 #ifndef WEFT_CHAN_H
 #define WEFT_CHAN_H
@@ -55,7 +57,8 @@ struct weft_chan_impl;
 /* How a wait spends its time before it gives up the CPU. */
 enum weft_wait {
 	WEFT_WAIT_ADAPTIVE, /* spin, yield, park; learns how long to yield */
-	WEFT_WAIT_SPIN,     /* never park; yields where spinning would hurt */
+	WEFT_WAIT_SPIN,     /* never park; yields where spinning would hurt,
+	                     * which lets no peer of a lower priority run */
 	WEFT_WAIT_PARK,     /* park at once */
 };
 

@@ -1,0 +1,208 @@
+/*
+ * Tests of what spins for a peer: it must not keep the peer from running, be it
+ * of a lower priority and on the same CPU, where a yield lets it have nothing.
+ *
+ * The linker puts this file's clock_nanosleep() in the way (--wrap), so that a
+ * test sees the sleeps without a priority that it may not have. The last test
+ * has real ones.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <weft/atomic.h>
+#include <weft/chan.h>
+
+#include "task/spin.h"
+#include "task/testing.h"
+
+static _Atomic int naps;
+static _Atomic int64_t longest_ns;
+
+int __real_clock_nanosleep(clockid_t clock, int flags,
+                           const struct timespec *ns, struct timespec *left);
+int __wrap_clock_nanosleep(clockid_t clock, int flags,
+                           const struct timespec *ns, struct timespec *left);
+
+int __wrap_clock_nanosleep(clockid_t clock, int flags,
+                           const struct timespec *ns, struct timespec *left)
+{
+	CHECK_EQ(flags, 0);
+	CHECK_EQ(ns->tv_sec, 0);
+	if (ns->tv_nsec > weft_load_relaxed(&longest_ns))
+		weft_store_relaxed(&longest_ns, ns->tv_nsec);
+	weft_fetch_add_relaxed(&naps, 1);
+	return __real_clock_nanosleep(clock, flags, ns, left);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	weft_store_relaxed(&naps, 0);
+	weft_store_relaxed(&longest_ns, 0);
+	return 0;
+}
+
+/* Until somebody has slept n times; false when that takes too long. */
+static bool await_naps(int n)
+{
+	int64_t until_ns = clock_mono() + 10 * WEFT_SEC;
+
+	while (weft_load_relaxed(&naps) < n && clock_mono() < until_ns)
+		weft_yield();
+	return weft_load_relaxed(&naps) >= n;
+}
+
+static void *locks(void *lock)
+{
+	spin_lock(lock);
+	spin_unlock(lock);
+	return NULL;
+}
+
+/* The holder goes on only when the other sleeps. */
+static void who_spins_for_a_lock_sleeps_at_last(void **state)
+{
+	struct spin lock;
+	pthread_t thread;
+
+	(void)state;
+	spin_init(&lock);
+	spin_lock(&lock);
+	assert_int_equal(pthread_create(&thread, NULL, locks, &lock), 0);
+	assert_true(await_naps(20));
+	spin_unlock(&lock);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_in_range(weft_load_relaxed(&longest_ns), WEFT_MS / 2,
+	                5 * WEFT_MS);
+}
+
+static void who_spins_for_a_peer_sleeps_at_last(void **state)
+{
+	unsigned turns = 0;
+
+	(void)state;
+	for (int i = 0; i < 2000 && weft_load_relaxed(&naps) < 8; i++)
+		spin_for_peer(&turns);
+	assert_int_equal(weft_load_relaxed(&naps), 8);
+	assert_in_range(weft_load_relaxed(&longest_ns), WEFT_MS / 2,
+	                5 * WEFT_MS);
+}
+
+/* One that is there soon costs no sleep. */
+static void a_short_spin_does_not_sleep(void **state)
+{
+	unsigned turns = 0;
+
+	(void)state;
+	for (int i = 0; i < 128; i++)
+		spin_for_peer(&turns);
+	assert_int_equal(weft_load_relaxed(&naps), 0);
+}
+
+/* However long it goes on, with a count that wraps. */
+static void the_count_of_turns_may_wrap(void **state)
+{
+	unsigned turns = (unsigned)-3;
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		spin_for_peer(&turns);
+	assert_true(weft_load_relaxed(&longest_ns) <= 5 * WEFT_MS);
+}
+
+/* --- with priorities --- */
+
+struct inversion {
+	struct spin lock;
+	_Atomic int tries; /* the high one is about to try */
+	_Atomic int64_t took_ns;
+};
+
+static bool pin(void)
+{
+	cpu_set_t one, all;
+	size_t cpu = 0;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return false;
+	while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return sched_setaffinity(0, sizeof(one), &one) == 0;
+}
+
+static void *high(void *arg)
+{
+	struct inversion *i = arg;
+	int64_t before = clock_mono();
+
+	weft_store_relaxed(&i->tries, 1);
+	spin_lock(&i->lock);
+	spin_unlock(&i->lock);
+	weft_store_relaxed(&i->took_ns, clock_mono() - before);
+	return NULL;
+}
+
+static int start_high(pthread_t *thread, struct inversion *i)
+{
+	struct sched_param param = { .sched_priority = 10 };
+	pthread_attr_t attr;
+	int err;
+
+	CHECK_EQ(pthread_attr_init(&attr), 0);
+	CHECK_EQ(pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED),
+	         0);
+	CHECK_EQ(pthread_attr_setschedpolicy(&attr, SCHED_FIFO), 0);
+	CHECK_EQ(pthread_attr_setschedparam(&attr, &param), 0);
+	err = pthread_create(thread, &attr, high, i);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+/* The low one cannot run while the high one does, which begins at once. Without
+ * a sleep of the high one it is the kernel that ends this, after most of a
+ * second as it is usually set up, or nobody. */
+static void a_lock_of_a_lower_priority_is_had(void **state)
+{
+	struct inversion i = { 0 };
+	cpu_set_t before;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	if (!pin())
+		skip();
+	spin_init(&i.lock);
+	spin_lock(&i.lock);
+	if (start_high(&thread, &i)) {
+		spin_unlock(&i.lock);
+		sched_setaffinity(0, sizeof(before), &before);
+		skip();
+	}
+	while (!weft_load_relaxed(&i.tries))
+		sched_yield();
+	spin_unlock(&i.lock);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	sched_setaffinity(0, sizeof(before), &before);
+	assert_true(weft_load_relaxed(&i.took_ns) < 700 * WEFT_MS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(who_spins_for_a_lock_sleeps_at_last,
+		                       begin),
+		cmocka_unit_test_setup(who_spins_for_a_peer_sleeps_at_last,
+		                       begin),
+		cmocka_unit_test_setup(a_short_spin_does_not_sleep, begin),
+		cmocka_unit_test_setup(the_count_of_turns_may_wrap, begin),
+		cmocka_unit_test_setup(a_lock_of_a_lower_priority_is_had,
+		                       begin),
+	};
+
+	return cmocka_run_group_tests_name("spin", tests, NULL, NULL);
+}
