@@ -23,6 +23,10 @@ static void print_json(const struct machine *m)
 	json_string(&j, "cpu", m->cpu);
 	json_int(&j, "cpus_online", m->cpus_online);
 	json_uint(&j, "cpus_allowed", m->cpus_allowed);
+	if (m->cpu_quota > 0)
+		json_double(&j, "cpu_quota", m->cpu_quota);
+	else
+		json_null(&j, "cpu_quota");
 	json_string(&j, "kernel", m->kernel);
 	json_string(&j, "os", m->os);
 	json_string(&j, "compiler", COMPILER);
@@ -51,8 +55,11 @@ static void line(const char *name, const char *value)
 static void print_text(const struct machine *m)
 {
 	line("cpu", m->cpu);
-	printf("%-12s %ld online, %u allowed\n", "cpus", m->cpus_online,
+	printf("%-12s %ld online, %u allowed", "cpus", m->cpus_online,
 	       m->cpus_allowed);
+	if (m->cpu_quota > 0)
+		printf(", a quota of %g", m->cpu_quota);
+	putchar('\n');
 	line("governor", m->governor);
 	line("hypervisor", m->hypervisor);
 	if (m->steal >= 0)

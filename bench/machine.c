@@ -12,6 +12,7 @@
 #include <weft/task.h>
 
 #include "base/cpus.h"
+#include "base/quota.h"
 #include "bench/machine.h"
 
 #define UNKNOWN "unknown"
@@ -130,6 +131,7 @@ void machine_get(struct machine *m)
 	get_cpu(m->cpu);
 	m->cpus_online = sysconf(_SC_NPROCESSORS_ONLN);
 	m->cpus_allowed = weft_cpus_allowed();
+	m->cpu_quota = weft_quota("");
 	get_kernel(m->kernel);
 	read_or_unknown("/etc/os-release", "PRETTY_NAME", m->os);
 	snprintf(m->libc, sizeof(m->libc), "glibc %s", gnu_get_libc_version());

@@ -15,6 +15,7 @@ struct machine {
 	char cpu[MACHINE_TEXT_BYTES];
 	long cpus_online;
 	unsigned cpus_allowed;
+	double cpu_quota; /* CPUs' worth of time granted; 0 = no limit */
 	char kernel[MACHINE_TEXT_BYTES];
 	char os[MACHINE_TEXT_BYTES];
 	char libc[MACHINE_TEXT_BYTES];

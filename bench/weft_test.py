@@ -120,11 +120,13 @@ class Context(unittest.TestCase):
     def test_says_what_it_knows(self):
         context = strict(weft("context", "--json").out)
         self.assertEqual(list(context), [
-            "cpu", "cpus_online", "cpus_allowed", "kernel", "os", "compiler",
-            "flags", "build_type", "sanitize", "libc", "governor",
+            "cpu", "cpus_online", "cpus_allowed", "cpu_quota", "kernel", "os",
+            "compiler", "flags", "build_type", "sanitize", "libc", "governor",
             "hypervisor", "membarrier", "clock_overhead_ns", "steal",
             "weft_version"])
         self.assertGreaterEqual(context["cpus_allowed"], 1)
+        if context["cpu_quota"] is not None:
+            self.assertGreater(context["cpu_quota"], 0)
         self.assertGreater(context["clock_overhead_ns"], 0)
         self.assertNotIn("", (context["cpu"], context["governor"]))
         self.assertEqual(weft("context").status, 0)

@@ -5,9 +5,8 @@
 #include <weft/export.h>
 
 /*
- * CPUs allowed by the affinity mask of the calling thread, lowered to the
- * cgroup's CPU quota (v2 cpu.max, or v1 cpu.cfs_quota_us) rounded up. At
- * least 1. Reads files: not for fast paths.
+ * CPUs allowed by the affinity mask of the calling thread, lowered to what
+ * weft_quota() grants, rounded up. At least 1. Reads files: not for fast paths.
  */
 unsigned weft_cpus_allowed(void);
 
