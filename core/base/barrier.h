@@ -3,7 +3,7 @@
  * registered to hear of it?"
  *
  * Publisher: publish (release); weft_barrier_light(n); the answer is *n != 0.
- * Waiter:    n.fetch_add(acq_rel); weft_barrier_heavy(); look again; park.
+ * Waiter:    n.fetch_add(acq_rel); weft_barrier_registered(); look again; park.
  *
  * Either the publisher sees the registration or the waiter sees what was
  * published. With membarrier the publisher pays a compiler barrier. Without
@@ -28,12 +28,18 @@
 #endif
 
 /* Set once by weft_barrier_is_asymmetric(); false until then, which is safe:
- * the other form is right with any waiter. */
+ * the other form is right with any waiter. Cleared for good when the kernel
+ * refuses the barrier that it had promised (docs/adr/0011). */
 extern _Atomic bool weft_asymmetric;
+
+/* weft_barrier_heavy() for the waiter above, who needs no more than the other
+ * form of the publisher gives. */
+void weft_barrier_registered(void);
 
 /* Whether *n is not 0, asked after everything the caller published. */
 static inline bool barrier_light_is_set(_Atomic uint32_t *n)
 {
+	weft_barrier_compiler(); /* not asked before it was published */
 	if (WEFT_ASYMMETRIC_BUILD && weft_load_relaxed(&weft_asymmetric)) {
 		weft_barrier_compiler();
 		return weft_load_relaxed(n) != 0;

@@ -315,7 +315,8 @@ static void link_hints(struct selection *s)
 		any = true;
 	}
 	if (any)
-		weft_barrier_heavy(); /* pairs with barrier_light_is_set() */
+		weft_barrier_registered(); /* pairs with barrier_light_is_set()
+		                            */
 }
 
 static void rearm_hints(struct selection *s)

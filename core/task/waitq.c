@@ -74,7 +74,7 @@ void weft_waitq_link(struct waitq *q, struct waiter *w)
 void weft_waitq_register(struct waitq *q, struct waiter *w)
 {
 	weft_waitq_link(q, w);
-	weft_barrier_heavy(); /* pairs with barrier_light_is_set() */
+	weft_barrier_registered(); /* pairs with barrier_light_is_set() */
 }
 
 bool weft_waitq_rearm(struct waitq *q, struct waiter *w)

@@ -144,6 +144,11 @@ WEFT_BEGIN_DECLS
  * Costs a system call: for the side that is about to sleep. Only to be relied
  * on when weft_barrier_is_asymmetric() says so; where it does not, this is a
  * full barrier of the calling thread alone.
+ *
+ * In a process that is refused membarrier(2) after it was granted, such as one
+ * that has sandboxed itself, this costs a visit to every CPU by
+ * sched_setaffinity(2), which may take milliseconds, and aborts when that is
+ * refused too.
  */
 WEFT_API void weft_barrier_heavy(void);
 
