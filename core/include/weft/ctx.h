@@ -183,6 +183,12 @@ WEFT_API WEFT_NODISCARD int weft_waitgroup_wait_ctx(struct weft_waitgroup *wg,
                                                     struct weft_ctx *ctx,
                                                     int64_t deadline_ns);
 
+/* Once fn has been begun, the end of ctx does not end it. */
+WEFT_API WEFT_NODISCARD int weft_once_do_ctx(struct weft_once *o,
+                                             weft_task_fn fn, void *arg,
+                                             int *status, struct weft_ctx *ctx,
+                                             int64_t deadline_ns);
+
 WEFT_END_DECLS
 
 #endif

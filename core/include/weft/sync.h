@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <weft/export.h>
+#include <weft/task.h>
 #include <weft/time.h>
 
 WEFT_BEGIN_DECLS
@@ -72,6 +73,37 @@ WEFT_API int weft_waitgroup_done(struct weft_waitgroup *wg);
  */
 WEFT_API WEFT_NODISCARD int weft_waitgroup_wait(struct weft_waitgroup *wg,
                                                 int64_t deadline_ns);
+
+/*
+ * once: a function that is called by the first who asks, and waited for by the
+ * others. After Go's sync.Once.
+ *
+ * One that is all zero, as every static one is, is ready for use.
+ */
+struct weft_once {
+	WEFT_ALIGNED(WEFT_CACHE_LINE) unsigned char opaque[2 * WEFT_CACHE_LINE];
+};
+
+/* Make `o` a once whose function has not been called. */
+WEFT_API void weft_once_init(struct weft_once *o);
+
+/*
+ * Call fn(arg), unless a call on `o` has done so, and wait until that has
+ * ended. It is the only one, whatever its outcome, whichever function it is: a
+ * once that failed has failed for good, and hands that out.
+ *
+ * status  receives what fn returned or gave weft_task_exit(), which ends the
+ * call and not the task; -ECANCELED after pthread_exit(), which ends both. May
+ *         be NULL.
+ *
+ * Returns 0, and then what fn wrote is visible; -ETIMEDOUT when another task's
+ * call goes on past `deadline_ns`, to which a call of one's own does not keep;
+ * -EDEADLK from within fn; -EINVAL for NULL. After an error *status is
+ * untouched.
+ */
+WEFT_API WEFT_NODISCARD int weft_once_do(struct weft_once *o, weft_task_fn fn,
+                                         void *arg, int *status,
+                                         int64_t deadline_ns);
 
 WEFT_END_DECLS
 
