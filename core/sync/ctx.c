@@ -119,15 +119,24 @@ static void await_reached(struct weft_ctx *ctx)
 		spin_for_peer(&turns);
 }
 
-/* End the children of ctx and append them to the list. One whose deadline had
- * come has ended by that, although nobody had looked. */
+/* How a context ends whose parent is cancelled: by its deadline, if that has
+ * come before, although nobody had looked. */
+static uint64_t end_with(const struct weft_ctx *ctx, uint64_t end,
+                         int64_t now_ns)
+{
+	return ctx->deadline_ns > now_ns
+	               ? end
+	               : end_of(-ETIMEDOUT, ctx->deadline_cause);
+}
+
+/* End the children of ctx and append them to the list. */
 static void mark_children(struct weft_ctx *ctx, uint64_t end, int64_t now_ns,
                           struct weft_ctx **last)
 {
 	struct weft_ctx *child;
 
 	while ((child = pop_child(ctx))) {
-		if (!end_by(child, now_ns) && mark(child, end)) {
+		if (mark(child, end_with(child, end, now_ns))) {
 			child->next = NULL;
 			(*last)->next = child;
 			*last = child;
