@@ -24,7 +24,7 @@ struct weft_group {
 	_Atomic unsigned taken;
 	unsigned limit; /* constant; 0: no limit, and nothing is taken */
 
-	struct weft_ctx *ctx; /* constant; a reference */
+	struct weft_ctx *ctx; /* constant; a reference; NULL: never ends */
 	_Atomic int error;    /* the first; 0 */
 };
 
@@ -36,27 +36,52 @@ struct member {
 	int status;
 };
 
-int weft_group_new(struct weft_group **out, struct weft_ctx *parent,
-                   unsigned limit)
+static struct weft_group *make(unsigned limit, struct weft_ctx *ctx)
 {
-	struct weft_group *g;
-	int err;
+	struct weft_group *g =
+	        aligned_alloc(_Alignof(struct weft_group), sizeof(*g));
 
-	if (!out)
-		return -EINVAL;
-	g = aligned_alloc(_Alignof(struct weft_group), sizeof(*g));
 	if (!g)
-		return -ENOMEM;
-	err = weft_ctx_with_cancel(&g->ctx, parent);
-	if (err) {
-		free(g);
-		return err;
-	}
+		return NULL;
 	weft_waitgroup_init(&g->running);
 	weft_waitq_init(&g->places);
 	weft_store_relaxed(&g->taken, 0u);
 	g->limit = limit;
+	g->ctx = ctx;
 	weft_store_relaxed(&g->error, 0);
+	return g;
+}
+
+int weft_group_new(struct weft_group **out, struct weft_ctx *parent,
+                   unsigned limit)
+{
+	struct weft_group *g;
+	struct weft_ctx *ctx;
+	int err;
+
+	if (!out)
+		return -EINVAL;
+	err = weft_ctx_with_cancel(&ctx, parent);
+	if (err)
+		return err;
+	g = make(limit, ctx);
+	if (!g) {
+		weft_ctx_unref(ctx);
+		return -ENOMEM;
+	}
+	*out = g;
+	return 0;
+}
+
+int weft_group_new_plain(struct weft_group **out, unsigned limit)
+{
+	struct weft_group *g;
+
+	if (!out)
+		return -EINVAL;
+	g = make(limit, NULL);
+	if (!g)
+		return -ENOMEM;
 	*out = g;
 	return 0;
 }
@@ -143,7 +168,9 @@ static int member_main(void *arg)
 	return 0;
 }
 
-static int spawn_member(struct weft_group *g, weft_task_fn fn, void *arg)
+static int spawn_member(struct weft_group *g,
+                        const struct weft_task_opts *asked, weft_task_fn fn,
+                        void *arg)
 {
 	struct weft_task_opts opts = { .name = "group" };
 	struct member *m = malloc(sizeof(*m));
@@ -151,6 +178,10 @@ static int spawn_member(struct weft_group *g, weft_task_fn fn, void *arg)
 
 	if (!m)
 		return -ENOMEM;
+	if (asked && asked->name)
+		opts.name = asked->name;
+	if (asked)
+		opts.stack_bytes = asked->stack_bytes;
 	/* What stays when fn leaves by pthread_exit(). */
 	*m = (struct member){ g, fn, arg, -ECANCELED };
 	weft_waitgroup_add(&g->running, 1);
@@ -164,26 +195,33 @@ static int spawn_member(struct weft_group *g, weft_task_fn fn, void *arg)
 
 /* Start it in the place that the caller has taken: perhaps that of the task
  * whose error has just ended the group. */
-static int start(struct weft_group *g, weft_task_fn fn, void *arg)
+static int start(struct weft_group *g, const struct weft_task_opts *opts,
+                 weft_task_fn fn, void *arg)
 {
 	int err = weft_ctx_err(g->ctx);
 
 	if (!err)
-		err = spawn_member(g, fn, arg);
+		err = spawn_member(g, opts, fn, arg);
 	if (err)
 		give_place(g);
 	return err;
 }
 
-int weft_group_go(struct weft_group *g, weft_task_fn fn, void *arg,
-                  int64_t deadline_ns)
+int weft_group_spawn(struct weft_group *g, const struct weft_task_opts *opts,
+                     weft_task_fn fn, void *arg, int64_t deadline_ns)
 {
 	int err;
 
 	if (!g || !fn)
 		return -EINVAL;
 	err = await_place(g, deadline_ns);
-	return err ? err : start(g, fn, arg);
+	return err ? err : start(g, opts, fn, arg);
+}
+
+int weft_group_go(struct weft_group *g, weft_task_fn fn, void *arg,
+                  int64_t deadline_ns)
+{
+	return weft_group_spawn(g, NULL, fn, arg, deadline_ns);
 }
 
 int weft_group_try_go(struct weft_group *g, weft_task_fn fn, void *arg)
@@ -195,7 +233,7 @@ int weft_group_try_go(struct weft_group *g, weft_task_fn fn, void *arg)
 	err = weft_ctx_err(g->ctx);
 	if (!err)
 		err = take_place(g) ? -EBUSY : 0;
-	return err ? err : start(g, fn, arg);
+	return err ? err : start(g, NULL, fn, arg);
 }
 
 int weft_group_wait(struct weft_group *g, int64_t deadline_ns)

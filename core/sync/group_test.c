@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <weft/atomic.h>
 #include <weft/group.h>
@@ -61,6 +62,132 @@ static int goes_through(void *arg)
 	while (!weft_load_acquire(&gate->open))
 		weft_park(weft_deadline_in(WEFT_MS));
 	weft_fetch_sub_acq_rel(&gate->inside, 1);
+	return 0;
+}
+
+/* --- groups without a context --- */
+
+static struct weft_group *plain_group_of(unsigned limit)
+{
+	struct weft_group *g;
+
+	CHECK_EQ(weft_group_new_plain(&g, limit), 0);
+	CHECK(weft_group_ctx(g) == NULL);
+	return g;
+}
+
+static int goes_on(void *arg)
+{
+	weft_fetch_add_relaxed((_Atomic int *)arg, 1);
+	return 0;
+}
+
+/* With a context, the second half would not have been begun. */
+TEST(without_a_context_a_group_runs_on_after_an_error)
+{
+	struct weft_group *g = plain_group_of(2);
+	int first = -EIO, later = -ENOENT;
+	_Atomic int done = 0;
+
+	CHECK_EQ(weft_group_go(g, returns, &first, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_group_wait(g, WEFT_FOREVER), -EIO);
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(weft_group_go(g, goes_on, (void *)&done, WEFT_FOREVER),
+		         0);
+	CHECK_EQ(weft_group_go(g, returns, &later, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_group_go(g, leaves_its_thread, NULL, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_group_wait(g, WEFT_FOREVER), -EIO);
+	CHECK_EQ(weft_load_relaxed(&done), 10);
+	weft_group_free(g);
+	return 0;
+}
+
+TEST(without_a_context_a_group_may_be_used_again)
+{
+	struct weft_group *g = plain_group_of(3);
+	_Atomic int done = 0;
+	int failed = -EIO;
+
+	for (int round = 1; round <= 20; round++) {
+		for (int i = 0; i < 5; i++)
+			CHECK_EQ(weft_group_go(g, goes_on, (void *)&done,
+			                       WEFT_FOREVER),
+			         0);
+		CHECK_EQ(weft_group_wait(g, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_load_relaxed(&done), 5 * round);
+	}
+	CHECK_EQ(weft_group_try_go(g, returns, &failed), 0);
+	CHECK_EQ(weft_group_wait(g, WEFT_FOREVER), -EIO);
+	weft_group_free(g);
+	return 0;
+}
+
+/* Its limit and its deadlines are those of any group. */
+TEST_MANUAL(without_a_context_a_full_group_makes_go_wait)
+{
+	struct weft_group *g = plain_group_of(1);
+	struct gate gate = { 0 };
+	_Atomic int done = 0;
+
+	CHECK_EQ(weft_group_go(g, goes_through, &gate, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_group_try_go(g, goes_on, (void *)&done), -EBUSY);
+	CHECK_EQ(weft_group_go(g, goes_on, (void *)&done, WEFT_NOW),
+	         -ETIMEDOUT);
+	CHECK_EQ(weft_group_wait(g, WEFT_NOW), -ETIME);
+	weft_store_release(&gate.open, 1);
+	testing_pass(WEFT_MS);
+	CHECK_EQ(weft_group_go(g, goes_on, (void *)&done, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_group_wait(g, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&done), 1);
+	weft_group_free(g);
+	return 0;
+}
+
+/* --- names and stacks --- */
+
+struct self_image {
+	char name[32];
+	size_t stack_bytes;
+};
+
+static int looks_at_itself(void *arg)
+{
+	struct self_image *image = arg;
+	pthread_attr_t attr;
+
+	snprintf(image->name, sizeof(image->name), "%s",
+	         weft_task_name(weft_self()));
+	CHECK_EQ(pthread_getattr_np(pthread_self(), &attr), 0);
+	CHECK_EQ(pthread_attr_getstacksize(&attr, &image->stack_bytes), 0);
+	pthread_attr_destroy(&attr);
+	return 0;
+}
+
+TEST(a_task_of_a_group_has_the_name_and_stack_it_was_given)
+{
+	struct weft_task_opts named = { "crawler", 24 << 20 }, plain = { 0 };
+	struct self_image image[3];
+	struct weft_group *g = group_of(1);
+
+	CHECK_EQ(weft_group_spawn(g, &named, looks_at_itself, &image[0],
+	                          WEFT_FOREVER),
+	         0);
+	CHECK_EQ(weft_group_spawn(g, &plain, looks_at_itself, &image[1],
+	                          WEFT_FOREVER),
+	         0);
+	CHECK_EQ(weft_group_spawn(g, NULL, looks_at_itself, &image[2],
+	                          WEFT_FOREVER),
+	         0);
+	CHECK_EQ(weft_group_wait(g, WEFT_FOREVER), 0);
+	CHECK_EQ(strcmp(image[0].name, "crawler"), 0);
+	CHECK_LE((size_t)(24 << 20) - 65536, image[0].stack_bytes);
+	CHECK_EQ(strcmp(image[1].name, "group"), 0);
+	CHECK_EQ(strcmp(image[2].name, "group"), 0);
+	CHECK_EQ(weft_group_spawn(NULL, NULL, looks_at_itself, &image[0],
+	                          WEFT_FOREVER),
+	         -EINVAL);
+	CHECK_EQ(weft_group_spawn(g, NULL, NULL, NULL, WEFT_FOREVER), -EINVAL);
+	weft_group_free(g);
 	return 0;
 }
 
@@ -214,6 +341,7 @@ TEST(nonsense_is_refused)
 	struct weft_group *g = group_of(0);
 
 	CHECK_EQ(weft_group_new(NULL, NULL, 0), -EINVAL);
+	CHECK_EQ(weft_group_new_plain(NULL, 0), -EINVAL);
 	CHECK_EQ(weft_group_go(NULL, returns, NULL, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_group_go(g, NULL, NULL, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_group_try_go(NULL, returns, NULL), -EINVAL);
@@ -416,6 +544,12 @@ TEST(no_way_to_end_loses_a_place)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		        without_a_context_a_group_runs_on_after_an_error),
+		cmocka_unit_test(without_a_context_a_group_may_be_used_again),
+		cmocka_unit_test(without_a_context_a_full_group_makes_go_wait),
+		cmocka_unit_test(
+		        a_task_of_a_group_has_the_name_and_stack_it_was_given),
 		cmocka_unit_test(a_group_without_an_error_ends_with_0),
 		cmocka_unit_test(the_first_error_cancels_the_rest),
 		cmocka_unit_test(

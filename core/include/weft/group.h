@@ -30,6 +30,14 @@ WEFT_API WEFT_NODISCARD int weft_group_new(struct weft_group **out,
                                            struct weft_ctx *parent,
                                            unsigned limit);
 
+/*
+ * Make a group without a context: weft_group_ctx() is NULL, nothing ends it,
+ * and an error of one task leaves the others alone. It may be used again after
+ * a wait. Returns as weft_group_new().
+ */
+WEFT_API WEFT_NODISCARD int weft_group_new_plain(struct weft_group **out,
+                                                 unsigned limit);
+
 /* Free the group. NULL is ignored. Every task must have been waited for: one
  * that has not ended makes this abort. */
 WEFT_API void weft_group_free(struct weft_group *g);
@@ -51,16 +59,25 @@ WEFT_API struct weft_ctx *weft_group_ctx(struct weft_group *g);
 WEFT_API WEFT_NODISCARD int weft_group_go(struct weft_group *g, weft_task_fn fn,
                                           void *arg, int64_t deadline_ns);
 
-/* The same without waiting: -EBUSY while `limit` tasks run. */
+/* The same with the name and stack of the task; what is 0 in `opts`, or all of
+ * it when that is NULL, is as in weft_group_go(). */
+WEFT_API WEFT_NODISCARD int weft_group_spawn(struct weft_group *g,
+                                             const struct weft_task_opts *opts,
+                                             weft_task_fn fn, void *arg,
+                                             int64_t deadline_ns);
+
+/* weft_group_go() without waiting: -EBUSY while `limit` tasks run. */
 WEFT_API WEFT_NODISCARD int weft_group_try_go(struct weft_group *g,
                                               weft_task_fn fn, void *arg);
 
 /*
- * Wait until no task of the group runs, then cancel its context. May be called
+ * Wait until no task of the group runs, then cancel its context, after which it
+ * takes no more tasks; one without a context does. May be called
  * by several tasks, and again. What the tasks wrote is visible after it. (For a
  * moment weft_run_stats() may still count one that is on its way out.)
  *
- * Returns the first error of the group's tasks, always the same, or 0;
+ * Returns the first error that any task of the group has ended with, always the
+ * same, or 0;
  * -ETIME when `deadline_ns` expired with tasks still running, so that it
  * cannot be mistaken for an error of theirs.
  */
