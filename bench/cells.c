@@ -20,8 +20,7 @@ static int offer(const struct plan *plan, const struct visitor *v)
 {
 	char why[256];
 
-	if (cell_possible(plan->pattern, &plan->params, plan->chan, why,
-	                  sizeof(why)))
+	if (cell_possible(&plan->params, plan->chan, why, sizeof(why)))
 		return 0;
 	return v->visit(plan, v->arg);
 }

@@ -89,7 +89,7 @@ static void fill(struct gbench_outcome *out, const struct result *r)
 /* Later repetitions move as many messages as the first one found right. */
 static void keep_items(struct plan *plan, const struct result *r)
 {
-	int i = plan_knob(plan->pattern, "items");
+	int i = pattern_knob(plan->pattern, "items");
 
 	if (i >= 0)
 		plan->params.value[i] = (int64_t)r->items;

@@ -137,7 +137,7 @@ static int set_option(struct request *r, const struct arg *arg)
 		plan->timeout_ns = (int64_t)n * WEFT_SEC;
 	} else if (strcmp(arg->key, "seed") == 0) {
 		err = arg_number(arg, 0, UINT64_MAX, &plan->seed);
-	} else if (plan_knob(plan->pattern, arg->key) >= 0) {
+	} else if (pattern_knob(plan->pattern, arg->key) >= 0) {
 		err = set_knob(r, arg);
 	} else if (!set_open_loop(r, arg, &err)) {
 		err = unknown_option(r, arg);

@@ -46,14 +46,6 @@ static const struct knob knobs[] = {
 	{ .name = NULL },
 };
 
-static int accept_all(const struct params *p, char *why, size_t why_bytes)
-{
-	(void)p;
-	(void)why;
-	(void)why_bytes;
-	return 0;
-}
-
 static void one_channel(const struct params *p, struct pattern_channel *out)
 {
 	(void)p;
@@ -71,7 +63,6 @@ static unsigned two(const struct params *p)
 static const struct pattern fake = {
 	.name = "fake",
 	.knobs = knobs,
-	.accept = accept_all,
 	.channel = one_channel,
 	.drivers = two,
 	.tasks = two,

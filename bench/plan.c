@@ -21,24 +21,16 @@ void plan_init(struct plan *plan, const struct pattern *pattern,
 	params_default(pattern, &plan->params);
 }
 
-int plan_knob(const struct pattern *pattern, const char *knob)
-{
-	for (int i = 0; pattern->knobs[i].name; i++)
-		if (strcmp(pattern->knobs[i].name, knob) == 0)
-			return i;
-	return -1;
-}
-
 uint64_t plan_items(const struct plan *plan)
 {
-	int i = plan_knob(plan->pattern, "items");
+	int i = pattern_knob(plan->pattern, "items");
 
 	return i < 0 ? 0 : (uint64_t)plan->params.value[i];
 }
 
 uint64_t plan_items_max(const struct plan *plan)
 {
-	int i = plan_knob(plan->pattern, "items");
+	int i = pattern_knob(plan->pattern, "items");
 	uint64_t max =
 	        i < 0 ? PLAN_ITEMS_MAX : (uint64_t)plan->pattern->knobs[i].max;
 

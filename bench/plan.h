@@ -42,9 +42,6 @@ struct plan {
 void plan_init(struct plan *plan, const struct pattern *pattern,
                const struct weft_chan_impl *chan);
 
-/* Position of a knob in the pattern's list; -1 when it has none such. */
-int plan_knob(const struct pattern *pattern, const char *knob);
-
 /* A knob's value as the user would write it; in `to` unless it is a word. */
 #define KNOB_TEXT_BYTES 24
 const char *knob_text(const struct knob *knob, int64_t value,

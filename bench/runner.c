@@ -64,7 +64,7 @@ static bool give_up(struct measurement *m, const char *what)
 
 static double knob_or_1(const struct plan *plan, const char *name)
 {
-	int i = plan_knob(plan->pattern, name);
+	int i = pattern_knob(plan->pattern, name);
 
 	return i < 0 ? 1 : (double)plan->params.value[i];
 }
@@ -75,7 +75,7 @@ static double work_ns(const struct measurement *m)
 {
 	double each = (double)m->out->tasks / m->out->cpus;
 
-	if (plan_knob(m->plan->pattern, "work") < 0)
+	if (pattern_knob(m->plan->pattern, "work") < 0)
 		return 0;
 	return knob_or_1(m->plan, "work") * knob_or_1(m->plan, "slow") *
 	       (each > 1 ? each : 1);
@@ -292,15 +292,14 @@ static void measure_latency(struct measurement *m, uint64_t items)
 /* What the channel can hold may depend on how many messages there are. */
 static void probe_again(struct result *out, uint64_t items)
 {
-	int knob = plan_knob(out->plan->pattern, "items");
+	int knob = pattern_knob(out->plan->pattern, "items");
 	struct plan plan = *out->plan;
 	char why[RESULT_WHY_BYTES];
 
 	if (knob < 0)
 		return;
 	plan.params.value[knob] = (int64_t)items;
-	(void)cell_probe(plan.pattern, &plan.params, plan.chan, &out->cap, why,
-	                 sizeof(why));
+	(void)cell_probe(&plan.params, plan.chan, &out->cap, why, sizeof(why));
 }
 
 void runner_measure(const struct plan *plan, struct result *out,
@@ -321,10 +320,10 @@ void runner_measure(const struct plan *plan, struct result *out,
 	out->items = items;
 	out->cap = SIZE_MAX;
 	out->verdict = VERDICT_NA;
-	if (cell_possible(plan->pattern, &plan->params, plan->chan, out->why,
+	if (cell_possible(&plan->params, plan->chan, out->why,
 	                  sizeof(out->why)) ||
-	    cell_probe(plan->pattern, &plan->params, plan->chan, &out->cap,
-	               out->why, sizeof(out->why)))
+	    cell_probe(&plan->params, plan->chan, &out->cap, out->why,
+	               sizeof(out->why)))
 		return;
 	if (!items) {
 		items = calibrate(&m);

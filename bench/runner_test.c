@@ -20,6 +20,7 @@
 #include "base/child.h"
 #include "bench/isolated.h"
 #include "bench/runner.h"
+#include "cli/text.h"
 
 /* --- the pattern --- */
 
@@ -73,11 +74,11 @@ static void hang(void)
 		weft_park(WEFT_FOREVER);
 }
 
-static int fake_accept(const struct params *p, char *why, size_t why_bytes)
+static int fake_accept(const struct params *p, struct text *why)
 {
 	if (p->value[KNOB_CAP] != 13)
 		return 0;
-	snprintf(why, why_bytes, "cap=13: allowed are all others");
+	text_add(why, "cap=13: allowed are all others");
 	return -EINVAL;
 }
 
@@ -152,18 +153,20 @@ static void fake_stop(struct cell *cell)
 		hang();
 }
 
-static int fake_verify(struct cell *cell, char *why, size_t why_bytes)
+static void fake_halt(struct cell *cell)
+{
+	(void)cell;
+}
+
+static void fake_verify(struct cell *cell, struct text *why)
 {
 	seen.verifies++;
 	cell_figure(cell, "verifies", "times", "so far", seen.verifies);
 	cell_figure(cell, "half", "", "", 0.5);
 	if (fault_of(cell) == VERIFY_FAILS ||
-	    (fault_of(cell) == LATENCY_VERIFY_FAILS && cell->pace_ns)) {
-		snprintf(why, why_bytes, "lost 3 of %llu items",
+	    (fault_of(cell) == LATENCY_VERIFY_FAILS && cell->pace_ns))
+		text_add(why, "lost 3 of %llu items",
 		         (unsigned long long)cell->items);
-		return -EIO;
-	}
-	return 0;
 }
 
 static void fake_teardown(struct cell *cell)
@@ -182,6 +185,7 @@ static const struct pattern fake = {
 	.consumers = fake_drivers,
 	.setup = fake_setup,
 	.work = fake_work,
+	.halt = fake_halt,
 	.stop = fake_stop,
 	.verify = fake_verify,
 	.teardown = fake_teardown,
@@ -583,10 +587,11 @@ static void a_machine_that_says_no_is_no_failure(void **state)
 
 	(void)state;
 	assert_int_equal(measure(&plan)->verdict, VERDICT_NA);
-	assert_int_equal(seen.teardowns, 0);
+	/* What there was is released. */
+	assert_int_equal(seen.teardowns, 1);
 	plan = plan_for(SETUP_EINVAL);
 	assert_int_equal(measure(&plan)->verdict, VERDICT_FAILED);
-	assert_int_equal(seen.teardowns, 0);
+	assert_int_equal(seen.teardowns, 1);
 }
 
 static void not_possible(const struct plan *plan, const char *why)
@@ -625,7 +630,7 @@ static void a_cell_the_channel_cannot_do_is_not_run(void **state)
 	plan.params.value[KNOB_CAP] = 1;
 	chan.can &= ~(uint64_t)WEFT_CAN_TIMEOUT;
 	needy.needs = WEFT_CAN_TIMEOUT;
-	plan.pattern = &needy;
+	plan.pattern = plan.params.pattern = &needy;
 	not_possible(&plan, "pattern fake needs deadlines, which channel "
 	                    "handoff does not have");
 	needy.needs = 0;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/cell.h"
 #include "testing/demo.h"
 #include "testing/testing.h"
 
@@ -54,7 +55,7 @@ static void try_value(const struct knob *k, const char *value)
 	params_default(pattern, &params);
 	CHECK_EQ(params_set(pattern, &params, k->name, value, why, sizeof(why)),
 	         0);
-	if (pattern->accept(&params, why, sizeof(why)))
+	if (cell_accepts(&params, why, sizeof(why)))
 		return;
 	CHECK_LT(snprintf(knobs, sizeof(knobs), "%s=%s", k->name, value),
 	         (int)sizeof(knobs));
@@ -141,11 +142,11 @@ TEST(a_cell_that_was_not_driven_ends_all_the_same)
 		          .items = 100 };
 
 	params_default(c.pattern, &c.params);
-	CHECK_EQ(c.pattern->setup(&c), 0);
-	c.pattern->stop(&c);
-	c.pattern->teardown(&c);
+	CHECK_EQ(cell_setup(&c), 0);
+	cell_stop(&c);
+	cell_teardown(&c);
 	CHECK(c.state == NULL);
-	c.pattern->teardown(&c);
+	cell_teardown(&c);
 	return 0;
 }
 

@@ -11,8 +11,6 @@
 #define WORK_MS_MIN 100
 #define WORK_MS_MAX 300
 
-int fan_demo(FILE *out);
-
 struct result {
 	int item, worker;
 };

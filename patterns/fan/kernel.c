@@ -12,24 +12,13 @@
  *	                       task that selects; driver W receives
  *	serial                 driver 0 does it all in a loop, without a channel
  *
- * A message's value is the number of the item above, and below who signed it,
- * from 1: a result that no worker has seen is noticed.
+ * A worker signs what it has worked on, from 1: a result that no worker has
+ *seen is noticed.
  */
-#include <errno.h>
-#include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <weft/atomic.h>
-
-#include "cli/text.h"
 #include "fan.h"
-#include "kernel/message.h"
-#include "kernel/pace.h"
-#include "kernel/pattern.h"
-#include "kernel/tally.h"
-#include "kernel/work.h"
+#include "kernel/kernel.h"
 #include "relay.h"
 
 enum driver { SOURCE, SINK, DRIVERS };
@@ -49,14 +38,9 @@ enum variant {
 /* What is the same for every item, or differs from item to item. */
 enum dist { CONST, EXP, STRAGGLER };
 
-#define ITEMS_MAX (INT64_C(1) << 26)
 #define WORKERS_MAX 256
-#define CAP_MAX 65536
-#define BATCH_MAX 4096
+#define WINDOW_MAX 65536
 #define ORDERED_BYTES_MAX (INT64_C(1) << 28)
-
-#define WORKER_BITS 16
-#define WORKER_MASK ((UINT64_C(1) << WORKER_BITS) - 1)
 
 /* One in a hundred items costs a hundred times as much. */
 #define STRAGGLER_SHARE 100
@@ -72,33 +56,26 @@ static const char *const variant_choices[] = {
 	"broadcast", "merge",       "merge_select", "serial",       NULL,
 };
 static const char *const dist_choices[] = { "const", "exp", "straggler", NULL };
-static const char *const wait_choices[] = { "adaptive", "spin", "park", NULL };
 
 static const struct knob knobs[] = {
-	{ "variant", "", "how items are dealt, and results come together",
-	  SHARED, SHARED, SERIAL, variant_choices,
-	  "shared,round_robin,random,least_loaded,ordered,broadcast,merge,"
-	  "merge_select,serial" },
-	{ "workers", "", "tasks that work", 2, 1, WORKERS_MAX, NULL,
-	  "1,2,4,8,16" },
-	{ "cap", "items", "capacity of each channel", 64, 0, CAP_MAX, NULL,
-	  "0,1,64" },
+	KNOB_CHOICE("variant", "how items are dealt, and results come together",
+	            SHARED, SERIAL, variant_choices,
+	            "shared,round_robin,random,least_loaded,ordered,broadcast,"
+	            "merge,merge_select,serial"),
+	KNOB_COUNT("workers", "tasks that work", 2, 1, WORKERS_MAX,
+	           "1,2,4,8,16"),
+	KNOB_CAP(64, "0,1,64"),
 	{ "window", "items",
 	  "ordered: the most items inside; 0 = cap + 2 * workers * batch", 0, 0,
-	  CAP_MAX, NULL, "0" },
-	{ "items", "items", "items per run; 0 = as many as fill the time", 0, 0,
-	  ITEMS_MAX, NULL, "0" },
-	{ "payload", "B", "bytes per item, in steps of 8", MESSAGE_MIN,
-	  MESSAGE_MIN, MESSAGE_MAX, NULL, "8,64,1024" },
-	{ "work", "ns", "computation per item", 0, 0, 1000000000, NULL,
-	  "0,100,1000,10000" },
-	{ "dist", "", "how work is spread over the items", CONST, CONST,
-	  STRAGGLER, dist_choices, "const,exp,straggler" },
-	{ "batch", "items", "items a worker of a fan takes at a time", 32, 1,
-	  BATCH_MAX, NULL, "1,32" },
-	{ "wait", "", "how waiting tasks wait", WEFT_WAIT_ADAPTIVE, 0,
-	  WEFT_WAIT_PARK, wait_choices, "adaptive,park" },
-	{ .name = NULL },
+	  WINDOW_MAX, NULL, "0" },
+	KNOB_ITEMS,
+	KNOB_PAYLOAD(MESSAGE_MAX, "8,64,1024"),
+	KNOB_WORK("work", "computation per item", "0,100,1000,10000"),
+	KNOB_CHOICE("dist", "how work is spread over the items", CONST,
+	            STRAGGLER, dist_choices, "const,exp,straggler"),
+	KNOB_BATCH("items a worker of a fan takes at a time", 32, "1,32"),
+	KNOB_WAIT,
+	KNOB_END,
 };
 
 struct state {
@@ -107,39 +84,26 @@ struct state {
 	struct weft_fan *fan;     /* NULL for merges and serial */
 	struct weft_relay *relay; /* of the merges, with their channels */
 	struct weft_chan **from, *to;
-	struct tally *tally;
 	unsigned workers;
-	size_t payload;
-	bool works, in_order;
 	int64_t cost[COSTS];
-	unsigned char **messages; /* one for each driver, and for serial's
-	                             result */
 
-	/* The sink's: whether it has seen the end, when, the highest item so
-	 * far, and by how much one came after a higher one at most. */
-	bool ended;
+	/* The sink's: when it has seen the end, the highest item so far, and
+	 * by how much one came after a higher one at most. */
 	int64_t ended_at;
 	uint64_t highest, late_by, late_sum, results;
-	int64_t sent_at;   /* the source's: when it had sent all */
-	_Atomic int error; /* the first of a driver */
-	int joined;        /* what fan or relay reported */
+	int64_t sent_at; /* the source's: when it had sent all */
 };
 
 /* --- what the parameters mean --- */
 
-static int64_t knob(const struct params *p, const char *name)
-{
-	return params_get(&pattern_fan, p, name);
-}
-
 static enum variant variant_of(const struct params *p)
 {
-	return (enum variant)knob(p, "variant");
+	return (enum variant)param(p, "variant");
 }
 
 static unsigned workers_of(const struct params *p)
 {
-	return (unsigned)knob(p, "workers");
+	return (unsigned)param(p, "workers");
 }
 
 static bool merges(enum variant v)
@@ -147,31 +111,26 @@ static bool merges(enum variant v)
 	return v == MERGE || v == MERGE_SELECT;
 }
 
-static int accept(const struct params *p, char *why, size_t why_bytes)
+/* The window, both ways, must fit. */
+static int accept_window(const struct params *p, struct text *why)
 {
-	struct text l = text_in(why, why_bytes);
-	int64_t payload = knob(p, "payload"), window = knob(p, "window");
-	int64_t inside =
-	        window ? window
-	               : knob(p, "cap") + 2 * workers_of(p) * knob(p, "batch");
+	int64_t payload = param(p, "payload"), window = param(p, "window");
+	int64_t inside = window ? window
+	                        : param(p, "cap") +
+	                                  2 * workers_of(p) * param(p, "batch");
 	int64_t bytes = inside * 2 * payload;
 
-	if (payload % 8)
-		text_add(&l,
-		         "payload=%" PRId64 ": allowed %d..%d in steps of 8",
-		         payload, MESSAGE_MIN, MESSAGE_MAX);
-	else if (variant_of(p) == ORDERED && bytes > ORDERED_BYTES_MAX)
-		text_add(&l,
-		         "payload=%" PRId64 " with a window of %" PRId64
-		         ": %" PRId64 " bytes, allowed %" PRId64,
-		         payload, inside, bytes, ORDERED_BYTES_MAX);
-	else
+	if (variant_of(p) != ORDERED || bytes <= ORDERED_BYTES_MAX)
 		return 0;
+	text_add(why,
+	         "payload=%" PRId64 " with a window of %" PRId64 ": %" PRId64
+	         " bytes, allowed %" PRId64,
+	         payload, inside, bytes, ORDERED_BYTES_MAX);
 	return -EINVAL;
 }
 
 /* The senders and receivers at the channel that has the most of them. */
-static void crowd(const struct params *p, struct pattern_channel *out)
+static void count_ends(const struct params *p, struct pattern_channel *out)
 {
 	unsigned workers = workers_of(p);
 
@@ -204,12 +163,12 @@ static void channel(const struct params *p, struct pattern_channel *out)
 
 	*out = (struct pattern_channel){
 		/* The loop has no channel: any will do. */
-		.cap = v == SERIAL ? 1 : (size_t)knob(p, "cap"),
+		.cap = v == SERIAL ? 1 : (size_t)param(p, "cap"),
 		/* Only the numbers of items travel. */
 		.elem_size = v == ORDERED ? sizeof(uint64_t)
-		                          : (size_t)knob(p, "payload"),
+		                          : (size_t)param(p, "payload"),
 	};
-	crowd(p, out);
+	count_ends(p, out);
 }
 
 static unsigned drivers(const struct params *p)
@@ -244,29 +203,16 @@ static unsigned consumers(const struct params *p)
 
 /* --- setup and teardown --- */
 
-static void free_channels(struct state *s)
+static void teardown(struct cell *cell)
 {
+	struct state *s = cell->state;
+
+	weft_fan_free(s->fan);
 	weft_relay_free(s->relay);
 	for (unsigned i = 0; s->from && i < s->workers; i++)
 		weft_chan_unref(s->from[i]);
 	free(s->from);
 	weft_chan_unref(s->to);
-}
-
-static void teardown(struct cell *cell)
-{
-	struct state *s = cell->state;
-
-	if (!s)
-		return;
-	weft_fan_free(s->fan);
-	free_channels(s);
-	tally_free(s->tally);
-	for (unsigned i = 0; s->messages && i <= drivers(&cell->params); i++)
-		free(s->messages[i]);
-	free(s->messages);
-	free(s);
-	cell->state = NULL;
 }
 
 /* The cost of the items in slot i of the table. */
@@ -283,47 +229,38 @@ static int64_t cost(int64_t work, enum dist dist, int i)
 	}
 }
 
-static void set_costs(const struct cell *cell, struct state *s)
+static void spend(const struct cell *cell, uint64_t item)
 {
-	int64_t work = param(cell, "work");
+	const struct state *s = cell->state;
 
-	for (int i = 0; i < COSTS; i++)
-		s->cost[i] = cost(work, (enum dist)param(cell, "dist"), i);
-	s->works = work > 0;
-	if (s->works)
-		work_calibrate();
-}
-
-static void spend(const struct state *s, uint64_t item)
-{
-	if (s->works)
+	if (cell->work)
 		work_for(s->cost[message_check(item) >> (64 - COST_BITS)]);
 }
 
 /* What a worker does with an item. */
 static int sign(const void *in, void *out, unsigned worker, void *arg)
 {
-	const struct state *s = arg;
+	const struct cell *cell = arg;
 	uint64_t value = message_value(in);
 
-	memcpy(out, in, s->payload);
-	message_set(out, (value & ~WORKER_MASK) | (worker + 1));
-	spend(s, value >> WORKER_BITS);
+	memcpy(out, in, cell->payload);
+	message_set(out, value + message_value_of(worker + 1, 0));
+	spend(cell, message_seq(value));
 	return WEFT_FAN_EMIT;
 }
 
-static int make_fan(const struct cell *cell, struct state *s)
+static int make_fan(struct cell *cell, struct state *s)
 {
 	struct weft_fan_opts opts = {
 		.fn = sign,
-		.arg = s,
+		.arg = cell,
 		.workers = s->workers,
 		.impl = cell->chan,
-		.cap = (size_t)param(cell, "cap"),
-		.in_size = s->payload,
-		.wait = (enum weft_wait)param(cell, "wait"),
-		.window = (size_t)param(cell, "window"),
-		.batch = (size_t)param(cell, "batch"),
+		.cap = cell->cap,
+		.in_size = cell->payload,
+		.wait = cell->wait,
+		.window = (size_t)param(&cell->params, "window"),
+		.batch = cell->batch,
 	};
 
 	if (s->variant == ORDERED)
@@ -341,58 +278,33 @@ _Static_assert((int)LEAST_LOADED == (int)WEFT_FAN_LEAST_LOADED &&
 
 static int make_merge(const struct cell *cell, struct state *s)
 {
-	struct weft_chan_opts chan = { .wait = (enum weft_wait)param(cell,
-		                                                     "wait") };
+	struct weft_chan_opts chan = { .wait = cell->wait };
 	struct weft_relay_opts opts = {
 		.by = s->variant == MERGE_SELECT ? WEFT_MERGE_BY_SELECT
 		                                 : WEFT_MERGE_BY_FORWARDERS
 	};
-	size_t cap = (size_t)param(cell, "cap");
 	int err;
 
 	s->from = calloc(s->workers, sizeof(struct weft_chan *));
 	if (!s->from)
 		return -ENOMEM;
-	err = weft_chan_new(&s->to, cell->chan, cap, s->payload, &chan);
+	err = weft_chan_new(&s->to, cell->chan, cell->cap, cell->payload,
+	                    &chan);
 	for (unsigned i = 0; i < s->workers && !err; i++)
-		err = weft_chan_new(&s->from[i], cell->chan, cap, s->payload,
-		                    &chan);
+		err = weft_chan_new(&s->from[i], cell->chan, cell->cap,
+		                    cell->payload, &chan);
 	return err ? err
 	           : weft_merge(&s->relay, s->to, s->from, s->workers, &opts);
 }
 
-static int make_messages(const struct cell *cell, struct state *s)
-{
-	unsigned n = drivers(&cell->params) + 1;
-
-	s->messages = calloc(n, sizeof(*s->messages));
-	for (unsigned i = 0; s->messages && i < n; i++) {
-		s->messages[i] = calloc(1, s->payload);
-		if (!s->messages[i])
-			return -ENOMEM;
-	}
-	return s->messages ? 0 : -ENOMEM;
-}
-
 /* Each worker of a broadcast counts as a sender of all items. */
-static int make_tally(const struct cell *cell, struct state *s)
+static int make_tally(struct cell *cell, const struct state *s)
 {
 	bool one = s->variant != BROADCAST && !merges(s->variant);
 
-	return tally_new(&s->tally, one ? 1 : s->workers, 1,
+	return tally_new(&cell->tally, one ? 1 : s->workers, 1,
 	                 cell->items *
 	                         (s->variant == BROADCAST ? s->workers : 1));
-}
-
-static int make_all(const struct cell *cell, struct state *s)
-{
-	int err = make_messages(cell, s);
-
-	if (!err)
-		err = make_tally(cell, s);
-	if (err || s->variant == SERIAL)
-		return err;
-	return merges(s->variant) ? make_merge(cell, s) : make_fan(cell, s);
 }
 
 /* Whether what comes from one producer of the tally comes in order. */
@@ -400,63 +312,63 @@ static bool keeps_order(const struct cell *cell, const struct state *s)
 {
 	if (s->variant == ORDERED || s->variant == SERIAL)
 		return true;
-	return (s->variant >= BROADCAST || s->workers == 1) &&
-	       cell->chan->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
+	return (s->variant >= BROADCAST || s->workers == 1) && cell->in_order;
 }
 
 static int setup(struct cell *cell)
 {
-	struct state *s;
+	struct state *s = cell->state;
+	enum dist dist = (enum dist)param(&cell->params, "dist");
 	int err;
 
-	/* The workers need what they are given. */
-	if (cell->items > (uint64_t)ITEMS_MAX || cell->chan->can & WEFT_NO_DATA)
-		return -EINVAL;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	cell->state = s;
 	s->variant = variant_of(&cell->params);
 	s->workers = workers_of(&cell->params);
-	s->payload = (size_t)param(cell, "payload");
-	s->in_order = keeps_order(cell, s);
-	set_costs(cell, s);
-	err = make_all(cell, s);
-	if (err)
-		teardown(cell);
-	return err;
+	for (int i = 0; i < COSTS; i++)
+		s->cost[i] = cost(cell->work, dist, i);
+	cell->in_order = keeps_order(cell, s);
+	/* One for each driver, and for serial's result. */
+	err = kernel_buffers(cell, drivers(&cell->params) + 1, 1);
+	if (!err)
+		err = make_tally(cell, s);
+	if (err || s->variant == SERIAL)
+		return err;
+	return merges(s->variant) ? make_merge(cell, s) : make_fan(cell, s);
 }
 
-/* --- what comes back --- */
-
-/* A driver cannot go on: nor can the others. */
-static void give_up(struct state *s, int err)
+static void halt(struct cell *cell)
 {
-	int none = 0;
+	const struct state *s = cell->state;
 
-	weft_cas_acq_rel(&s->error, &none, err);
 	weft_fan_stop(s->fan);
 	weft_relay_stop(s->relay);
 }
 
-/* Look at one result. */
-static void look_at(struct state *s, const unsigned char *m)
-{
-	uint64_t value = message_value(m), item = value >> WORKER_BITS;
-	uint64_t worker = (value & WORKER_MASK) - 1; /* unsigned: 0 is none */
-	bool by_worker = s->variant >= BROADCAST && s->variant != SERIAL;
+/* --- what comes back --- */
 
-	if (worker < s->workers && message_is_of(m, s->payload, item))
-		tally_count(s->tally, 0, by_worker ? (unsigned)worker : 0,
-		            item);
+/* Look at one result. What a merge brings has been signed by its sender, from
+ * 0, and not changed. */
+static inline void look_at(struct cell *cell, const unsigned char *m)
+{
+	const struct state *s = cell->state;
+	uint64_t value = message_value(m), seq = message_seq(value);
+	bool merged = merges(s->variant);
+	uint64_t by = message_who(value) - !merged; /* unsigned: -1 is none */
+
+	kernel_record(cell, 0, merged ? seq * s->workers + by : seq,
+	              kernel_now(cell));
+	if (by >= s->workers)
+		tally_corrupt(cell->tally, 0, value);
 	else
-		tally_corrupt(s->tally, 0, value);
+		kernel_count(cell, 0,
+		             merged || s->variant == BROADCAST ? (unsigned)by
+		                                               : 0,
+		             seq, m, merged ? value : seq);
 }
 
 /* How far results are from the order of their items. */
-static void note_order(struct state *s, const unsigned char *m)
+static inline void note_order(struct state *s, const unsigned char *m)
 {
-	uint64_t item = message_value(m) >> WORKER_BITS;
+	uint64_t item = message_seq(message_value(m));
 
 	s->results++;
 	if (item >= s->highest)
@@ -466,26 +378,7 @@ static void note_order(struct state *s, const unsigned char *m)
 	s->late_sum += s->highest - item;
 }
 
-/* Which item of the cell a result is about. */
-static uint64_t item_of(const struct state *s, const unsigned char *m)
-{
-	uint64_t value = message_value(m), item = value >> WORKER_BITS;
-
-	return merges(s->variant)
-	               ? item * s->workers + (value & WORKER_MASK) - 1
-	               : item;
-}
-
-static void record(struct cell *cell, const unsigned char *m)
-{
-	uint64_t item = item_of(cell->state, m);
-
-	if (cell->pace_ns > 0 && cell->latency && item < cell->items)
-		hist_record(&cell->latency[0],
-		            weft_now() - pace_due(cell, item));
-}
-
-static int receive(struct state *s, unsigned char *m)
+static inline int receive(const struct state *s, unsigned char *m)
 {
 	return s->fan ? weft_fan_recv(s->fan, m, WEFT_FOREVER)
 	              : weft_chan_recv(s->to, m, WEFT_FOREVER);
@@ -497,8 +390,6 @@ static void note_shares(const struct cell *cell, const struct state *s,
 {
 	struct weft_fan_worker_stats stats;
 
-	if (!cell->share)
-		return;
 	cell->share[0] = s->variant == BROADCAST ? count / s->workers : count;
 	for (unsigned i = 0; i < cell->consumers && s->variant <= ORDERED; i++)
 		if (!weft_fan_worker_stats(s->fan, i, &stats))
@@ -508,22 +399,18 @@ static void note_shares(const struct cell *cell, const struct state *s,
 static void run_sink(struct cell *cell, unsigned driver)
 {
 	struct state *s = cell->state;
-	unsigned char *m = s->messages[driver];
+	unsigned char *m = cell->message[driver];
 	uint64_t count = 0;
 	int err;
 
-	while ((err = receive(s, m)) == 0) {
-		record(cell, m);
-		look_at(s, m);
+	while (!(err = receive(s, m))) {
+		look_at(cell, m);
 		note_order(s, m);
 		count++;
 	}
 	s->ended_at = weft_now();
 	note_shares(cell, s, count);
-	if (err == -EPIPE)
-		s->ended = true;
-	else
-		give_up(s, err);
+	kernel_end(cell, err);
 }
 
 /* --- what goes in --- */
@@ -538,60 +425,60 @@ static void look_for_losses(struct cell *cell)
 	if (weft_fan_join(s->fan, WEFT_FOREVER) ||
 	    weft_fan_stats(s->fan, &stats) || stats.in >= cell->items)
 		return;
-	give_up(s, -EIO);
+	kernel_fail(cell, -EIO);
+}
+
+static inline int send_item(const struct kernel_batch *b)
+{
+	const struct state *s = b->cell->state;
+
+	return weft_fan_send(s->fan, b->m, WEFT_FOREVER);
 }
 
 static void run_source(struct cell *cell)
 {
 	struct state *s = cell->state;
-	unsigned char *m = s->messages[SOURCE];
-	int err = 0;
+	int err =
+	        kernel_produce(cell, 0, 1, cell->message[SOURCE], 1, send_item);
 
-	for (uint64_t x = 0; x < cell->items && !err; x++) {
-		pace_batch(cell, x, 1, 1);
-		message_write(m, s->payload, x << WORKER_BITS, x);
-		err = weft_fan_send(s->fan, m, WEFT_FOREVER);
-	}
 	s->sent_at = weft_now();
-	if (err)
-		give_up(s, err);
+	kernel_fail(cell, err);
 	weft_fan_close(s->fan);
 	if (s->variant == ORDERED)
 		look_for_losses(cell);
 }
 
-/* Worker p of a merge: item seq is item seq * workers + p of the cell. */
+/* Each input of a merge is worked on by its sender. */
+static inline int send_input(const struct kernel_batch *b)
+{
+	const struct state *s = b->cell->state;
+
+	spend(b->cell, b->seq * s->workers + b->sender);
+	return weft_chan_send(s->from[b->sender], b->m, WEFT_FOREVER);
+}
+
 static void run_input(struct cell *cell, unsigned p)
 {
-	struct state *s = cell->state;
-	uint64_t items = tally_share(cell->items, s->workers, p);
-	unsigned char *m = s->messages[p];
-	int err = 0;
+	const struct state *s = cell->state;
 
-	for (uint64_t seq = 0; seq < items && !err; seq++) {
-		pace_batch(cell, seq * s->workers + p, s->workers, 1);
-		spend(s, seq * s->workers + p);
-		message_write(m, s->payload, seq << WORKER_BITS | (p + 1), seq);
-		err = weft_chan_send(s->from[p], m, WEFT_FOREVER);
-	}
-	if (err)
-		give_up(s, err);
+	kernel_fail(cell, kernel_produce(cell, p, s->workers, cell->message[p],
+	                                 1, send_input));
 	weft_chan_close(s->from[p]);
+}
+
+static inline int work_here(const struct kernel_batch *b)
+{
+	unsigned char *out = b->cell->message[1];
+
+	sign(b->m, out, 0, b->cell);
+	look_at(b->cell, out);
+	return 0;
 }
 
 static void run_serial(struct cell *cell)
 {
-	struct state *s = cell->state;
-	unsigned char *in = s->messages[0], *out = s->messages[1];
-
-	for (uint64_t x = 0; x < cell->items; x++) {
-		pace_batch(cell, x, 1, 1);
-		message_write(in, s->payload, x << WORKER_BITS, x);
-		sign(in, out, 0, s);
-		record(cell, out);
-		look_at(s, out);
-	}
-	note_shares(cell, s, cell->items);
+	kernel_produce(cell, 0, 1, cell->message[0], 1, work_here);
+	note_shares(cell, cell->state, cell->items);
 }
 
 static void run_driver(struct cell *cell, unsigned driver)
@@ -612,25 +499,21 @@ static void run_driver(struct cell *cell, unsigned driver)
 
 static void stop(struct cell *cell)
 {
-	struct state *s = cell->state;
+	const struct state *s = cell->state;
 
-	/* The drivers may not have run at all. */
-	if (!s->ended) {
-		weft_fan_stop(s->fan);
-		weft_relay_stop(s->relay);
-	}
 	if (s->fan)
-		s->joined = weft_fan_join(s->fan, WEFT_FOREVER);
+		kernel_error(cell, weft_fan_join(s->fan, WEFT_FOREVER));
 	if (s->relay)
-		s->joined = weft_relay_join(s->relay, WEFT_FOREVER);
+		kernel_error(cell, weft_relay_join(s->relay, WEFT_FOREVER));
 }
 
-/* What is worth to know of a fan beside its throughput. */
-static void tell_figures(struct cell *cell)
+/* Figures that explain the throughput. */
+static void verify(struct cell *cell, struct text *why)
 {
 	const struct state *s = cell->state;
 	struct weft_fan_stats stats;
 
+	(void)why;
 	if (!s->fan || weft_fan_stats(s->fan, &stats))
 		return;
 	cell_figure(cell, "drain", "us", "from the last item in to all out",
@@ -646,34 +529,21 @@ static void tell_figures(struct cell *cell)
 		            (double)stats.ahead);
 }
 
-static int verify(struct cell *cell, char *why, size_t why_bytes)
-{
-	struct state *s = cell->state;
-	struct text l = text_in(why, why_bytes);
-	int error = weft_load_acquire(&s->error);
-
-	error = error ? error : s->joined;
-	tell_figures(cell);
-	if (error)
-		text_add(&l, "the fan ended with: %s", strerror(-error));
-	return tally_report(s->tally, s->in_order, &l) || error ? -EIO : 0;
-}
-
-int fan_demo(FILE *out);
-
 const struct pattern pattern_fan = {
 	.name = "fan",
 	.flag = "fan",
 	.title = "Fan-out/Fan-in",
 	.summary = "items go to several workers, their results come together",
 	.knobs = knobs,
-	.accept = accept,
+	.accept = accept_window,
 	.channel = channel,
 	.drivers = drivers,
 	.tasks = tasks,
 	.consumers = consumers,
+	.state_bytes = sizeof(struct state),
 	.setup = setup,
 	.work = run_driver,
+	.halt = halt,
 	.stop = stop,
 	.verify = verify,
 	.teardown = teardown,

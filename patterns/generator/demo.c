@@ -10,8 +10,6 @@
 #define ITEMS 5
 #define GENERATE_MS 100
 
-int generator_demo(FILE *out);
-
 /* What takes time in the real thing: `ms` and up to as much again. */
 static void pretend_to_work(int64_t ms)
 {

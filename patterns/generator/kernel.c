@@ -12,25 +12,12 @@
  * and the tasks had in their hands. Source and driver count that by themselves,
  * and the bodies' own figures must agree.
  */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <weft/atomic.h>
 #include <weft/sync.h>
 
-#include "cli/text.h"
 #include "gen.h"
-#include "kernel/message.h"
-#include "kernel/pace.h"
-#include "kernel/pattern.h"
-#include "kernel/tally.h"
-#include "kernel/work.h"
+#include "kernel/kernel.h"
 
-#define ITEMS_MAX (INT64_C(1) << 26)
 #define DEPTH_MAX 1000
-#define BATCH_BYTES_MAX (1 << 20)
 
 enum variant {
 	PUSH,   /* the source is a body that runs ahead */
@@ -48,59 +35,45 @@ enum end {
 };
 
 static const char *const end_choices[] = { "take", "stop", NULL };
-static const char *const wait_choices[] = { "adaptive", "spin", "park", NULL };
 
 static const struct knob knobs[] = {
-	{ "variant", "",
-	  "push: runs ahead; pull: on demand; staged: a task per map; "
-	  "inline: no task",
-	  PUSH, 0, INLINE, variant_choices, "push,pull,staged,inline" },
-	{ "depth", "", "functions that each message passes through", 1, 0,
-	  DEPTH_MAX, NULL, "1,3,10,100" },
-	{ "cap", "items", "capacity of each channel", 64, 0, 1 << 20, NULL,
-	  "0,1,64,1024" },
-	{ "items", "items", "items per run; 0 = as many as fill the time", 0, 0,
-	  ITEMS_MAX, NULL, "0" },
-	{ "payload", "B", "bytes per item, in steps of 8", MESSAGE_MIN,
-	  MESSAGE_MIN, MESSAGE_MAX, NULL, "8,64,1024" },
-	{ "work", "ns", "computation per item, at the source", 0, 0, 1000000000,
-	  NULL, "0,100,1000,10000" },
-	{ "batch", "items", "items yielded and asked for at a time", 1, 1, 4096,
-	  NULL, "1,16" },
-	{ "end", "",
-	  "take: with the last item that is taken; stop: an endless one is "
-	  "stopped, and timed",
-	  TAKE, 0, STOP, end_choices, "take,stop" },
-	{ "wait", "", "how waiting tasks wait", WEFT_WAIT_ADAPTIVE, 0,
-	  WEFT_WAIT_PARK, wait_choices, "adaptive,park" },
-	{ .name = NULL },
+	KNOB_CHOICE("variant",
+	            "push: runs ahead; pull: on demand; staged: a task per "
+	            "map; inline: no task",
+	            PUSH, INLINE, variant_choices, "push,pull,staged,inline"),
+	KNOB_COUNT("depth", "functions that each message passes through", 1, 0,
+	           DEPTH_MAX, "1,3,10,100"),
+	KNOB_CAP(64, "0,1,64,1024"),
+	KNOB_ITEMS,
+	KNOB_PAYLOAD(MESSAGE_MAX, "8,64,1024"),
+	KNOB_WORK("work", "computation per item, at the source",
+	          "0,100,1000,10000"),
+	KNOB_BATCH("items yielded and asked for at a time", 1, "1,16"),
+	KNOB_CHOICE("end",
+	            "take: with the last item that is taken; stop: an endless "
+	            "one is stopped, and timed",
+	            TAKE, STOP, end_choices, "take,stop"),
+	KNOB_WAIT,
+	KNOB_END,
 };
 
-/* What the elements come from. */
-struct source {
-	const struct cell *cell;
-	size_t payload, batch;
-	int64_t work;
-	uint64_t next;
-	unsigned char *out; /* a batch */
-
-	uint64_t asked_seen; /* of asked, when we last looked */
-	uint64_t ahead;      /* the most by which next was beyond asked */
-};
+/* The driver's buffer, and the source's. */
+enum { IN, OUT, BUFFERS };
 
 struct state {
 	/* Constant once made. */
 	struct weft_gen *gen;     /* what the driver asks */
 	struct weft_gen **bodied; /* those with a body, the source first */
 	size_t nbodied;
-	struct tally *tally;
-	size_t payload, cap;
+	size_t cap; /* of a channel as made */
 	uint64_t depth;
 	enum variant variant;
 	enum end how;
-	unsigned char *in; /* the driver's */
 
-	struct source source;
+	/* The source's: which item is next, what it has seen of `asked`, and
+	 * the most by which next was beyond that. */
+	_Alignas(WEFT_CACHE_LINE) uint64_t next;
+	uint64_t asked_seen, ahead;
 
 	/* Messages that the driver has asked for; read by the source. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t asked;
@@ -108,37 +81,13 @@ struct state {
 	struct weft_waitgroup gate; /* bodies idle until the driver begins */
 	bool begun;
 
-	int end;          /* what next returned behind the last message */
-	int64_t stop_ns;  /* from the stop until all bodies had ended */
-	int joined;       /* what came of the bodies */
-	int64_t first_ns; /* from t0 to the first message */
+	int end;            /* what next returned behind the last message */
+	int64_t stopped_at; /* when a stop was asked for, */
+	int64_t stop_ns;    /* and how long until all bodies had ended */
+	int64_t first_ns;   /* from t0 to the first message */
 };
 
 /* --- what the parameters mean --- */
-
-static int64_t knob(const struct params *p, const char *name)
-{
-	return params_get(&pattern_generator, p, name);
-}
-
-static int accept(const struct params *p, char *why, size_t why_bytes)
-{
-	struct text l = text_in(why, why_bytes);
-	int64_t payload = knob(p, "payload"), batch = knob(p, "batch");
-
-	if (payload % 8)
-		text_add(&l,
-		         "payload=%" PRId64 ": allowed %d..%d in steps of 8",
-		         payload, MESSAGE_MIN, MESSAGE_MAX);
-	else if (batch * payload > BATCH_BYTES_MAX)
-		text_add(&l,
-		         "batch=%" PRId64 " with payload=%" PRId64 ": %" PRId64
-		         " bytes, allowed %d",
-		         batch, payload, batch * payload, BATCH_BYTES_MAX);
-	else
-		return 0;
-	return -EINVAL;
-}
 
 /* What is never full would not hold a body back that is ahead. */
 static uint64_t needs(enum variant variant)
@@ -149,27 +98,21 @@ static uint64_t needs(enum variant variant)
 static void channel(const struct params *p, struct pattern_channel *out)
 {
 	*out = (struct pattern_channel){
-		.cap = (size_t)knob(p, "cap"),
-		.elem_size = (size_t)knob(p, "payload"),
+		.cap = (size_t)param(p, "cap"),
+		.elem_size = (size_t)param(p, "payload"),
 		.senders = 1,
 		.receivers = 1,
-		.needs = needs((enum variant)knob(p, "variant")),
+		.needs = needs((enum variant)param(p, "variant")),
 	};
-}
-
-static unsigned one(const struct params *p)
-{
-	(void)p;
-	return 1;
 }
 
 static unsigned tasks(const struct params *p)
 {
-	switch ((enum variant)knob(p, "variant")) {
+	switch ((enum variant)param(p, "variant")) {
 	case INLINE:
 		return 1;
 	case STAGED:
-		return 2 + (unsigned)knob(p, "depth");
+		return 2 + (unsigned)param(p, "depth");
 	default:
 		return 2;
 	}
@@ -177,23 +120,15 @@ static unsigned tasks(const struct params *p)
 
 /* --- the source --- */
 
-static void make_message(const struct source *s, void *m, uint64_t i)
-{
-	message_write(m, s->payload, i, i);
-	work_for(s->work);
-}
-
 /* How many to make now, of `most`; in an open loop it waits until the first is
  * due. Behind the last one that is wanted nothing is due any more. */
-static size_t due(const struct source *s, size_t most)
+static size_t due(const struct cell *cell, uint64_t next, size_t most)
 {
-	uint64_t items = s->cell->items;
-
-	if (s->next >= items)
+	if (next >= cell->items)
 		return most;
-	if (most > items - s->next)
-		most = (size_t)(items - s->next);
-	return pace_batch(s->cell, s->next, 1, most);
+	if (most > cell->items - next)
+		most = (size_t)(cell->items - next);
+	return pace_batch(cell, next, 1, most);
 }
 
 /*
@@ -201,91 +136,83 @@ static size_t due(const struct source *s, size_t most)
  * when we last looked is the worst that it can be: its line is fetched only for
  * what would be a new record.
  */
-static void note_ahead(struct state *state)
+static void note_ahead(struct state *s)
 {
-	struct source *s = &state->source;
-
 	if (s->next <= s->asked_seen + s->ahead)
 		return;
 	/* The driver stores it before it takes from a channel, which is what
 	 * makes room for us. */
-	s->asked_seen = weft_load_relaxed(&state->asked);
+	s->asked_seen = weft_load_relaxed(&s->asked);
 	if (s->next > s->asked_seen + s->ahead)
 		s->ahead = s->next - s->asked_seen;
 }
 
+/* Make up to `most` messages; returns how many. */
+static inline size_t make(struct cell *cell, unsigned char *m, size_t most)
+{
+	struct state *s = cell->state;
+	size_t n = due(cell, s->next, most);
+
+	kernel_write(cell, m, n, s->next);
+	for (size_t i = 0; i < n; i++)
+		work_for(cell->work);
+	s->next += n;
+	note_ahead(s);
+	return n;
+}
+
 static int body(struct weft_gen *g, void *arg)
 {
-	struct state *state = arg;
-	struct source *s = &state->source;
+	struct cell *cell = arg;
+	struct state *s = cell->state;
+	unsigned char *m = cell->message[OUT];
 	size_t n, wanted;
 	int err;
 
-	err = weft_waitgroup_wait(&state->gate, WEFT_FOREVER);
+	err = weft_waitgroup_wait(&s->gate, WEFT_FOREVER);
 	while (!err) {
 		wanted = weft_gen_wanted(g);
-		n = due(s, wanted < s->batch ? wanted : s->batch);
-		for (size_t i = 0; i < n; i++)
-			make_message(s, s->out + i * s->payload, s->next + i);
-		s->next += n;
-		note_ahead(state);
-		err = weft_gen_yield_many(g, s->out, n);
+		n = make(cell, m, wanted < cell->batch ? wanted : cell->batch);
+		err = weft_gen_yield_many(g, m, n);
 	}
 	return err;
 }
 
 static int make_one(void *elem, void *arg)
 {
-	struct state *state = arg;
-	struct source *s = &state->source;
-
-	due(s, 1);
-	make_message(s, elem, s->next++);
-	note_ahead(state);
+	make(arg, elem, 1);
 	return 0;
 }
 
 static int add_one(const void *in, void *out, void *arg)
 {
-	const struct state *s = arg;
+	const struct cell *cell = arg;
 
-	memcpy(out, in, s->payload);
+	memcpy(out, in, cell->payload);
 	message_set(out, message_value(in) + 1);
 	return 0;
 }
 
 /* --- setup and teardown --- */
 
-static void teardown(struct cell *cell)
+static int make_source(struct cell *cell, const struct weft_gen_opts *opts)
 {
 	struct state *s = cell->state;
-
-	if (!s)
-		return;
-	weft_gen_free(s->gen);
-	tally_free(s->tally);
-	free(s->bodied);
-	free(s->source.out);
-	free(s->in);
-	free(s);
-	cell->state = NULL;
-}
-
-static int make_source(struct state *s, const struct weft_gen_opts *opts)
-{
 	int err;
 
 	if (s->variant == INLINE)
-		return weft_gen_repeat_fn(&s->gen, s->payload, make_one, s);
-	err = weft_gen_new(&s->gen, s->payload, body, s, opts);
+		return weft_gen_repeat_fn(&s->gen, cell->payload, make_one,
+		                          cell);
+	err = weft_gen_new(&s->gen, cell->payload, body, cell, opts);
 	if (!err)
 		s->bodied[s->nbodied++] = s->gen;
 	return err;
 }
 
-static int make_stage(struct state *s, const struct weft_gen_opts *opts)
+static int make_stage(struct cell *cell, const struct weft_gen_opts *opts)
 {
-	int err = weft_gen_map(&s->gen, s->gen, s->payload, add_one, s);
+	struct state *s = cell->state;
+	int err = weft_gen_map(&s->gen, s->gen, cell->payload, add_one, cell);
 
 	if (err || s->variant != STAGED)
 		return err;
@@ -296,84 +223,55 @@ static int make_stage(struct state *s, const struct weft_gen_opts *opts)
 }
 
 /* At every step s->gen is what there is so far, for teardown to free. */
-static int make_generators(const struct cell *cell, struct state *s)
+static int make_generators(struct cell *cell)
 {
+	struct state *s = cell->state;
 	struct weft_gen_opts opts = {
 		.impl = cell->chan,
-		.cap = (size_t)param(cell, "cap"),
+		.cap = cell->cap,
 		.on_demand = s->variant == PULL,
-		.batch = s->source.batch,
-		.wait = (enum weft_wait)param(cell, "wait"),
+		.batch = cell->batch,
+		.wait = cell->wait,
 	};
-	int err = make_source(s, &opts);
+	int err = make_source(cell, &opts);
 
 	if (!err && s->how == TAKE)
 		err = weft_gen_take(&s->gen, s->gen, cell->items);
 	for (uint64_t i = 0; i < s->depth && !err; i++)
-		err = make_stage(s, &opts);
+		err = make_stage(cell, &opts);
 	return err;
-}
-
-/* The capacity that the channel makes of what is asked for, which bounds how
- * far ahead a body may be. Not the generator's word: that is in question. */
-static int find_cap(const struct cell *cell, struct state *s)
-{
-	struct weft_chan *c;
-	int err = weft_chan_new(&c, cell->chan, (size_t)param(cell, "cap"),
-	                        s->payload, NULL);
-
-	if (err)
-		return err;
-	s->cap = weft_chan_cap(c);
-	weft_chan_unref(c);
-	return 0;
-}
-
-static int make_state(const struct cell *cell, struct state *s)
-{
-	s->payload = s->source.payload = (size_t)param(cell, "payload");
-	s->depth = (uint64_t)param(cell, "depth");
-	s->variant = (enum variant)param(cell, "variant");
-	s->how = (enum end)param(cell, "end");
-	s->source.cell = cell;
-	s->source.work = param(cell, "work");
-	s->source.batch = (size_t)param(cell, "batch");
-	s->source.out = calloc(s->source.batch, s->payload);
-	s->in = calloc(1, s->payload);
-	s->bodied = calloc(s->depth + 1, sizeof(struct weft_gen *));
-	if (!s->source.out || !s->in || !s->bodied)
-		return -ENOMEM;
-	weft_waitgroup_init(&s->gate);
-	weft_waitgroup_add(&s->gate, 1);
-	if (s->source.work)
-		work_calibrate();
-	return tally_new(&s->tally, 1, 1, cell->items);
 }
 
 static int setup(struct cell *cell)
 {
-	struct state *s;
+	struct state *s = cell->state;
 	int err;
 
-	/* The functions need what they are given. */
-	if (cell->items > (uint64_t)ITEMS_MAX || cell->chan->can & WEFT_NO_DATA)
-		return -EINVAL;
-	s = aligned_alloc(_Alignof(struct state), sizeof(*s));
-	if (!s)
+	s->depth = (uint64_t)param(&cell->params, "depth");
+	s->variant = (enum variant)param(&cell->params, "variant");
+	s->how = (enum end)param(&cell->params, "end");
+	cell->in_order |= s->variant == INLINE;
+	weft_waitgroup_init(&s->gate);
+	weft_waitgroup_add(&s->gate, 1);
+	s->bodied = calloc(s->depth + 1, sizeof(struct weft_gen *));
+	if (!s->bodied)
 		return -ENOMEM;
-	memset(s, 0, sizeof(*s));
-	cell->state = s;
-	err = make_state(cell, s);
+	err = kernel_buffers(cell, BUFFERS, cell->batch);
 	if (!err)
-		err = find_cap(cell, s);
+		err = tally_new(&cell->tally, 1, 1, cell->items);
+	/* It bounds how far ahead a body may be. */
 	if (!err)
-		err = make_generators(cell, s);
-	if (err)
-		teardown(cell);
-	return err;
+		err = kernel_probe(cell, &s->cap);
+	return err ? err : make_generators(cell);
 }
 
-/* --- the driver --- */
+static void teardown(struct cell *cell)
+{
+	struct state *s = cell->state;
+
+	weft_gen_free(s->gen);
+	free(s->bodied);
+}
 
 static void begin(struct state *s)
 {
@@ -382,22 +280,24 @@ static void begin(struct state *s)
 	s->begun = true;
 }
 
-/* Look at one message; returns its number. */
-static uint64_t look_at(struct state *s)
+/* Called by one task only: the driver has ended, or has not run at all. */
+static void halt(struct cell *cell)
 {
-	uint64_t value = message_value(s->in), i = value - s->depth;
+	struct state *s = cell->state;
 
-	if (message_is_of(s->in, s->payload, i))
-		tally_count(s->tally, 0, 0, i);
-	else
-		tally_corrupt(s->tally, 0, value);
-	return i;
+	begin(s);
+	s->stopped_at = weft_now();
+	weft_gen_stop(s->gen);
 }
 
-static int next(struct state *s, uint64_t n)
+/* --- the driver --- */
+
+static inline int next(const struct cell *cell, unsigned char *m, uint64_t n)
 {
+	struct state *s = cell->state;
+
 	weft_store_relaxed(&s->asked, n + 1);
-	return weft_gen_next(s->gen, s->in, WEFT_FOREVER);
+	return weft_gen_next(s->gen, m, WEFT_FOREVER);
 }
 
 /* Whether the driver is to ask once more. */
@@ -409,23 +309,21 @@ static bool wants(const struct cell *cell, const struct state *s, uint64_t n)
 static void run_driver(struct cell *cell, unsigned driver)
 {
 	struct state *s = cell->state;
-	bool open_loop = cell->pace_ns > 0 && cell->latency;
+	unsigned char *m = cell->message[IN];
 	uint64_t i, n = 0;
 	int err = 0;
 
 	(void)driver;
 	begin(s);
-	while (wants(cell, s, n) && !(err = next(s, n))) {
-		i = look_at(s);
+	while (wants(cell, s, n) && !(err = next(cell, m, n))) {
+		i = message_value(m) - s->depth;
+		kernel_count(cell, 0, 0, i, m, i);
 		if (n++ == 0)
 			s->first_ns = weft_now() - cell->t0;
-		if (open_loop && i < cell->items)
-			hist_record(&cell->latency[0],
-			            weft_now() - pace_due(cell, i));
+		kernel_record(cell, 0, i, kernel_now(cell));
 	}
 	s->end = err;
-	if (cell->share)
-		cell->share[0] = n;
+	cell->share[0] = n;
 }
 
 /* --- afterwards --- */
@@ -434,17 +332,11 @@ static void stop(struct cell *cell)
 {
 	struct state *s = cell->state;
 
-	int64_t begun;
-
-	/* The driver may not have run at all. */
-	begin(s);
-	begun = weft_now();
-	weft_gen_stop(s->gen);
-	s->joined = weft_gen_join(s->gen, WEFT_FOREVER);
-	s->stop_ns = weft_now() - begun;
+	kernel_error(cell, s->gen ? weft_gen_join(s->gen, WEFT_FOREVER) : 0);
+	s->stop_ns = weft_now() - s->stopped_at;
 	/* What was inside must not come out any more. */
-	if (s->how == STOP && !s->end)
-		s->end = weft_gen_next(s->gen, s->in, WEFT_FOREVER);
+	if (s->gen && s->how == STOP && !s->end)
+		s->end = weft_gen_next(s->gen, cell->message[IN], WEFT_FOREVER);
 }
 
 /*
@@ -452,74 +344,75 @@ static void stop(struct cell *cell)
  * batch in its hands, and what the consumer had taken beyond the one it wanted.
  * On demand, the rest of the batch that was asked for.
  */
-static uint64_t ahead_max(const struct state *s)
+static uint64_t ahead_max(const struct cell *cell)
 {
-	uint64_t batch = s->source.batch;
+	const struct state *s = cell->state;
+	uint64_t batch = cell->batch;
 
 	return s->variant == PULL ? batch - 1 : s->cap + 2 * batch - 1;
 }
 
 /* The same of the source and the driver. Every task between the two has asked
  * for one more than it has yielded, one by one. */
-static uint64_t source_ahead_max(const struct state *s)
+static uint64_t source_ahead_max(const struct cell *cell)
 {
+	const struct state *s = cell->state;
+
 	switch (s->variant) {
 	case INLINE:
 		return 0;
 	case STAGED:
-		return ahead_max(s) + s->depth * (s->cap + s->source.batch + 1);
+		return ahead_max(cell) + s->depth * (s->cap + cell->batch + 1);
 	default:
-		return ahead_max(s);
+		return ahead_max(cell);
 	}
 }
 
-static void report_source(const struct state *s, struct text *l)
+static void check_source(const struct cell *cell, struct text *why)
 {
-	uint64_t most = source_ahead_max(s);
+	const struct state *s = cell->state;
+	uint64_t most = source_ahead_max(cell);
 
-	if (s->source.ahead <= most)
+	if (s->ahead <= most)
 		return;
-	text_next(l);
-	text_add(l,
+	text_next(why);
+	text_add(why,
 	         "the source was %" PRIu64 " ahead of the driver, not %" PRIu64
 	         " at most",
-	         s->source.ahead, most);
+	         s->ahead, most);
 }
 
 /* Returns how far the body was ahead. */
-static uint64_t report_ahead(const struct state *s, size_t i, struct text *l)
+static uint64_t check_body(const struct cell *cell, size_t i, struct text *why)
 {
+	const struct state *s = cell->state;
 	struct weft_gen_stats stats;
 
 	weft_gen_stats(s->bodied[i], &stats);
-	if (stats.ahead > ahead_max(s)) {
-		text_next(l);
-		text_add(l,
+	if (stats.ahead > ahead_max(cell)) {
+		text_next(why);
+		text_add(why,
 		         "body %zu was %" PRIu64
 		         " ahead of its consumer, not %" PRIu64 " at most",
-		         i, stats.ahead, ahead_max(s));
+		         i, stats.ahead, ahead_max(cell));
 	}
 	return stats.ahead;
 }
 
-static int verify(struct cell *cell, char *why, size_t why_bytes)
+static void verify(struct cell *cell, struct text *why)
 {
 	const struct state *s = cell->state;
-	struct text l = text_in(why, why_bytes);
 	uint64_t most = 0, ahead;
-	bool in_order =
-	        s->variant == INLINE ||
-	        cell->chan->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
 
-	if (s->joined || s->end != -EPIPE)
-		text_add(&l, "the stream ended with: %s",
-		         strerror(s->joined ? -s->joined : -s->end));
-	report_source(s, &l);
+	if (s->end != -EPIPE) {
+		text_next(why);
+		text_add(why, "the stream ended with: %s", strerror(-s->end));
+	}
+	check_source(cell, why);
 	for (size_t i = 0; i < s->nbodied; i++) {
-		ahead = report_ahead(s, i, &l);
+		ahead = check_body(cell, i, why);
 		most = ahead > most ? ahead : most;
 	}
-	tally_report(s->tally, in_order, &l);
 	cell_figure(cell, "ahead_max", "items", "ahead of its consumer",
 	            (double)most);
 	cell_figure(cell, "first_item", "ns", "from t0", (double)s->first_ns);
@@ -527,10 +420,7 @@ static int verify(struct cell *cell, char *why, size_t why_bytes)
 	if (s->how == STOP)
 		cell_figure(cell, "stop", "ns", "until all had ended",
 		            (double)s->stop_ns);
-	return l.used ? -EIO : 0;
 }
-
-int generator_demo(FILE *out);
 
 const struct pattern pattern_generator = {
 	.name = "generator",
@@ -538,13 +428,14 @@ const struct pattern pattern_generator = {
 	.title = "Generator",
 	.summary = "a stream whose elements are made when they are asked for",
 	.knobs = knobs,
-	.accept = accept,
 	.channel = channel,
-	.drivers = one,
+	.drivers = kernel_one,
 	.tasks = tasks,
-	.consumers = one,
+	.consumers = kernel_one,
+	.state_bytes = sizeof(struct state),
 	.setup = setup,
 	.work = run_driver,
+	.halt = halt,
 	.stop = stop,
 	.verify = verify,
 	.teardown = teardown,

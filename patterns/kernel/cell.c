@@ -1,14 +1,57 @@
 #include "kernel/cell.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <weft/atomic.h>
-
-#include "base/cacheline.h"
 #include "base/check.h"
-#include "cli/text.h"
+#include "kernel/kernel.h"
+
+/* --- what the parameters mean --- */
+
+/* What the knob of that name says; 0 when the pattern has none. */
+static int64_t param_or_0(const struct params *p, const char *knob)
+{
+	int i = pattern_knob(p->pattern, knob);
+
+	return i < 0 ? 0 : p->value[i];
+}
+
+static int refuse_payload(const struct params *p, struct text *why)
+{
+	int i = pattern_knob(p->pattern, "payload");
+
+	if (i < 0 || p->value[i] % 8 == 0)
+		return 0;
+	text_add(why,
+	         "payload=%" PRId64 ": allowed %" PRId64 "..%" PRId64
+	         " in steps of 8",
+	         p->value[i], p->pattern->knobs[i].min,
+	         p->pattern->knobs[i].max);
+	return -EINVAL;
+}
+
+static int refuse_batch(const struct params *p, struct text *why)
+{
+	int64_t batch = param_or_0(p, "batch");
+	int64_t payload = param_or_0(p, "payload");
+
+	if (batch * payload <= KERNEL_BATCH_BYTES_MAX)
+		return 0;
+	text_add(why,
+	         "batch=%" PRId64 " with payload=%" PRId64 ": %" PRId64
+	         " bytes, allowed %d",
+	         batch, payload, batch * payload, KERNEL_BATCH_BYTES_MAX);
+	return -EINVAL;
+}
+
+int cell_accepts(const struct params *params, char *why, size_t why_bytes)
+{
+	struct text l = text_in(why, why_bytes);
+	int err = refuse_payload(params, &l);
+
+	if (!err)
+		err = refuse_batch(params, &l);
+	if (!err && params->pattern->accept)
+		err = params->pattern->accept(params, &l);
+	return err;
+}
 
 /* --- what a channel can do --- */
 
@@ -62,10 +105,10 @@ static int refuse_crowd(const struct weft_chan_impl *chan, const char *what,
 	return -EINVAL;
 }
 
-static int refuse_channel(const struct pattern *pattern,
-                          const struct params *params,
+static int refuse_channel(const struct params *params,
                           const struct weft_chan_impl *chan, struct text *why)
 {
+	const struct pattern *pattern = params->pattern;
 	struct pattern_channel asked = { 0 };
 	int err;
 
@@ -83,10 +126,11 @@ static int refuse_channel(const struct pattern *pattern,
 	return err;
 }
 
-int cell_possible(const struct pattern *pattern, const struct params *params,
+int cell_possible(const struct params *params,
                   const struct weft_chan_impl *chan, char *why,
                   size_t why_bytes)
 {
+	const struct pattern *pattern = params->pattern;
 	struct text l = text_in(why, why_bytes);
 	int err;
 
@@ -98,20 +142,19 @@ int cell_possible(const struct pattern *pattern, const struct params *params,
 		         pattern->name, chan->name);
 		return -EINVAL;
 	}
-	err = pattern->accept(params, why, why_bytes);
-	return err ? err : refuse_channel(pattern, params, chan, &l);
+	err = cell_accepts(params, why, why_bytes);
+	return err ? err : refuse_channel(params, chan, &l);
 }
 
-int cell_probe(const struct pattern *pattern, const struct params *params,
-               const struct weft_chan_impl *chan, size_t *cap, char *why,
-               size_t why_bytes)
+int cell_probe(const struct params *params, const struct weft_chan_impl *chan,
+               size_t *cap, char *why, size_t why_bytes)
 {
 	struct pattern_channel asked = { 0 };
 	struct text l = text_in(why, why_bytes);
 	struct weft_chan *c;
 	int err;
 
-	pattern->channel(params, &asked);
+	params->pattern->channel(params, &asked);
 	err = weft_chan_new(&c, chan, asked.cap, asked.elem_size, NULL);
 	if (err) {
 		text_add(&l,
@@ -126,18 +169,12 @@ int cell_probe(const struct pattern *pattern, const struct params *params,
 
 /* --- the memory of a run --- */
 
-static void set_items(struct cell *cell)
-{
-	const struct knob *knobs = cell->pattern->knobs;
-
-	for (int i = 0; knobs[i].name; i++)
-		if (strcmp(knobs[i].name, "items") == 0)
-			cell->params.value[i] = (int64_t)cell->items;
-}
-
 int cell_init(struct cell *cell, bool latency)
 {
-	set_items(cell);
+	int items = pattern_knob(cell->pattern, "items");
+
+	if (items >= 0)
+		cell->params.value[items] = (int64_t)cell->items;
 	cell->consumers = cell->pattern->consumers(&cell->params);
 	cell->share = cacheline_new(cell->consumers, sizeof(*cell->share));
 	if (!cell->share)
@@ -303,7 +340,83 @@ static int drive_all(struct cell_run *run)
 	return err;
 }
 
-/* --- the whole --- */
+/* --- around the kernel --- */
+
+static void read_knobs(struct cell *cell)
+{
+	const struct params *p = &cell->params;
+
+	cell->payload = (size_t)param_or_0(p, "payload");
+	cell->batch = (size_t)param_or_0(p, "batch");
+	cell->cap = (size_t)param_or_0(p, "cap");
+	cell->work = param_or_0(p, "work");
+	cell->wait = (enum weft_wait)param_or_0(p, "wait");
+	cell->in_order =
+	        cell->chan->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
+	if (cell->work || param_or_0(p, "prod_work"))
+		work_calibrate();
+}
+
+int cell_setup(struct cell *cell)
+{
+	const struct pattern *pattern = cell->pattern;
+	int err;
+
+	/* Without data a message says nothing, and beyond this number items
+	 * cannot be told apart. */
+	if (cell->items > (uint64_t)KERNEL_ITEMS_MAX ||
+	    (cell->chan->can & WEFT_NO_DATA && !pattern->no_data))
+		return -EINVAL;
+	cell->state = cacheline_new(1, pattern->state_bytes);
+	if (!cell->state)
+		return -ENOMEM;
+	read_knobs(cell);
+	err = pattern->setup(cell);
+	if (err) {
+		cell_stop(cell);
+		cell_teardown(cell);
+	}
+	return err;
+}
+
+void cell_stop(struct cell *cell)
+{
+	if (!weft_load_relaxed(&cell->ended))
+		cell->pattern->halt(cell);
+	if (cell->pattern->stop)
+		cell->pattern->stop(cell);
+}
+
+void cell_teardown(struct cell *cell)
+{
+	if (!cell->state)
+		return;
+	if (cell->pattern->teardown)
+		cell->pattern->teardown(cell);
+	for (unsigned i = 0; i < cell->messages; i++)
+		free(cell->message[i]);
+	free(cell->message);
+	tally_free(cell->tally);
+	free(cell->state);
+	cell->messages = 0;
+	cell->message = NULL;
+	cell->tally = NULL;
+	cell->state = NULL;
+}
+
+/* The cause before its consequences. */
+static int verify(struct cell *cell, struct text *why)
+{
+	int error = weft_load_acquire(&cell->error);
+
+	if (error)
+		text_add(why, "the run ended with: %s", strerror(-error));
+	if (cell->tally)
+		tally_report(cell->tally, cell->in_order, why);
+	if (cell->pattern->verify)
+		cell->pattern->verify(cell, why);
+	return why->used ? -EIO : 0;
+}
 
 /* Why a cell cannot be set up. That its channel cannot do it may be known only
  * when the number of items is. */
@@ -312,11 +425,10 @@ static int explain_setup(struct cell_run *run, int err)
 	const struct cell *cell = run->cell;
 	size_t cap;
 
-	if (err != -ENOTSUP ||
-	    (!cell_possible(cell->pattern, &cell->params, cell->chan, run->why,
-	                    sizeof(run->why)) &&
-	     !cell_probe(cell->pattern, &cell->params, cell->chan, &cap,
-	                 run->why, sizeof(run->why))))
+	if (err != -ENOTSUP || (!cell_possible(&cell->params, cell->chan,
+	                                       run->why, sizeof(run->why)) &&
+	                        !cell_probe(&cell->params, cell->chan, &cap,
+	                                    run->why, sizeof(run->why))))
 		snprintf(run->why, sizeof(run->why), "setup: %s",
 		         strerror(-err));
 	return err;
@@ -324,22 +436,21 @@ static int explain_setup(struct cell_run *run, int err)
 
 int cell_run(struct cell_run *run)
 {
+	struct text why = text_in(run->why, sizeof(run->why));
 	struct cell *cell = run->cell;
-	const struct pattern *pattern = cell->pattern;
 	int err;
 
-	*run->why = '\0';
 	weft_store_relaxed(&run->phase, "setup");
-	err = pattern->setup(cell);
+	err = cell_setup(cell);
 	if (err)
 		return explain_setup(run, err);
 	err = drive_all(run);
 	weft_store_relaxed(&run->phase, "stop");
-	pattern->stop(cell);
+	cell_stop(cell);
 	weft_store_relaxed(&run->phase, "verify");
 	if (!err)
-		err = pattern->verify(cell, run->why, sizeof(run->why));
+		err = verify(cell, &why);
 	weft_store_relaxed(&run->phase, "teardown");
-	pattern->teardown(cell);
+	cell_teardown(cell);
 	return err;
 }

@@ -9,12 +9,16 @@
 
 #include "kernel/pattern.h"
 
+/* Whether these parameters make sense together. 0, or -EINVAL with one line in
+ * `why` that names the value and what is allowed. */
+int cell_accepts(const struct params *params, char *why, size_t why_bytes);
+
 /*
- * Whether the channel can do what a cell of these parameters asks of it.
- * Returns 0, or -EINVAL with one line in `why` that names the value and what is
+ * The same, and whether the channel can do what such a cell asks of it. Returns
+ * 0, or -EINVAL with one line in `why` that names the value and what is
  * allowed.
  */
-int cell_possible(const struct pattern *pattern, const struct params *params,
+int cell_possible(const struct params *params,
                   const struct weft_chan_impl *chan, char *why,
                   size_t why_bytes);
 
@@ -23,9 +27,8 @@ int cell_possible(const struct pattern *pattern, const struct params *params,
  * Returns 0 with the capacity that it really has, SIZE_MAX when unbounded; or
  * the error with one line in `why`, when the system does not grant that much.
  */
-int cell_probe(const struct pattern *pattern, const struct params *params,
-               const struct weft_chan_impl *chan, size_t *cap, char *why,
-               size_t why_bytes);
+int cell_probe(const struct params *params, const struct weft_chan_impl *chan,
+               size_t *cap, char *why, size_t why_bytes);
 
 /*
  * Get a cell ready to be run: `cell` has its pattern, chan, params, items,
@@ -35,6 +38,15 @@ int cell_probe(const struct pattern *pattern, const struct params *params,
  */
 int cell_init(struct cell *cell, bool latency);
 void cell_fini(struct cell *cell);
+
+/*
+ * The parts of a run, for tests of them. Setup: 0 or -errno, after which there
+ * is nothing to tear down. Stop is called once, with all drivers ended or none
+ * started. Teardown a second time does nothing.
+ */
+int cell_setup(struct cell *cell);
+void cell_stop(struct cell *cell);
+void cell_teardown(struct cell *cell);
 
 /* One run of a cell that is ready. */
 struct cell_run {

@@ -1,9 +1,11 @@
 /*
  * message: what the kernels send.
  *
- * A message is `bytes` long, a multiple of 8. Its first word is the value, its
- * last, where there is more than one, a check: it belongs to the number of the
- * item, so a message put together from two others is noticed.
+ * A message is `bytes` long, a multiple of 8. Its first word is the value: who
+ * has sent it above, which of the sender's items it is below. Its last word,
+ * where there is more than one, is a check that belongs to the value it was
+ * written for, so a message put together from two others is noticed, and one
+ * whose value was changed on its way is still known to be whole.
  */
 #ifndef WEFT_PATTERNS_KERNEL_MESSAGE_H
 #define WEFT_PATTERNS_KERNEL_MESSAGE_H
@@ -16,9 +18,26 @@
 #define MESSAGE_MIN 8
 #define MESSAGE_MAX 4096
 
-static inline uint64_t message_check(uint64_t id)
+#define MESSAGE_SEQ_BITS 32
+
+static inline uint64_t message_value_of(uint64_t who, uint64_t seq)
 {
-	return (id + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	return who << MESSAGE_SEQ_BITS | seq;
+}
+
+static inline uint64_t message_who(uint64_t value)
+{
+	return value >> MESSAGE_SEQ_BITS;
+}
+
+static inline uint64_t message_seq(uint64_t value)
+{
+	return value & ((UINT64_C(1) << MESSAGE_SEQ_BITS) - 1);
+}
+
+static inline uint64_t message_check(uint64_t value)
+{
+	return (value + 1) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static inline uint64_t message_value(const void *m)
@@ -34,11 +53,10 @@ static inline void message_set(void *m, uint64_t value)
 	memcpy(m, &value, sizeof(value));
 }
 
-/* A new message for item `id`. What lies between first and last word stays. */
-static inline void message_write(void *m, size_t bytes, uint64_t value,
-                                 uint64_t id)
+/* A new message. What lies between first and last word stays. */
+static inline void message_write(void *m, size_t bytes, uint64_t value)
 {
-	uint64_t check = message_check(id);
+	uint64_t check = message_check(value);
 
 	if (bytes > sizeof(value))
 		memcpy((char *)m + bytes - sizeof(check), &check,
@@ -46,15 +64,15 @@ static inline void message_write(void *m, size_t bytes, uint64_t value,
 	message_set(m, value);
 }
 
-/* Whether this is all of what was written for item `id`. */
-static inline bool message_is_of(const void *m, size_t bytes, uint64_t id)
+/* Whether this is all of what was written for `value`. */
+static inline bool message_is_of(const void *m, size_t bytes, uint64_t value)
 {
 	uint64_t check;
 
 	if (bytes <= sizeof(check))
 		return true;
 	memcpy(&check, (const char *)m + bytes - sizeof(check), sizeof(check));
-	return check == message_check(id);
+	return check == message_check(value);
 }
 
 #endif

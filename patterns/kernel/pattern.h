@@ -37,12 +37,15 @@ struct knob {
 	const char *sweep;          /* values worth a sweep: "1,2,4,8" */
 };
 
+struct pattern;
+struct tally;
+struct text;
+
 /* Values for the knobs of one pattern, in the order of its list. */
 struct params {
+	const struct pattern *pattern;
 	int64_t value[PATTERN_KNOBS_MAX];
 };
-
-struct pattern;
 
 /* What a kernel found out about a run beside its time: "fill_mean", "items",
  * "inside, after a put", 3.5. The words are constants. */
@@ -91,7 +94,26 @@ struct cell {
 	struct figure figure[PATTERN_FIGURES_MAX];
 	unsigned figures;
 
-	void *state; /* the kernel's own */
+	/*
+	 * Of the frame (kernel.h), constant once setup has returned. The first
+	 * ones are what the knobs of these names say, or 0; setup may change
+	 * the others.
+	 */
+	size_t payload, batch, cap;
+	int64_t work;
+	enum weft_wait wait;
+	bool in_order;       /* what one sender sends stays in order; by default
+	                        what the channel promises */
+	struct tally *tally; /* NULL: nothing to look at */
+	unsigned char **message; /* buffers of kernel_buffers() */
+	unsigned messages;
+
+	_Atomic int error;  /* the first of a driver */
+	_Atomic bool ended; /* a driver has seen the end of all items */
+
+	/* The kernel's own: pattern->state_bytes, all zero at first, in cache
+	 * lines of its own. */
+	void *state;
 };
 
 /* The most demanding channel of a cell. */
@@ -121,9 +143,10 @@ struct pattern {
 	/* Whether latency is the time of a round trip, with the next one begun
 	 * when the last has ended: a closed loop, and labelled so. */
 	bool closed_loop;
-	/* Whether these parameters make sense together. 0, or -EINVAL and one
-	 * line that names the value and what is allowed. */
-	int (*accept)(const struct params *p, char *why, size_t why_bytes);
+	/* Whether these parameters make sense together, beyond what is true of
+	 * a payload and a batch of any pattern. 0, or -EINVAL and one line that
+	 * names the value and what is allowed. NULL: always. */
+	int (*accept)(const struct params *p, struct text *why);
 	/* The channel as this cell would make it: capacity, bytes per
 	 * element, the most senders and receivers at once, and what else it
 	 * must be able to do. */
@@ -137,16 +160,28 @@ struct pattern {
 	/* Consumers: the length of cell.latency and cell.share. */
 	unsigned (*consumers)(const struct params *p);
 
+	/* Bytes of cell.state. */
+	size_t state_bytes;
 	/* Make what the run needs; start the component's own tasks, which
-	 * idle. 0 or -errno; on an error teardown is not called. */
+	 * idle. 0 or -errno; after an error the cell is stopped and torn down
+	 * with what there is. */
 	int (*setup)(struct cell *cell);
 	/* The measured part of one driver. Returns once its share has been
 	 * consumed, or handed over to someone whose end counts. */
 	void (*work)(struct cell *cell, unsigned driver);
-	/* End and join the component's own tasks. Not timed. */
+	/* Release all who wait: a driver cannot go on, or none was started.
+	 * Any number of tasks may call it, at any time. */
+	void (*halt)(struct cell *cell);
+	/* End and join the component's own tasks. Not timed. NULL when there
+	 * are none. It is called once, after halt unless a driver has seen the
+	 * end. */
 	void (*stop)(struct cell *cell);
-	/* 0, or -EIO and in `why` what went wrong: "lost 3 of 1000 items". */
-	int (*verify)(struct cell *cell, char *why, size_t why_bytes);
+	/* Look at what the tally and the drivers' errors do not say. Adds what
+	 * went wrong to `why`, which may hold other findings already: any
+	 * finding fails the run. And the figures, with cell_figure(). NULL:
+	 * there is nothing else. */
+	void (*verify)(struct cell *cell, struct text *why);
+	/* Free what setup has made, all or a part of it. NULL: nothing. */
 	void (*teardown)(struct cell *cell);
 
 	/* What `cmp-pattern --<flag>` prints between its heading and its end.
@@ -161,9 +196,10 @@ const struct pattern *pattern_at(size_t i);
 const struct pattern *pattern_find(const char *name);
 
 /* The value of a knob that the pattern has; aborts when it has not. */
-int64_t param(const struct cell *cell, const char *knob);
-int64_t params_get(const struct pattern *p, const struct params *params,
-                   const char *knob);
+int64_t param(const struct params *p, const char *knob);
+
+/* Where the knob stands in the pattern's list; -1 when it does not. */
+int pattern_knob(const struct pattern *p, const char *knob);
 
 /* Add a figure to the cell. For verify, which adds the same ones, in the same
  * order, in every run of the same params; of several runs, medians are told. */
@@ -181,7 +217,9 @@ void params_default(const struct pattern *p, struct params *out);
 int params_set(const struct pattern *p, struct params *params, const char *knob,
                const char *text, char *why, size_t why_bytes);
 
-#define PATTERN(name, ...) extern const struct pattern pattern_##name;
+#define PATTERN(name, ...)                                                     \
+	extern const struct pattern pattern_##name;                            \
+	int name##_demo(FILE *out);
 #include "patterns.def"
 #undef PATTERN
 

@@ -30,27 +30,20 @@ const struct pattern *pattern_find(const char *name)
 	return NULL;
 }
 
-/* Where the knob stands in the pattern's list; -1 when it does not. */
-static int knob_index(const struct pattern *p, const char *name)
+int pattern_knob(const struct pattern *p, const char *knob)
 {
 	for (int i = 0; p->knobs[i].name; i++)
-		if (strcmp(p->knobs[i].name, name) == 0)
+		if (strcmp(p->knobs[i].name, knob) == 0)
 			return i;
 	return -1;
 }
 
-int64_t params_get(const struct pattern *p, const struct params *params,
-                   const char *knob)
+int64_t param(const struct params *p, const char *knob)
 {
-	int i = knob_index(p, knob);
+	int i = pattern_knob(p->pattern, knob);
 
 	CHECK_LE(0, i);
-	return params->value[i];
-}
-
-int64_t param(const struct cell *cell, const char *knob)
-{
-	return params_get(cell->pattern, &cell->params, knob);
+	return p->value[i];
 }
 
 void cell_figure(struct cell *cell, const char *name, const char *unit,
@@ -64,7 +57,7 @@ void cell_figure(struct cell *cell, const char *name, const char *unit,
 
 void params_default(const struct pattern *p, struct params *out)
 {
-	*out = (struct params){ 0 };
+	*out = (struct params){ .pattern = p };
 	for (int i = 0; p->knobs[i].name; i++) {
 		CHECK_LT(i, PATTERN_KNOBS_MAX);
 		out->value[i] = p->knobs[i].def;
@@ -140,7 +133,7 @@ int params_set(const struct pattern *p, struct params *params, const char *knob,
                const char *text, char *why, size_t why_bytes)
 {
 	struct text l = text_in(why, why_bytes);
-	int i = knob_index(p, knob);
+	int i = pattern_knob(p, knob);
 
 	if (i < 0) {
 		say_unknown_knob(&l, p, knob);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "cli/suggest.h"
-#include "kernel/pattern.h"
+#include "kernel/cell.h"
 
 /* A pattern of the test's own, so that what is said about knobs does not
  * depend on what the real ones have. */
@@ -40,7 +40,7 @@ static struct answer set(const char *knob, const char *text)
 	params_default(&sample, &params);
 	a.err = params_set(&sample, &params, knob, text, a.why, sizeof(a.why));
 	if (a.err != -ENOENT)
-		a.value = params_get(&sample, &params, knob);
+		a.value = param(&params, knob);
 	return a;
 }
 
@@ -72,8 +72,7 @@ static void every_knob_starts_at_its_default(void **state)
 	(void)state;
 	params_default(&sample, &params);
 	for (int i = 0; knobs[i].name; i++)
-		assert_int_equal(params_get(&sample, &params, knobs[i].name),
-		                 knobs[i].def);
+		assert_int_equal(param(&params, knobs[i].name), knobs[i].def);
 }
 
 static void a_number_in_the_range_is_taken(void **state)
@@ -186,9 +185,9 @@ static void every_pattern_is_complete(void **state)
 	(void)state;
 	for (size_t i = 0; (p = pattern_at(i)); i++) {
 		assert_true(p->name && p->flag && p->title && p->summary);
-		assert_true(p->knobs && p->accept && p->channel && p->drivers);
-		assert_true(p->tasks && p->consumers && p->setup && p->work);
-		assert_true(p->stop && p->verify && p->teardown && p->demo);
+		assert_true(p->knobs && p->channel && p->drivers && p->tasks);
+		assert_true(p->consumers && p->setup && p->work && p->halt);
+		assert_true(p->demo);
 		for (size_t j = 0; j < i && (q = pattern_at(j)); j++)
 			assert_string_not_equal(p->flag, q->flag);
 	}
@@ -246,7 +245,7 @@ static void the_defaults_of_every_pattern_go_together(void **state)
 	(void)state;
 	for (size_t i = 0; (p = pattern_at(i)); i++) {
 		params_default(p, &params);
-		assert_int_equal(p->accept(&params, why, sizeof(why)), 0);
+		assert_int_equal(cell_accepts(&params, why, sizeof(why)), 0);
 		p->channel(&params, &channel);
 		assert_true(channel.senders > 0 && channel.receivers > 0);
 		assert_true(p->drivers(&params) > 0);
@@ -266,7 +265,7 @@ static void expect_unacceptable(const char *pattern, const char *knob1,
 	params_default(p, &params);
 	assert_int_equal(params_set(p, &params, knob1, value1, NULL, 0), 0);
 	assert_int_equal(params_set(p, &params, knob2, value2, NULL, 0), 0);
-	assert_int_equal(p->accept(&params, got, sizeof(got)), -EINVAL);
+	assert_int_equal(cell_accepts(&params, got, sizeof(got)), -EINVAL);
 	assert_string_equal(got, why);
 }
 

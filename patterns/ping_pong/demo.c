@@ -11,8 +11,6 @@
 #define SLOW_ROUND 3
 #define SLOW_MS 400
 
-int ping_pong_demo(FILE *out);
-
 struct table {
 	FILE *out;
 	struct weft_link *link;

@@ -10,8 +10,6 @@
 #define SQUARE_MS 150
 #define ADD_MS 100
 
-int pipeline_demo(FILE *out);
-
 struct demo {
 	FILE *out;
 	struct weft_pipeline *pipeline;

@@ -10,8 +10,6 @@
 #define ITEMS 10 /* of each producer */
 #define BUFFER 5
 
-int producer_consumer_demo(FILE *out);
-
 struct party {
 	FILE *out;
 	struct weft_buffer *buffer;

@@ -11,8 +11,6 @@
 #define PRODUCERS 2
 #define ITEMS 5 /* of each producer */
 
-int select_demo(FILE *out);
-
 static int64_t in_ms(int64_t ms)
 {
 	return weft_deadline_in(ms * WEFT_MS);

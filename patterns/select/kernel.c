@@ -17,64 +17,43 @@
  * message says which item it is and who sent it; over each channel items have
  * to come in ascending order. All but the forwarders are drivers.
  */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <weft/atomic.h>
-
-#include "base/cacheline.h"
-#include "cli/text.h"
-#include "kernel/message.h"
-#include "kernel/pace.h"
-#include "kernel/pattern.h"
-#include "kernel/tally.h"
-#include "kernel/work.h"
+#include "kernel/kernel.h"
 #include "mux.h"
 
-#define ITEMS_MAX (INT64_C(1) << 26)
 #define WRITERS_MAX 64
 #define IMPLS_MAX 32
 
 /* Items that a writer takes off the count at once, at most. */
 #define DEAL_MAX 64
 
-/* A message's value: who sent it above, which item it is below. */
-#define SEQ_BITS 32
-#define SEQ_MASK ((UINT64_C(1) << SEQ_BITS) - 1)
-
 enum variant { RECV, SEND, BOTH, MIXED, BARE, PLAIN, FORWARD };
 
 static const char *const variant_choices[] = { "recv",    "send", "both",
 	                                       "mixed",   "bare", "plain",
 	                                       "forward", NULL };
-static const char *const wait_choices[] = { "adaptive", "spin", "park", NULL };
 
 static const struct knob knobs[] = {
-	{ "variant", "", "who selects, or what is done instead", RECV, RECV,
-	  FORWARD, variant_choices, "recv,send,both,mixed,bare,plain,forward" },
-	{ "writers", "", "channels, and tasks across from the one that selects",
-	  4, 1, WRITERS_MAX, NULL, "1,2,4,8" },
-	{ "cap", "items", "capacity of each channel", 64, 0, 1 << 20, NULL,
-	  "0,1,64" },
-	{ "items", "items", "messages per run; 0 = as many as fill the time", 0,
-	  0, ITEMS_MAX, NULL, "0" },
-	{ "payload", "B", "bytes per message, in steps of 8", MESSAGE_MIN,
-	  MESSAGE_MIN, MESSAGE_MAX, NULL, "8,64,1024" },
-	{ "work", "ns", "computation per message, at its receiver", 0, 0,
-	  1000000000, NULL, "0,100,1000" },
-	{ "wait", "", "how waiting tasks wait", WEFT_WAIT_ADAPTIVE, 0,
-	  WEFT_WAIT_PARK, wait_choices, "adaptive,park" },
-	{ .name = NULL },
+	KNOB_CHOICE("variant", "who selects, or what is done instead", RECV,
+	            FORWARD, variant_choices,
+	            "recv,send,both,mixed,bare,plain,forward"),
+	KNOB_COUNT("writers",
+	           "channels, and tasks across from the one that selects", 4, 1,
+	           WRITERS_MAX, "1,2,4,8"),
+	KNOB_CAP(64, "0,1,64"),
+	KNOB_ITEMS,
+	KNOB_PAYLOAD(MESSAGE_MAX, "8,64,1024"),
+	KNOB_WORK("work", "computation per message, at its receiver",
+	          "0,100,1000"),
+	KNOB_WAIT,
+	KNOB_END,
 };
 
 /* One task of ours besides the drivers. */
 struct forwarder {
-	struct state *state;
+	struct cell *cell;
 	struct weft_task *task;
 	struct weft_chan *from;
-	unsigned char *message;
+	unsigned char *m;
 };
 
 struct state {
@@ -83,34 +62,23 @@ struct state {
 	unsigned writers;
 	struct weft_chan **chan;
 	unsigned chans;
-	struct weft_chan *common;  /* plain, forward: what the reader reads */
-	struct weft_mux *mux[2];   /* both: one for each side */
-	struct tally *tally;       /* a consumer for each channel */
-	unsigned char **out, **in; /* messages: one each for each driver */
+	struct weft_chan *common; /* plain, forward: what the reader reads */
+	struct weft_mux *mux[2];  /* both: one for each side */
 	struct forwarder *forwarders;
-	size_t payload;
-	int64_t work;
 	uint64_t deal; /* items that are taken off the count at once */
-	bool in_order;
 
 	/* Where the writers' next item comes from. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t next;
 
 	/* Tasks that send to the common channel and have not ended. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic unsigned senders;
-	_Atomic int error; /* the first of a driver */
 };
 
 /* --- what the parameters mean --- */
 
-static int64_t knob(const struct params *p, const char *name)
-{
-	return params_get(&pattern_select, p, name);
-}
-
 static enum variant variant_of(const struct params *p)
 {
-	return (enum variant)knob(p, "variant");
+	return (enum variant)param(p, "variant");
 }
 
 static bool has_common(enum variant v)
@@ -118,39 +86,33 @@ static bool has_common(enum variant v)
 	return v == PLAIN || v == FORWARD;
 }
 
-static int accept(const struct params *p, char *why, size_t why_bytes)
+static int accept_mixed(const struct params *p, struct text *why)
 {
-	struct text l = text_in(why, why_bytes);
-	int64_t payload = knob(p, "payload");
-	bool mixed = variant_of(p) == MIXED;
-
-	if (payload % 8)
-		text_add(&l,
-		         "payload=%" PRId64 ": allowed %d..%d in steps of 8",
-		         payload, MESSAGE_MIN, MESSAGE_MAX);
-	else if (mixed && knob(p, "writers") < 2)
-		text_add(&l, "writers=1 with variant=mixed: allowed 2..%d",
+	if (variant_of(p) != MIXED)
+		return 0;
+	if (param(p, "writers") < 2)
+		text_add(why, "writers=1 with variant=mixed: allowed 2..%d",
 		         WRITERS_MAX);
-	else if (mixed && knob(p, "cap") == 0)
-		text_add(&l,
+	else if (param(p, "cap") == 0)
+		text_add(why,
 		         "cap=0 with variant=mixed: allowed 1..%d, which "
 		         "all channels can have",
-		         1 << 20);
+		         KERNEL_CAP_MAX);
 	else
 		return 0;
 	return -EINVAL;
 }
 
-/* The most demanding one is that which all writers share, where there is one;
- * then nobody selects. */
+/* plain and forward share one channel with `writers` senders and no select;
+ * otherwise they are one to one and can select. */
 static void channel(const struct params *p, struct pattern_channel *out)
 {
 	bool common = has_common(variant_of(p));
 
 	*out = (struct pattern_channel){
-		.cap = (size_t)knob(p, "cap"),
-		.elem_size = (size_t)knob(p, "payload"),
-		.senders = common ? (unsigned)knob(p, "writers") : 1,
+		.cap = (size_t)param(p, "cap"),
+		.elem_size = (size_t)param(p, "payload"),
+		.senders = common ? (unsigned)param(p, "writers") : 1,
 		.receivers = 1,
 		.needs = common ? 0 : WEFT_CAN_SELECT,
 	};
@@ -158,19 +120,19 @@ static void channel(const struct params *p, struct pattern_channel *out)
 
 static unsigned drivers(const struct params *p)
 {
-	return variant_of(p) == BOTH ? 2 : (unsigned)knob(p, "writers") + 1;
+	return variant_of(p) == BOTH ? 2 : (unsigned)param(p, "writers") + 1;
 }
 
 static unsigned tasks(const struct params *p)
 {
 	return drivers(p) +
-	       (variant_of(p) == FORWARD ? (unsigned)knob(p, "writers") : 0);
+	       (variant_of(p) == FORWARD ? (unsigned)param(p, "writers") : 0);
 }
 
 /* Channels, of which each has its share, in one or in both directions. */
 static unsigned consumers(const struct params *p)
 {
-	return (unsigned)knob(p, "writers") * (variant_of(p) == BOTH ? 2 : 1);
+	return (unsigned)param(p, "writers") * (variant_of(p) == BOTH ? 2 : 1);
 }
 
 /* --- setup and teardown --- */
@@ -179,26 +141,13 @@ static void teardown(struct cell *cell)
 {
 	struct state *s = cell->state;
 
-	if (!s)
-		return;
-	for (unsigned i = 0; s->out && i < drivers(&cell->params); i++) {
-		free(s->out[i]);
-		free(s->in[i]);
-	}
-	for (unsigned w = 0; s->forwarders && w < s->writers; w++)
-		free(s->forwarders[w].message);
 	for (unsigned i = 0; i < 2; i++)
 		weft_mux_free(s->mux[i]);
 	for (unsigned i = 0; s->chan && i < s->chans; i++)
 		weft_chan_unref(s->chan[i]);
 	weft_chan_unref(s->common);
-	tally_free(s->tally);
 	free(s->forwarders);
-	free(s->out);
-	free(s->in);
 	free(s->chan);
-	free(s);
-	cell->state = NULL;
 }
 
 /* The implementations of the channels in turn: what the cell asks for, and with
@@ -208,42 +157,36 @@ static unsigned list_impls(const struct cell *cell,
 {
 	bool mixed = variant_of(&cell->params) == MIXED;
 	const struct weft_chan_impl *impl;
-	struct pattern_channel asked;
 	unsigned n = 0;
 
-	channel(&cell->params, &asked);
 	impls[n++] = cell->chan;
 	for (size_t i = 0; mixed && (impl = weft_chan_impl_at(i)); i++)
 		if (n < IMPLS_MAX && impl != cell->chan &&
 		    impl->can & WEFT_CAN_SELECT &&
-		    !weft_chan_impl_accepts(impl, asked.cap, asked.elem_size,
+		    !weft_chan_impl_accepts(impl, cell->cap, cell->payload,
 		                            NULL, 0))
 			impls[n++] = impl;
 	return n;
 }
 
-static int make_channel(const struct cell *cell, struct state *s,
-                        const struct weft_chan_impl *impl,
+static int make_channel(struct cell *cell, const struct weft_chan_impl *impl,
                         struct weft_chan **out)
 {
-	struct weft_chan_opts opts = {
-		.wait = (enum weft_wait)param(cell, "wait"),
-	};
+	struct weft_chan_opts opts = { .wait = cell->wait };
 
-	s->in_order &=
+	cell->in_order &=
 	        (impl->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO)) != 0;
-	return weft_chan_new(out, impl, (size_t)param(cell, "cap"), s->payload,
-	                     &opts);
+	return weft_chan_new(out, impl, cell->cap, cell->payload, &opts);
 }
 
-static int make_channels(const struct cell *cell, struct state *s)
+static int make_channels(struct cell *cell, struct state *s)
 {
 	const struct weft_chan_impl *impls[IMPLS_MAX];
 	unsigned n = list_impls(cell, impls);
 	int err = 0;
 
 	if (has_common(s->variant))
-		err = make_channel(cell, s, cell->chan, &s->common);
+		err = make_channel(cell, cell->chan, &s->common);
 	if (s->variant == PLAIN)
 		return err;
 	s->chan = calloc(consumers(&cell->params), sizeof(struct weft_chan *));
@@ -251,69 +194,52 @@ static int make_channels(const struct cell *cell, struct state *s)
 		return -ENOMEM;
 	s->chans = consumers(&cell->params);
 	for (unsigned i = 0; i < s->chans && !err; i++)
-		err = make_channel(cell, s, impls[i % n], &s->chan[i]);
+		err = make_channel(cell, impls[i % n], &s->chan[i]);
 	return err;
 }
 
 /* A mux of n inputs and n outputs, where there are. The inputs come first, so
  * that a port has the number of its channel among them. */
-static int make_mux(const struct cell *cell, const struct state *s,
-                    struct weft_chan **inputs, struct weft_chan **outputs,
-                    struct weft_mux **out)
+static int make_mux(const struct cell *cell, unsigned i,
+                    struct weft_chan **inputs, struct weft_chan **outputs)
 {
-	struct weft_mux_opts opts = {
-		.elem_size = s->payload,
-		.wait = (enum weft_wait)param(cell, "wait"),
-	};
-	int err = weft_mux_new(out, &opts);
+	struct state *s = cell->state;
+	struct weft_mux_opts opts = { .elem_size = cell->payload,
+		                      .wait = cell->wait };
+	int err = weft_mux_new(&s->mux[i], &opts);
 
-	for (unsigned i = 0; inputs && i < s->writers && !err; i++)
-		err = weft_mux_add(*out, inputs[i], WEFT_CASE_RECV, NULL);
-	for (unsigned i = 0; outputs && i < s->writers && !err; i++)
-		err = weft_mux_add(*out, outputs[i], WEFT_CASE_SEND, NULL);
+	for (unsigned w = 0; inputs && w < s->writers && !err; w++)
+		err = weft_mux_add(s->mux[i], inputs[w], WEFT_CASE_RECV, NULL);
+	for (unsigned w = 0; outputs && w < s->writers && !err; w++)
+		err = weft_mux_add(s->mux[i], outputs[w], WEFT_CASE_SEND, NULL);
 	return err;
 }
 
 /* With variant=both the first half of the channels leads from side 0 to 1. */
-static int make_muxes(const struct cell *cell, struct state *s)
+static int make_muxes(const struct cell *cell, const struct state *s)
 {
-	struct weft_chan **forth = s->chan, **back;
+	struct weft_chan **forth = s->chan, **back = s->chan + s->writers;
 	int err;
 
 	switch (s->variant) {
 	case RECV:
 	case MIXED:
-		return make_mux(cell, s, s->chan, NULL, &s->mux[0]);
+		return make_mux(cell, 0, s->chan, NULL);
 	case SEND:
-		return make_mux(cell, s, NULL, s->chan, &s->mux[0]);
+		return make_mux(cell, 0, NULL, s->chan);
 	case BOTH:
-		back = s->chan + s->writers;
-		err = make_mux(cell, s, back, forth, &s->mux[0]);
-		return err ? err : make_mux(cell, s, forth, back, &s->mux[1]);
+		err = make_mux(cell, 0, back, forth);
+		return err ? err : make_mux(cell, 1, forth, back);
 	default:
 		return 0;
 	}
 }
 
-static int make_messages(struct state *s, unsigned n)
-{
-	s->in = calloc(n, sizeof(*s->in));
-	s->out = calloc(n, sizeof(*s->out));
-	if (!s->in || !s->out)
-		return -ENOMEM;
-	for (unsigned i = 0; i < n; i++) {
-		s->in[i] = calloc(1, s->payload);
-		s->out[i] = calloc(1, s->payload);
-		if (!s->in[i] || !s->out[i])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 static int forward(void *arg);
 
-static int start_forwarders(struct state *s)
+static int start_forwarders(struct cell *cell, struct state *s)
 {
+	const struct weft_task_opts opts = { .name = "forward" };
 	int err = 0;
 
 	s->forwarders = calloc(s->writers, sizeof(*s->forwarders));
@@ -322,34 +248,11 @@ static int start_forwarders(struct state *s)
 	for (unsigned w = 0; w < s->writers && !err; w++) {
 		struct forwarder *f = &s->forwarders[w];
 
-		f->state = s;
+		f->cell = cell;
 		f->from = s->chan[w];
-		f->message = calloc(1, s->payload);
-		err = f->message ? weft_spawn(&f->task,
-		                              &(struct weft_task_opts){
-		                                      "forward", 0 },
-		                              forward, f)
-		                 : -ENOMEM;
+		f->m = cell->message[2 * drivers(&cell->params) + w];
+		err = weft_spawn(&f->task, &opts, forward, f);
 	}
-	return err;
-}
-
-static int make_all(const struct cell *cell, struct state *s)
-{
-	int err;
-
-	err = make_messages(s, drivers(&cell->params));
-	if (!err)
-		err = make_channels(cell, s);
-	if (!err)
-		err = make_muxes(cell, s);
-	if (!err)
-		err = tally_new(&s->tally, s->variant == BOTH ? 2 : 1,
-		                consumers(&cell->params), cell->items);
-	if (!err && s->work)
-		work_calibrate();
-	if (!err && s->variant == FORWARD)
-		err = start_forwarders(s);
 	return err;
 }
 
@@ -364,39 +267,34 @@ static uint64_t items_per_deal(const struct cell *cell, unsigned writers)
 	return n < DEAL_MAX ? n : DEAL_MAX;
 }
 
-static void stop(struct cell *cell);
-
 static int setup(struct cell *cell)
 {
-	struct state *s;
+	struct state *s = cell->state;
 	int err;
 
-	/* A message that says nothing cannot be told from another. */
-	if (cell->items > (uint64_t)ITEMS_MAX || cell->chan->can & WEFT_NO_DATA)
-		return -EINVAL;
-	s = cacheline_new(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	cell->state = s;
 	s->variant = variant_of(&cell->params);
-	s->writers = (unsigned)param(cell, "writers");
-	s->payload = (size_t)param(cell, "payload");
-	s->work = param(cell, "work");
+	s->writers = (unsigned)param(&cell->params, "writers");
 	s->deal = items_per_deal(cell, s->writers);
-	s->in_order = true;
 	weft_store_relaxed(&s->senders, s->writers);
-	err = make_all(cell, s);
-	if (err) {
-		stop(cell);
-		teardown(cell);
-	}
+	/* Each driver's in and out, and the forwarders'. */
+	err = kernel_buffers(cell, 2 * drivers(&cell->params) + s->writers, 1);
+	if (!err)
+		err = make_channels(cell, s);
+	if (!err)
+		err = make_muxes(cell, s);
+	if (!err)
+		err = tally_new(&cell->tally, s->variant == BOTH ? 2 : 1,
+		                consumers(&cell->params), cell->items);
+	if (!err && s->variant == FORWARD)
+		err = start_forwarders(cell, s);
 	return err;
 }
 
-/* --- all drivers --- */
-
-static void close_all(struct state *s)
+/* Close all channels. */
+static void halt(struct cell *cell)
 {
+	struct state *s = cell->state;
+
 	for (unsigned i = 0; s->chan && i < s->chans; i++)
 		if (s->chan[i])
 			weft_chan_close(s->chan[i]);
@@ -404,61 +302,69 @@ static void close_all(struct state *s)
 		weft_chan_close(s->common);
 }
 
-/* A driver cannot go on: nor can the others. */
-static void give_up(struct state *s, int err)
-{
-	int none = 0;
+/* --- what one driver needs --- */
 
-	weft_cas_acq_rel(&s->error, &none, err);
-	close_all(s);
-}
-
-/* A message has come over a channel, from a sender that is known, or not. */
-struct arrival {
-	unsigned channel; /* of the tally's consumers */
+struct side {
+	struct cell *cell;
+	struct weft_mux *mux;
+	unsigned first; /* of the channels that lead to it */
+	/* both: the other one; otherwise 0, for there is one count of items,
+	 * and what comes over a channel is of the writer of that number. */
 	unsigned producer;
-	uint64_t sender; /* as the message must say */
+	unsigned char *in, *out;
+	uint64_t count[WRITERS_MAX]; /* by channel, from the first */
 };
 
-static void look_at(struct cell *cell, const struct arrival *a,
-                    const unsigned char *m, uint64_t *share)
+static struct side side_of(struct cell *cell, unsigned driver, unsigned mux,
+                           unsigned first)
 {
-	struct state *s = cell->state;
-	uint64_t value = message_value(m), seq = value & SEQ_MASK;
-	uint64_t item = s->variant == BOTH ? 2 * seq + a->producer : seq;
+	const struct state *s = cell->state;
 
-	if (message_is_of(m, s->payload, value) &&
-	    value >> SEQ_BITS == a->sender)
-		tally_count(s->tally, a->channel, a->producer, seq);
+	return (struct side){ .cell = cell,
+		              .mux = s->mux[mux],
+		              .first = first,
+		              .in = cell->message[2 * driver],
+		              .out = cell->message[2 * driver + 1] };
+}
+
+/* A message has come over the side's channel `which`. */
+static inline void came(struct side *side, size_t which)
+{
+	struct cell *cell = side->cell;
+	const struct state *s = cell->state;
+	uint64_t value = message_value(side->in), seq = message_seq(value);
+	unsigned at = side->first + (unsigned)which;
+	bool both = s->variant == BOTH;
+
+	if (message_who(value) == (both ? side->producer : which))
+		kernel_count(cell, at, side->producer, seq, side->in, value);
 	else
-		tally_corrupt(s->tally, a->channel, value);
-	if (cell->pace_ns > 0 && cell->latency && item < cell->items)
-		hist_record(&cell->latency[a->channel],
-		            weft_now() - pace_due(cell, item));
-	++*share;
-	work_for(s->work);
+		tally_corrupt(cell->tally, at, value);
+	kernel_record(cell, at, both ? 2 * seq + side->producer : seq,
+	              kernel_now(cell));
+	side->count[which]++;
+	if (cell->work)
+		work_for(cell->work);
 }
 
-/* Shares are counted by a receiver for itself, and written down at its end. */
-static void note_shares(struct cell *cell, unsigned first, unsigned n,
-                        const uint64_t *count)
+/* Until a deadline, or the end of all channels. */
+static int receive_until(struct side *side, int64_t until)
 {
-	for (unsigned i = 0; cell->share && i < n; i++)
-		cell->share[first + i] = count[i];
+	size_t which;
+	int err;
+
+	while (!(err = weft_mux_recv(side->mux, side->in, &which, until)))
+		came(side, which);
+	return err;
 }
 
-/* The end of what can be received is that of its senders. */
-static void check_end(struct state *s, int err)
+/* The side has received all from n channels. Its shares were counted for
+ * itself, away from the lines of other sides. */
+static void end_side(const struct side *side, unsigned n, int err)
 {
-	if (err != -EPIPE)
-		give_up(s, err);
-}
-
-/* In an open loop, wait until the item is due. */
-static void await(const struct cell *cell, uint64_t item)
-{
-	if (cell->pace_ns > 0)
-		pace_wait(pace_due(cell, item));
+	memcpy(side->cell->share + side->first, side->count,
+	       n * sizeof(*side->count));
+	kernel_end(side->cell, err);
 }
 
 /* --- writers of one channel each, and the reader --- */
@@ -470,33 +376,35 @@ static void leave_common(struct state *s)
 		weft_chan_close(s->common);
 }
 
-/* Items that a writer has before it. */
-struct deal {
-	uint64_t item, end, step;
-};
-
-/* Take some off the common count. */
-static bool deal(const struct cell *cell, struct state *s, struct deal *d)
+/* Write every `step`th item from `item` on. */
+static int write_items(struct cell *cell, unsigned w, uint64_t item,
+                       uint64_t end, unsigned step)
 {
-	d->item = weft_fetch_add_relaxed(&s->next, s->deal);
-	d->end = d->item + s->deal < cell->items ? d->item + s->deal
-	                                         : cell->items;
-	d->step = 1;
-	return d->item < cell->items;
-}
-
-static int write_deal(struct cell *cell, unsigned w, struct weft_chan *c,
-                      const struct deal *d)
-{
-	struct state *s = cell->state;
-	uint64_t value;
+	const struct state *s = cell->state;
+	struct weft_chan *c = s->variant == PLAIN ? s->common : s->chan[w];
+	unsigned char *m = cell->message[2 * w + 1];
 	int err = 0;
 
-	for (uint64_t item = d->item; item < d->end && !err; item += d->step) {
-		value = (uint64_t)w << SEQ_BITS | item;
-		message_write(s->out[w], s->payload, value, value);
-		await(cell, item);
-		err = weft_chan_send(c, s->out[w], WEFT_FOREVER);
+	for (; item < end && !err; item += step) {
+		kernel_write(cell, m, 1, message_value_of(w, item));
+		pace_batch(cell, item, step, 1);
+		err = weft_chan_send(c, m, WEFT_FOREVER);
+	}
+	return err;
+}
+
+/* Write what is taken off the common count. */
+static int write_deals(struct cell *cell, unsigned w)
+{
+	struct state *s = cell->state;
+	uint64_t item, end;
+	int err = 0;
+
+	while (!err && (item = weft_fetch_add_relaxed(&s->next, s->deal)) <
+	                       cell->items) {
+		end = item + s->deal;
+		err = write_items(cell, w, item,
+		                  end < cell->items ? end : cell->items, 1);
 	}
 	return err;
 }
@@ -506,58 +414,32 @@ static int write_deal(struct cell *cell, unsigned w, struct weft_chan *c,
 static void write_one(struct cell *cell, unsigned w)
 {
 	struct state *s = cell->state;
-	struct weft_chan *c = s->variant == PLAIN ? s->common : s->chan[w];
-	struct deal d = { .item = w, .end = cell->items, .step = s->writers };
-	int err = 0;
 
-	if (s->variant == MIXED)
-		err = write_deal(cell, w, c, &d);
-	else
-		while (!err && deal(cell, s, &d))
-			err = write_deal(cell, w, c, &d);
-	if (err)
-		give_up(s, err);
+	kernel_fail(cell,
+	            s->variant == MIXED
+	                    ? write_items(cell, w, w, cell->items, s->writers)
+	                    : write_deals(cell, w));
 	if (s->variant == PLAIN)
 		leave_common(s);
 	else
-		weft_chan_close(c);
+		weft_chan_close(s->chan[w]);
 }
 
-/* What comes over port `which`, or a case of that number, is that writer's. */
-static void look_at_port(struct cell *cell, size_t which,
-                         const unsigned char *m, uint64_t *count)
+/* What a mux does, by hand. */
+static int read_by_select(struct side *side)
 {
-	struct arrival a = { .channel = (unsigned)which, .sender = which };
-
-	look_at(cell, &a, m, &count[which]);
-}
-
-static int read_by_mux(struct cell *cell, unsigned char *m, uint64_t *count)
-{
-	struct state *s = cell->state;
-	size_t which;
-	int err;
-
-	while (!(err = weft_mux_recv(s->mux[0], m, &which, WEFT_FOREVER)))
-		look_at_port(cell, which, m, count);
-	return err;
-}
-
-/* The same by hand. */
-static int read_by_select(struct cell *cell, unsigned char *m, uint64_t *count)
-{
-	struct state *s = cell->state;
+	const struct state *s = side->cell->state;
 	struct weft_case cases[WRITERS_MAX];
 	int k;
 
 	for (unsigned w = 0; w < s->writers; w++)
-		cases[w] = weft_case_recv(s->chan[w], m);
+		cases[w] = weft_case_recv(s->chan[w], side->in);
 	for (unsigned open = s->writers; open > 0;) {
 		k = weft_select(cases, s->writers, WEFT_FOREVER);
 		if (k < 0)
 			return k;
 		if (!cases[k].err) {
-			look_at_port(cell, (size_t)k, m, count);
+			came(side, (size_t)k);
 			continue;
 		}
 		if (cases[k].err != -EPIPE)
@@ -568,121 +450,81 @@ static int read_by_select(struct cell *cell, unsigned char *m, uint64_t *count)
 	return -EPIPE;
 }
 
-static int read_common(struct cell *cell, unsigned char *m, uint64_t *count)
+static int read_common(struct side *side)
 {
-	struct state *s = cell->state;
+	const struct state *s = side->cell->state;
 	uint64_t sender;
 	int err;
 
-	while (!(err = weft_chan_recv(s->common, m, WEFT_FOREVER))) {
-		sender = message_value(m) >> SEQ_BITS;
+	while (!(err = weft_chan_recv(s->common, side->in, WEFT_FOREVER))) {
+		sender = message_who(message_value(side->in));
 		if (sender < s->writers)
-			look_at_port(cell, (size_t)sender, m, count);
+			came(side, (size_t)sender);
 		else
-			tally_corrupt(s->tally, 0, message_value(m));
+			tally_corrupt(side->cell->tally, 0,
+			              message_value(side->in));
 	}
 	return err;
 }
 
 static void read_all(struct cell *cell)
 {
-	struct state *s = cell->state;
-	unsigned char *m = s->in[s->writers];
-	uint64_t count[WRITERS_MAX] = { 0 };
+	const struct state *s = cell->state;
+	struct side side = side_of(cell, s->writers, 0, 0);
 
-	if (has_common(s->variant))
-		check_end(s, read_common(cell, m, count));
-	else if (s->variant == BARE)
-		check_end(s, read_by_select(cell, m, count));
-	else
-		check_end(s, read_by_mux(cell, m, count));
-	note_shares(cell, 0, s->writers, count);
-	/* Whom it has forgotten, if it has, shall not wait for ever. */
-	close_all(s);
+	end_side(&side, s->writers,
+	         has_common(s->variant) ? read_common(&side)
+	         : s->variant == BARE   ? read_by_select(&side)
+	                                : receive_until(&side, WEFT_FOREVER));
+	/* A writer that it has forgotten, if it has, must not wait for ever. */
+	halt(cell);
 }
 
 /* The task of a forwarder. */
 static int forward(void *arg)
 {
-	struct forwarder *f = arg;
-	struct state *s = f->state;
+	const struct forwarder *f = arg;
+	struct state *s = f->cell->state;
 	int err;
 
 	do {
-		err = weft_chan_recv(f->from, f->message, WEFT_FOREVER);
+		err = weft_chan_recv(f->from, f->m, WEFT_FOREVER);
 		if (!err)
-			err = weft_chan_send(s->common, f->message,
-			                     WEFT_FOREVER);
+			err = weft_chan_send(s->common, f->m, WEFT_FOREVER);
 	} while (!err);
-	check_end(s, err);
+	kernel_fail(f->cell, err == -EPIPE ? 0 : err);
 	leave_common(s);
 	return 0;
 }
 
 /* --- one writer, and readers of one channel each --- */
 
+static inline int send_by_mux(const struct kernel_batch *b)
+{
+	const struct state *s = b->cell->state;
+
+	return weft_mux_send(s->mux[0], b->m, NULL, WEFT_FOREVER);
+}
+
 static void write_all(struct cell *cell)
 {
-	struct state *s = cell->state;
-	unsigned char *m = s->out[0];
-	int err = 0;
-
-	for (uint64_t item = 0; item < cell->items && !err; item++) {
-		message_write(m, s->payload, item, item);
-		await(cell, item);
-		err = weft_mux_send(s->mux[0], m, NULL, WEFT_FOREVER);
-	}
-	if (err)
-		give_up(s, err);
-	close_all(s);
+	kernel_fail(cell, kernel_produce(cell, 0, 1, cell->message[1], 1,
+	                                 send_by_mux));
+	halt(cell);
 }
 
 static void read_one(struct cell *cell, unsigned r)
 {
-	struct state *s = cell->state;
-	struct arrival a = { .channel = r };
-	unsigned char *m = s->in[r + 1];
-	uint64_t count = 0;
+	const struct state *s = cell->state;
+	struct side side = side_of(cell, r + 1, 0, r);
 	int err;
 
-	while (!(err = weft_chan_recv(s->chan[r], m, WEFT_FOREVER)))
-		look_at(cell, &a, m, &count);
-	check_end(s, err);
-	note_shares(cell, r, 1, &count);
+	while (!(err = weft_chan_recv(s->chan[r], side.in, WEFT_FOREVER)))
+		came(&side, 0);
+	end_side(&side, 1, err);
 }
 
 /* --- two sides --- */
-
-/* What one side needs. */
-struct side {
-	struct cell *cell;
-	struct weft_mux *mux;
-	unsigned me;
-	unsigned first; /* of the channels that lead to it */
-	unsigned char *out, *in;
-	uint64_t count[WRITERS_MAX];
-};
-
-static void came(struct side *side, size_t which)
-{
-	unsigned other = 1 - side->me;
-	struct arrival a = { .channel = side->first + (unsigned)which,
-		             .producer = other,
-		             .sender = other };
-
-	look_at(side->cell, &a, side->in, &side->count[which]);
-}
-
-/* Receive until `until`, and then if it has come to the end. */
-static int receive_until(struct side *side, int64_t until)
-{
-	size_t which;
-	int err;
-
-	while (!(err = weft_mux_recv(side->mux, side->in, &which, until)))
-		came(side, which);
-	return err;
-}
 
 /* Until the next message is due, receive. */
 static int await_turn(struct side *side, uint64_t item)
@@ -719,42 +561,30 @@ static int send_or_receive(struct side *side)
 	}
 }
 
-/* The channels that lead to the other side. */
-static void close_mine(struct state *s, unsigned me)
-{
-	for (unsigned i = 0; i < s->writers; i++)
-		weft_chan_close(s->chan[me * s->writers + i]);
-}
-
 static void exchange(struct cell *cell, unsigned me)
 {
 	struct state *s = cell->state;
-	struct side side = { .cell = cell,
-		             .mux = s->mux[me],
-		             .me = me,
-		             .first = (1 - me) * s->writers,
-		             .out = s->out[me],
-		             .in = s->in[me] };
-	uint64_t items = tally_share(cell->items, 2, me), value;
+	struct side side = side_of(cell, me, me, (1 - me) * s->writers);
+	uint64_t items = tally_share(cell->items, 2, me);
 	int err = 0;
 
+	side.producer = 1 - me;
 	for (uint64_t seq = 0; seq < items && !err; seq++) {
-		value = (uint64_t)me << SEQ_BITS | seq;
-		message_write(side.out, s->payload, value, value);
+		kernel_write(cell, side.out, 1, message_value_of(me, seq));
 		err = await_turn(&side, 2 * seq + me);
 		if (!err)
 			err = send_or_receive(&side);
 	}
-	if (err)
-		give_up(s, err);
-	close_mine(s, me);
-	check_end(s, receive_until(&side, WEFT_FOREVER));
-	note_shares(cell, side.first, s->writers, side.count);
+	kernel_fail(cell, err);
+	/* The channels that lead to the other side. */
+	for (unsigned i = 0; i < s->writers; i++)
+		weft_chan_close(s->chan[me * s->writers + i]);
+	end_side(&side, s->writers, receive_until(&side, WEFT_FOREVER));
 }
 
 static void run_driver(struct cell *cell, unsigned driver)
 {
-	struct state *s = cell->state;
+	const struct state *s = cell->state;
 
 	if (s->variant == BOTH)
 		exchange(cell, driver);
@@ -770,56 +600,34 @@ static void run_driver(struct cell *cell, unsigned driver)
 
 /* --- afterwards --- */
 
-/* The drivers have ended, or have not run at all. */
+/* A forwarder that was not given the end has been given it by halt. */
 static void stop(struct cell *cell)
 {
 	struct state *s = cell->state;
 
-	close_all(s);
+	halt(cell);
 	for (unsigned w = 0; s->forwarders && w < s->writers; w++)
 		if (s->forwarders[w].task)
 			weft_join(s->forwarders[w].task, NULL);
-	for (unsigned i = 0; i < 2; i++)
-		if (s->mux[i])
-			weft_mux_stop(s->mux[i]);
 }
 
 /* Whether the muxes have counted what was received and sent. */
-static int check_counts(const struct cell *cell, struct text *l)
+static void verify(struct cell *cell, struct text *why)
 {
 	const struct state *s = cell->state;
+	uint64_t counted = 0, due = cell->items * (s->variant == BOTH ? 2 : 1);
 	struct weft_mux_stats stats;
-	uint64_t counted = 0, due = cell->items;
 
-	if (!s->mux[0])
-		return 0;
-	for (unsigned i = 0; i < 2; i++) {
+	if (!s->mux[0] || why->used)
+		return;
+	for (unsigned i = 0; i < 2 && s->mux[i]; i++) {
 		weft_mux_stats(s->mux[i], &stats);
 		counted += stats.received + stats.sent;
 	}
-	if (s->variant == BOTH)
-		due *= 2;
-	if (counted == due)
-		return 0;
-	text_add(l, "counted %" PRIu64 " of %" PRIu64 " moves", counted, due);
-	return -EIO;
+	if (counted != due)
+		text_add(why, "counted %" PRIu64 " of %" PRIu64 " moves",
+		         counted, due);
 }
-
-static int verify(struct cell *cell, char *why, size_t why_bytes)
-{
-	struct state *s = cell->state;
-	struct text l = text_in(why, why_bytes);
-	int error = weft_load_acquire(&s->error);
-
-	if (error)
-		text_add(&l, "a select, send or receive failed: %s",
-		         strerror(-error));
-	if (tally_report(s->tally, s->in_order, &l) || error)
-		return -EIO;
-	return check_counts(cell, &l);
-}
-
-int select_demo(FILE *out);
 
 const struct pattern pattern_select = {
 	.name = "select",
@@ -828,13 +636,15 @@ const struct pattern pattern_select = {
 	.summary = "one task waits for several channels and uses the first "
 	           "that is ready",
 	.knobs = knobs,
-	.accept = accept,
+	.accept = accept_mixed,
 	.channel = channel,
 	.drivers = drivers,
 	.tasks = tasks,
 	.consumers = consumers,
+	.state_bytes = sizeof(struct state),
 	.setup = setup,
 	.work = run_driver,
+	.halt = halt,
 	.stop = stop,
 	.verify = verify,
 	.teardown = teardown,

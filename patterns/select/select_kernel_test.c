@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/cell.h"
 #include "testing/demo.h"
 #include "testing/testing.h"
 
@@ -125,9 +126,9 @@ TEST(a_cell_of_any_variant_may_be_left_undriven)
 
 		params_default(c.pattern, &c.params);
 		c.params.value[0] = v;
-		CHECK_EQ(c.pattern->setup(&c), 0);
-		c.pattern->stop(&c);
-		c.pattern->teardown(&c);
+		CHECK_EQ(cell_setup(&c), 0);
+		cell_stop(&c);
+		cell_teardown(&c);
 		CHECK(c.state == NULL);
 	}
 	return 0;

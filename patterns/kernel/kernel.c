@@ -1,0 +1,54 @@
+#include "kernel/kernel.h"
+
+#include "kernel/cell.h"
+
+const char *const kernel_waits[] = { "adaptive", "spin", "park", NULL };
+
+unsigned kernel_one(const struct params *p)
+{
+	(void)p;
+	return 1;
+}
+
+int kernel_buffers(struct cell *cell, unsigned n, size_t batch)
+{
+	cell->message = calloc(n, sizeof(*cell->message));
+	if (!cell->message)
+		return -ENOMEM;
+	cell->messages = n;
+	for (unsigned i = 0; i < n; i++) {
+		cell->message[i] = cacheline_new(batch, cell->payload);
+		if (!cell->message[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int kernel_probe(const struct cell *cell, size_t *cap)
+{
+	return cell_probe(&cell->params, cell->chan, cap, NULL, 0);
+}
+
+void kernel_error(struct cell *cell, int err)
+{
+	int none = 0;
+
+	if (err)
+		weft_cas_acq_rel(&cell->error, &none, err);
+}
+
+void kernel_fail(struct cell *cell, int err)
+{
+	if (!err)
+		return;
+	kernel_error(cell, err);
+	cell->pattern->halt(cell);
+}
+
+void kernel_end(struct cell *cell, int err)
+{
+	if (err == -EPIPE)
+		weft_store_relaxed(&cell->ended, true);
+	else
+		kernel_fail(cell, err);
+}
