@@ -10,6 +10,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ void *__real_aligned_alloc(size_t align, size_t bytes);
 char *__real_strdup(const char *s);
 char *__real_strndup(const char *s, size_t n);
 FILE *__real_open_memstream(char **text, size_t *bytes);
+ssize_t __real___getdelim(char **line, size_t *bytes, int end, FILE *from);
 void __real_free(void *block);
 
 void *__wrap_malloc(size_t bytes);
@@ -39,6 +41,10 @@ void *__wrap_aligned_alloc(size_t align, size_t bytes);
 char *__wrap_strdup(const char *s);
 char *__wrap_strndup(const char *s, size_t n);
 FILE *__wrap_open_memstream(char **text, size_t *bytes);
+WEFT_PRINTF(2, 3)
+int __wrap_asprintf(char **text, const char *format, ...);
+ssize_t __wrap_getline(char **line, size_t *bytes, FILE *from);
+ssize_t __wrap___getdelim(char **line, size_t *bytes, int end, FILE *from);
 void __wrap_free(void *block);
 
 static void *counted(void *block)
@@ -84,6 +90,36 @@ char *__wrap_strndup(const char *s, size_t n)
 FILE *__wrap_open_memstream(char **text, size_t *bytes)
 {
 	return counted(__real_open_memstream(text, bytes));
+}
+
+int __wrap_asprintf(char **text, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(text, format, args);
+	va_end(args);
+	if (n >= 0)
+		counted(*text);
+	return n;
+}
+
+/* The first line is allocated, or there is one to grow. With optimization the C
+ * library's header makes the second of these of the first. */
+ssize_t __wrap_getline(char **line, size_t *bytes, FILE *from)
+{
+	return __wrap___getdelim(line, bytes, '\n', from);
+}
+
+ssize_t __wrap___getdelim(char **line, size_t *bytes, int end, FILE *from)
+{
+	bool had = *line;
+	ssize_t n = __real___getdelim(line, bytes, end, from);
+
+	if (!had)
+		counted(*line);
+	return n;
 }
 
 void __wrap_free(void *block)

@@ -168,13 +168,21 @@ TEST(a_task_on_its_way_out_is_not_left_behind)
 
 TEST(what_is_released_is_no_leak)
 {
-	char *text, *copy = strdup("x"), *part = strndup("xy", 1);
+	char *line = NULL, *printed, *text, *copy = strdup("x"),
+	     *part = strndup("xy", 1);
 	char *a = calloc(2, 3), *small = realloc(NULL, 3), *grown;
 	size_t bytes;
 	FILE *stream = open_memstream(&text, &bytes);
 
 	CHECK(copy && part && a && small && stream);
 	CHECK_EQ(fclose(stream), 0);
+	stream = fopen("/proc/self/limits", "r");
+	CHECK(stream && getline(&line, &bytes, stream) > 0);
+	CHECK(getline(&line, &bytes, stream) > 0);
+	CHECK_EQ(fclose(stream), 0);
+	free(line);
+	CHECK_EQ(asprintf(&printed, "%d", 12), 2);
+	free(printed);
 	grown = realloc(small, 3000);
 	CHECK(grown != NULL);
 	free(grown);
