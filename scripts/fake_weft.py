@@ -18,7 +18,8 @@ def knob(name, low, high, sweep):
 PATTERNS = [
     {"name": "ping_pong", "summary": "", "knobs": [knob("pairs", 1, 64, [1])]},
     {"name": "pipeline", "summary": "", "knobs": [
-        knob("workers", 1, 64, [1, 2]), knob("cap", 0, 4096, "0,64")]},
+        knob("workers", 1, 64, [1, 2]), knob("cap", 0, 4096, "0,64"),
+        {**knob("work", 0, 10**9, [0]), "unit": "ns", "default": 0}]},
     {"name": "producer_consumer", "summary": "", "knobs": [
         knob("producers", 1, 64, [1]), knob("consumers", 1, 64, [1]),
         knob("cap", 0, 4096, [0])]}]
@@ -34,7 +35,10 @@ options = dict(a[2:].partition("=")[::2] for a in args if a.startswith("--"))
 if os.environ.get("FAKE_LOG"):
     open(os.environ["FAKE_LOG"], "a").write(" ".join(args) + "\n")
 if args[0] == "context":
-    print(json.dumps(CONTEXT))
+    print(os.environ.get("FAKE_CONTEXT") or json.dumps(CONTEXT))
+    sys.exit()
+if args[0] == "list" and os.environ.get("FAKE_LIST"):
+    print(os.environ["FAKE_LIST"])
     sys.exit()
 if args[0] == "list":
     names = os.environ.get("FAKE_CHANNELS", "alpha,beta").split(",")
@@ -51,13 +55,18 @@ if chan == "crashes":
 if chan == "refuses":
     sys.stderr.write("weft: no such thing\n")
     sys.exit(2)
+if chan == "foreign":
+    print(os.environ["FAKE_RESULT"])
+    sys.exit(0)
 if chan == "mute":
     sys.exit(0)
-if chan in ("sleeps", "slow"):
-    time.sleep(100 if chan == "sleeps" else 0.2)
+if chan in ("sleeps", "slow", "works"):
+    time.sleep({"sleeps": 100, "slow": 0.2}.get(chan, 1.5))
 workers = int(options.get("workers") or options.get("producers") or 1)
 items = int(options.get("items", 1000 * workers))
 ns = items * 100 * (2 if chan == "beta" else 1)
+if chan == "uneven" and options.get("latency") == "0":
+    ns *= 1000
 latency = {"kind": "open-loop sojourn", "load": 0.5, "capacity_per_second": 1e7,
            "offered_per_second": 5e6, "achieved_per_second": 5e6, "kept_up": True,
            "count": 90, "p50": 500.0, "p90": 900, "p99": 2000, "p999": 9000,
@@ -84,4 +93,7 @@ print(json.dumps({
     "latency_ns": None if options.get("latency") == "0" else latency,
     "peak_rss_bytes": 4096, "fairness": {"jain": 1.0, "least_share": 0.5},
     "seed": int(options["seed"])}))
+if chan == "ends-badly":
+    sys.stdout.flush()
+    os.abort()
 sys.exit(status)

@@ -8,20 +8,24 @@ one panel per capacity (and per value of whatever else varies), one line per
 channel; each as SVG and PNG.
 """
 
-import argparse
 import math
 import os
 import sys
 from dataclasses import dataclass
 
-from weftlib import Problem, gnuplot, summary as summaries
+# Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+from weftlib import Problem, command, gnuplot, summary as summaries
 from weftlib.binary import BAD, MEASURED
+from weftlib.command import output
 from weftlib.gnuplot import quote
 from weftlib.sheet import Sheet
 from weftlib.summary import by_value
 from weftlib.tables import (by_pattern, is_saturated, knob, latency_kinds,
                             varying)
 
+NAME = "plot.py"
 #: Knobs that set the number of tasks make the axis, the other ones panels. A
 #: line must not join different shapes (many to one, one to many), so the shape
 #: makes panels too; where one number of tasks still has several points, fewer
@@ -364,25 +368,20 @@ FRAME = ["set border 3 linecolor rgb '#444444'", "set tics nomirror out",
          "set grid ytics linetype 1 linecolor rgb '#d4d4d4' linewidth 0.5", "unset key"]
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="plot.py", description="Draws the pictures of a measured run.")
+def main():
+    parser = command.Parser(NAME, "Draws the pictures of a measured run.")
     parser.add_argument("run", metavar="RESULT_DIR", help="a folder in results/")
     parser.add_argument("--out", metavar="DIR",
                         help="where the pictures go (default: RESULT_DIR)")
-    options = parser.parse_args(argv)
-    try:
-        gnuplot.check()
-        files = draw_run(options.run, options.out)
-    except Problem as problem:
-        print("plot.py: %s" % problem, file=sys.stderr)
-        return 2
+    options = parser.parse_args()
+    gnuplot.check()
+    files = draw_run(options.run, options.out)
     for name in files:
-        print(os.path.join(options.out or options.run, name))
+        output.say(os.path.join(options.out or options.run, name))
     if not files:
-        print("plot.py: nothing to draw: no cell was measured", file=sys.stderr)
+        command.complain(NAME, "nothing to draw: no cell was measured")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(NAME, main)

@@ -4,22 +4,28 @@
 Each cell (a pattern over a channel with fixed knobs) is measured in short
 slices, one process each. The rounds are interleaved: every round runs every
 cell once, in a seeded shuffled order, so that what drifts on the machine hits
-all of them alike. docs/measuring.md says why.
+all of them alike.
 """
 
 import argparse
 import os
 import re
-import signal
 import sys
+import warnings
+
+# Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 import plot
-from weftlib import (ROOT, Problem, Refused, binary, cells as cellmaker, context,
-                     gbench, gnuplot, plan, rundir, shown, summary, sweepfile,
-                     tables)
+from weftlib import (ROOT, Problem, Refused, binary, cells as cellmaker, command,
+                     context, files, gbench, gnuplot, plan, rundir, shape, shown, summary,
+                     sweepfile, tables, whole)
+from weftlib.command import INTERRUPTED, output
 from weftlib.progress import Progress
 from weftlib.runner import Interrupt, Runner
 
+NAME = "sweep.py"
+DESCRIPTION = "Measures every cell of a sweep and leaves a finished run in results/."
 EPILOG = """\
 exit status: 0 every cell is verified or impossible (N/A); 1 a cell failed its
 check, hung or crashed; 2 bad input, nothing measured; 130 interrupted, what
@@ -30,17 +36,8 @@ was measured is kept in a folder whose name ends in .partial
 BAD_SHOWN = 12
 
 
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the usage is what --help is for."""
-
-    def error(self, message):
-        self.exit(2, "%s: %s (see --help)\n" % (self.prog, message))
-
-
 def parse_arguments(argv):
-    parser = Parser(
-        prog="sweep.py", description=__doc__.split("\n", 1)[0], epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser = command.Parser(NAME, DESCRIPTION, EPILOG)
     add = parser.add_argument
     add("--sweep", metavar="NAME|FILE", default="default",
         help="a sweep in bench/sweeps, or a file (default: %(default)s)")
@@ -73,24 +70,26 @@ def parse_arguments(argv):
 def number_in(low, high):
     """An argparse type: a whole number from low to high."""
     def parse(text):
-        if not re.match(r"\d+\Z", text) or not low <= int(text) <= high:
+        if whole(text) is None or not low <= whole(text) <= high:
             raise argparse.ArgumentTypeError(
                 "'%s' must be a whole number from %d to %d" % (text, low, high))
-        return int(text)
+        return whole(text)
     return parse
 
 
 def pattern(text):
     try:
-        return re.compile(text)
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
         raise argparse.ArgumentTypeError("'%s': %s" % (text, error))
 
 
 def choose_cells(options, weft, sweep):
     """The cells to measure, fitted to the budget, and that budget."""
-    patterns = weft.ask("list", "patterns", "--json")
-    channels = weft.ask("list", "channels", "--json")
+    patterns = weft.entries("patterns")
+    channels = weft.entries("channels")
     loaded = binary.load_channels(weft, options.load, channels, patterns[0]["name"])
     override = {key: value for key, value in
                 (("rounds", options.rounds), ("time", options.time)) if value}
@@ -115,8 +114,8 @@ def refuse_sanitized(machine, options):
 
 def print_list(sweep, cells):
     for cell in cells:
-        print(cell.name)
-    print(tables.estimate_line(sweep.name, cells, plan.estimate(cells)))
+        output.say(cell.name)
+    output.say(tables.estimate_line(sweep.name, cells, plan.estimate(cells)))
 
 
 def shown_argv(argv):
@@ -129,7 +128,7 @@ def shown_argv(argv):
 
 
 def measure(run, info, cells, budget, weft, options, interrupt):
-    """Runs all rounds and writes the files; returns (summary, picture names).
+    """Runs all rounds and writes the files; returns what `write_results` does.
 
     The interrupt stays armed until everything is written: a second Ctrl-C
     changes nothing any more.
@@ -153,46 +152,50 @@ def measure(run, info, cells, budget, weft, options, interrupt):
 
 
 def write_results(run, weft, options):
-    """Everything that follows from the samples."""
+    """Everything that follows from the samples: (summary, names of the pictures,
+    what was asked for but is not there)."""
     info, records = rundir.read_samples(run.path / rundir.SAMPLES)
     result = summary.build(info, records)
-    run.write("summary.json", rundir.dumps(result, indent=1) + "\n")
-    run.write("benchmark.json", rundir.dumps(
+    run.write("summary.json", files.dumps(result, indent=1) + "\n")
+    run.write("benchmark.json", files.dumps(
         gbench.build(result, records, shown(weft.path)), indent=1) + "\n")
-    pictures = []
+    pictures, missing = [], None
     if not options.no_plot:
         try:
             pictures = plot.draw_run(str(run.path))
         except Problem as problem:
-            print("sweep.py: no pictures: %s" % problem, file=sys.stderr)
+            missing = "no pictures, or not all of them: %s" % problem
     run.write("summary.md", tables.markdown(result, pictures))
     if not info["partial"]:
         run.complete()
-    return result, pictures
+    return result, pictures, missing
 
 
 def report(result, run, pictures):
     """What the user sees at the end."""
     folder = relative(run.path)
-    print(tables.terminal(result) or "nothing was measured")
-    print("\nresults   %s/ (summary.md, summary.json, benchmark.json, samples.jsonl)"
+    output.say(tables.terminal(result) or "nothing was measured")
+    output.say("\nresults   %s/ (summary.md, summary.json, benchmark.json, samples.jsonl)"
           % folder)
     for name in pictures:
         if name.endswith(".png"):
-            print("picture   %s/%s" % (folder, name))
+            output.say("picture   %s/%s" % (folder, name))
     if result["context"]["partial"]:
-        print("PARTIAL   interrupted in round %d of %d" % (
+        output.say("PARTIAL   interrupted in round %d of %d" % (
             result["context"]["rounds_done"] + 1, result["context"]["rounds"]))
     bad = tables.bad_cells(result)
     for line in bad[:BAD_SHOWN]:
-        print("FAIL      " + line)
+        output.say("FAIL      " + line)
     if len(bad) > BAD_SHOWN:
-        print("FAIL      and %d more, all in summary.md" % (len(bad) - BAD_SHOWN))
+        output.say("FAIL      and %d more, all in summary.md" % (len(bad) - BAD_SHOWN))
 
 
 def relative(path):
     """From where the user stands, unless that is longer than the full path."""
-    return min((os.path.relpath(path), str(path)), key=len)
+    try:
+        return min((os.path.relpath(path), str(path)), key=len)
+    except OSError:  # the current folder is gone
+        return str(path)
 
 
 def sweep(options, argv):
@@ -205,40 +208,31 @@ def sweep(options, argv):
     if options.list:
         print_list(sweep_file, cells)
         return 0
-    machine = weft.ask("context", "--json")
+    machine = weft.ask(shape.has(), "context", "--json")
     refuse_sanitized(machine, options)
     seed = options.seed
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "little") >> 1
     info = context.capture(machine, weft, sweep_file, cells, seed, shown_argv(argv))
-    with Interrupt(weft) as interrupt:
-        run = rundir.RunDir(options.results, context.directory_name(info))
+    with Interrupt(weft) as interrupt, rundir.RunDir(
+            options.results, context.directory_name(info)) as run:
         if not options.quiet:
-            print("%s, seed %d" % (tables.estimate_line(
-                sweep_file.name, cells, plan.estimate(cells)), seed), flush=True)
-        result, pictures = measure(run, info, cells, budget, weft, options, interrupt)
+            output.say("%s, seed %d" % (tables.estimate_line(
+                sweep_file.name, cells, plan.estimate(cells)), seed))
+        result, pictures, missing = measure(run, info, cells, budget, weft, options,
+                                            interrupt)
         report(result, run, pictures)
+    if missing:
+        command.complain(NAME, missing)
     if result["context"]["partial"]:
-        return 130
-    return 1 if tables.bad_cells(result) else 0
+        return INTERRUPTED
+    return 1 if tables.bad_cells(result) else 2 if missing else 0
 
 
-def main(argv=None):
-    argv = sys.argv[1:] if argv is None else argv
-    options = parse_arguments(argv)
-    sys.stdout.reconfigure(errors="replace")
-    try:
-        return sweep(options, argv)
-    except Problem as problem:
-        print("sweep.py: %s" % problem, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # The reader of our table went away; the results are written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+def main():
+    argv = sys.argv[1:]
+    return sweep(parse_arguments(argv), argv)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(NAME, main)

@@ -20,7 +20,9 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
-from weftlib import Problem, cells, context, plan, ratios, stats, sweepfile  # noqa: E402
+from fixture import FakeRuns  # noqa: E402
+from weftlib import (Problem, cells, context, plan, ratios,  # noqa: E402
+                     stats, sweepfile)
 
 PATTERNS = [{"name": "pipeline", "knobs": [
     {"name": "workers", "unit": "tasks", "min": 1, "max": 64, "sweep": [1, 2, 4]},
@@ -178,51 +180,8 @@ class Context(unittest.TestCase):
         self.assertEqual(context.steal(None, after), "unknown")
 
 
-class Runs(unittest.TestCase):
+class Runs(FakeRuns):
     """Whole sweeps over the fake."""
-
-    def setUp(self):
-        self.dir = Path(tempfile.mkdtemp(prefix="weft-test-"))
-        self.addCleanup(shutil.rmtree, self.dir)
-        self.weft = self.dir / "weft"
-        self.weft.write_text("#!%s -IS\n%s" % (
-            sys.executable, (SCRIPTS / "fake_weft.py").read_text()))
-        self.weft.chmod(0o755)
-        self.results = self.dir / "results"
-
-    def command(self, text, *more, plot=False):
-        (self.dir / "sweep").write_text(text)
-        return [sys.executable, "-B", str(SCRIPTS / "sweep.py"), "--weft",
-                str(self.weft), "--results", str(self.results), "--sweep",
-                str(self.dir / "sweep"), *([] if plot else ["--no-plot"]), *more]
-
-    def env(self, channels="alpha,beta", **more):
-        return {**os.environ, "FAKE_CHANNELS": channels,
-                "FAKE_LOG": str(self.dir / "log"), **more}
-
-    def sweep(self, text, *more, status=0, plot=False, **env):
-        done = subprocess.run(self.command(text, *more, plot=plot), text=True,
-                              capture_output=True, env=self.env(**env), timeout=60)
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
-        self.assertNotIn("Traceback", done.stderr)
-        return done
-
-    def run_folder(self):
-        folders = list(self.results.iterdir())
-        self.assertEqual(len(folders), 1, folders)
-        return folders[0]
-
-    def read(self, name="summary.json"):
-        return json.loads((self.run_folder() / name).read_text())
-
-    def refused(self, text, *parts, **more):
-        """Exit 2, one line that says all of `parts`, and nothing written."""
-        done = self.sweep(text, *more.pop("args", ()), status=2, **more)
-        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        for part in parts:
-            self.assertIn(part, done.stderr)
-        if self.results.is_dir():
-            self.assertEqual(list(self.results.iterdir()), [])
 
     def test_a_good_run_leaves_everything(self):
         done = self.sweep("rounds=6\npattern=pipeline workers=1,2 cap=0", "--seed=7")
@@ -294,16 +253,18 @@ class Runs(unittest.TestCase):
                    channels="alpha,sleeps")
         self.assertEqual(self.read()["verdicts"], {"VERIFIED": 1, "HUNG": 1})
 
+    def wait_for_runs(self, count):
+        log, deadline = self.dir / "log", time.monotonic() + 30
+        while time.monotonic() < deadline and not (
+                log.exists() and log.read_text().count("\nrun ") >= count):
+            time.sleep(0.02)
+
     def test_an_interrupted_run_is_kept_and_marked(self):
         child = subprocess.Popen(
             self.command("rounds=50\npattern=pipeline workers=1,2 cap=0"),
             env=self.env("alpha,slow"), stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
-        log = self.dir / "log"
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and not (
-                log.exists() and log.read_text().count("\nrun ") > 6):
-            time.sleep(0.02)
+        self.wait_for_runs(7)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=30)
         self.assertEqual(child.returncode, 130, err)
@@ -444,7 +405,8 @@ class Ratios(unittest.TestCase):
             knobs = {"cap": 256, "work": 0, "batch": 1, **knobs}
             return {"pattern": pattern, "chan": "ring", "knobs": knobs,
                     "params": {}, "verdict": "VERIFIED" if rate else "FAILED",
-                    "messages_per_second": rate and {"median": rate * 1e6}}
+                    "messages_per_second": rate and dict.fromkeys(
+                        ("median", "min", "max"), rate * 1e6), "name": pattern}
         fan = {"variant": "shared", "work": 10000, "batch": 32}
         return {"schema": 1, "cells": [
             cell("producer_consumer", hop, producers=1, consumers=1),
@@ -453,7 +415,8 @@ class Ratios(unittest.TestCase):
             cell("pipeline", 100, stages=4, variant="fused"),
             cell("fan", 0.1, variant="serial", work=10000),
             cell("fan", one, workers=1, **fan), cell("fan", two, workers=2, **fan)],
-            "context": {"cpus_allowed": cpus, "sweep": {"name": "patterns"}, **other}}
+            "context": {"cpus_allowed": cpus, "sweep": {"name": "patterns"},
+                        "git": {"commit": "unknown"}, "started": "", **other}}
 
     def verdicts(self, **values):
         return [verdict for _, _, verdict in ratios.judge(self.summary(**values))]

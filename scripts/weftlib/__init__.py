@@ -4,6 +4,7 @@ Nothing here prints or exits; the commands beside this folder do. Everything
 works with Python 3.9 and the standard library alone.
 """
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,5 +29,11 @@ def shown(path):
     """
     try:
         return str(Path(path).resolve().relative_to(ROOT))
-    except ValueError:
+    except (OSError, RuntimeError, ValueError):
         return Path(path).name
+
+
+def whole(text):
+    """The number that plain digits are, or None; what is longer than any number
+    that has a meaning here is none."""
+    return int(text) if re.match(r"[0-9]{1,18}\Z", text) else None

@@ -5,90 +5,156 @@ terminal reaches the sweep alone, and so that nothing it started outlives it.
 """
 
 import hashlib
-import json
 import os
 import signal
 import subprocess
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from . import Problem
+from . import Problem, shape
+from .child import talk
+from .command import reason
+from .files import loads
 
 VERDICTS = ("VERIFIED", "FLOOR", "N/A", "FAILED", "HUNG", "CRASHED")
 #: Verdicts under which a cell's numbers mean something.
 MEASURED = ("VERIFIED", "FLOOR")
 #: Verdicts that make the whole sweep exit 1.
 BAD = ("FAILED", "HUNG", "CRASHED")
+#: What the sweep uses of a result, and where it may be missing.
+RESULT_FIELDS = dict(
+    chan=shape.maybe(shape.text), why=shape.maybe(shape.text),
+    params=shape.maybe(shape.all_values(shape.knob)), tasks=shape.maybe(shape.count),
+    cpus=shape.maybe(shape.count),
+    samples=shape.maybe(shape.each(shape.has(
+        ns=shape.maybe(shape.count), messages=shape.maybe(shape.count),
+        **{key: shape.maybe(shape.number) for key in (
+            "start_skew_ns", "cpu_seconds", "voluntary_switches",
+            "involuntary_switches", "parks", "wakes")}))),
+    latency_ns=shape.maybe(shape.has(
+        kind=shape.maybe(shape.text), arrivals=shape.maybe(shape.text),
+        kept_up=shape.maybe(shape.flag), count=shape.maybe(shape.count),
+        **{key: shape.maybe(shape.number) for key in (
+            "load", "capacity_per_second", "offered_per_second",
+            "achieved_per_second", "p50", "p90", "p99", "p999", "max")})),
+    peak_rss_bytes=shape.maybe(shape.count),
+    fairness=shape.maybe(shape.has(jain=shape.maybe(shape.number),
+                                   least_share=shape.maybe(shape.number))))
+RESULT = shape.has(verdict=shape.one_of(VERDICTS), **RESULT_FIELDS)
+#: What `weft list --json` says of each pattern and channel.
+KNOB = shape.has(name=shape.text)
+ENTRIES = shape.each(shape.has(name=shape.text, knobs=shape.maybe(shape.each(KNOB))))
 #: How many last lines of a failed slice's stderr are kept.
 STDERR_LINES = 12
 
 
 @dataclass
 class Answer:
-    """What one process said. `json` is None unless stdout was one object."""
+    """What one process said."""
 
     status: int
-    json: dict
+    stdout: str
     stderr: str
     seconds: float
     timed_out: bool
+
+    @property
+    def result(self):
+        """The result that stdout was, or None; then `flaw` says why."""
+        return self.parsed[0]
+
+    @property
+    def flaw(self):
+        return self.parsed[1]
+
+    @cached_property
+    def parsed(self):
+        try:
+            value = loads(self.stdout)
+        except ValueError:
+            return None, "without a result"
+        try:
+            RESULT(value, "it")
+        except ValueError as error:
+            return None, "with a result that is none: %s" % error
+        return value, ""
 
 
 class Weft:
     """The measuring binary at `path`."""
 
     def __init__(self, path):
-        self.path = Path(path).absolute()
+        self.path = absolute(path)
         self.child = None
         self.stopped = False
-        if not self.path.is_file() or not os.access(self.path, os.X_OK):
+        self.asleep = 0.0  # seconds that went by while nothing here could run
+        if not os.path.isfile(self.path) or not os.access(self.path, os.X_OK):
             raise Problem("no weft command at '%s'; build it with `make`, or "
-                          "name another with --weft PATH"
-                          % os.path.relpath(path))
+                          "name another with --weft PATH" % path)
 
     def sha256(self):
         """Says which binary was measured, whatever the source tree says."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
-
-    def ask(self, *args):
-        """The JSON of a command that must succeed (list, context)."""
         try:
-            done = subprocess.run([str(self.path), *args], timeout=60,
-                                  stdin=subprocess.DEVNULL, capture_output=True,
-                                  text=True, errors="replace")
-            if done.returncode == 0:
-                return json.loads(done.stdout)
-            reason = last_lines(done.stderr, 1) or "exit %d" % done.returncode
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            reason = str(error)
-        raise Problem("`weft %s` failed: %s" % (" ".join(args), reason))
+            return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise Problem("cannot read '%s': %s" % (self.path, reason(error)))
+
+    def ask(self, check, *args):
+        """The JSON of a command that must succeed (list, context), of the shape
+        `check`."""
+        answer = self.run(args, 60)
+        why = last_lines(answer.stderr, 1)
+        if answer.timed_out:
+            why = "no answer within 60 s"
+        elif answer.status < 0:
+            why = "killed by %s" % signal_name(-answer.status)
+        elif answer.status == 0:
+            try:
+                found = loads(answer.stdout)
+                check(found, "its answer")
+                return found
+            except ValueError as error:
+                why = str(error)
+        raise Problem("`weft %s` failed: %s" % (
+            " ".join(args), why or "exit %d" % answer.status))
+
+    def entries(self, what, *args):
+        """What `weft list` lists, which cannot be nothing."""
+        found = self.ask(ENTRIES, "list", what, "--json", *args)
+        if not found:
+            raise Problem("`weft list %s` lists nothing" % what)
+        return found
 
     def run(self, args, timeout):
-        """Runs one slice; kills it with all it started after `timeout` s."""
+        """Runs it once; kills it with all it started after `timeout` s."""
         begun = time.monotonic()
         timed_out = False
         try:
             child = self.start(args)
         except OSError as error:
-            return Answer(127, None, str(error), 0.0, False)
+            return Answer(127, "", reason(error), 0.0, False)
         with child:
             try:
-                out, err = child.communicate(timeout=timeout)
+                out, err, asleep = talk(child, timeout)
+                self.asleep += asleep
             except subprocess.TimeoutExpired:
                 timed_out = True
                 self.kill()
                 out, err = child.communicate()
+            except BaseException:
+                self.kill()
+                raise
             finally:
                 self.child = None
-        return Answer(child.returncode, parse_object(out), err,
+        return Answer(child.returncode, as_text(out), as_text(err),
                       time.monotonic() - begun, timed_out)
 
     def start(self, args):
         self.child = subprocess.Popen(
-            [str(self.path), *args], start_new_session=True, text=True,
-            errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE)
+            [str(self.path), *args], start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if self.stopped:
             self.kill()
         return self.child
@@ -108,13 +174,16 @@ class Weft:
                 pass
 
 
-def parse_object(text):
-    """The JSON object that `text` is, or None; NaN and Infinity become null."""
+def absolute(path):
+    """The path from the root; as it is where the current folder is gone."""
     try:
-        value = json.loads(text, parse_constant=lambda _: None)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+        return Path(path).absolute()
+    except OSError:
+        return Path(path)
+
+
+def as_text(data):
+    return data.decode("utf-8", "replace")
 
 
 def last_lines(text, count):
@@ -127,18 +196,16 @@ def judge(answer, timeout):
         return "HUNG", "no answer within %d s" % timeout
     if answer.status < 0:
         return "CRASHED", "killed by %s" % signal_name(-answer.status)
-    if answer.json is None:
+    if answer.result is None:
         if answer.status == 2:
             return None
-        return "CRASHED", "exit status %d without a result" % answer.status
-    verdict = answer.json.get("verdict")
-    if verdict not in VERDICTS:
-        return "CRASHED", "a result with the unknown verdict %r" % (verdict,)
+        return "CRASHED", "exit status %d %s" % (answer.status, answer.flaw)
+    verdict = answer.result["verdict"]
     if answer.status not in (0, 1, 2):
         return "CRASHED", "exit status %d after its result" % answer.status
     if answer.status != 0 and verdict in MEASURED:
         return "CRASHED", "exit status %d but %s" % (answer.status, verdict)
-    return verdict, answer.json.get("why") or ""
+    return verdict, answer.result.get("why") or ""
 
 
 def signal_name(number):
@@ -153,14 +220,15 @@ def load_channels(weft, files, builtin, pattern):
     taken = {entry["name"] for entry in builtin}
     loaded = []
     for file in files:
-        if not Path(file).is_file():
+        if not os.path.isfile(file):
             raise Problem("--load=%s: no such file" % file)
-        name = channel_name(weft, str(Path(file).absolute()), taken, pattern)
+        path = str(absolute(file))
+        name = channel_name(weft, path, taken, pattern)
         if name in taken:
             raise Problem("--load=%s: a channel named '%s' is there already"
                           % (file, name))
         taken.add(name)
-        loaded.append((name, str(Path(file).absolute())))
+        loaded.append((name, path))
     return loaded
 
 
@@ -171,7 +239,7 @@ def channel_name(weft, file, taken, pattern):
     run does, whatever its verdict.
     """
     try:
-        entries = weft.ask("list", "channels", "--json", "--load=" + file)
+        entries = weft.entries("channels", "--load=" + file)
         new = [entry["name"] for entry in entries if entry["name"] not in taken]
         if new:
             return new[0]
@@ -179,7 +247,7 @@ def channel_name(weft, file, taken, pattern):
         pass
     answer = weft.run(["run", pattern, "--load=" + file, "--reps=1", "--json",
                        "--time=1", "--latency=0"], 60)
-    if answer.json and answer.json.get("chan"):
-        return answer.json["chan"]
+    if answer.result and answer.result.get("chan"):
+        return answer.result["chan"]
     raise Problem("--load=%s: %s" % (
         Path(file).name, last_lines(answer.stderr, 1) or "cannot be loaded"))

@@ -7,7 +7,7 @@ be known to be wrong is refused here, before anything is measured.
 from dataclasses import dataclass
 from itertools import product
 
-from . import Problem
+from . import Problem, whole
 
 #: Knobs that mean the same in every pattern, whether or not it lists them.
 #: The last two are the command's own and say how messages come while latency
@@ -86,7 +86,7 @@ def chosen(wanted, known, what, where):
 
 def knob_choices(line, pattern, where):
     """Every combination of the line's knobs, in the pattern's own order."""
-    specs = {spec["name"]: spec for spec in pattern.get("knobs", [])}
+    specs = {spec["name"]: spec for spec in pattern.get("knobs") or []}
     order = list(specs) + list(COMMON)
     choices = []
     for keys, values in line.knobs:
@@ -127,7 +127,7 @@ def check_range(spec, key, value, where):
         return
     if low == high:
         return  # a knob of words has no range
-    if not value.isdigit() or not low <= int(value) <= high:
+    if whole(value) is None or not low <= whole(value) <= high:
         unit = (spec.get("unit") or "").strip()
         raise Problem("%s: %s=%s: must be a whole number from %d to %d%s"
                       % (where, key, value, low, high, unit and " " + unit))

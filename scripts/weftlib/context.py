@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from . import ROOT, SCHEMA
+from .binary import as_text
 
 UNKNOWN = "unknown"
 SLUG_LENGTH = 32
@@ -38,10 +39,10 @@ def git_state():
 def git(*args):
     try:
         done = subprocess.run(["git", "-C", str(ROOT), *args], timeout=30,
-                              capture_output=True, text=True)
+                              stdin=subprocess.DEVNULL, capture_output=True)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return as_text(done.stdout).strip() if done.returncode == 0 else None
 
 
 def capture(machine, weft, sweep, cells, seed, argv):

@@ -1,7 +1,6 @@
 """Running gnuplot, and how things look: colours, marks, text, layout.
 
-One script is run for each format. Files appear under their own name only when
-gnuplot succeeded. All terminals are `noenhanced`, so that an underscore or a
+One script is run for each format, and what gnuplot draws is saved here. All terminals are `noenhanced`, so that an underscore or a
 caret in somebody's channel name is just that.
 """
 
@@ -12,6 +11,10 @@ import subprocess
 from zlib import crc32
 
 from . import Problem
+from .binary import as_text
+from .child import talk
+from .command import reason
+from .files import save, utf8
 
 INSTALL = "install it with scripts/setup.sh (a sweep can do without: --no-plot)"
 
@@ -38,18 +41,17 @@ TERMINALS = {
 }
 
 
+#: How a whole picture ends.
+ENDS = {"svg": b"</svg>", "png": b"IEND\xaeB`\x82"}
+LIMIT_SECONDS = 120
+
+
 def check():
     """Problem unless there is a gnuplot that can draw both formats."""
     if shutil.which("gnuplot") is None:
         raise Problem("gnuplot is missing, the pictures need it; " + INSTALL)
     for terminal in ("svg", "pngcairo"):
-        try:
-            done = subprocess.run(["gnuplot", "-e", "set terminal " + terminal],
-                                  stdin=subprocess.DEVNULL, capture_output=True,
-                                  timeout=30)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Problem("gnuplot does not run: %s; %s" % (error, INSTALL))
-        if done.returncode != 0:
+        if gnuplot("set terminal %s\n" % terminal).returncode != 0:
             raise Problem("this gnuplot lacks the %s terminal; %s"
                           % (terminal, INSTALL))
 
@@ -64,7 +66,7 @@ def styles(names):
     free = list(OTHERS)
     for name in sorted(set(names) - set(STYLES)):
         free = free or list(OTHERS)
-        wanted = OTHERS[crc32(name.encode()) % len(OTHERS)]
+        wanted = OTHERS[crc32(utf8(name)) % len(OTHERS)]
         style = wanted if wanted in free else free[0]
         free.remove(style)
         chosen[name] = style
@@ -83,25 +85,42 @@ def draw(directory, name, size, script):
     written = []
     for suffix, terminal in TERMINALS.items():
         file = "%s.%s" % (name, suffix)
-        temporary = ".%s.tmp" % file
         terminal = terminal.format(w=width, h=height, w2=2 * width, h2=2 * height,
-                                   name=re.sub(r"\W", "_", name))
-        run(directory, "set encoding utf8\nset terminal %s\nset output %s\n%s"
-            "\nunset output\n" % (terminal, quote(temporary), script))
-        os.replace(os.path.join(directory, temporary),
-                   os.path.join(directory, file))
+                                   name=re.sub(r"\W", "_", name, flags=re.A))
+        picture = run("set encoding utf8\nset terminal %s\n%s\nunset output\n"
+                      % (terminal, script))
+        if not picture.rstrip().endswith(ENDS[suffix]):
+            raise Problem("gnuplot drew only part of %s" % file)
+        save(os.path.join(directory, file), picture)
         written.append(file)
     return written
 
 
-def run(directory, script):
-    """Feeds `script` to gnuplot; it stands in a session of its own, so that a
-    Ctrl-C while the pictures are drawn does not tear them."""
-    env = dict(os.environ, LC_ALL="C.UTF-8", GNUTERM="svg")
-    done = subprocess.run(["gnuplot", "-"], input=script, text=True, env=env,
-                          encoding="utf-8", cwd=str(directory), timeout=120,
-                          capture_output=True, start_new_session=True)
+def run(script):
+    """What gnuplot draws. It comes through a pipe: gnuplot's exit status does not
+    say whether a file could be written."""
+    done = gnuplot(script)
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        lines = [line for line in as_text(done.stderr).splitlines() if line.strip()]
         raise Problem("gnuplot failed: " + (" / ".join(lines[-2:]) or
                                             "exit %d" % done.returncode))
+    return done.stdout
+
+
+def gnuplot(script):
+    """Feeds `script` to gnuplot, without the settings of whoever calls; in a session
+    of its own, so that a Ctrl-C does not tear the picture."""
+    env = dict(os.environ, LC_ALL="C.UTF-8", GNUTERM="svg")
+    command = ["gnuplot", "--default-settings", "-"]
+    try:
+        with subprocess.Popen(command, env=env, start_new_session=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as child:
+            try:
+                out, err, _ = talk(child, LIMIT_SECONDS, utf8(script))
+            except BaseException:
+                child.kill()
+                raise
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Problem("gnuplot does not run: %s; %s" % (reason(error), INSTALL))
+    return subprocess.CompletedProcess(command, child.returncode, out, err)

@@ -1,14 +1,16 @@
 """Showing how far a sweep is: one moving line, or a plain line now and then."""
 
 import os
-import shutil
 import time
+import unicodedata
 
+from .command import one_line
 from .stats import duration
 
 BAR = 20
 PLAIN_EVERY = 2.0
 REDRAW_EVERY = 0.1
+COLUMNS = 80  # where a terminal does not say
 
 
 class Progress:
@@ -24,7 +26,7 @@ class Progress:
         self.rounds = rounds
         self.estimate = estimate
         self.quiet = quiet
-        self.terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.terminal = is_terminal(stream)
         self.begun = time.monotonic()
         self.shown = None
         self.bar_drawn = False
@@ -47,7 +49,7 @@ class Progress:
         else:
             self.write("sweep: %d of %d slices, round %d of %d, %s elapsed, "
                        "%s left: %s\n" % (done, self.total, turn + 1, self.rounds,
-                                          duration(elapsed), left, cell))
+                                          duration(elapsed), left, one_line(cell)))
 
     def time_left(self, elapsed, cost_done):
         remaining = max(0.0, self.estimate - cost_done)
@@ -59,16 +61,15 @@ class Progress:
         full = BAR * done // max(1, self.total)
         line = "[%s%s] %d/%d  round %d/%d  %s left  %s" % (
             "#" * full, "." * (BAR - full), done, self.total,
-            turn + 1, self.rounds, left, cell)
-        width = shutil.get_terminal_size().columns - 1
-        self.write("\r" + line[:width].ljust(width))
+            turn + 1, self.rounds, left, one_line(cell))
+        self.write("\r" + fill(line, self.width()))
         self.bar_drawn = True
 
     def say(self, line):
         """A line of its own, above the bar."""
         if not self.quiet:
             self.clear()
-            self.write(line + "\n")
+            self.write(one_line(line) + "\n")
 
     def finish(self, done):
         """The last word: the bar goes, a plain log gets its last line."""
@@ -79,9 +80,17 @@ class Progress:
 
     def clear(self):
         if self.bar_drawn:
-            width = shutil.get_terminal_size().columns - 1
-            self.write("\r" + " " * width + "\r")
+            self.write("\r" + fill("", self.width()) + "\r")
             self.bar_drawn = False
+
+    def width(self):
+        """Of the stream's own terminal; its last column is left alone, since
+        some terminals begin a new line after it."""
+        try:
+            columns = os.get_terminal_size(self.stream.fileno()).columns
+        except (OSError, ValueError):
+            columns = 0
+        return (columns or COLUMNS) - 1
 
     def write(self, text):
         try:
@@ -89,3 +98,19 @@ class Progress:
             self.stream.flush()
         except (OSError, ValueError):
             self.quiet = True
+
+
+def is_terminal(stream):
+    """Whether it is one on which a line can be drawn again."""
+    return stream.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
+
+
+def fill(text, columns):
+    """As much of the text as fits, and blanks up to that width."""
+    shown, used = "", 0
+    for char in text:
+        wide = 1 + (unicodedata.east_asian_width(char) in "WF")
+        if used + wide > columns:
+            break
+        shown, used = shown + char, used + wide
+    return shown + " " * (columns - used)

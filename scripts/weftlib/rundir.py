@@ -5,11 +5,11 @@ what it measured, in a folder whose name says that it is not whole. All other
 files are written under another name and then renamed.
 """
 
-import json
 import os
 from pathlib import Path
 
 from . import Problem
+from .files import cannot_write, dumps, loads, save, utf8
 
 PARTIAL = ".partial"
 SAMPLES = "samples.jsonl"
@@ -23,11 +23,18 @@ class RunDir:
         try:
             self.results.mkdir(parents=True, exist_ok=True)
             self.final, self.path = self.claim(name)
-            self.samples = open(self.path / SAMPLES, "x", encoding="utf-8")
+            # Without a buffer: a line is written when it is appended, or never.
+            self.samples = open(self.path / SAMPLES, "xb", buffering=0)
         except OSError as error:
             raise Problem("cannot write the results folder '%s': %s; choose "
                           "another with --results DIR"
                           % (results, error.strerror or error))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.samples.close()
 
     def claim(self, name):
         """A name no other run has, even one started in the same second."""
@@ -35,7 +42,7 @@ class RunDir:
             final = self.results / (name if number == 1 else
                                     "%s-%d" % (name, number))
             partial = final.with_name(final.name + PARTIAL)
-            if final.exists():
+            if os.path.lexists(final):
                 continue
             try:
                 partial.mkdir()
@@ -47,59 +54,57 @@ class RunDir:
 
     def append(self, record):
         """One more line of samples.jsonl, on its way to the disk at once."""
+        line = memoryview(utf8(dumps(record) + "\n"))
         try:
-            self.samples.write(dumps(record) + "\n")
-            self.samples.flush()
+            while line:
+                line = line[self.samples.write(line):]
         except OSError as error:
-            raise Problem("cannot write '%s': %s" % (self.path, error.strerror))
+            raise cannot_write(self.path / SAMPLES, error)
 
     def rewrite_context(self, context):
         """Replaces the first line of samples.jsonl by the final context."""
         self.samples.close()
-        with open(self.path / SAMPLES, encoding="utf-8") as old:
-            old.readline()
-            rest = old.read()
-        write_file(self.path / SAMPLES, dumps(context) + "\n" + rest)
+        try:
+            rest = (self.path / SAMPLES).read_bytes().partition(b"\n")[2]
+        except OSError as error:
+            raise Problem("cannot read '%s' again: %s"
+                          % (self.path / SAMPLES, error.strerror))
+        save(self.path / SAMPLES, utf8(dumps(context) + "\n") + rest)
 
     def write(self, name, text):
-        write_file(self.path / name, text)
+        save(self.path / name, text)
 
     def complete(self):
         """Takes `.partial` off the name; from now on the run is whole."""
-        os.rename(self.path, self.final)
+        try:
+            os.rename(self.path, self.final)
+        except OSError as error:
+            raise cannot_write(self.final, error)
         self.path = self.final
 
     def discard(self):
         """Removes a run that turned out to be bad input."""
         self.samples.close()
-        for file in self.path.iterdir():
-            file.unlink()
-        self.path.rmdir()
-
-
-def dumps(value, indent=None):
-    """Strict JSON: NaN and Infinity are refused, not printed."""
-    return json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=False)
-
-
-def write_file(path, text):
-    """Writes a whole file or leaves the old one."""
-    temporary = path.with_name("." + path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+        try:
+            for file in self.path.iterdir():
+                file.unlink()
+            self.path.rmdir()
+        except OSError as error:
+            raise Problem("cannot remove '%s': %s" % (self.path, error.strerror))
 
 
 def read_samples(path):
-    """(context, records) of a samples.jsonl; a torn last line is left out."""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    if not lines:
-        raise Problem("'%s' is empty" % path)
+    """(context, records) of a samples.jsonl; a torn last line is left out.
+
+    Only a line feed ends a line: JSON may hold what else Unicode calls an end.
+    """
+    lines = Path(path).read_bytes().rstrip(b"\n").split(b"\n")
     records = []
     try:
-        context = json.loads(lines[0])
+        context = loads(lines[0].decode("utf-8"))
         for number, line in enumerate(lines[1:], 2):
             try:
-                records.append(json.loads(line))
+                records.append(loads(line.decode("utf-8")))
             except ValueError:
                 if number != len(lines):
                     raise

@@ -4,7 +4,7 @@ import signal
 import time
 from datetime import datetime, timezone
 
-from . import Refused
+from . import Refused, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
 from .plan import FEWEST_ROUNDS, round_order, slice_seconds
 
@@ -15,7 +15,7 @@ class Interrupt:
     """Turns SIGINT, SIGTERM and SIGHUP into a flag and ends the running slice.
 
     The flag stays watched until the results are written, so that a second
-    Ctrl-C cannot leave half of them.
+    Ctrl-C cannot leave half of them. What is ignored (nohup) stays ignored.
     """
 
     def __init__(self, weft):
@@ -24,7 +24,8 @@ class Interrupt:
 
     def __enter__(self):
         self.before = {number: signal.signal(number, self.handle)
-                       for number in SIGNALS}
+                       for number in SIGNALS
+                       if signal.getsignal(number) != signal.SIG_IGN}
         return self
 
     def __exit__(self, *_):
@@ -54,7 +55,7 @@ class Runner:
         self.slices = 0
         self.cost = 0.0
         self.rounds_done = 0
-        self.begun = time.monotonic()
+        self.begun = self.now()
 
     def run(self):
         """All rounds. Returns whether none of them was cut off by a signal."""
@@ -77,8 +78,12 @@ class Runner:
         """
         if self.budget is None or turn < FEWEST_ROUNDS:
             return True
-        elapsed = time.monotonic() - self.begun
+        elapsed = self.now() - self.begun
         return elapsed * (turn + 1) / turn <= self.budget
+
+    def now(self):
+        """Seconds of a clock that stands still while the sweep is stopped."""
+        return time.monotonic() - self.weft.asleep
 
     def step(self, cell, turn, order):
         """One cell of one round, unless the cell is over."""
@@ -124,7 +129,7 @@ class Runner:
         if verdict not in MEASURED:
             self.over.add(cell.name)
         elif "items" not in dict(cell.knobs):
-            items = answer.json.get("params", {}).get("items")
+            items = (answer.result.get("params") or {}).get("items")
             if isinstance(items, int) and items > 0:
                 self.items.setdefault(cell.name, items)
         if verdict in BAD:
@@ -138,7 +143,7 @@ def record(cell, turn, order, started, answer, verdict, why):
     The binary's own object comes first; what the sweep knows better (the
     verdict of a crash, above all) replaces its fields.
     """
-    line = dict(answer.json or {})
+    line = dict(answer.result or {})
     line.update(
         cell=cell.name, pattern=cell.pattern, chan=cell.chan,
         knobs=dict((key, number(value)) for key, value in cell.knobs),
@@ -153,4 +158,5 @@ def record(cell, turn, order, started, answer, verdict, why):
 
 def number(value):
     """Knob values as numbers where they are numbers."""
-    return int(value) if value.isdigit() else value
+    found = whole(value)
+    return value if found is None else found

@@ -5,12 +5,14 @@ are medians over the rounds that measured latency. A cell that failed its
 check, hung or crashed has no numbers: a wrong channel has no speed.
 """
 
-import json
+import os
 import shlex
 from pathlib import Path
 
-from . import SCHEMA, Problem
-from .binary import MEASURED, VERDICTS
+from . import SCHEMA, Problem, shape
+from .binary import MEASURED, RESULT_FIELDS, VERDICTS
+from .command import reason
+from .files import loads
 from .rundir import SAMPLES, read_samples
 from .stats import describe, median
 
@@ -18,28 +20,54 @@ PERCENTILES = ("p50", "p90", "p99", "p999", "max")
 RATES = ("capacity_per_second", "offered_per_second", "achieved_per_second")
 
 
+CONTEXT = shape.has(
+    git=shape.has(commit=shape.text), started=shape.text,
+    sweep=shape.maybe(shape.has(name=shape.maybe(shape.text))),
+    cpus_allowed=shape.maybe(shape.number))
+RECORD = shape.has(**{**RESULT_FIELDS, "cell": shape.text, "pattern": shape.text,
+                      "chan": shape.text, "knobs": shape.all_values(shape.knob),
+                      "verdict": shape.one_of(VERDICTS)})
+RATE = shape.has(median=shape.positive, min=shape.positive, max=shape.positive,
+                 ci_low=shape.maybe(shape.positive),
+                 ci_high=shape.maybe(shape.positive))
+SUMMARY = shape.has(
+    schema=shape.count, context=CONTEXT, cells=shape.each(shape.has(
+        name=shape.text, pattern=shape.text, chan=shape.text,
+        knobs=shape.all_values(shape.knob), verdict=shape.one_of(VERDICTS),
+        messages_per_second=shape.maybe(RATE), **{
+            key: RESULT_FIELDS[key] for key in (
+                "why", "params", "tasks", "cpus", "latency_ns")})))
+
+
 def read(directory):
     """The summary of a run folder, from its raw samples if it has no other."""
     directory = Path(directory)
     for name in ("summary.json", SAMPLES):
         path = directory / name
-        if not path.is_file():
+        if not os.path.isfile(path):
             continue
         try:
-            if name == SAMPLES:
-                return build(*read_samples(path))
-            return check_schema(json.loads(path.read_text(encoding="utf-8")), path)
-        except (OSError, ValueError, KeyError) as error:
-            raise Problem("cannot read '%s': %s" % (path, error))
+            return read_raw(path) if name == SAMPLES else read_summary(path)
+        except (OSError, ValueError) as error:
+            raise Problem("cannot read '%s': %s" % (path, reason(error)))
     raise Problem("'%s' holds no run: neither summary.json nor %s"
                   % (directory, SAMPLES))
 
 
-def check_schema(summary, path):
-    if summary.get("schema", 0) > SCHEMA:
-        raise Problem("'%s' has schema %s; this version reads up to %d"
-                      % (path, summary["schema"], SCHEMA))
-    return summary
+def read_raw(path):
+    context, records = read_samples(path)
+    CONTEXT(context, "the first line")
+    shape.each(RECORD)(records, "lines")
+    return build(context, records)
+
+
+def read_summary(path):
+    found = loads(path.read_bytes().decode("utf-8"))
+    if isinstance(found, dict) and found.get("schema") != SCHEMA:
+        raise Problem("'%s' has schema %s; this version reads %d"
+                      % (path, found.get("schema"), SCHEMA))
+    SUMMARY(found, "it")
+    return found
 
 
 def build(context, records):

@@ -5,11 +5,13 @@ its lists (`pattern=pipeline chan=* workers=1,2,4 cap=0,64`). Whatever is wrong
 is refused with the file, the line, the value and what is allowed.
 """
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import ROOT, Problem
+from . import ROOT, Problem, whole
+from .command import reason
 
 SWEEPS = ROOT / "bench" / "sweeps"
 
@@ -62,7 +64,7 @@ class SweepFile:
 def find(name):
     """The path of a sweep given by name (bench/sweeps/NAME) or by file."""
     for path in (SWEEPS / name, Path(name)):
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     known = sorted(p.name for p in SWEEPS.glob("*") if p.is_file())
     raise Problem(
@@ -76,15 +78,16 @@ def load(path):
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise Problem("cannot read sweep '%s': %s" % (path, reason))
+        why = ("not UTF-8 text" if isinstance(error, UnicodeDecodeError)
+               else reason(error))
+        raise Problem("cannot read sweep '%s': %s" % (path, why))
     return parse(text, Path(path).name)
 
 
 def parse(text, name="sweep"):
     """Parses the text of a sweep file; raises Problem at the first bad line."""
     settings, lines = {}, []
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(text.split("\n"), 1):
         fields = split_fields(raw, "%s:%d" % (name, number))
         if not fields:
             continue
@@ -129,12 +132,12 @@ def add_settings(settings, fields, where):
 def setting(key, value, where):
     """The whole number of a setting, checked against its range."""
     unit, low, high = SETTINGS[key]
-    if not re.match(r"\d+\Z", value) or not low <= int(value) <= high:
+    if whole(value) is None or not low <= whole(value) <= high:
         raise Problem(
             "%s: %s=%s: must be a whole number of %s from %d to %d"
             % (where, key, value, unit, low, high)
         )
-    return int(value)
+    return whole(value)
 
 
 def parse_cells(fields, number, where):

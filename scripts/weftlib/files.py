@@ -1,0 +1,66 @@
+"""Files of results: whole under their names or not there, and always UTF-8."""
+
+import json
+import math
+import os
+import re
+
+from . import Problem
+
+#: What stands for a byte that is no text; UTF-8 has no way to write it.
+LONE = re.compile("[\ud800-\udfff]")
+
+
+def utf8(text):
+    """The text as bytes, with a replacement for what no text holds."""
+    return LONE.sub("\ufffd", text).encode("utf-8")
+
+
+def dumps(value, indent=None):
+    """Strict JSON: NaN and Infinity are refused, not printed."""
+    return json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=False)
+
+
+def loads(text):
+    """JSON from outside; ValueError whatever is wrong with it. NaN and numbers
+    beyond all bounds become None."""
+    try:
+        return json.loads(text, parse_constant=lambda _: None, parse_float=finite)
+    except RecursionError:
+        raise ValueError("nested too deeply")
+
+
+def finite(text):
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def cannot_write(path, error):
+    return Problem("cannot write '%s': %s" % (path, error.strerror or error))
+
+
+def save(path, data):
+    """Writes a whole file, which is on the disk before it has its name; when that
+    fails, what was there before is still there, and nothing else."""
+    path = str(path)
+    temporary = os.path.join(os.path.dirname(path),
+                             ".%s.tmp" % os.path.basename(path))
+    try:
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data if isinstance(data, bytes) else utf8(data))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            remove(temporary)
+            raise
+    except OSError as error:
+        raise cannot_write(path, error)
+
+
+def remove(path):
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
