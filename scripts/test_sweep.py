@@ -158,6 +158,15 @@ class Statistics(unittest.TestCase):
         self.assertIsNone(stats.describe([1, 2])["ci_low"])
         self.assertIsNone(stats.describe([]))
 
+    def test_an_inverse_never_contradicts_what_it_is_of(self):
+        for times in ([81.0, 16e6], [1, 2, 3, 40], [5, 6, 7], list(range(1, 9))):
+            time, rate = stats.describe(times), stats.inverse(stats.describe(times), 1e9)
+            for one, other in (("median", "median"), ("min", "max"), ("q1", "q3"),
+                               ("ci_low", "ci_high")):
+                for a, b in ((time[one], rate[other]), (time[other], rate[one])):
+                    self.assertEqual(b, a and 1e9 / a)
+        self.assertIsNone(stats.inverse(None, 1))
+
     def test_three_digits(self):
         self.assertEqual([stats.three_digits(v) for v in (
             0.08123, 0.9996, 1.234, 12.34, 99.96, 1234.5, 0, None)],
@@ -252,6 +261,15 @@ class Runs(FakeRuns):
         self.sweep("rounds=3\npattern=pipeline cap=0", "--slice-timeout=1", status=1,
                    channels="alpha,sleeps")
         self.assertEqual(self.read()["verdicts"], {"VERIFIED": 1, "HUNG": 1})
+
+    def test_the_rate_and_the_time_of_two_samples_agree(self):
+        self.sweep("rounds=2\nlatency=1\npattern=pipeline cap=0", channels="uneven")
+        cell, = self.read()["cells"]
+        self.assertEqual(cell["ns_per_message"]["median"], 50050)
+        self.assertEqual(cell["messages_per_second"]["median"], 1e9 / 50050)
+        median = self.read("benchmark.json")["benchmarks"][-1]
+        self.assertEqual((median["real_time"], median["items_per_second"]),
+                         (50050, 1e9 / 50050))
 
     def wait_for_runs(self, count):
         log, deadline = self.dir / "log", time.monotonic() + 30

@@ -77,6 +77,24 @@ def describe(values):
     }
 
 
+def inverse(found, scale):
+    """The description of `scale` / value, from that of the values.
+
+    With an even number of values the median lies between two of them, and the
+    inverse of that is not what lies between their inverses. One of the two has
+    to follow from the other, or they contradict each other.
+    """
+    if not found:
+        return None
+    swapped = {"median": "median", "min": "max", "max": "min", "q1": "q3", "q3": "q1",
+               "ci_low": "ci_high", "ci_high": "ci_low"}
+    result = dict(found)
+    for key, source in swapped.items():
+        result[key] = None if found[source] is None else scale / found[source]
+    result["spread"] = (result["q3"] - result["q1"]) / 2 / result["median"]
+    return result
+
+
 def three_digits(value):
     """A number with three significant digits and no exponent: 0.0812, 12.3."""
     if value is None:

@@ -1,7 +1,7 @@
 """From raw slices to one entry per cell: summary.json.
 
-Rates and times are medians over all samples of a cell, latency percentiles
-are medians over the rounds that measured latency. A cell that failed its
+Times are medians over all samples of a cell, and rates follow from them; latency
+percentiles are medians over the rounds that measured latency. A cell that failed its
 check, hung or crashed has no numbers: a wrong channel has no speed.
 """
 
@@ -14,7 +14,7 @@ from .binary import MEASURED, RESULT_FIELDS, VERDICTS
 from .command import reason
 from .files import loads
 from .rundir import SAMPLES, read_samples
-from .stats import describe, median
+from .stats import describe, inverse, median
 
 PERCENTILES = ("p50", "p90", "p99", "p999", "max")
 RATES = ("capacity_per_second", "offered_per_second", "achieved_per_second")
@@ -105,9 +105,9 @@ def cell_summary(slices):
     good = slices if worst["verdict"] in MEASURED else []
     samples = [s for entry in good for s in entry.get("samples") or []
                if s.get("ns") and s.get("messages")]
+    times = describe([s["ns"] / s["messages"] for s in samples])
     cell.update(
-        messages_per_second=describe([s["messages"] * 1e9 / s["ns"] for s in samples]),
-        ns_per_message=describe([s["ns"] / s["messages"] for s in samples]),
+        messages_per_second=inverse(times, 1e9), ns_per_message=times,
         latency_ns=latency([entry["latency_ns"] for entry in good
                             if entry.get("latency_ns")]),
         cpu_seconds_per_million_messages=per_message(samples, "cpu_seconds", 1e6),
