@@ -189,6 +189,74 @@ class Context(unittest.TestCase):
         self.assertEqual(context.steal(None, after), "unknown")
 
 
+class Commits(unittest.TestCase):
+    """Whose commit a run is said to be of."""
+
+    def setUp(self):
+        self.dir = Path(os.path.realpath(tempfile.mkdtemp(prefix="weft-test-")))
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.tree = self.dir / "tree"
+        shutil.copytree(SCRIPTS, self.tree / "scripts",
+                        ignore=shutil.ignore_patterns("__pycache__"))
+
+    def git(self, folder, *args):
+        env = {key: value for key, value in os.environ.items() if key[:4] != "GIT_"}
+        done = subprocess.run(
+            ["git", "-C", str(folder), "-c", "user.name=x", "-c", "user.email=x@x", *args],
+            check=True, capture_output=True, text=True, env=env)
+        return done.stdout.strip()
+
+    def repository(self, folder, *files):
+        """A new one with a commit of these files, whose name is returned."""
+        self.git(folder, "init", "-q")
+        self.git(folder, "add", "--", ".gitignore" if not files else files[0])
+        self.git(folder, "commit", "-q", "-m", "x")
+        return self.git(folder, "rev-parse", "--short=7", "HEAD")
+
+    def other(self, folder):
+        (folder / ".gitignore").write_text("")
+        return self.repository(folder)
+
+    def state(self, **env):
+        """What the scripts in the tree say."""
+        done = subprocess.run(
+            [sys.executable, "-c", "import json; from weftlib import context; "
+             "print(json.dumps(context.git_state()))"], cwd=self.dir,
+            capture_output=True, text=True,
+            env={**os.environ, "PYTHONPATH": str(self.tree / "scripts"), **env})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    UNKNOWN = {"commit": "unknown", "dirty": "unknown"}
+
+    def test_a_repository_around_the_tree_is_another(self):
+        self.other(self.dir)
+        self.assertEqual(self.state(), self.UNKNOWN)
+
+    def test_a_repository_that_does_not_have_the_scripts_is_another(self):
+        self.other(self.tree)
+        self.assertEqual(self.state(), self.UNKNOWN)
+
+    def test_the_environment_names_no_repository(self):
+        (self.dir / "other").mkdir()
+        self.other(self.dir / "other")
+        hook = {"GIT_DIR": str(self.dir / "other/.git"), "GIT_WORK_TREE": str(self.tree),
+                "GIT_INDEX_FILE": str(self.dir / "other/.git/index")}
+        self.assertEqual(self.state(**hook), self.UNKNOWN)
+        own = {"commit": self.repository(self.tree, "scripts"), "dirty": False}
+        self.assertEqual(self.state(**hook), own)
+        self.assertEqual(self.state(GIT_CEILING_DIRECTORIES="/", GIT_PREFIX="x/"), own)
+
+    def test_changes_show_whatever_they_are_called(self):
+        odd = self.tree / os.fsdecode(b"scripts/\xe9")
+        odd.write_text("a")
+        commit = self.repository(self.tree, "scripts")
+        self.git(self.tree, "config", "core.quotePath", "false")
+        self.assertEqual(self.state(), {"commit": commit, "dirty": False})
+        odd.write_text("b")
+        self.assertEqual(self.state(), {"commit": commit, "dirty": True})
+
+
 class Runs(FakeRuns):
     """Whole sweeps over the fake."""
 

@@ -16,6 +16,8 @@ from . import ROOT, SCHEMA
 from .binary import as_text
 
 UNKNOWN = "unknown"
+#: What is in every commit of this project.
+OWN_FILE = "scripts/weftlib/context.py"
 SLUG_LENGTH = 32
 #: Words of a CPU's name that say nothing about which one it is.
 NOISE = re.compile(
@@ -26,19 +28,29 @@ def utc_now():
     return datetime.now(timezone.utc)
 
 
-def git_state():
-    """{"commit", "dirty"} of the project, or unknown outside git."""
-    commit = git("rev-parse", "--short=7", "HEAD")
-    if not commit:
+def git_state(tree=ROOT):
+    """{"commit", "dirty"} of the tree that holds these scripts.
+
+    Only a repository whose top it is can know them, and only if the scripts are in
+    its commit: a folder above, or one that GIT_DIR names, is somebody else's.
+    """
+    commit = git(tree, "rev-parse", "--short=7", "HEAD")
+    top = git(tree, "rev-parse", "--show-prefix")
+    if not commit or top != "" or git(tree, "cat-file", "-e", "HEAD:" + OWN_FILE) is None:
         return {"commit": UNKNOWN, "dirty": UNKNOWN}
-    changed = git("status", "--porcelain", "--untracked-files=no")
+    changed = git(tree, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit,
             "dirty": UNKNOWN if changed is None else bool(changed)}
 
 
-def git(*args):
+def git(tree, *args):
+    """What git says, or None; nothing in the environment points it elsewhere."""
+    env = {key: value for key, value in os.environ.items()
+           if not key.startswith("GIT_")}
+    env["GIT_CEILING_DIRECTORIES"] = str(Path(tree).parent)
+    env["GIT_OPTIONAL_LOCKS"] = "0"
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *args], timeout=30,
+        done = subprocess.run(["git", "-C", str(tree), *args], timeout=30, env=env,
                               stdin=subprocess.DEVNULL, capture_output=True)
     except (OSError, subprocess.TimeoutExpired):
         return None
