@@ -21,7 +21,7 @@ sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
 from fixture import FakeRuns  # noqa: E402
-from weftlib import (Problem, cells, context, plan, ratios,  # noqa: E402
+from weftlib import (Problem, cells, cgroup, context, plan, ratios,  # noqa: E402
                      stats, sweepfile)
 
 PATTERNS = [{"name": "pipeline", "knobs": [
@@ -255,6 +255,57 @@ class Commits(unittest.TestCase):
         self.assertEqual(self.state(), {"commit": commit, "dirty": False})
         odd.write_text("b")
         self.assertEqual(self.state(), {"commit": commit, "dirty": True})
+
+
+class Cgroups(unittest.TestCase):
+    """Quotas in a made-up /proc and /sys."""
+
+    V1 = "36 32 0:31 %s /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct\n"
+    V2 = "30 25 0:26 %s /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
+
+    def root(self, mounts, own, **files):
+        root = tempfile.mkdtemp(prefix="weft-test-")
+        self.addCleanup(shutil.rmtree, root)
+        files = {"proc/self/mountinfo": mounts, "proc/self/cgroup": own, **{
+            "sys/fs/cgroup/" + name: text for name, text in files.items()}}
+        for name, text in files.items():
+            path = Path(root, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return root
+
+    def both(self, *args, **files):
+        root = self.root(*args, **files)
+        return cgroup.quota(root), cgroup.throttled(root)
+
+    def test_the_least_on_the_way_up_is_the_quota(self):
+        files = {"a/cpu.max": "50000 100000\n", "a/cpu.stat": "nr_throttled 3\n",
+                 "a/b/cpu.max": "max 100000\n", "a/b/cpu.stat": "x 1\nnr_throttled 4\n",
+                 "a/b/c/cpu.max": "200000 100000\n", "z/cpu.max": "1 100000\n"}
+        own = "1:name=systemd:/\n0::/a/b/c\n"
+        self.assertEqual(self.both(self.V2 % "/", own, **files), (0.5, 7))
+        self.assertEqual(self.both(self.V2 % "/", "0::/z\n", **files)[0], 1e-5)
+        self.assertEqual(self.both(self.V2 % "/", "0::/\n", **files), (None, None))
+
+    def test_both_versions_count(self):
+        files = {"cpu/a/cpu.cfs_quota_us": "150000\n", "cpu/a/cpu.cfs_period_us":
+                 "100000\n", "cpu/a/b/cpu.cfs_quota_us": "-1\n",
+                 "cpu/a/b/cpu.cfs_period_us": "100000\n",
+                 "cpu/a/cpu.stat": "nr_throttled 2\n", "g/cpu.max": "300000 100000"}
+        own = "5:cpuset:/x\n4:cpu,cpuacct:/a/b\n0::/g\n"
+        self.assertEqual(self.both(self.V1 % "/" + self.V2 % "/", own, **files), (1.5, 2))
+        files["g/cpu.max"] = "100000 100000"
+        self.assertEqual(self.both(self.V1 % "/" + self.V2 % "/", own, **files), (1.0, 2))
+
+    def test_what_is_mounted_may_be_a_group_or_not_hold_ours(self):
+        files = {"cpu.max": "50000 100000\n", "b/cpu.max": "20000 100000\n"}
+        for own, quota in (("/a/b", 0.2), ("/a", 0.5), ("/ab", 0.5), ("/../x", 0.5)):
+            self.assertEqual(self.both(self.V2 % "/a", "0::%s\n" % own, **files)[0], quota)
+
+    def test_nothing_there_is_no_quota(self):
+        self.assertEqual(self.both("", ""), (None, None))
+        self.assertEqual(self.both("x\n- -\n" + self.V2 % "/", "junk\n0::/\n",
+                                   **{"cpu.max": "junk 0\n"}), (None, None))
 
 
 class Runs(FakeRuns):

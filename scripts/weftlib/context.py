@@ -12,7 +12,7 @@ import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 
-from . import ROOT, SCHEMA
+from . import ROOT, SCHEMA, cgroup
 from .binary import as_text
 
 UNKNOWN = "unknown"
@@ -73,7 +73,7 @@ def capture(machine, weft, sweep, cells, seed, argv):
         time_ms=sorted({cell.time_ms for cell in cells}),
         sweep={"name": sweep.name, "text": sweep.text},
         python=platform.python_version(), aslr=aslr(), thp=thp(),
-        cpu_mhz=cpu_mhz(), caches=caches(),
+        cpu_mhz=cpu_mhz(), caches=caches(), cpu_quota=cgroup.quota(),
         load_before=load(), load_after=None,
         cpu_time_before=cpu_time(), steal=None,
         throttled_before=throttled(), throttled=None)
@@ -153,10 +153,9 @@ def steal(before, after):
 
 
 def throttled():
-    """How often a cgroup's CPU quota stopped us so far, or unknown."""
-    text = read("/sys/fs/cgroup/cpu.stat") or ""
-    found = re.search(r"^nr_throttled (\d+)$", text, re.M)
-    return int(found.group(1)) if found else UNKNOWN
+    """How often a CPU quota stopped us so far, or unknown."""
+    found = cgroup.throttled()
+    return UNKNOWN if found is None else found
 
 
 def aslr():

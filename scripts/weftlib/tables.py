@@ -274,6 +274,7 @@ def trust(run):
              if isinstance(steal, dict) else UNKNOWN)
     dirty = {True: ", with changes", False: ""}.get(run["git"]["dirty"], "")
     rows = [("CPU", "%s, %s online" % (run.get("cpu"), run.get("cpus_online"))),
+            ("CPU quota", quota_text(run)),
             ("kernel", run.get("kernel")), ("system", run.get("os")),
             ("compiler", run.get("compiler")), ("flags", run.get("flags")),
             ("build", run.get("build_type")), ("libc", run.get("libc")),
@@ -286,6 +287,14 @@ def trust(run):
     return "\n".join(["| | |", "|---|---|"] + [
         "| %s | %s |" % (key, escape(str(UNKNOWN if value in (None, "") else value)))
         for key, value in rows])
+
+
+def quota_text(run):
+    quota = run.get("cpu_quota", UNKNOWN)
+    if not isinstance(quota, float):
+        return quota or "none"
+    return "%s CPUs, which stopped the run %s times" % (
+        three_digits(quota), run.get("throttled"))
 
 
 def estimate_line(name, cells, seconds):
