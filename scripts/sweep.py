@@ -56,8 +56,8 @@ def parse_arguments(argv):
     add("--load", metavar="FILE.so", action="append", default=[],
         help="also measure the channel in this shared object; repeatable")
     add("--slice-timeout", type=number_in(1, 86400), metavar="S", default=60,
-        help="a slice without an answer for this long is HUNG "
-             "(default: %(default)s)")
+        help="a slice that takes so much longer than what was asked of it is HUNG; "
+             "while the sweep is stopped, no time passes (default: %(default)s)")
     add("--no-plot", action="store_true", help="draw no pictures")
     add("--list", action="store_true",
         help="print the cells and the estimated time, measure nothing")

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -21,7 +22,7 @@ sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
 from fixture import FakeRuns  # noqa: E402
-from weftlib import (Problem, cells, cgroup, context, plan, ratios,  # noqa: E402
+from weftlib import (Problem, cells, cgroup, child, context, plan, ratios,  # noqa: E402
                      stats, sweepfile)
 
 PATTERNS = [{"name": "pipeline", "knobs": [
@@ -136,6 +137,58 @@ class Plans(unittest.TestCase):
         self.assertEqual([t for t in range(7) if cell.measures_latency(t)], [0, 3])
         silent = self.cells(1, latency=0)[0]
         self.assertFalse(any(silent.measures_latency(t) for t in range(7)))
+
+
+class Limits(unittest.TestCase):
+    """How long a slice may take, and which time counts."""
+
+    def limit(self, text, patience=60):
+        patterns = [{"name": "p", "knobs": [
+            {"name": name, "unit": unit, "default": default} for name, unit, default in (
+                ("stages", "", 3), ("slow", "", 1), ("work", "ns", 0),
+                ("prod_work", "ns", 0))]}]
+        cell, = cells.build(sweepfile.parse(text, "s"), patterns, [{"name": "ring"}])
+        return plan.slice_limit(cell, patience)
+
+    def test_it_is_patience_beyond_what_was_asked(self):
+        self.assertLess(self.limit("pattern=p time=1"), 61)
+        minute = self.limit("pattern=p time=60000")
+        self.assertGreater(minute, 60 + 3 * 60)  # a search, a run and latency
+        self.assertGreater(self.limit("pattern=p time=60000 utilization=10"), 2 * minute)
+
+    def test_it_grows_with_the_work(self):
+        # 2,000 items of a millisecond, in each of three stages
+        self.assertGreater(self.limit("pattern=p work=1000000"), 60 + 3 * 6)
+        self.assertGreater(self.limit("pattern=p work=1000000 slow=10"), 60 + 3 * 60)
+        self.assertGreater(self.limit("pattern=p prod_work=1000000 stages=1"), 60 + 3 * 2)
+        self.assertGreater(self.limit("pattern=p work=1000 items=1000000"), 60 + 3 * 3)
+
+    def talk(self, looks, seconds):
+        """What `child.talk` makes of a child that is looked at once for each of
+        `looks`: the seconds that passed, and whether it had ended."""
+        now, looks = [0.0], iter(looks)
+
+        class Child:
+            def communicate(self, text=None, timeout=None):
+                took, ended = next(looks)
+                now[0] += timeout if took is None else took
+                if ended:
+                    return "out", "err"
+                raise subprocess.TimeoutExpired("child", timeout)
+        with unittest.mock.patch.object(child.time, "monotonic", lambda: now[0]):
+            return child.talk(Child(), seconds)
+
+    def test_a_child_that_does_not_end_is_given_up(self):
+        with self.assertRaises(subprocess.TimeoutExpired):
+            self.talk([(None, False)] * 4, 1.5)
+
+    def test_a_stop_counts_as_one_look(self):
+        self.assertEqual(self.talk([(None, False), (3600, False), (None, True)], 1.5),
+                         ("out", "err", 3600 - child.LOOK_SECONDS))
+
+    def test_an_answer_by_the_last_look_counts(self):
+        self.assertEqual(self.talk([(None, False), (60, False), (0, True)], 1.0)[:2],
+                         ("out", "err"))
 
 
 class Statistics(unittest.TestCase):
@@ -389,6 +442,23 @@ class Runs(FakeRuns):
         median = self.read("benchmark.json")["benchmarks"][-1]
         self.assertEqual((median["real_time"], median["items_per_second"]),
                          (50050, 1e9 / 50050))
+
+    def test_patience_begins_after_what_was_asked(self):
+        self.sweep("rounds=1\npattern=pipeline cap=0 time=400", "--slice-timeout=1",
+                   channels="works")
+        self.sweep("rounds=1\npattern=pipeline cap=0 time=1", "--slice-timeout=1",
+                   channels="works", status=1)
+
+    def test_a_sweep_that_was_stopped_for_a_while_goes_on(self):
+        child = subprocess.Popen(
+            self.command("rounds=1\npattern=pipeline cap=0 time=1", "--slice-timeout=2"),
+            env=self.env("works"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.wait_for_runs(1)
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(2.5)  # longer than the limit
+        child.send_signal(signal.SIGCONT)
+        out, _ = child.communicate(timeout=30)
+        self.assertEqual(child.returncode, 0, out)
 
     def wait_for_runs(self, count):
         log, deadline = self.dir / "log", time.monotonic() + 30

@@ -15,6 +15,9 @@ from . import Problem, whole
 COMMON = ("variant", "items", "payload", "work", "batch", "wait", "placement",
           "runtime", "arrivals", "utilization")
 
+#: Knobs that multiply the work on one item.
+MULTIPLIERS = ("stages", "slow")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -28,6 +31,7 @@ class Cell:
     latency: int  #: how many of the rounds also measure latency
     where: str  #: file:line, for messages
     load: str = ""  #: the shared object this channel comes from
+    item_ns: int = 0  #: the work on one item, all of it, in ns
 
     @property
     def name(self):
@@ -67,7 +71,7 @@ def build(sweep, patterns, channels, loaded=(), override=None):
                 for chan in chans:
                     cell = Cell(pattern, chan, knobs, settings["time"],
                                 settings["rounds"], settings["latency"],
-                                where, files[chan])
+                                where, files[chan], work(known[pattern], knobs))
                     refuse_repeated(cell, first)
                     cells.append(cell)
     return cells
@@ -101,6 +105,19 @@ def knob_choices(line, pattern, where):
     for picked in product(*choices):
         flat = [knob for group in picked for knob in group]
         yield tuple(sorted(flat, key=lambda knob: order.index(knob[0])))
+
+
+def work(pattern, knobs):
+    """Nanoseconds of work that one item is asked to cost, at most: what its knobs in
+    ns say, in every stage, and in the slow one so many times as long."""
+    values = {spec["name"]: spec.get("default") for spec in pattern.get("knobs") or []}
+    values.update((key, whole(value)) for key, value in knobs)
+    units = {spec["name"]: spec.get("unit") for spec in pattern.get("knobs") or []}
+    cost = sum(value for key, value in values.items() if isinstance(value, int)
+               and (units.get(key) == "ns" or key == "work"))
+    for key in MULTIPLIERS:
+        cost *= values[key] if isinstance(values.get(key), int) else 1
+    return cost
 
 
 def refuse_unknown(key, specs, pattern, where):

@@ -3,6 +3,8 @@
 import random
 from dataclasses import replace
 
+from . import whole
+
 #: What a slice costs beside its repetitions: a process, set-up, the checks.
 SLICE_SECONDS = 0.020
 #: Repetitions run a little longer than asked; this much was seen.
@@ -11,6 +13,14 @@ STRETCH = 1.15
 COMFORTABLE_MS = 10
 SHORTEST_MS = 2
 FEWEST_ROUNDS = 3
+#: No run of a cell whose number of items is open moves fewer, however long the
+#: work on each of them takes (PLAN_ITEMS_MIN in bench/plan.h).
+FEWEST_ITEMS = 2000
+#: Repetitions, each as long as the longest of them should be, that a slice may
+#: take: the one that is measured, those that look for the number of items (they
+#: grow, and the last is run again), and for latency.
+SEARCHES, LATENCIES = 4, 3
+DEFAULT_UTILIZATION = 50
 
 
 def slice_seconds(cell, turn):
@@ -21,6 +31,20 @@ def slice_seconds(cell, turn):
     """
     repetitions = 1 + (turn == 0) + cell.measures_latency(turn)
     return SLICE_SECONDS + STRETCH * repetitions * cell.time_ms / 1000.0
+
+
+def slice_limit(cell, patience):
+    """Seconds after which a slice without an answer is HUNG: `patience` more than
+    what was asked of it may take, all of its work done one item after the other.
+
+    An open loop, of which a share of the throughput is asked, takes longer by the
+    inverse of that share.
+    """
+    knobs = dict(cell.knobs)
+    items = whole(knobs.get("items", "")) or FEWEST_ITEMS
+    longest = max(cell.time_ms / 1000.0, items * cell.item_ns / 1e9)
+    share = min(100, whole(knobs.get("utilization", "")) or DEFAULT_UTILIZATION) / 100
+    return patience + STRETCH * longest * (1 + SEARCHES + LATENCIES / share)
 
 
 def estimate(cells):

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 from . import Refused, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
-from .plan import FEWEST_ROUNDS, round_order, slice_seconds
+from .plan import FEWEST_ROUNDS, round_order, slice_limit, slice_seconds
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,12 +40,12 @@ class Interrupt:
 class Runner:
     """Measures `cells`; every finished slice goes to `sink(record)`."""
 
-    def __init__(self, weft, cells, seed, timeout, budget, sink, progress,
+    def __init__(self, weft, cells, seed, patience, budget, sink, progress,
                  interrupt):
         self.weft = weft
         self.cells = cells
         self.seed = seed
-        self.timeout = timeout
+        self.patience = patience
         self.budget = budget
         self.sink = sink
         self.progress = progress
@@ -98,10 +98,11 @@ class Runner:
 
     def measure(self, cell, turn, order):
         started = datetime.now(timezone.utc)
-        answer = self.weft.run(self.arguments(cell, turn), self.timeout)
+        limit = slice_limit(cell, self.patience)
+        answer = self.weft.run(self.arguments(cell, turn), limit)
         if self.interrupt.signal:
             return  # the slice was cut off, its answer means nothing
-        judged = judge(answer, self.timeout)
+        judged = judge(answer, limit)
         if judged is None and turn > 0:
             judged = "CRASHED", "refused, though accepted in the rounds before"
         if judged is None:
