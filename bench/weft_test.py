@@ -6,10 +6,18 @@
 BROKEN_DIR holds the broken channels of stress/broken as shared objects.
 """
 
+import fcntl
 import json
+import os
+import pty
 import re
+import shlex
+import shutil
+import struct
 import subprocess
 import sys
+import tempfile
+import termios
 import unittest
 from collections import namedtuple
 
@@ -509,6 +517,59 @@ class Bench(unittest.TestCase):
         for row in failed:
             self.assertIn("chan:deaf", row["name"])
             self.assertRegex(row["error_message"], "^HUNG: ")
+
+
+class Terminal(unittest.TestCase):
+    """What `weft check` and `weft stress` show on a terminal, and for a shell."""
+
+    def shown(self, columns, term, *args):
+        leader, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", 24, columns, 0, 0))
+        child = subprocess.Popen([WEFT, *args], stdin=subprocess.DEVNULL,
+                                 stdout=terminal, stderr=terminal,
+                                 env={**os.environ, "TERM": term})
+        os.close(terminal)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(leader, 65536)
+            except OSError:  # nobody writes any more
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(leader)
+        child.wait(timeout=120)
+        return shown.decode()
+
+    CHECK = ["check", "--chan=ring", "--only=^(a_deadline_in|len_is_never)"]
+    STRESS = ["stress", "chan", "--chan=ring", "--seconds=1"]
+
+    def test_a_line_that_is_drawn_over_is_one_line(self):
+        for args in self.CHECK, self.STRESS:
+            shown = self.shown(30, "xterm", *args)
+            drawn = [line for line in re.split("[\r\n]+|\x1b\\[K", shown)
+                     if line.startswith("  ...") or " s of " in line]
+            self.assertTrue(drawn, shown)
+            for line in drawn:
+                self.assertLess(len(line), 30, line)
+
+    def test_a_dumb_terminal_is_sent_no_escapes(self):
+        for args in self.CHECK, self.STRESS:
+            for term in "dumb", "":
+                self.assertNotIn("\x1b", self.shown(80, term, *args))
+
+    def test_how_to_repeat_a_failure_can_be_given_to_a_shell(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "it's my channel.so")
+            shutil.copy("%s/corrupting.so" % BROKEN, file)
+            for args in (["check", "--only=every_element_arrives_exactly"],
+                         ["stress", "chan", "--seconds=2", "--failures=1"]):
+                answer = weft(*args, "--load=" + file)
+                self.assertEqual(answer.status, 1, answer.err)
+                again = re.search(r"again: (.*)", answer.out)
+                self.assertIn("--load=" + file, shlex.split(again[1]))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <weft/chan_impl.h>
 #include <weft/time.h>
@@ -13,6 +12,7 @@
 #include "stress/conform/absent.h"
 #include "stress/conform/conform.h"
 #include "stress/conform/options.h"
+#include "stress/conform/screen.h"
 #include "stress/conform/verdict.h"
 
 const char conform_summary[] = "does a channel keep the contract?";
@@ -39,7 +39,8 @@ struct request {
 	bool list, json;
 
 	/* While it runs. */
-	bool tty, first;
+	unsigned columns; /* see screen_columns() */
+	bool first;
 	unsigned counts[CONFORM_UNTRIED + 1]; /* of the current channel */
 	unsigned failed;                      /* of all */
 	int64_t ns;
@@ -135,28 +136,27 @@ static void text_begin(const struct weft_chan_impl *impl,
 	struct request *q = arg;
 
 	(void)impl;
-	if (!q->tty)
+	if (!q->columns)
 		return;
-	printf("  ...      %s", conform_name(check));
+	screen_draw(stdout, q->columns, "  ...      %s", conform_name(check));
 	fflush(stdout);
 }
 
 static void text_how_to_repeat(const struct request *q,
                                const struct conform_result *r)
 {
-	printf("           again: weft check ");
-	if (q->chosen.path)
-		printf("--load=%s", q->chosen.path);
-	else
-		printf("--chan=%s", r->impl->name);
+	printf("           again: weft check %s",
+	       q->chosen.path ? "--load=" : "--chan=");
+	screen_quote(stdout, q->chosen.path ? q->chosen.path : r->impl->name);
 	printf(" --only='^%s$' --seed=%" PRIu64 "\n", conform_name(r->check),
 	       q->opts.seed);
 }
 
 static void text_result(struct request *q, const struct conform_result *r)
 {
-	printf("%s  %-8s %s", q->tty ? "\r\033[K" : "",
-	       conform_verdict_name(r->verdict), conform_name(r->check));
+	screen_erase(stdout, q->columns);
+	printf("  %-8s %s", conform_verdict_name(r->verdict),
+	       conform_name(r->check));
 	if (r->verdict == CONFORM_NA || r->verdict == CONFORM_UNTRIED) {
 		printf(" (%s)\n", r->why);
 		return;
@@ -231,7 +231,7 @@ static int check_all(struct request *q)
 	const struct weft_chan_impl *impl;
 	int err = 0;
 
-	q->tty = !q->json && isatty(STDOUT_FILENO);
+	q->columns = q->json ? 0 : screen_columns(stdout);
 	q->first = true;
 	if (q->json)
 		printf("{ \"schema\": 1, \"seed\": %" PRIu64 ", \"results\": [",

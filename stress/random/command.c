@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <weft/task.h>
 
 #include "base/rng.h"
 #include "stress/conform/options.h"
+#include "stress/conform/screen.h"
 #include "stress/conform/supervise.h"
 #include "stress/conform/verdict.h"
 #include "stress/random/random.h"
@@ -59,8 +59,8 @@ struct stress {
 	uint64_t failures; /* of one channel, at most */
 
 	/* While it runs. */
-	uint64_t state; /* of the seeds of episodes */
-	bool tty;
+	uint64_t state;   /* of the seeds of episodes */
+	unsigned columns; /* see screen_columns() */
 	int64_t begin_ns, said_ns;
 	struct tally tally[CHANNELS_MAX];
 	size_t channels;
@@ -71,18 +71,21 @@ struct stress {
 
 static void erase_line(const struct stress *s)
 {
-	if (s->tty)
-		fputs("\r\033[K", stdout);
+	screen_erase(stdout, s->columns);
 }
 
 static void say_progress(const struct stress *s)
 {
-	printf("%.0f s of %.0f: %s, %" PRIu64 " episodes",
-	       (double)(weft_now() - s->begin_ns) / 1e9, (double)s->ns / 1e9,
-	       s->now->impl->name,
-	       s->now->episodes + weft_load_relaxed(&vital->rounds));
-	if (!s->tty)
-		putchar('\n');
+	char line[256];
+
+	snprintf(line, sizeof(line), "%.0f s of %.0f: %s, %" PRIu64 " episodes",
+	         (double)(weft_now() - s->begin_ns) / 1e9, (double)s->ns / 1e9,
+	         s->now->impl->name,
+	         s->now->episodes + weft_load_relaxed(&vital->rounds));
+	if (s->columns)
+		screen_draw(stdout, s->columns, "%s", line);
+	else
+		puts(line);
 	fflush(stdout);
 }
 
@@ -92,7 +95,7 @@ static void on_watch(void *arg)
 	struct stress *s = arg;
 	int64_t now = weft_now();
 
-	if (now - s->said_ns < (s->tty ? 200 * WEFT_MS : 20 * WEFT_SEC))
+	if (now - s->said_ns < (s->columns ? 200 * WEFT_MS : 20 * WEFT_SEC))
 		return;
 	s->said_ns = now;
 	erase_line(s);
@@ -110,9 +113,10 @@ static void say_failure(const struct stress *s, const struct tally *t,
 	if (strchr(r->log, '\n') != strrchr(r->log, '\n') ||
 	    r->verdict != CONFORM_FAIL)
 		verdict_print_log(r->log);
-	printf("           again: weft stress %s %s=%s --seed=%" PRIu64 "\n",
-	       s->subject->name, s->chosen.path ? "--load" : "--chan",
-	       s->chosen.path ? s->chosen.path : t->impl->name, r->seed);
+	printf("           again: weft stress %s %s", s->subject->name,
+	       s->chosen.path ? "--load=" : "--chan=");
+	screen_quote(stdout, s->chosen.path ? s->chosen.path : t->impl->name);
+	printf(" --seed=%" PRIu64 "\n", r->seed);
 	fflush(stdout);
 }
 
@@ -212,7 +216,7 @@ static int run(struct stress *s)
 {
 	int err;
 
-	s->tty = isatty(STDOUT_FILENO);
+	s->columns = screen_columns(stdout);
 	if (s->seed) {
 		printf("the episode with seed %" PRIu64 ", again and again\n",
 		       s->seed);
