@@ -28,12 +28,11 @@ struct weft_group {
 	_Atomic int error;    /* the first; 0 */
 };
 
-/* What a task is to do; on the heap until the task has taken it over. */
+/* What a task is to do; freed by the task. */
 struct member {
 	struct weft_group *group;
 	weft_task_fn fn;
 	void *arg;
-	int status;
 };
 
 static struct weft_group *make(unsigned limit, struct weft_ctx *ctx)
@@ -146,25 +145,29 @@ static void fail(struct weft_group *g, int err)
 		weft_ctx_cancel(g->ctx, err);
 }
 
-/* However the task ends, it comes through here: by the cleanup attribute also
- * when pthread_exit() unwinds it (this file is built with -fexceptions). */
-static void member_left(struct member *m)
+static int member_call(void *arg)
 {
+	struct member *m = arg;
+
+	return m->fn(m->arg);
+}
+
+static void member_left(void *arg, enum weft_guard_end end, int status)
+{
+	struct member *m = arg;
 	struct weft_group *g = m->group;
 
-	if (m->status < 0)
-		fail(g, m->status);
+	(void)end;
+	free(m);
+	if (status < 0)
+		fail(g, status);
 	give_place(g);
 	weft_waitgroup_done(&g->running);
 }
 
 static int member_main(void *arg)
 {
-	__attribute__((cleanup(member_left))) struct member m =
-	        *(struct member *)arg;
-
-	free(arg);
-	weft_try(m.fn, m.arg, &m.status);
+	weft_guard(member_call, arg, member_left);
 	return 0;
 }
 
@@ -182,8 +185,7 @@ static int spawn_member(struct weft_group *g,
 		opts.name = asked->name;
 	if (asked)
 		opts.stack_bytes = asked->stack_bytes;
-	/* What stays when fn leaves by pthread_exit(). */
-	*m = (struct member){ g, fn, arg, -ECANCELED };
+	*m = (struct member){ g, fn, arg };
 	weft_waitgroup_add(&g->running, 1);
 	err = weft_spawn(NULL, &opts, member_main, m);
 	if (err) {

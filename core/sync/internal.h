@@ -52,6 +52,18 @@ static inline bool ctx_is_background(const struct weft_ctx *ctx)
 int weft_ctx_wait(const struct wait *w, struct weft_ctx *ctx,
                   int64_t deadline_ns);
 
+/* The wait for a lock: what weft_wait() needs to take it. */
+struct wait weft_lock_wait(struct weft_lock *l);
+
+/* One wait for a waitgroup, and how many zeros there had been when it began: a
+ * group that is used again must not catch those that have yet to leave. */
+struct waitgroup_wait {
+	struct weft_waitgroup *wg;
+	uint64_t zeros;
+};
+struct wait weft_waitgroup_wait_of(struct waitgroup_wait *a,
+                                   struct weft_waitgroup *wg);
+
 /* Call the functions of a context that was cancelled which nobody has taken
  * yet. The caller has a reference. */
 void weft_ctx_call_funcs(struct weft_ctx *ctx);

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 
-#include <weft/ctx.h>
 #include <weft/sync.h>
 
 #include "base/check.h"
@@ -47,31 +46,30 @@ static int look(void *arg)
 	return take(arg) ? 0 : -EAGAIN;
 }
 
-static int acquire(struct lock *l, struct weft_ctx *ctx, int64_t deadline_ns)
-{
-	struct wait w = { .q = &l->waiters,
-		          .what = "lock",
-		          .look = look,
-		          .pass_on = weft_pass_on_error,
-		          .arg = l,
-		          .seq_cst = true };
-
-	return weft_ctx_wait(&w, ctx, deadline_ns);
-}
-
-int weft_lock_acquire_until(struct weft_lock *lock, int64_t deadline_ns)
+struct wait weft_lock_wait(struct weft_lock *lock)
 {
 	struct lock *l = lock_of(lock);
 
-	if (!lock)
-		return -EINVAL;
-	return take(l) ? 0 : acquire(l, NULL, deadline_ns);
+	return (struct wait){ .q = &l->waiters,
+		              .what = "lock",
+		              .look = look,
+		              .pass_on = weft_pass_on_error,
+		              .arg = l,
+		              .seq_cst = true };
 }
 
-int weft_lock_acquire_ctx(struct weft_lock *lock, struct weft_ctx *ctx,
-                          int64_t deadline_ns)
+static int acquire(struct weft_lock *lock, int64_t deadline_ns)
 {
-	return lock ? acquire(lock_of(lock), ctx, deadline_ns) : -EINVAL;
+	struct wait w = weft_lock_wait(lock);
+
+	return weft_wait(&w, NULL, deadline_ns);
+}
+
+int weft_lock_acquire_until(struct weft_lock *l, int64_t deadline_ns)
+{
+	if (!l)
+		return -EINVAL;
+	return take(lock_of(l)) ? 0 : acquire(l, deadline_ns);
 }
 
 void weft_lock_acquire(struct weft_lock *l)

@@ -44,14 +44,23 @@ void weft_once_init(struct weft_once *once)
 
 struct call {
 	struct once *once;
-	int status;
+	weft_task_fn fn;
+	void *arg;
 };
 
-/* However the call ends, it comes through here: see member_left() in group.c.
- */
-static void call_ended(struct call *c)
+static int call_fn(void *arg)
 {
-	c->once->status = c->status;
+	const struct call *c = arg;
+
+	return c->fn(c->arg);
+}
+
+static void call_ended(void *arg, enum weft_guard_end end, int status)
+{
+	const struct call *c = arg;
+
+	(void)end;
+	c->once->status = status;
 	weft_store_seq_cst(&c->once->state, (uint32_t)ONCE_DONE);
 	waitq_notify_seq_cst(&c->once->waiters, SIZE_MAX);
 }
@@ -72,10 +81,9 @@ static bool begin(struct once *o)
 
 static void call(struct once *o, weft_task_fn fn, void *arg)
 {
-	/* What stays when fn leaves by pthread_exit(). */
-	__attribute__((cleanup(call_ended))) struct call c = { o, -ECANCELED };
+	struct call c = { o, fn, arg };
 
-	weft_try(fn, arg, &c.status);
+	weft_guard(call_fn, &c, call_ended);
 }
 
 /* --- the others --- */

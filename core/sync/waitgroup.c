@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 
-#include <weft/ctx.h>
 #include <weft/sync.h>
 
 #include "sync/internal.h"
@@ -61,48 +60,44 @@ int weft_waitgroup_done(struct weft_waitgroup *wg)
 	return weft_waitgroup_add(wg, -1);
 }
 
-/* A wait, and how many zeros there had been when it began: whoever uses the
- * group again must not catch those who have yet to leave. */
-struct await {
-	struct waitgroup *w;
-	uint64_t zeros;
-};
-
 static int look(void *arg)
 {
-	struct await *a = arg;
+	struct waitgroup_wait *a = arg;
+	struct waitgroup *w = waitgroup_of(a->wg);
 	bool zero;
 
-	spin_lock(&a->w->waiters.lock);
-	zero = a->w->count == 0 || a->w->zeros != a->zeros;
-	spin_unlock(&a->w->waiters.lock);
+	spin_lock(&w->waiters.lock);
+	zero = w->count == 0 || w->zeros != a->zeros;
+	spin_unlock(&w->waiters.lock);
 	return zero ? 0 : -EAGAIN;
 }
 
-static int await_zero(struct waitgroup *g, struct weft_ctx *ctx,
-                      int64_t deadline_ns)
+struct wait weft_waitgroup_wait_of(struct waitgroup_wait *a,
+                                   struct weft_waitgroup *wg)
 {
-	struct await a = { .w = g };
-	struct wait w = { .q = &g->waiters,
-		          .what = "waitgroup",
-		          .look = look,
-		          .arg = &a,
-		          .policy = WEFT_WAIT_PARK,
-		          .seq_cst = true };
+	struct waitgroup *w = waitgroup_of(wg);
 
-	spin_lock(&g->waiters.lock);
-	a.zeros = g->zeros;
-	spin_unlock(&g->waiters.lock);
-	return weft_ctx_wait(&w, ctx, deadline_ns);
-}
-
-int weft_waitgroup_wait_ctx(struct weft_waitgroup *wg, struct weft_ctx *ctx,
-                            int64_t deadline_ns)
-{
-	return wg ? await_zero(waitgroup_of(wg), ctx, deadline_ns) : -EINVAL;
+	a->wg = wg;
+	spin_lock(&w->waiters.lock);
+	a->zeros = w->zeros;
+	spin_unlock(&w->waiters.lock);
+	return (struct wait){ .q = &w->waiters,
+		              .what = "waitgroup",
+		              .look = look,
+		              .arg = a,
+		              .policy = WEFT_WAIT_PARK,
+		              .seq_cst = true };
 }
 
 int weft_waitgroup_wait(struct weft_waitgroup *wg, int64_t deadline_ns)
 {
-	return weft_waitgroup_wait_ctx(wg, NULL, deadline_ns);
+	struct waitgroup_wait a;
+	struct wait w;
+	int err;
+
+	if (!wg)
+		return -EINVAL;
+	w = weft_waitgroup_wait_of(&a, wg);
+	err = look(&a);
+	return err == -EAGAIN ? weft_wait(&w, NULL, deadline_ns) : err;
 }

@@ -8,6 +8,7 @@
 #ifndef WEFT_SYNC_H
 #define WEFT_SYNC_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <weft/export.h>
@@ -104,6 +105,58 @@ WEFT_API void weft_once_init(struct weft_once *o);
 WEFT_API WEFT_NODISCARD int weft_once_do(struct weft_once *o, weft_task_fn fn,
                                          void *arg, int *status,
                                          int64_t deadline_ns);
+
+/*
+ * waiters: wait for anything that others can change, in the manner of an event
+ * count: what semaphores, windows and pools are made of.
+ *
+ *	waits:    weft_waiters_wait(w, "room in the pool", take_room, pool, ...)
+ *	changes:  publish the change;  weft_waiters_wake(w, 1);
+ *
+ * The condition is the caller's: a function that looks, and takes if it can.
+ * It is asked before the wait, after every wake-up, and once more when the
+ * deadline has come, so what is there wins over the deadline. What it reads
+ * must be atomic, or guarded by a lock that it takes itself. A change that was
+ * published before a wake is seen by every look that follows it; no wake-up is
+ * lost between a look and the park behind it.
+ *
+ * Order: a wake goes to the longest waiting, but a task that comes just then
+ * may take first what it was woken for; then it keeps its place and waits on.
+ * For strict order let the condition look at tickets of its own. A wake that
+ * its waiter did not need, because its deadline or its context came first or
+ * because there is more to be had, goes on to the next one.
+ */
+struct weft_waiters {
+	_Alignas(WEFT_CACHE_LINE) unsigned char opaque[3 * WEFT_CACHE_LINE];
+};
+
+struct weft_ctx;
+
+/* Make `w` empty. */
+WEFT_API void weft_waiters_init(struct weft_waiters *w);
+
+/*
+ * Wait until look(arg) says other than -EAGAIN.
+ *
+ * what    what is waited for, in the list of tasks: a literal.
+ * look    called on this task, several times, and outside of any lock of the
+ *         library; must not wait.
+ * ctx     whose end ends the wait; NULL for none. One that has ended wins over
+ *         what is there.
+ *
+ * Returns what look() said; weft_ctx_err(); -ETIMEDOUT; -EINVAL when w or look
+ * is NULL. With WEFT_NOW it looks once.
+ */
+WEFT_API WEFT_NODISCARD int weft_waiters_wait(struct weft_waiters *w,
+                                              const char *what,
+                                              int (*look)(void *arg), void *arg,
+                                              struct weft_ctx *ctx,
+                                              int64_t deadline_ns);
+
+/* Let up to `n` waiters look again; SIZE_MAX for all. Call it after the change
+ * was published. Makes no system call, and writes nothing, when nobody waits;
+ * NULL is ignored. */
+WEFT_API void weft_waiters_wake(struct weft_waiters *w, size_t n);
 
 WEFT_END_DECLS
 

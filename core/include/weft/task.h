@@ -129,6 +129,28 @@ WEFT_API WEFT_NORETURN void weft_task_exit(int status);
  */
 WEFT_API int weft_try(weft_task_fn fn, void *arg, int *status);
 
+/* How a function under weft_guard() ended. */
+enum weft_guard_end {
+	WEFT_GUARD_RETURNED, /* by return */
+	WEFT_GUARD_EXITED,   /* by weft_task_exit() */
+	WEFT_GUARD_DIED,     /* by pthread_exit(), which ends the thread */
+};
+
+/*
+ * weft_try(), with left(arg, end, status) called exactly once, however fn ends:
+ * for what must be put in order even when the thread is ended under it.
+ *
+ * status  what fn returned or gave weft_task_exit(); -ECANCELED when the thread
+ *         is being ended. Then left() is called while the thread unwinds; it
+ *         may wait and call what any task may, but must return.
+ *
+ * Returns 0 when fn returned, -ECANCELED when it called weft_task_exit(),
+ * -EINVAL when fn or left is NULL, and then neither is called.
+ */
+WEFT_API int weft_guard(weft_task_fn fn, void *arg,
+                        void (*left)(void *arg, enum weft_guard_end end,
+                                     int status));
+
 /*
  * The calling task; a thread that is none is adopted here. Never NULL. Not to
  * be cached across a wait: a task need not stay on one thread.
