@@ -1,0 +1,78 @@
+/*
+ * life: the contract of docs/components.md as a suite, for every component.
+ *
+ * A component registers by patterns/<name>/life.c, which defines
+ *
+ *	const struct life life_<component>[] = { { .name = "fan", ... }, { 0 }
+ *};
+ *
+ * with a row for each shape of it that ends in its own way. What travels are
+ * uint64_t numbers: one that comes out must be one that went in. The suite
+ *keeps a ledger of them, so an element that gets lost, comes twice or is
+ *dropped twice fails whatever is tested.
+ */
+#ifndef WEFT_TESTING_LIFE_H
+#define WEFT_TESTING_LIFE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/ctx.h>
+
+struct life_opts {
+	struct weft_ctx *ctx; /* for the option of that name */
+};
+
+struct life {
+	const char *name; /* NULL ends the rows */
+
+	/*
+	 * Make one that holds at least one element between in and out, or none
+	 * where that is its shape; with life_drop() for what is dropped, NULL
+	 * as its argument. Aborts when it cannot.
+	 */
+	void *(*make)(const struct life_opts *o);
+
+	/* The calls; NULL for a side or a verb that it has not. */
+	int (*in)(void *t, uint64_t item, int64_t deadline_ns);
+	int (*out)(void *t, uint64_t *item, int64_t deadline_ns);
+	int (*close)(void *t);
+	int (*stop)(void *t);
+	int (*fail)(void *t, int err);
+	int (*join)(void *t, int64_t deadline_ns);
+	int (*stats)(const void *t, void *out);
+	void (*free)(void *t);
+
+	/* How many tasks may be in `in`, and in `out`, at once: at least 1
+	 * where there is such a side; more than the suite uses count as any. */
+	unsigned senders, receivers;
+
+	/* Callers use channels of their own, which the component closes: they
+	 * get -EPIPE instead of the reason. */
+	bool closes_only;
+	/* `in` takes an element over even when it fails. */
+	bool takes_always;
+	/* Elements come from inside, without end: the component never comes to
+	 * an end in order, and makes them with life_make(). */
+	bool endless;
+	/* `in` needs somebody at `out` even while there is room, as a call
+	 * needs its server: it returns when its element has come out. */
+	bool needs_peer;
+};
+
+/* The drop function. */
+void life_drop(void *elem, void *arg);
+
+/* A new number, for what makes its elements itself; it counts as gone in. */
+uint64_t life_make(void);
+
+/* Run the suite over these rows; the exit status of the test. */
+int life_run(const struct life *rows);
+
+/* The same with one check only, and how many checks there are: for the test of
+ * the suite. Aborts when there is no such check. */
+int life_run_only(const struct life *rows, const char *check);
+size_t life_checks(void);
+
+#endif
