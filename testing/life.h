@@ -8,8 +8,8 @@
  *
  * with a row for each shape of it that ends in its own way. What travels are
  * uint64_t numbers: one that comes out must be one that went in. The suite
- *keeps a ledger of them, so an element that gets lost, comes twice or is
- *dropped twice fails whatever is tested.
+ * keeps a ledger of them, so an element that gets lost, comes twice or is
+ * dropped twice fails whatever is tested.
  */
 #ifndef WEFT_TESTING_LIFE_H
 #define WEFT_TESTING_LIFE_H

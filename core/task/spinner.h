@@ -11,9 +11,9 @@
  * Nor do pauses help where a peer has much to do before the wait can end, which
  * a deep buffer means, and may not even have a CPU to do it on: in a pipeline
  * with more stages than CPUs it is the pauses that keep the next stage from
- * running. Whether somebody else wants this CPU shows in how long a yield
- *takes. So a task whose yields found company begins a wait at a deep buffer
- *with them.
+ * running. Whether another task wants this CPU shows in how long a yield
+ * takes. So a task whose yields found company begins a wait at a deep buffer
+ * with them.
  *
  * A yield that is slow to return went to somebody who is not waiting for us
  * and used up a time slice. Then yielding is given up for a while: a parked

@@ -1,15 +1,16 @@
 /*
- * ending: why a component has ended. docs/components.md is the contract that it
- * keeps.
+ * ending: why a component has ended. docs/components.md is the contract that
+ * it keeps.
  *
- *	weft_ending_init()    first, so that the rest of making it may fail
- *	weft_ending_watch()   the last step of making it: from then on, even
- *before the call returns, the context may end it weft_ending_unwatch() the
- *first step of freeing it: then nobody ends it any more
+ *	weft_ending_init()     first, so that the rest of making it may fail
+ *	weft_ending_watch()    the last step of making it: from then on, even
+ *	                       before the call returns, the context may end it
+ *	weft_ending_unwatch()  the first step of freeing it: then the context
+ *	                       ends it no more
  *
- * The reason is set once, before anything is closed: whoever finds a channel of
- * the component closed finds the reason here. So a channel's -EPIPE means an
- *end in order exactly when there is no reason: weft_ending_of().
+ * The reason is set once, before anything is closed: a caller that finds a
+ * channel of the component closed finds the reason here. So a channel's -EPIPE
+ * means an end in order exactly when there is no reason: weft_ending_of().
  */
 #ifndef WEFT_PATTERNS_COMMON_ENDING_H
 #define WEFT_PATTERNS_COMMON_ENDING_H

@@ -19,7 +19,7 @@
  *   failed                      its error   its error
  *
  * A function fails it (see enum weft_fan_errors), or a caller
- *(weft_fan_fail()).
+ * (weft_fan_fail()).
  *
  * The end: weft_fan_close() says that nothing more comes in. Workers end when
  * nothing is left for them; behind the last one comes the end of the results.

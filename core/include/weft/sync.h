@@ -127,7 +127,7 @@ WEFT_API WEFT_NODISCARD int weft_once_do(struct weft_once *o, weft_task_fn fn,
  * because there is more to be had, goes on to the next one.
  */
 struct weft_waiters {
-	_Alignas(WEFT_CACHE_LINE) unsigned char opaque[3 * WEFT_CACHE_LINE];
+	WEFT_ALIGNED(WEFT_CACHE_LINE) unsigned char opaque[3 * WEFT_CACHE_LINE];
 };
 
 struct weft_ctx;
