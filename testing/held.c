@@ -22,7 +22,7 @@
 
 /* --- the heap --- */
 
-static _Atomic long live;
+static _Atomic long live, made;
 
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t n, size_t bytes);
@@ -49,8 +49,10 @@ void __wrap_free(void *block);
 
 static void *counted(void *block)
 {
-	if (block)
+	if (block) {
 		weft_fetch_add_relaxed(&live, 1L);
+		weft_fetch_add_relaxed(&made, 1L);
+	}
 	return block;
 }
 
@@ -145,6 +147,11 @@ static long descriptors(void)
 }
 
 /* --- both --- */
+
+long testing_allocations(void)
+{
+	return weft_load_relaxed(&made);
+}
 
 struct testing_held testing_held(void)
 {

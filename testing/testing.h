@@ -16,6 +16,9 @@ struct testing_held {
 };
 struct testing_held testing_held(void);
 
+/* How many objects the heap has been asked for so far. */
+long testing_allocations(void);
+
 /* Whether it is what it was before. 0, or -EBUSY and a line on stderr for
  * whatever it is not. */
 int testing_held_still(struct testing_held before);
