@@ -46,27 +46,21 @@ static const struct knob knobs[] = {
 	{ .name = NULL },
 };
 
-static void one_channel(const struct params *p, struct pattern_channel *out)
+static void two_drivers(const struct params *p, struct cell_shape *out)
 {
 	(void)p;
-	*out = (struct pattern_channel){
-		.cap = 1, .elem_size = 8, .senders = 1, .receivers = 1
-	};
-}
-
-static unsigned two(const struct params *p)
-{
-	(void)p;
-	return 2;
+	*out = (struct cell_shape){ .drivers = 2,
+		                    .consumers = 2,
+		                    .cap = 1,
+		                    .elem_size = 8,
+		                    .senders = 1,
+		                    .receivers = 1 };
 }
 
 static const struct pattern fake = {
 	.name = "fake",
 	.knobs = knobs,
-	.channel = one_channel,
-	.drivers = two,
-	.tasks = two,
-	.consumers = two,
+	.shape = two_drivers,
 };
 
 static void never(const struct result *out, void *arg)

@@ -309,13 +309,14 @@ void runner_measure(const struct plan *plan, struct result *out,
 	struct measurement m = {
 		.plan = plan, .out = out, .hung = hung, .arg = arg
 	};
+	struct cell_shape shape = params_shape(&plan->params);
 	uint64_t items = plan_items(plan);
 
 	CHECK_LE(plan->reps, (unsigned)RESULT_REPS_MAX);
 	memset(out, 0, sizeof(*out));
 	out->plan = plan;
-	out->tasks = plan->pattern->tasks(&plan->params);
-	out->consumers = plan->pattern->consumers(&plan->params);
+	out->tasks = shape.drivers + shape.helpers;
+	out->consumers = shape.consumers;
 	out->cpus = weft_cpus_allowed();
 	out->items = items;
 	out->cap = SIZE_MAX;

@@ -82,17 +82,11 @@ static int fake_accept(const struct params *p, struct text *why)
 	return -EINVAL;
 }
 
-static void fake_channel(const struct params *p, struct pattern_channel *out)
+static void fake_shape(const struct params *p, struct cell_shape *out)
 {
-	out->cap = (size_t)p->value[KNOB_CAP];
+	out->drivers = out->consumers = out->senders =
+	        (unsigned)p->value[KNOB_DRIVERS];
 	out->elem_size = 8;
-	out->senders = (unsigned)p->value[KNOB_DRIVERS];
-	out->receivers = 1;
-}
-
-static unsigned fake_drivers(const struct params *p)
-{
-	return (unsigned)p->value[KNOB_DRIVERS];
 }
 
 static int fake_setup(struct cell *cell)
@@ -147,8 +141,7 @@ static void fake_work(struct cell *cell, unsigned driver)
 static void fake_stop(struct cell *cell)
 {
 	seen.stops++;
-	seen.unstarted |=
-	        weft_load_relaxed(&worked) != fake_drivers(&cell->params);
+	seen.unstarted |= weft_load_relaxed(&worked) != cell->shape.drivers;
 	if (fault_of(cell) == STOP_HANGS)
 		hang();
 }
@@ -179,10 +172,7 @@ static const struct pattern fake = {
 	.name = "fake",
 	.knobs = knobs,
 	.accept = fake_accept,
-	.channel = fake_channel,
-	.drivers = fake_drivers,
-	.tasks = fake_drivers,
-	.consumers = fake_drivers,
+	.shape = fake_shape,
 	.setup = fake_setup,
 	.work = fake_work,
 	.halt = fake_halt,
@@ -603,9 +593,9 @@ static void not_possible(const struct plan *plan, const char *why)
 	assert_int_equal(seen.setups, 0);
 }
 
-static void needy_channel(const struct params *p, struct pattern_channel *out)
+static void needy_shape(const struct params *p, struct cell_shape *out)
 {
-	fake_channel(p, out);
+	fake_shape(p, out);
 	out->needs = WEFT_CAN_TIMEOUT;
 }
 
@@ -634,7 +624,7 @@ static void a_cell_the_channel_cannot_do_is_not_run(void **state)
 	not_possible(&plan, "pattern fake needs deadlines, which channel "
 	                    "handoff does not have");
 	needy.needs = 0;
-	needy.channel = needy_channel;
+	needy.shape = needy_shape;
 	not_possible(&plan, "this cell of fake needs deadlines, which channel "
 	                    "handoff does not have");
 }

@@ -94,7 +94,7 @@ static void take_sample(const struct run *run, struct sample *s)
 	s->start_skew_ns = run->of.skew_ns;
 	s->messages = run->cell.items;
 	charge(s, &run->before, &run->after);
-	fairness(run->cell.share, run->cell.consumers, &s->jain,
+	fairness(run->cell.share, run->cell.shape.consumers, &s->jain,
 	         &s->least_share);
 }
 
@@ -151,7 +151,7 @@ static void conclude_hung(struct run *run)
 {
 	struct trial *t = run->trial;
 	const char *where = weft_load_relaxed(&run->of.phase);
-	unsigned drivers = t->plan->pattern->drivers(&run->cell.params);
+	unsigned drivers = run->cell.shape.drivers;
 	double limit = (double)t->limit_ns / WEFT_SEC;
 	unsigned working = weft_load_relaxed(&run->of.working);
 
@@ -259,7 +259,7 @@ void trial_run(struct trial *t)
 	if (err)
 		conclude_error(t, "cannot start the run", err);
 	else if (t->hist)
-		for (unsigned i = 0; i < run.cell.consumers; i++)
+		for (unsigned i = 0; i < run.cell.shape.consumers; i++)
 			weft_hist_merge(t->hist, &run.cell.latency[i]);
 	cell_fini(&run.cell);
 }

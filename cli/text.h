@@ -26,18 +26,25 @@ static inline struct text text_in(char *text, size_t bytes)
 	return (struct text){ .text = text, .bytes = text ? bytes : 0 };
 }
 
-WEFT_PRINTF(2, 3)
-static inline void text_add(struct text *l, const char *format, ...)
+WEFT_PRINTF(2, 0)
+static inline void text_vadd(struct text *l, const char *format, va_list args)
 {
-	va_list args;
 	int n;
 
 	if (l->used >= l->bytes)
 		return;
-	va_start(args, format);
 	n = vsnprintf(l->text + l->used, l->bytes - l->used, format, args);
-	va_end(args);
 	l->used += n > 0 ? (size_t)n : 0;
+}
+
+WEFT_PRINTF(2, 3)
+static inline void text_add(struct text *l, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text_vadd(l, format, args);
+	va_end(args);
 }
 
 /* What goes between two findings. */
@@ -45,6 +52,18 @@ static inline void text_next(struct text *l)
 {
 	if (l->used)
 		text_add(l, "; ");
+}
+
+/* Add a finding to the ones that are there. */
+WEFT_PRINTF(2, 3)
+static inline void text_find(struct text *l, const char *format, ...)
+{
+	va_list args;
+
+	text_next(l);
+	va_start(args, format);
+	text_vadd(l, format, args);
+	va_end(args);
 }
 
 #endif

@@ -107,7 +107,7 @@ static void look_at_cell(struct testing_cell *t, const struct cell *cell)
 		look_at_figure(&cell->figure[i]);
 	t->figures = cell->figures;
 	memcpy(t->figure, cell->figure, sizeof(t->figure));
-	for (unsigned i = 0; i < cell->consumers; i++) {
+	for (unsigned i = 0; i < cell->shape.consumers; i++) {
 		t->consumed += cell->share[i];
 		t->latencies += cell->latency[i].count;
 		if (cell->latency[i].count && cell->latency[i].max > t->longest)

@@ -142,11 +142,13 @@ TEST(a_cell_that_was_not_driven_ends_all_the_same)
 		          .items = 100 };
 
 	params_default(c.pattern, &c.params);
+	CHECK_EQ(cell_init(&c, false), 0);
 	CHECK_EQ(cell_setup(&c), 0);
 	cell_stop(&c);
 	cell_teardown(&c);
 	CHECK(c.state == NULL);
 	cell_teardown(&c);
+	cell_fini(&c);
 	return 0;
 }
 

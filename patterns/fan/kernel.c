@@ -12,8 +12,8 @@
  *	                       task that selects; driver W receives
  *	serial                 driver 0 does it all in a loop, without a channel
  *
- * A worker signs what it has worked on, from 1: a result that no worker has
- *seen is noticed.
+ * A worker signs what it has worked on, from 1, so that a result without a
+ * worker is noticed.
  */
 #include <math.h>
 
@@ -23,11 +23,10 @@
 
 enum driver { SOURCE, SINK, DRIVERS };
 
+/* The first ones are ways to deal. */
 enum variant {
-	SHARED,
-	ROUND_ROBIN,
-	RANDOM,
-	LEAST_LOADED,
+	SHARED = WEFT_FAN_SHARED,
+	LEAST_LOADED = WEFT_FAN_LEAST_LOADED,
 	ORDERED,
 	BROADCAST,
 	MERGE,
@@ -80,7 +79,6 @@ static const struct knob knobs[] = {
 
 struct state {
 	/* Constant once made. */
-	enum variant variant;
 	struct weft_fan *fan;     /* NULL for merges and serial */
 	struct weft_relay *relay; /* of the merges, with their channels */
 	struct weft_chan **from, *to;
@@ -96,31 +94,22 @@ struct state {
 
 /* --- what the parameters mean --- */
 
-static enum variant variant_of(const struct params *p)
+static bool merges(int variant)
 {
-	return (enum variant)param(p, "variant");
-}
-
-static unsigned workers_of(const struct params *p)
-{
-	return (unsigned)param(p, "workers");
-}
-
-static bool merges(enum variant v)
-{
-	return v == MERGE || v == MERGE_SELECT;
+	return variant == MERGE || variant == MERGE_SELECT;
 }
 
 /* The window, both ways, must fit. */
 static int accept_window(const struct params *p, struct text *why)
 {
-	int64_t payload = param(p, "payload"), window = param(p, "window");
-	int64_t inside = window ? window
-	                        : param(p, "cap") +
-	                                  2 * workers_of(p) * param(p, "batch");
-	int64_t bytes = inside * 2 * payload;
+	int64_t inside = param(p, "window"), payload = param(p, "payload"),
+	        bytes;
 
-	if (variant_of(p) != ORDERED || bytes <= ORDERED_BYTES_MAX)
+	if (!inside)
+		inside = param(p, "cap") +
+		         2 * param(p, "workers") * param(p, "batch");
+	bytes = inside * 2 * payload;
+	if (param(p, "variant") != ORDERED || bytes <= ORDERED_BYTES_MAX)
 		return 0;
 	text_add(why,
 	         "payload=%" PRId64 " with a window of %" PRId64 ": %" PRId64
@@ -129,76 +118,29 @@ static int accept_window(const struct params *p, struct text *why)
 	return -EINVAL;
 }
 
-/* The senders and receivers at the channel that has the most of them. */
-static void count_ends(const struct params *p, struct pattern_channel *out)
+static void shape(const struct params *p, struct cell_shape *out)
 {
-	unsigned workers = workers_of(p);
+	unsigned workers = (unsigned)param(p, "workers");
+	int64_t v = param(p, "variant");
 
-	out->senders = out->receivers = 1;
-	switch (variant_of(p)) {
-	case SHARED:
-		out->receivers = workers;
-		/* fall through */
-	case ROUND_ROBIN:
-	case RANDOM:
-	case LEAST_LOADED:
-	case BROADCAST:
-	case MERGE:
+	if (v == SERIAL) {
+		out->cap = 1; /* it has no channel: any will do */
+		return;
+	}
+	out->drivers = merges((int)v) ? workers + 1 : DRIVERS;
+	/* To the workers, or forwarders, broadcast adds one that copies. */
+	out->helpers = v == MERGE_SELECT ? 1 : workers + (v == BROADCAST);
+	/* Where items are dealt to workers, these share them; otherwise all
+	 * come to the sink. */
+	out->consumers = v <= ORDERED ? workers : 1;
+	if (v != ORDERED && v != MERGE_SELECT)
 		out->senders = workers;
-		break;
-	case ORDERED:
+	if (v == SHARED || v == ORDERED)
 		out->receivers = workers;
-		break;
-	case MERGE_SELECT:
+	if (v == MERGE_SELECT)
 		out->needs = WEFT_CAN_SELECT;
-		break;
-	case SERIAL:
-		break;
-	}
-}
-
-static void channel(const struct params *p, struct pattern_channel *out)
-{
-	enum variant v = variant_of(p);
-
-	*out = (struct pattern_channel){
-		/* The loop has no channel: any will do. */
-		.cap = v == SERIAL ? 1 : (size_t)param(p, "cap"),
-		/* Only the numbers of items travel. */
-		.elem_size = v == ORDERED ? sizeof(uint64_t)
-		                          : (size_t)param(p, "payload"),
-	};
-	count_ends(p, out);
-}
-
-static unsigned drivers(const struct params *p)
-{
-	enum variant v = variant_of(p);
-
-	return v == SERIAL ? 1 : merges(v) ? workers_of(p) + 1 : DRIVERS;
-}
-
-static unsigned tasks(const struct params *p)
-{
-	unsigned n = drivers(p), workers = workers_of(p);
-
-	switch (variant_of(p)) {
-	case SERIAL:
-		return n;
-	case MERGE_SELECT:
-		return n + 1;
-	case BROADCAST: /* and the one that hands out copies */
-		return n + workers + 1;
-	default: /* of the merge: its forwarders */
-		return n + workers;
-	}
-}
-
-/* Where items are dealt to workers, these share them; otherwise all come to
- * the sink. */
-static unsigned consumers(const struct params *p)
-{
-	return variant_of(p) <= ORDERED ? workers_of(p) : 1;
+	if (v == ORDERED) /* only the numbers of items travel */
+		out->elem_size = sizeof(uint64_t);
 }
 
 /* --- setup and teardown --- */
@@ -263,25 +205,21 @@ static int make_fan(struct cell *cell, struct state *s)
 		.batch = cell->batch,
 	};
 
-	if (s->variant == ORDERED)
+	if (cell->variant == ORDERED)
 		opts.merge = WEFT_FAN_ORDERED;
-	else if (s->variant == BROADCAST)
-		opts.deal = WEFT_FAN_BROADCAST;
 	else
-		opts.deal = (enum weft_fan_deal)s->variant;
+		opts.deal = cell->variant == BROADCAST
+		                    ? WEFT_FAN_BROADCAST
+		                    : (enum weft_fan_deal)cell->variant;
 	return weft_fan_new(&s->fan, &opts);
 }
-
-_Static_assert((int)LEAST_LOADED == (int)WEFT_FAN_LEAST_LOADED &&
-                       (int)SHARED == (int)WEFT_FAN_SHARED,
-               "these variants are ways to deal");
 
 static int make_merge(const struct cell *cell, struct state *s)
 {
 	struct weft_chan_opts chan = { .wait = cell->wait };
 	struct weft_relay_opts opts = {
-		.by = s->variant == MERGE_SELECT ? WEFT_MERGE_BY_SELECT
-		                                 : WEFT_MERGE_BY_FORWARDERS
+		.by = cell->variant == MERGE_SELECT ? WEFT_MERGE_BY_SELECT
+		                                    : WEFT_MERGE_BY_FORWARDERS
 	};
 	int err;
 
@@ -297,42 +235,30 @@ static int make_merge(const struct cell *cell, struct state *s)
 	           : weft_merge(&s->relay, s->to, s->from, s->workers, &opts);
 }
 
-/* Each worker of a broadcast counts as a sender of all items. */
-static int make_tally(struct cell *cell, const struct state *s)
-{
-	bool one = s->variant != BROADCAST && !merges(s->variant);
-
-	return tally_new(&cell->tally, one ? 1 : s->workers, 1,
-	                 cell->items *
-	                         (s->variant == BROADCAST ? s->workers : 1));
-}
-
-/* Whether what comes from one producer of the tally comes in order. */
-static bool keeps_order(const struct cell *cell, const struct state *s)
-{
-	if (s->variant == ORDERED || s->variant == SERIAL)
-		return true;
-	return (s->variant >= BROADCAST || s->workers == 1) && cell->in_order;
-}
-
 static int setup(struct cell *cell)
 {
 	struct state *s = cell->state;
 	enum dist dist = (enum dist)param(&cell->params, "dist");
-	int err;
+	int v = cell->variant, err;
+	bool each = v == BROADCAST; /* worker sends all items */
 
-	s->variant = variant_of(&cell->params);
-	s->workers = workers_of(&cell->params);
+	s->workers = (unsigned)param(&cell->params, "workers");
 	for (int i = 0; i < COSTS; i++)
 		s->cost[i] = cost(cell->work, dist, i);
-	cell->in_order = keeps_order(cell, s);
+	/* What comes from one producer of the tally. */
+	if (v == ORDERED || v == SERIAL)
+		cell->in_order = true;
+	else
+		cell->in_order &= v >= BROADCAST || s->workers == 1;
 	/* One for each driver, and for serial's result. */
-	err = kernel_buffers(cell, drivers(&cell->params) + 1, 1);
+	err = kernel_buffers(cell, cell->shape.drivers + 1, 1);
 	if (!err)
-		err = make_tally(cell, s);
-	if (err || s->variant == SERIAL)
+		err = tally_new(&cell->tally,
+		                each || merges(v) ? s->workers : 1, 1,
+		                cell->items * (each ? s->workers : 1));
+	if (err || v == SERIAL)
 		return err;
-	return merges(s->variant) ? make_merge(cell, s) : make_fan(cell, s);
+	return merges(v) ? make_merge(cell, s) : make_fan(cell, s);
 }
 
 static void halt(struct cell *cell)
@@ -351,7 +277,7 @@ static inline void look_at(struct cell *cell, const unsigned char *m)
 {
 	const struct state *s = cell->state;
 	uint64_t value = message_value(m), seq = message_seq(value);
-	bool merged = merges(s->variant);
+	bool merged = merges(cell->variant);
 	uint64_t by = message_who(value) - !merged; /* unsigned: -1 is none */
 
 	kernel_record(cell, 0, merged ? seq * s->workers + by : seq,
@@ -360,8 +286,8 @@ static inline void look_at(struct cell *cell, const unsigned char *m)
 		tally_corrupt(cell->tally, 0, value);
 	else
 		kernel_count(cell, 0,
-		             merged || s->variant == BROADCAST ? (unsigned)by
-		                                               : 0,
+		             merged || cell->variant == BROADCAST ? (unsigned)by
+		                                                  : 0,
 		             seq, m, merged ? value : seq);
 }
 
@@ -390,8 +316,10 @@ static void note_shares(const struct cell *cell, const struct state *s,
 {
 	struct weft_fan_worker_stats stats;
 
-	cell->share[0] = s->variant == BROADCAST ? count / s->workers : count;
-	for (unsigned i = 0; i < cell->consumers && s->variant <= ORDERED; i++)
+	cell->share[0] =
+	        cell->variant == BROADCAST ? count / s->workers : count;
+	for (unsigned i = 0;
+	     i < cell->shape.consumers && cell->variant <= ORDERED; i++)
 		if (!weft_fan_worker_stats(s->fan, i, &stats))
 			cell->share[i] = stats.out;
 }
@@ -444,7 +372,7 @@ static void run_source(struct cell *cell)
 	s->sent_at = weft_now();
 	kernel_fail(cell, err);
 	weft_fan_close(s->fan);
-	if (s->variant == ORDERED)
+	if (cell->variant == ORDERED)
 		look_for_losses(cell);
 }
 
@@ -485,9 +413,9 @@ static void run_driver(struct cell *cell, unsigned driver)
 {
 	const struct state *s = cell->state;
 
-	if (s->variant == SERIAL)
+	if (cell->variant == SERIAL)
 		run_serial(cell);
-	else if (driver == drivers(&cell->params) - 1)
+	else if (driver == cell->shape.drivers - 1)
 		run_sink(cell, driver);
 	else if (s->fan)
 		run_source(cell);
@@ -518,13 +446,13 @@ static void verify(struct cell *cell, struct text *why)
 		return;
 	cell_figure(cell, "drain", "us", "from the last item in to all out",
 	            (double)(s->ended_at - s->sent_at) / 1e3);
-	if (s->variant < ORDERED && s->results) {
+	if (cell->variant < ORDERED && s->results) {
 		cell_figure(cell, "late_by", "items", "at most",
 		            (double)s->late_by);
 		cell_figure(cell, "late_mean", "items", "on average",
 		            (double)s->late_sum / (double)s->results);
 	}
-	if (s->variant == ORDERED)
+	if (cell->variant == ORDERED)
 		cell_figure(cell, "ahead", "items", "at most",
 		            (double)stats.ahead);
 }
@@ -536,10 +464,7 @@ const struct pattern pattern_fan = {
 	.summary = "items go to several workers, their results come together",
 	.knobs = knobs,
 	.accept = accept_window,
-	.channel = channel,
-	.drivers = drivers,
-	.tasks = tasks,
-	.consumers = consumers,
+	.shape = shape,
 	.state_bytes = sizeof(struct state),
 	.setup = setup,
 	.work = run_driver,

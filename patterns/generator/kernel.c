@@ -67,7 +67,6 @@ struct state {
 	size_t nbodied;
 	size_t cap; /* of a channel as made */
 	uint64_t depth;
-	enum variant variant;
 	enum end how;
 
 	/* The source's: which item is next, what it has seen of `asked`, and
@@ -89,33 +88,17 @@ struct state {
 
 /* --- what the parameters mean --- */
 
-/* What is never full would not hold a body back that is ahead. */
-static uint64_t needs(enum variant variant)
+static void shape(const struct params *p, struct cell_shape *out)
 {
-	return variant == PUSH || variant == STAGED ? WEFT_CAN_BOUNDED : 0;
-}
+	int64_t v = param(p, "variant");
 
-static void channel(const struct params *p, struct pattern_channel *out)
-{
-	*out = (struct pattern_channel){
-		.cap = (size_t)param(p, "cap"),
-		.elem_size = (size_t)param(p, "payload"),
-		.senders = 1,
-		.receivers = 1,
-		.needs = needs((enum variant)param(p, "variant")),
-	};
-}
-
-static unsigned tasks(const struct params *p)
-{
-	switch ((enum variant)param(p, "variant")) {
-	case INLINE:
-		return 1;
-	case STAGED:
-		return 2 + (unsigned)param(p, "depth");
-	default:
-		return 2;
-	}
+	if (v != INLINE)
+		out->helpers = 1;
+	if (v == STAGED)
+		out->helpers += (unsigned)param(p, "depth");
+	/* What is never full would not hold a body back that is ahead. */
+	if (v == PUSH || v == STAGED)
+		out->needs = WEFT_CAN_BOUNDED;
 }
 
 /* --- the source --- */
@@ -200,7 +183,7 @@ static int make_source(struct cell *cell, const struct weft_gen_opts *opts)
 	struct state *s = cell->state;
 	int err;
 
-	if (s->variant == INLINE)
+	if (cell->variant == INLINE)
 		return weft_gen_repeat_fn(&s->gen, cell->payload, make_one,
 		                          cell);
 	err = weft_gen_new(&s->gen, cell->payload, body, cell, opts);
@@ -214,7 +197,7 @@ static int make_stage(struct cell *cell, const struct weft_gen_opts *opts)
 	struct state *s = cell->state;
 	int err = weft_gen_map(&s->gen, s->gen, cell->payload, add_one, cell);
 
-	if (err || s->variant != STAGED)
+	if (err || cell->variant != STAGED)
 		return err;
 	err = weft_gen_ahead(&s->gen, s->gen, opts);
 	if (!err)
@@ -229,7 +212,7 @@ static int make_generators(struct cell *cell)
 	struct weft_gen_opts opts = {
 		.impl = cell->chan,
 		.cap = cell->cap,
-		.on_demand = s->variant == PULL,
+		.on_demand = cell->variant == PULL,
 		.batch = cell->batch,
 		.wait = cell->wait,
 	};
@@ -248,9 +231,8 @@ static int setup(struct cell *cell)
 	int err;
 
 	s->depth = (uint64_t)param(&cell->params, "depth");
-	s->variant = (enum variant)param(&cell->params, "variant");
 	s->how = (enum end)param(&cell->params, "end");
-	cell->in_order |= s->variant == INLINE;
+	cell->in_order |= cell->variant == INLINE;
 	weft_waitgroup_init(&s->gate);
 	weft_waitgroup_add(&s->gate, 1);
 	s->bodied = calloc(s->depth + 1, sizeof(struct weft_gen *));
@@ -349,7 +331,7 @@ static uint64_t ahead_max(const struct cell *cell)
 	const struct state *s = cell->state;
 	uint64_t batch = cell->batch;
 
-	return s->variant == PULL ? batch - 1 : s->cap + 2 * batch - 1;
+	return cell->variant == PULL ? batch - 1 : s->cap + 2 * batch - 1;
 }
 
 /* The same of the source and the driver. Every task between the two has asked
@@ -358,7 +340,7 @@ static uint64_t source_ahead_max(const struct cell *cell)
 {
 	const struct state *s = cell->state;
 
-	switch (s->variant) {
+	switch (cell->variant) {
 	case INLINE:
 		return 0;
 	case STAGED:
@@ -375,11 +357,10 @@ static void check_source(const struct cell *cell, struct text *why)
 
 	if (s->ahead <= most)
 		return;
-	text_next(why);
-	text_add(why,
-	         "the source was %" PRIu64 " ahead of the driver, not %" PRIu64
-	         " at most",
-	         s->ahead, most);
+	text_find(why,
+	          "the source was %" PRIu64 " ahead of the driver, not %" PRIu64
+	          " at most",
+	          s->ahead, most);
 }
 
 /* Returns how far the body was ahead. */
@@ -390,11 +371,10 @@ static uint64_t check_body(const struct cell *cell, size_t i, struct text *why)
 
 	weft_gen_stats(s->bodied[i], &stats);
 	if (stats.ahead > ahead_max(cell)) {
-		text_next(why);
-		text_add(why,
-		         "body %zu was %" PRIu64
-		         " ahead of its consumer, not %" PRIu64 " at most",
-		         i, stats.ahead, ahead_max(cell));
+		text_find(why,
+		          "body %zu was %" PRIu64
+		          " ahead of its consumer, not %" PRIu64 " at most",
+		          i, stats.ahead, ahead_max(cell));
 	}
 	return stats.ahead;
 }
@@ -405,8 +385,7 @@ static void verify(struct cell *cell, struct text *why)
 	uint64_t most = 0, ahead;
 
 	if (s->end != -EPIPE) {
-		text_next(why);
-		text_add(why, "the stream ended with: %s", strerror(-s->end));
+		text_find(why, "the stream ended with: %s", strerror(-s->end));
 	}
 	check_source(cell, why);
 	for (size_t i = 0; i < s->nbodied; i++) {
@@ -428,10 +407,7 @@ const struct pattern pattern_generator = {
 	.title = "Generator",
 	.summary = "a stream whose elements are made when they are asked for",
 	.knobs = knobs,
-	.channel = channel,
-	.drivers = kernel_one,
-	.tasks = tasks,
-	.consumers = kernel_one,
+	.shape = shape,
 	.state_bytes = sizeof(struct state),
 	.setup = setup,
 	.work = run_driver,

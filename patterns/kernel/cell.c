@@ -5,14 +5,6 @@
 
 /* --- what the parameters mean --- */
 
-/* What the knob of that name says; 0 when the pattern has none. */
-static int64_t param_or_0(const struct params *p, const char *knob)
-{
-	int i = pattern_knob(p->pattern, knob);
-
-	return i < 0 ? 0 : p->value[i];
-}
-
 static int refuse_payload(const struct params *p, struct text *why)
 {
 	int i = pattern_knob(p->pattern, "payload");
@@ -109,10 +101,9 @@ static int refuse_channel(const struct params *params,
                           const struct weft_chan_impl *chan, struct text *why)
 {
 	const struct pattern *pattern = params->pattern;
-	struct pattern_channel asked = { 0 };
+	struct cell_shape asked = params_shape(params);
 	int err;
 
-	pattern->channel(params, &asked);
 	err = refuse_lacking(pattern, "this cell of", chan, asked.needs, why);
 	if (!err)
 		err = weft_chan_impl_accepts(chan, asked.cap, asked.elem_size,
@@ -149,12 +140,11 @@ int cell_possible(const struct params *params,
 int cell_probe(const struct params *params, const struct weft_chan_impl *chan,
                size_t *cap, char *why, size_t why_bytes)
 {
-	struct pattern_channel asked = { 0 };
+	struct cell_shape asked = params_shape(params);
 	struct text l = text_in(why, why_bytes);
 	struct weft_chan *c;
 	int err;
 
-	params->pattern->channel(params, &asked);
 	err = weft_chan_new(&c, chan, asked.cap, asked.elem_size, NULL);
 	if (err) {
 		text_add(&l,
@@ -175,16 +165,18 @@ int cell_init(struct cell *cell, bool latency)
 
 	if (items >= 0)
 		cell->params.value[items] = (int64_t)cell->items;
-	cell->consumers = cell->pattern->consumers(&cell->params);
-	cell->share = cacheline_new(cell->consumers, sizeof(*cell->share));
+	cell->shape = params_shape(&cell->params);
+	cell->share =
+	        cacheline_new(cell->shape.consumers, sizeof(*cell->share));
 	if (!cell->share)
 		return -ENOMEM;
 	if (!latency)
 		return 0;
-	cell->latency = cacheline_new(cell->consumers, sizeof(*cell->latency));
+	cell->latency =
+	        cacheline_new(cell->shape.consumers, sizeof(*cell->latency));
 	if (!cell->latency)
 		return -ENOMEM;
-	for (unsigned i = 0; i < cell->consumers; i++)
+	for (unsigned i = 0; i < cell->shape.consumers; i++)
 		weft_hist_init(&cell->latency[i]);
 	return 0;
 }
@@ -324,7 +316,7 @@ static int drive_all(struct cell_run *run)
 	struct drive drive = { .run = run };
 	int err;
 
-	drive.n = run->cell->pattern->drivers(&run->cell->params);
+	drive.n = run->cell->shape.drivers;
 	drive.drivers = cacheline_new(drive.n, sizeof(*drive.drivers));
 	if (!drive.drivers) {
 		snprintf(run->why, sizeof(run->why), "no memory for %u drivers",
@@ -346,9 +338,10 @@ static void read_knobs(struct cell *cell)
 {
 	const struct params *p = &cell->params;
 
+	cell->variant = (int)param_or_0(p, "variant");
 	cell->payload = (size_t)param_or_0(p, "payload");
 	cell->batch = (size_t)param_or_0(p, "batch");
-	cell->cap = (size_t)param_or_0(p, "cap");
+	cell->cap = cell->shape.cap;
 	cell->work = param_or_0(p, "work");
 	cell->wait = (enum weft_wait)param_or_0(p, "wait");
 	cell->in_order =

@@ -4,12 +4,6 @@
 
 const char *const kernel_waits[] = { "adaptive", "spin", "park", NULL };
 
-unsigned kernel_one(const struct params *p)
-{
-	(void)p;
-	return 1;
-}
-
 int kernel_buffers(struct cell *cell, unsigned n, size_t batch)
 {
 	cell->message = calloc(n, sizeof(*cell->message));

@@ -84,9 +84,6 @@
 
 extern const char *const kernel_waits[];
 
-/* For patterns with one consumer, or one driver. */
-unsigned kernel_one(const struct params *p);
-
 /* --- for setup --- */
 
 /* cell->message becomes n buffers of `batch` messages each, every one in cache

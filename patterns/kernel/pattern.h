@@ -58,7 +58,23 @@ struct figure {
 
 #define PATTERN_FIGURES_MAX 16
 
-/* One run of one kernel. What is const here is set before setup. */
+/* What a cell is made of. */
+struct cell_shape {
+	/* Tasks that cell_run() starts and gates, each calling work(id) with
+	 * its id in [0, drivers). */
+	unsigned drivers;
+	unsigned helpers;   /* tasks of the component's own */
+	unsigned consumers; /* the length of cell.latency and cell.share */
+
+	/* The most demanding of its channels: capacity, bytes per element, the
+	 * most senders and receivers at once, and bits of enum weft_chan_can
+	 * beyond what the pattern always needs. */
+	size_t cap, elem_size;
+	unsigned senders, receivers;
+	uint64_t needs;
+};
+
+/* One run of one kernel. */
 struct cell {
 	const struct pattern *pattern;
 	const struct weft_chan_impl *chan;
@@ -83,22 +99,23 @@ struct cell {
 	const int64_t *due;
 	int64_t t0; /* read just before the gate opens */
 
-	/* One histogram per consumer, `consumers` of them, for pace_ns > 0 or
-	 * a closed loop's latency; otherwise NULL. */
+	struct cell_shape shape;
+	/* One histogram per consumer, for pace_ns > 0 or a closed loop's
+	 * latency; otherwise NULL. */
 	struct hist *latency;
 	/* Items consumed by each consumer, for the fairness figures. */
 	uint64_t *share;
-	unsigned consumers;
 
 	/* Of cell_figure(). */
 	struct figure figure[PATTERN_FIGURES_MAX];
 	unsigned figures;
 
 	/*
-	 * Of the frame (kernel.h), constant once setup has returned. The first
-	 * ones are what the knobs of these names say, or 0; setup may change
-	 * the others.
+	 * Of the frame (kernel.h), constant once setup has returned: what the
+	 * knobs of these names say, or 0, the capacity as the shape has it;
+	 * and what setup may change.
 	 */
+	int variant;
 	size_t payload, batch, cap;
 	int64_t work;
 	enum weft_wait wait;
@@ -114,14 +131,6 @@ struct cell {
 	/* The kernel's own: pattern->state_bytes, all zero at first, in cache
 	 * lines of its own. */
 	void *state;
-};
-
-/* The most demanding channel of a cell. */
-struct pattern_channel {
-	size_t cap, elem_size;
-	unsigned senders, receivers;
-	/* Bits of enum weft_chan_can beyond what the pattern always needs. */
-	uint64_t needs;
 };
 
 /* Words enough for any reason that verify gives. */
@@ -147,18 +156,11 @@ struct pattern {
 	 * a payload and a batch of any pattern. 0, or -EINVAL and one line that
 	 * names the value and what is allowed. NULL: always. */
 	int (*accept)(const struct params *p, struct text *why);
-	/* The channel as this cell would make it: capacity, bytes per
-	 * element, the most senders and receivers at once, and what else it
-	 * must be able to do. */
-	void (*channel)(const struct params *p, struct pattern_channel *out);
-
-	/* Tasks that cell_run() starts and gates, each calling work(id) with
-	 * its id in [0, drivers). */
-	unsigned (*drivers)(const struct params *p);
-	/* All tasks that take part: drivers and the component's own. */
-	unsigned (*tasks)(const struct params *p);
-	/* Consumers: the length of cell.latency and cell.share. */
-	unsigned (*consumers)(const struct params *p);
+	/* What such a cell is made of. *out says: one driver, no helper, one
+	 * consumer, and a channel of the knobs `cap` and `payload` between one
+	 * sender and one receiver; what differs is to be changed. NULL:
+	 * nothing does. */
+	void (*shape)(const struct params *p, struct cell_shape *out);
 
 	/* Bytes of cell.state. */
 	size_t state_bytes;
@@ -195,8 +197,12 @@ const struct pattern *pattern_at(size_t i);
 /* The pattern of that name; NULL when there is none. */
 const struct pattern *pattern_find(const char *name);
 
+struct cell_shape params_shape(const struct params *p);
+
 /* The value of a knob that the pattern has; aborts when it has not. */
 int64_t param(const struct params *p, const char *knob);
+/* The same, and 0 when it has not. */
+int64_t param_or_0(const struct params *p, const char *knob);
 
 /* Where the knob stands in the pattern's list; -1 when it does not. */
 int pattern_knob(const struct pattern *p, const char *knob);

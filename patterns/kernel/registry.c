@@ -46,6 +46,29 @@ int64_t param(const struct params *p, const char *knob)
 	return p->value[i];
 }
 
+int64_t param_or_0(const struct params *p, const char *knob)
+{
+	int i = pattern_knob(p->pattern, knob);
+
+	return i < 0 ? 0 : p->value[i];
+}
+
+struct cell_shape params_shape(const struct params *p)
+{
+	struct cell_shape shape = {
+		.drivers = 1,
+		.consumers = 1,
+		.cap = (size_t)param_or_0(p, "cap"),
+		.elem_size = (size_t)param_or_0(p, "payload"),
+		.senders = 1,
+		.receivers = 1,
+	};
+
+	if (p->pattern->shape)
+		p->pattern->shape(p, &shape);
+	return shape;
+}
+
 void cell_figure(struct cell *cell, const char *name, const char *unit,
                  const char *help, double value)
 {

@@ -185,8 +185,7 @@ static void every_pattern_is_complete(void **state)
 	(void)state;
 	for (size_t i = 0; (p = pattern_at(i)); i++) {
 		assert_true(p->name && p->flag && p->title && p->summary);
-		assert_true(p->knobs && p->channel && p->drivers && p->tasks);
-		assert_true(p->consumers && p->setup && p->work && p->halt);
+		assert_true(p->knobs && p->setup && p->work && p->halt);
 		assert_true(p->demo);
 		for (size_t j = 0; j < i && (q = pattern_at(j)); j++)
 			assert_string_not_equal(p->flag, q->flag);
@@ -238,7 +237,7 @@ static void every_knob_of_every_pattern_is_sound(void **state)
 static void the_defaults_of_every_pattern_go_together(void **state)
 {
 	char why[PATTERN_WHY_BYTES] = "";
-	struct pattern_channel channel;
+	struct cell_shape shape;
 	const struct pattern *p;
 	struct params params;
 
@@ -246,11 +245,10 @@ static void the_defaults_of_every_pattern_go_together(void **state)
 	for (size_t i = 0; (p = pattern_at(i)); i++) {
 		params_default(p, &params);
 		assert_int_equal(cell_accepts(&params, why, sizeof(why)), 0);
-		p->channel(&params, &channel);
-		assert_true(channel.senders > 0 && channel.receivers > 0);
-		assert_true(p->drivers(&params) > 0);
-		assert_true(p->tasks(&params) >= p->drivers(&params));
-		assert_true(p->consumers(&params) > 0);
+		shape = params_shape(&params);
+		assert_true(shape.senders > 0 && shape.receivers > 0);
+		assert_true(shape.drivers > 0 && shape.consumers > 0);
+		assert_true(shape.elem_size > 0);
 	}
 }
 

@@ -57,24 +57,11 @@ struct state {
 
 /* --- what the parameters mean --- */
 
-static void channel(const struct params *p, struct pattern_channel *out)
+static void shape(const struct params *p, struct cell_shape *out)
 {
-	*out = (struct pattern_channel){
-		.cap = (size_t)param(p, "cap"),
-		.elem_size = WEFT_LINK_HEAD + (size_t)param(p, "payload"),
-		.senders = 1,
-		.receivers = 1,
-	};
-}
-
-static unsigned clients(const struct params *p)
-{
-	return (unsigned)param(p, "pairs");
-}
-
-static unsigned drivers(const struct params *p)
-{
-	return 2 * clients(p);
+	out->consumers = (unsigned)param(p, "pairs");
+	out->drivers = 2 * out->consumers;
+	out->elem_size += WEFT_LINK_HEAD;
 }
 
 /* --- setup and teardown --- */
@@ -100,7 +87,7 @@ static int make_pair(const struct cell *cell, struct pair *pair, unsigned p,
 static int setup(struct cell *cell)
 {
 	struct state *s = cell->state;
-	unsigned pairs = clients(&cell->params);
+	unsigned pairs = cell->shape.consumers;
 	int err = kernel_buffers(cell, 2 * pairs, 1);
 
 	if (err)
@@ -239,31 +226,27 @@ static void report_error(struct text *l, const char *what, unsigned p, int err)
 	/* The other side's error has stopped this one. */
 	if (!err || err == -ECANCELED)
 		return;
-	text_next(l);
-	text_add(l, "%s of pair %u failed: %s", what, p, strerror(-err));
+	text_find(l, "%s of pair %u failed: %s", what, p, strerror(-err));
 }
 
 static void report_side(struct text *l, const char *what, const struct side *s,
                         uint64_t items, unsigned p)
 {
 	if (s->corrupt) {
-		text_next(l);
-		text_add(l, "%" PRIu64 " corrupt %s in pair %u", s->corrupt,
-		         what, p);
+		text_find(l, "%" PRIu64 " corrupt %s in pair %u", s->corrupt,
+		          what, p);
 	}
 	if (s->odd) {
-		text_next(l);
-		text_add(l,
-		         "%" PRIu64
-		         " %s out of turn in pair %u (first: %" PRIu64
-		         " of pair %" PRIu64 " where %" PRIu64 " was due)",
-		         s->odd, what, p, message_seq(s->odd_got),
-		         message_who(s->odd_got), message_seq(s->odd_due));
+		text_find(l,
+		          "%" PRIu64
+		          " %s out of turn in pair %u (first: %" PRIu64
+		          " of pair %" PRIu64 " where %" PRIu64 " was due)",
+		          s->odd, what, p, message_seq(s->odd_got),
+		          message_who(s->odd_got), message_seq(s->odd_due));
 	}
 	if (s->came != items) {
-		text_next(l);
-		text_add(l, "%" PRIu64 " of %" PRIu64 " %s came in pair %u",
-		         s->came, items, what, p);
+		text_find(l, "%" PRIu64 " of %" PRIu64 " %s came in pair %u",
+		          s->came, items, what, p);
 	}
 }
 
@@ -274,8 +257,7 @@ static void report_late(struct text *l, const struct pair *pair, unsigned p)
 	weft_link_stats(pair->link, &stats);
 	if (!stats.late)
 		return;
-	text_next(l);
-	text_add(l, "%" PRIu64 " replies too many in pair %u", stats.late, p);
+	text_find(l, "%" PRIu64 " replies too many in pair %u", stats.late, p);
 }
 
 static void verify(struct cell *cell, struct text *why)
@@ -300,10 +282,7 @@ const struct pattern pattern_ping_pong = {
 	.summary = "a client waits for the reply to each of its requests",
 	.knobs = knobs,
 	.closed_loop = true,
-	.channel = channel,
-	.drivers = drivers,
-	.tasks = drivers,
-	.consumers = clients,
+	.shape = shape,
 	.state_bytes = sizeof(struct state),
 	.setup = setup,
 	.work = run_driver,

@@ -88,33 +88,19 @@ static void transform(const void *in, void *out, const struct transform *t,
 	work_for(t->work);
 }
 
-static int square(const void *in, void *out, void *arg)
-{
-	uint64_t x = message_value(in);
+#define STAGE(name, result)                                                    \
+	static int name(const void *in, void *out, void *arg)                  \
+	{                                                                      \
+		uint64_t x = message_value(in);                                \
+                                                                               \
+		transform(in, out, arg, result);                               \
+		return WEFT_STAGE_EMIT;                                        \
+	}
 
-	transform(in, out, arg, x * x);
-	return WEFT_STAGE_EMIT;
-}
-
-static int add_ten(const void *in, void *out, void *arg)
-{
-	transform(in, out, arg, message_value(in) + 10);
-	return WEFT_STAGE_EMIT;
-}
-
-static int square_and_add_ten(const void *in, void *out, void *arg)
-{
-	uint64_t x = message_value(in);
-
-	transform(in, out, arg, x * x + 10);
-	return WEFT_STAGE_EMIT;
-}
-
-static int pass_on(const void *in, void *out, void *arg)
-{
-	transform(in, out, arg, message_value(in));
-	return WEFT_STAGE_EMIT;
-}
+STAGE(square, x *x)
+STAGE(add_ten, x + 10)
+STAGE(square_and_add_ten, x *x + 10)
+STAGE(pass_on, x)
 
 static weft_stage_fn stage_fn(size_t stage, size_t stages)
 {
@@ -125,58 +111,35 @@ static weft_stage_fn stage_fn(size_t stage, size_t stages)
 
 /* --- what the parameters mean --- */
 
-static bool is_fused(const struct params *p)
-{
-	return param(p, "variant") == FUSED;
-}
-
-static int64_t stage_tasks(const struct params *p)
-{
-	return is_fused(p) ? 0 : param(p, "stages") * param(p, "workers");
-}
-
 static int accept_tasks(const struct params *p, struct text *why)
 {
 	int64_t stages = param(p, "stages"), workers = param(p, "workers");
 	int64_t variant = param(p, "variant");
-	int64_t all_tasks = stage_tasks(p) + DRIVERS;
+	int64_t all_tasks = stages * workers + DRIVERS;
 
 	if ((variant == SERIAL || variant == FUSED) && workers > 1)
 		text_add(why, "workers=%" PRId64 " with variant=%s: allowed 1",
 		         workers, variant_choices[variant]);
-	else if (all_tasks > TASKS_MAX)
+	else if (variant != FUSED && all_tasks > TASKS_MAX)
 		text_add(why,
 		         "stages=%" PRId64 " with workers=%" PRId64 ": %" PRId64
 		         " tasks, allowed %d",
 		         stages, workers, all_tasks, TASKS_MAX);
-	else
-		return 0;
-	return -EINVAL;
+	return why->used ? -EINVAL : 0;
 }
 
 /* In an ordered stage the workers take turns at the channels. A fused loop has
  * none, and runs under the name of any that could be there. */
-static void channel(const struct params *p, struct pattern_channel *out)
+static void shape(const struct params *p, struct cell_shape *out)
 {
 	unsigned workers = (unsigned)param(p, "workers");
-	unsigned at_once = param(p, "variant") == PARALLEL ? workers : 1;
 
-	*out = (struct pattern_channel){
-		.cap = (size_t)param(p, "cap"),
-		.elem_size = (size_t)param(p, "payload"),
-		.senders = at_once,
-		.receivers = at_once,
-	};
-}
-
-static unsigned drivers(const struct params *p)
-{
-	return is_fused(p) ? 1 : DRIVERS;
-}
-
-static unsigned tasks(const struct params *p)
-{
-	return drivers(p) + (unsigned)stage_tasks(p);
+	if (param(p, "variant") == FUSED)
+		return;
+	out->drivers = DRIVERS;
+	out->helpers = workers * (unsigned)param(p, "stages");
+	if (param(p, "variant") == PARALLEL)
+		out->senders = out->receivers = workers;
 }
 
 /* --- setup and teardown --- */
@@ -186,16 +149,11 @@ static struct transform *transform_of(struct state *s, size_t stage)
 	return stage == s->stages / 2 ? &s->slow : &s->transform;
 }
 
-static enum weft_stage_mode mode_of(const struct params *p)
-{
-	static const enum weft_stage_mode modes[] = {
-		[SERIAL] = WEFT_STAGE_SERIAL,
-		[PARALLEL] = WEFT_STAGE_PARALLEL,
-		[ORDERED] = WEFT_STAGE_ORDERED,
-	};
-
-	return modes[param(p, "variant")];
-}
+static const enum weft_stage_mode modes[] = {
+	[SERIAL] = WEFT_STAGE_SERIAL,
+	[PARALLEL] = WEFT_STAGE_PARALLEL,
+	[ORDERED] = WEFT_STAGE_ORDERED,
+};
 
 static int make_pipeline(const struct cell *cell, struct state *s)
 {
@@ -215,7 +173,7 @@ static int make_pipeline(const struct cell *cell, struct state *s)
 	for (size_t i = 0; i < s->stages; i++) {
 		list[i].fn = stage_fn(i, s->stages);
 		list[i].arg = transform_of(s, i);
-		list[i].mode = mode_of(&cell->params);
+		list[i].mode = modes[cell->variant];
 		list[i].workers = (unsigned)param(&cell->params, "workers");
 	}
 	err = weft_pipeline_new(&s->pipeline, list, s->stages, &opts);
@@ -223,21 +181,10 @@ static int make_pipeline(const struct cell *cell, struct state *s)
 	return err;
 }
 
-/* Several workers that keep the order are several senders into one channel. */
-static bool keeps_order(const struct cell *cell)
-{
-	bool one = param(&cell->params, "workers") == 1;
-
-	if (is_fused(&cell->params))
-		return true;
-	if (param(&cell->params, "variant") == PARALLEL && !one)
-		return false;
-	return one ? cell->in_order : cell->chan->can & WEFT_CAN_FIFO;
-}
-
 static int setup(struct cell *cell)
 {
 	struct state *s = cell->state;
+	bool one = param(&cell->params, "workers") == 1;
 	int err;
 
 	s->stages = (size_t)param(&cell->params, "stages");
@@ -245,11 +192,17 @@ static int setup(struct cell *cell)
 	s->transform = (struct transform){ cell->payload, cell->work };
 	s->slow = s->transform;
 	s->slow.work *= param(&cell->params, "slow");
-	cell->in_order = keeps_order(cell);
+	/* Several workers that keep the order are several senders into one
+	 * channel. */
+	if (cell->variant == FUSED)
+		cell->in_order = true;
+	else if (!one)
+		cell->in_order = cell->variant == ORDERED &&
+		                 cell->chan->can & WEFT_CAN_FIFO;
 	err = kernel_buffers(cell, DRIVERS, cell->batch);
 	if (!err)
 		err = tally_new(&cell->tally, 1, 1, cell->items);
-	if (!err && !is_fused(&cell->params))
+	if (!err && cell->variant != FUSED)
 		err = make_pipeline(cell, s);
 	return err;
 }
@@ -421,7 +374,7 @@ static void run_fused(struct cell *cell)
 
 static void run_driver(struct cell *cell, unsigned driver)
 {
-	if (is_fused(&cell->params))
+	if (cell->variant == FUSED)
 		run_fused(cell);
 	else if (driver == SOURCE)
 		run_source(cell);
@@ -440,18 +393,6 @@ static void stop(struct cell *cell)
 		             weft_pipeline_join(s->pipeline, WEFT_FOREVER));
 }
 
-/* The sink may have received a batch that it has not counted. */
-static void check_inside(const struct cell *cell, struct text *why)
-{
-	const struct state *s = cell->state;
-
-	if (!s->tokens || s->inside <= s->tokens + cell->batch)
-		return;
-	text_next(why);
-	text_add(why, "%" PRIu64 " items inside, allowed %zu", s->inside,
-	         s->tokens);
-}
-
 /* How long it takes until results come, and until all are out behind the last
  * item. */
 static void verify(struct cell *cell, struct text *why)
@@ -460,7 +401,10 @@ static void verify(struct cell *cell, struct text *why)
 
 	if (!s->pipeline)
 		return;
-	check_inside(cell, why);
+	/* The sink may have received a batch that it has not counted. */
+	if (s->tokens && s->inside > s->tokens + cell->batch)
+		text_find(why, "%" PRIu64 " items inside, allowed %zu",
+		          s->inside, s->tokens);
 	cell_figure(cell, "fill", "us", "from t0 to the first result",
 	            s->first_out ? (double)(s->first_out - cell->t0) / WEFT_US
 	                         : 0);
@@ -481,10 +425,7 @@ const struct pattern pattern_pipeline = {
 	.summary = "items flow through stages that work at the same time",
 	.knobs = knobs,
 	.accept = accept_tasks,
-	.channel = channel,
-	.drivers = drivers,
-	.tasks = tasks,
-	.consumers = kernel_one,
+	.shape = shape,
 	.state_bytes = sizeof(struct state),
 	.setup = setup,
 	.work = run_driver,

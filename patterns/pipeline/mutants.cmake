@@ -35,6 +35,6 @@ weft_add_pattern_mutant(pipeline has_no_limit pipeline/pipeline.c
 
 # The kernel's own stage counts wrong.
 weft_add_pattern_mutant(pipeline adds_eleven pipeline/kernel.c
-  "message_value(in) + 10);"
-  "message_value(in) + 11);"
+  "STAGE(add_ten, x + 10)"
+  "STAGE(add_ten, x + 11)"
   WORDS corrupt)

@@ -67,9 +67,7 @@ struct party {
 struct state {
 	/* Constant once made. */
 	struct weft_buffer *buffer;
-	enum variant variant;
-	unsigned putters, takers; /* one side each, or everybody */
-	unsigned drivers;
+	unsigned putters;
 	int64_t prod_work;
 	bool stats;
 	struct party *party; /* one for each driver */
@@ -84,11 +82,6 @@ struct state {
 
 /* --- what the parameters mean --- */
 
-static unsigned drivers(const struct params *p)
-{
-	return (unsigned)(param(p, "producers") + param(p, "consumers"));
-}
-
 static int accept_variant(const struct params *p, struct text *why)
 {
 	int64_t variant = param(p, "variant");
@@ -102,38 +95,19 @@ static int accept_variant(const struct params *p, struct text *why)
 	return -EINVAL;
 }
 
-static unsigned putters(const struct params *p)
+static void shape(const struct params *p, struct cell_shape *out)
 {
-	if (param(p, "variant") == PAIRS)
-		return drivers(p);
-	return (unsigned)param(p, "producers");
-}
+	int64_t v = param(p, "variant"), items = param(p, "items");
 
-static unsigned takers(const struct params *p)
-{
-	if (param(p, "variant") == PAIRS)
-		return drivers(p);
-	return (unsigned)param(p, "consumers");
-}
-
-/* What is put before anybody takes must fit. */
-static size_t capacity(const struct params *p)
-{
-	int64_t cap = param(p, "cap"), items = param(p, "items");
-
-	return (size_t)(param(p, "variant") == PREPRODUCED && items > cap
-	                        ? items
-	                        : cap);
-}
-
-static void channel(const struct params *p, struct pattern_channel *out)
-{
-	*out = (struct pattern_channel){
-		.cap = capacity(p),
-		.elem_size = (size_t)param(p, "payload"),
-		.senders = putters(p),
-		.receivers = takers(p),
-	};
+	out->senders = (unsigned)param(p, "producers");
+	out->receivers = (unsigned)param(p, "consumers");
+	out->drivers = out->senders + out->receivers;
+	if (v == PAIRS)
+		out->senders = out->receivers = out->drivers;
+	out->consumers = out->receivers;
+	/* What is put before anybody takes must fit. */
+	if (v == PREPRODUCED && items > param(p, "cap"))
+		out->cap = (size_t)items;
 }
 
 /* --- how many are inside --- */
@@ -152,9 +126,9 @@ __attribute__((noinline)) static void look_inside(const struct cell *cell,
 
 	if (!cell->tally) /* nothing is ever inside */
 		return;
-	for (unsigned i = 0; i < s->drivers; i++)
+	for (unsigned i = 0; i < cell->shape.drivers; i++)
 		in += weft_load_acquire(&s->party[i].put); /* [moves] */
-	for (unsigned i = 0; i < s->drivers; i++)
+	for (unsigned i = 0; i < cell->shape.drivers; i++)
 		out += weft_load_relaxed(&s->party[i].taken);
 	if (in > out && in - out > me->inside)
 		me->inside = in - out;
@@ -164,12 +138,10 @@ __attribute__((noinline)) static void look_inside(const struct cell *cell,
 static inline void count_put(const struct cell *cell, struct party *me,
                              uint64_t put)
 {
-	const struct state *s = cell->state;
-
 	weft_store_release(&me->put, put); /* [moves] */
 	if (put < me->next_look)
 		return;
-	me->next_look = put + (uint64_t)LOOK_EVERY * s->drivers;
+	me->next_look = put + (uint64_t)LOOK_EVERY * cell->shape.drivers;
 	look_inside(cell, me);
 }
 
@@ -193,17 +165,19 @@ static void add_tried(_Atomic int64_t *tried_ns, int64_t since)
 		weft_fetch_add_relaxed(tried_ns, weft_now() - since);
 }
 
-static int take_now(const struct state *s, struct party *me, size_t most,
-                    size_t *n)
+/* Up to `most` items, waiting for the first or not. */
+KERNEL_INLINE int take_from(const struct state *s, struct party *me,
+                            size_t most, size_t *n, bool wait)
 {
 	int err;
 
 	if (most > 1) {
 		err = weft_buffer_take_many(s->buffer, me->m, most, n,
-		                            WEFT_NOW);
+		                            wait ? WEFT_FOREVER : WEFT_NOW);
 		return err == -ETIMEDOUT ? -EAGAIN : err;
 	}
-	err = weft_buffer_try_take(s->buffer, me->m);
+	err = wait ? weft_buffer_take(s->buffer, me->m, WEFT_FOREVER)
+	           : weft_buffer_try_take(s->buffer, me->m);
 	*n = !err;
 	return err;
 }
@@ -214,7 +188,7 @@ take_trying(struct state *s, struct party *me, size_t most, size_t *n)
 	int64_t since = NEVER;
 	int err;
 
-	while ((err = take_now(s, me, most, n)) == -EAGAIN)
+	while ((err = take_from(s, me, most, n, false)) == -EAGAIN)
 		since = yield_since(s, since);
 	add_tried(&s->take_tried_ns, since);
 	return err;
@@ -226,20 +200,12 @@ static inline void count_take(struct party *me, size_t n)
 	weft_store_relaxed(&me->taken, me->count + n);
 }
 
-static inline int take(struct state *s, struct party *me, size_t most,
+static inline int take(struct cell *cell, struct party *me, size_t most,
                        size_t *n)
 {
-	int err;
-
 	count_take(me, most);
-	if (s->variant == TRY)
-		return take_trying(s, me, most, n);
-	if (most > 1)
-		return weft_buffer_take_many(s->buffer, me->m, most, n,
-		                             WEFT_FOREVER);
-	err = weft_buffer_take(s->buffer, me->m, WEFT_FOREVER);
-	*n = !err;
-	return err;
+	return cell->variant == TRY ? take_trying(cell->state, me, most, n)
+	                            : take_from(cell->state, me, most, n, true);
 }
 
 /* What is to be done with n items that have come. */
@@ -270,17 +236,17 @@ static inline void consume(struct cell *cell, struct party *me, size_t n)
  * had its share. */
 static void take_all(struct cell *cell, struct party *me)
 {
-	struct state *s = cell->state;
 	uint64_t items =
 	        cell->tally ? UINT64_MAX
-	                    : tally_share(cell->items, s->takers, me->consumer);
+	                    : tally_share(cell->items, cell->shape.consumers,
+	                                  me->consumer);
 	size_t n, most = cell->batch;
 	int err = 0;
 
 	while (!err && me->count < items) {
 		if (items - me->count < most)
 			most = (size_t)(items - me->count);
-		err = take(s, me, most, &n);
+		err = take(cell, me, most, &n);
 		if (!err)
 			consume(cell, me, n);
 	}
@@ -295,7 +261,7 @@ static int take_some(struct cell *cell, struct party *me, size_t n)
 	int err;
 
 	count_take(me, n);
-	err = take_now(cell->state, me, n, &n);
+	err = take_from(cell->state, me, n, &n, false);
 	if (!err)
 		consume(cell, me, n);
 	return err == -EAGAIN ? 0 : err;
@@ -303,16 +269,19 @@ static int take_some(struct cell *cell, struct party *me, size_t n)
 
 /* --- putting --- */
 
-static int put_now(const struct state *s, const unsigned char *m, size_t n,
-                   size_t *done)
+/* Put them, waiting for space or not; *done have been put. */
+KERNEL_INLINE int put_to(const struct state *s, const unsigned char *m,
+                         size_t n, size_t *done, bool wait)
 {
 	int err;
 
 	if (n > 1) {
-		err = weft_buffer_put_many(s->buffer, m, n, done, WEFT_NOW);
+		err = weft_buffer_put_many(s->buffer, m, n, done,
+		                           wait ? WEFT_FOREVER : WEFT_NOW);
 		return err == -ETIMEDOUT ? -EAGAIN : err;
 	}
-	err = weft_buffer_try_put(s->buffer, m);
+	err = wait ? weft_buffer_put(s->buffer, m, WEFT_FOREVER)
+	           : weft_buffer_try_put(s->buffer, m);
 	*done = !err;
 	return err;
 }
@@ -330,31 +299,18 @@ __attribute__((noinline)) static int put_trying(struct cell *cell,
 	int err;
 
 	for (;;) {
-		err = put_now(s, m + put * cell->payload, n - put, &done);
+		err = put_to(s, m + put * cell->payload, n - put, &done, false);
 		put += done;
 		if (err != -EAGAIN)
 			break;
 		since = yield_since(s, since);
-		err = s->variant == PAIRS ? take_some(cell, me, cell->batch)
-		                          : 0;
+		err = cell->variant == PAIRS ? take_some(cell, me, cell->batch)
+		                             : 0;
 		if (err)
 			break;
 	}
 	add_tried(&s->put_tried_ns, since);
 	return err;
-}
-
-static inline int put(struct cell *cell, struct party *me,
-                      const unsigned char *m, size_t n)
-{
-	const struct state *s = cell->state;
-	size_t done;
-
-	if (s->variant != PLAIN)
-		return put_trying(cell, me, m, n);
-	if (n == 1)
-		return weft_buffer_put(s->buffer, m, WEFT_FOREVER);
-	return weft_buffer_put_many(s->buffer, m, n, &done, WEFT_FOREVER);
 }
 
 /* Inline, as all that is done for each item: some channels need no longer than
@@ -363,22 +319,24 @@ static inline int send_items(const struct kernel_batch *b)
 {
 	const struct state *s = b->cell->state;
 	struct party *me = &s->party[b->sender];
-	int err;
+	int variant = b->cell->variant, err;
+	size_t done;
 
 	for (size_t i = 0; s->prod_work && i < b->n; i++)
 		work_for(s->prod_work);
-	err = put(b->cell, me, b->m, b->n);
+	err = variant == PLAIN ? put_to(s, b->m, b->n, &done, true)
+	                       : put_trying(b->cell, me, b->m, b->n);
 	if (err)
 		return err;
 	count_put(b->cell, me, b->seq + b->n);
-	return s->variant == PAIRS ? take_some(b->cell, me, b->n) : 0;
+	return variant == PAIRS ? take_some(b->cell, me, b->n) : 0;
 }
 
 static void put_all(struct cell *cell, unsigned driver)
 {
 	const struct state *s = cell->state;
 
-	if (s->variant != PREPRODUCED) {
+	if (cell->variant != PREPRODUCED) {
 		kernel_fail(cell, kernel_produce(cell, driver, s->putters,
 		                                 cell->message[2 * driver + 1],
 		                                 cell->batch, send_items));
@@ -392,7 +350,7 @@ static void put_all(struct cell *cell, unsigned driver)
 static void run_driver(struct cell *cell, unsigned driver)
 {
 	struct state *s = cell->state;
-	bool takes = s->variant == PAIRS || driver >= s->putters;
+	bool takes = cell->variant == PAIRS || driver >= s->putters;
 	int64_t since = s->stats ? weft_now() : 0, ns;
 
 	if (driver < s->putters)
@@ -420,16 +378,17 @@ static void teardown(struct cell *cell)
 
 static int make_parties(struct cell *cell, struct state *s)
 {
-	int err = kernel_buffers(cell, 2 * s->drivers, cell->batch);
+	int err = kernel_buffers(cell, 2 * cell->shape.drivers, cell->batch);
 
 	if (err)
 		return err;
-	s->party = cacheline_new(s->drivers, sizeof(*s->party));
+	s->party = cacheline_new(cell->shape.drivers, sizeof(*s->party));
 	if (!s->party)
 		return -ENOMEM;
-	for (unsigned i = 0; i < s->drivers; i++) {
+	for (unsigned i = 0; i < cell->shape.drivers; i++) {
 		s->party[i].m = cell->message[2 * i];
-		s->party[i].consumer = s->variant == PAIRS ? i : i - s->putters;
+		s->party[i].consumer =
+		        cell->variant == PAIRS ? i : i - s->putters;
 	}
 	return 0;
 }
@@ -440,7 +399,7 @@ static int make_buffer(const struct cell *cell, struct state *s)
 {
 	struct weft_buffer_opts opts = {
 		.impl = cell->chan,
-		.cap = capacity(&cell->params),
+		.cap = cell->cap,
 		.elem_size = cell->payload,
 		.wait = cell->wait,
 		.producers = s->putters + (cell->tally ? 0 : 1),
@@ -452,7 +411,7 @@ static int make_buffer(const struct cell *cell, struct state *s)
 		err = weft_buffer_new(&s->buffer, &opts);
 	/* As much as this channel cannot hold, it could not be asked about
 	 * before the number of items was known. */
-	return err == -EINVAL && s->variant == PREPRODUCED ? -ENOTSUP : err;
+	return err == -EINVAL && cell->variant == PREPRODUCED ? -ENOTSUP : err;
 }
 
 /* All items, dealt in turn as their producers would have put them. Where not
@@ -478,19 +437,16 @@ static int setup(struct cell *cell)
 	struct state *s = cell->state;
 	int err;
 
-	s->variant = (enum variant)param(&cell->params, "variant");
-	s->putters = putters(&cell->params);
-	s->takers = takers(&cell->params);
-	s->drivers = drivers(&cell->params);
+	s->putters = cell->shape.senders;
 	s->prod_work = param(&cell->params, "prod_work");
 	s->stats = param(&cell->params, "stats");
 	err = make_parties(cell, s);
 	if (!err && !(cell->chan->can & WEFT_NO_DATA))
-		err = tally_new(&cell->tally, s->putters, s->takers,
+		err = tally_new(&cell->tally, s->putters, cell->shape.consumers,
 		                cell->items);
 	if (!err)
 		err = make_buffer(cell, s);
-	if (!err && s->variant == PREPRODUCED)
+	if (!err && cell->variant == PREPRODUCED)
 		preproduce(cell, s);
 	return err;
 }
@@ -548,7 +504,7 @@ static void verify_bounds(const struct cell *cell, struct text *why)
 	const struct state *s = cell->state;
 	uint64_t inside = 0;
 
-	for (unsigned i = 0; i < s->drivers; i++)
+	for (unsigned i = 0; i < cell->shape.drivers; i++)
 		if (s->party[i].inside > inside)
 			inside = s->party[i].inside;
 	if (inside > most_inside(cell))
@@ -564,11 +520,10 @@ static void verify_books(struct cell *cell, struct text *why)
 
 	weft_buffer_stats(s->buffer, &b);
 	if (b.puts != cell->items || b.takes != cell->items) {
-		text_next(why);
-		text_add(why,
-		         "counted %" PRIu64 " puts and %" PRIu64
-		         " takes of %" PRIu64 " items",
-		         b.puts, b.takes, cell->items);
+		text_find(why,
+		          "counted %" PRIu64 " puts and %" PRIu64
+		          " takes of %" PRIu64 " items",
+		          b.puts, b.takes, cell->items);
 	}
 	add_figures(cell, &b);
 }
@@ -592,10 +547,7 @@ const struct pattern pattern_producer_consumer = {
 	.knobs = knobs,
 	.no_data = true,
 	.accept = accept_variant,
-	.channel = channel,
-	.drivers = drivers,
-	.tasks = drivers,
-	.consumers = takers,
+	.shape = shape,
 	.state_bytes = sizeof(struct state),
 	.setup = setup,
 	.work = run_driver,

@@ -118,7 +118,7 @@ TEST(everybody_takes_what_was_put_in_pairs)
 	                             "variant=pairs producers=2 consumers=1 "
 	                             "cap=3",
 	                             301);
-	struct pattern_channel c;
+	struct cell_shape c;
 	struct params params;
 
 	t.pace_ns = 10 * WEFT_US;
@@ -129,7 +129,7 @@ TEST(everybody_takes_what_was_put_in_pairs)
 	CHECK_EQ(params_set(t.pattern, &params, "variant", "pairs", t.why,
 	                    sizeof(t.why)),
 	         0);
-	t.pattern->channel(&params, &c);
+	c = params_shape(&params);
 	CHECK_EQ(c.senders, 2u);
 	CHECK_EQ(c.receivers, 2u);
 	return 0;

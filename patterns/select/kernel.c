@@ -58,7 +58,6 @@ struct forwarder {
 
 struct state {
 	/* Constant once made. */
-	enum variant variant;
 	unsigned writers;
 	struct weft_chan **chan;
 	unsigned chans;
@@ -76,19 +75,14 @@ struct state {
 
 /* --- what the parameters mean --- */
 
-static enum variant variant_of(const struct params *p)
+static bool has_common(int variant)
 {
-	return (enum variant)param(p, "variant");
-}
-
-static bool has_common(enum variant v)
-{
-	return v == PLAIN || v == FORWARD;
+	return variant == PLAIN || variant == FORWARD;
 }
 
 static int accept_mixed(const struct params *p, struct text *why)
 {
-	if (variant_of(p) != MIXED)
+	if (param(p, "variant") != MIXED)
 		return 0;
 	if (param(p, "writers") < 2)
 		text_add(why, "writers=1 with variant=mixed: allowed 2..%d",
@@ -98,41 +92,23 @@ static int accept_mixed(const struct params *p, struct text *why)
 		         "cap=0 with variant=mixed: allowed 1..%d, which "
 		         "all channels can have",
 		         KERNEL_CAP_MAX);
-	else
-		return 0;
-	return -EINVAL;
+	return why->used ? -EINVAL : 0;
 }
 
 /* plain and forward share one channel with `writers` senders and no select;
- * otherwise they are one to one and can select. */
-static void channel(const struct params *p, struct pattern_channel *out)
+ * otherwise channels are one to one and can select. Each has its share. */
+static void shape(const struct params *p, struct cell_shape *out)
 {
-	bool common = has_common(variant_of(p));
+	unsigned writers = (unsigned)param(p, "writers");
+	int v = (int)param(p, "variant");
 
-	*out = (struct pattern_channel){
-		.cap = (size_t)param(p, "cap"),
-		.elem_size = (size_t)param(p, "payload"),
-		.senders = common ? (unsigned)param(p, "writers") : 1,
-		.receivers = 1,
-		.needs = common ? 0 : WEFT_CAN_SELECT,
-	};
-}
-
-static unsigned drivers(const struct params *p)
-{
-	return variant_of(p) == BOTH ? 2 : (unsigned)param(p, "writers") + 1;
-}
-
-static unsigned tasks(const struct params *p)
-{
-	return drivers(p) +
-	       (variant_of(p) == FORWARD ? (unsigned)param(p, "writers") : 0);
-}
-
-/* Channels, of which each has its share, in one or in both directions. */
-static unsigned consumers(const struct params *p)
-{
-	return (unsigned)param(p, "writers") * (variant_of(p) == BOTH ? 2 : 1);
+	out->drivers = v == BOTH ? 2 : writers + 1;
+	out->helpers = v == FORWARD ? writers : 0;
+	out->consumers = v == BOTH ? 2 * writers : writers;
+	if (has_common(v))
+		out->senders = writers;
+	else
+		out->needs = WEFT_CAN_SELECT;
 }
 
 /* --- setup and teardown --- */
@@ -155,7 +131,7 @@ static void teardown(struct cell *cell)
 static unsigned list_impls(const struct cell *cell,
                            const struct weft_chan_impl **impls)
 {
-	bool mixed = variant_of(&cell->params) == MIXED;
+	bool mixed = cell->variant == MIXED;
 	const struct weft_chan_impl *impl;
 	unsigned n = 0;
 
@@ -185,14 +161,14 @@ static int make_channels(struct cell *cell, struct state *s)
 	unsigned n = list_impls(cell, impls);
 	int err = 0;
 
-	if (has_common(s->variant))
+	if (has_common(cell->variant))
 		err = make_channel(cell, cell->chan, &s->common);
-	if (s->variant == PLAIN)
+	if (cell->variant == PLAIN)
 		return err;
-	s->chan = calloc(consumers(&cell->params), sizeof(struct weft_chan *));
+	s->chan = calloc(cell->shape.consumers, sizeof(struct weft_chan *));
 	if (!s->chan)
 		return -ENOMEM;
-	s->chans = consumers(&cell->params);
+	s->chans = cell->shape.consumers;
 	for (unsigned i = 0; i < s->chans && !err; i++)
 		err = make_channel(cell, impls[i % n], &s->chan[i]);
 	return err;
@@ -221,7 +197,7 @@ static int make_muxes(const struct cell *cell, const struct state *s)
 	struct weft_chan **forth = s->chan, **back = s->chan + s->writers;
 	int err;
 
-	switch (s->variant) {
+	switch (cell->variant) {
 	case RECV:
 	case MIXED:
 		return make_mux(cell, 0, s->chan, NULL);
@@ -250,7 +226,7 @@ static int start_forwarders(struct cell *cell, struct state *s)
 
 		f->cell = cell;
 		f->from = s->chan[w];
-		f->m = cell->message[2 * drivers(&cell->params) + w];
+		f->m = cell->message[2 * cell->shape.drivers + w];
 		err = weft_spawn(&f->task, &opts, forward, f);
 	}
 	return err;
@@ -272,20 +248,19 @@ static int setup(struct cell *cell)
 	struct state *s = cell->state;
 	int err;
 
-	s->variant = variant_of(&cell->params);
 	s->writers = (unsigned)param(&cell->params, "writers");
 	s->deal = items_per_deal(cell, s->writers);
 	weft_store_relaxed(&s->senders, s->writers);
 	/* Each driver's in and out, and the forwarders'. */
-	err = kernel_buffers(cell, 2 * drivers(&cell->params) + s->writers, 1);
+	err = kernel_buffers(cell, 2 * cell->shape.drivers + s->writers, 1);
 	if (!err)
 		err = make_channels(cell, s);
 	if (!err)
 		err = make_muxes(cell, s);
 	if (!err)
-		err = tally_new(&cell->tally, s->variant == BOTH ? 2 : 1,
-		                consumers(&cell->params), cell->items);
-	if (!err && s->variant == FORWARD)
+		err = tally_new(&cell->tally, cell->variant == BOTH ? 2 : 1,
+		                cell->shape.consumers, cell->items);
+	if (!err && cell->variant == FORWARD)
 		err = start_forwarders(cell, s);
 	return err;
 }
@@ -331,10 +306,9 @@ static struct side side_of(struct cell *cell, unsigned driver, unsigned mux,
 static inline void came(struct side *side, size_t which)
 {
 	struct cell *cell = side->cell;
-	const struct state *s = cell->state;
 	uint64_t value = message_value(side->in), seq = message_seq(value);
 	unsigned at = side->first + (unsigned)which;
-	bool both = s->variant == BOTH;
+	bool both = cell->variant == BOTH;
 
 	if (message_who(value) == (both ? side->producer : which))
 		kernel_count(cell, at, side->producer, seq, side->in, value);
@@ -381,7 +355,7 @@ static int write_items(struct cell *cell, unsigned w, uint64_t item,
                        uint64_t end, unsigned step)
 {
 	const struct state *s = cell->state;
-	struct weft_chan *c = s->variant == PLAIN ? s->common : s->chan[w];
+	struct weft_chan *c = cell->variant == PLAIN ? s->common : s->chan[w];
 	unsigned char *m = cell->message[2 * w + 1];
 	int err = 0;
 
@@ -416,10 +390,10 @@ static void write_one(struct cell *cell, unsigned w)
 	struct state *s = cell->state;
 
 	kernel_fail(cell,
-	            s->variant == MIXED
+	            cell->variant == MIXED
 	                    ? write_items(cell, w, w, cell->items, s->writers)
 	                    : write_deals(cell, w));
-	if (s->variant == PLAIN)
+	if (cell->variant == PLAIN)
 		leave_common(s);
 	else
 		weft_chan_close(s->chan[w]);
@@ -473,9 +447,9 @@ static void read_all(struct cell *cell)
 	struct side side = side_of(cell, s->writers, 0, 0);
 
 	end_side(&side, s->writers,
-	         has_common(s->variant) ? read_common(&side)
-	         : s->variant == BARE   ? read_by_select(&side)
-	                                : receive_until(&side, WEFT_FOREVER));
+	         has_common(cell->variant) ? read_common(&side)
+	         : cell->variant == BARE   ? read_by_select(&side)
+	                                 : receive_until(&side, WEFT_FOREVER));
 	/* A writer that it has forgotten, if it has, must not wait for ever. */
 	halt(cell);
 }
@@ -586,11 +560,11 @@ static void run_driver(struct cell *cell, unsigned driver)
 {
 	const struct state *s = cell->state;
 
-	if (s->variant == BOTH)
+	if (cell->variant == BOTH)
 		exchange(cell, driver);
-	else if (s->variant == SEND && driver == 0)
+	else if (cell->variant == SEND && driver == 0)
 		write_all(cell);
-	else if (s->variant == SEND)
+	else if (cell->variant == SEND)
 		read_one(cell, driver - 1);
 	else if (driver < s->writers)
 		write_one(cell, driver);
@@ -615,7 +589,8 @@ static void stop(struct cell *cell)
 static void verify(struct cell *cell, struct text *why)
 {
 	const struct state *s = cell->state;
-	uint64_t counted = 0, due = cell->items * (s->variant == BOTH ? 2 : 1);
+	uint64_t counted = 0,
+	         due = cell->items * (cell->variant == BOTH ? 2 : 1);
 	struct weft_mux_stats stats;
 
 	if (!s->mux[0] || why->used)
@@ -637,10 +612,7 @@ const struct pattern pattern_select = {
 	           "that is ready",
 	.knobs = knobs,
 	.accept = accept_mixed,
-	.channel = channel,
-	.drivers = drivers,
-	.tasks = tasks,
-	.consumers = consumers,
+	.shape = shape,
 	.state_bytes = sizeof(struct state),
 	.setup = setup,
 	.work = run_driver,

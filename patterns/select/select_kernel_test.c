@@ -126,10 +126,12 @@ TEST(a_cell_of_any_variant_may_be_left_undriven)
 
 		params_default(c.pattern, &c.params);
 		c.params.value[0] = v;
+		CHECK_EQ(cell_init(&c, false), 0);
 		CHECK_EQ(cell_setup(&c), 0);
 		cell_stop(&c);
 		cell_teardown(&c);
 		CHECK(c.state == NULL);
+		cell_fini(&c);
 	}
 	return 0;
 }
