@@ -91,7 +91,7 @@ static void end_loose(struct timers *s, struct weft_timer *t, bool fires)
 		fire_chan(s, t);
 	weft_timers_release(s, t);
 	weft_chan_unref(c);
-	unref(s); /* not the last: the run has one */
+	weft_fetch_sub_relaxed(&s->refs, (size_t)1); /* the run has one more */
 }
 
 static void fire_fn(struct timers *s, struct weft_timer *t)
