@@ -6,14 +6,11 @@
  */
 #include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,6 +18,7 @@
 #include <weft/weft.h>
 
 #include "base/check.h"
+#include "base/cost.h"
 
 #define MESSAGES 20000
 
@@ -109,36 +107,9 @@ static void sending_and_receiving_do_not_allocate(void **state)
 
 /* --- system calls --- */
 
-/* The child: stop, traffic, stop. */
-static void traced(const struct weft_chan_impl *impl)
+static void much_traffic(void *c)
 {
-	struct weft_chan *c = make(impl);
-
-	traffic(c, 100);
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
 	traffic(c, MESSAGES);
-	raise(SIGSTOP);
-	_exit(0);
-}
-
-/* System calls of `pid` between its two stops; -1 when it cannot be traced. */
-static long count_syscalls(pid_t pid)
-{
-	int status;
-	long n = 0;
-
-	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status) ||
-	    ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD))
-		return -1;
-	for (;;) {
-		if (ptrace(PTRACE_SYSCALL, pid, NULL, NULL) ||
-		    waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
-			return -1;
-		if (WSTOPSIG(status) == SIGSTOP)
-			return n / 2; /* each stops on entry and on exit */
-		n += WSTOPSIG(status) == (SIGTRAP | 0x80);
-	}
 }
 
 static void sending_and_receiving_do_not_enter_the_kernel(void **state)
@@ -147,49 +118,41 @@ static void sending_and_receiving_do_not_enter_the_kernel(void **state)
 
 	(void)state;
 	for (size_t i = 0; (impl = weft_chan_impl_at(i)); i++) {
-		pid_t pid;
+		struct weft_chan *c;
 		long n;
 
 		if (!is_fast(impl))
 			continue;
-		pid = fork();
-		if (pid == 0)
-			traced(impl);
-		n = count_syscalls(pid);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		c = make(impl);
+		n = cost_syscalls(much_traffic, c);
+		weft_chan_unref(c);
 		if (n < 0)
 			skip(); /* no ptrace here */
-		/* The last raise() takes a few, and an unbounded one may
-		 * grow the heap once in a while; per message it is none. */
-		if (n > 30)
+		/* An unbounded one may grow the heap once in a while; per
+		 * message it is none. */
+		if (n > COST_SYSCALLS_NONE)
 			fail_msg("%s: %ld system calls for %d messages",
 			         impl->name, n, MESSAGES);
 	}
 }
 
-/* The counter counts: a channel that lives in the kernel makes calls. */
+static void ask_500_times(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 500; i++)
+		if (getppid() < 0)
+			_exit(1);
+}
+
+/* The counter counts. */
 static void the_counter_of_system_calls_counts(void **state)
 {
-	pid_t pid = fork();
-	long n;
+	long n = cost_syscalls(ask_500_times, NULL);
 
 	(void)state;
-	if (pid == 0) {
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		raise(SIGSTOP);
-		for (int i = 0; i < 500; i++)
-			if (getppid() < 0)
-				_exit(1);
-		raise(SIGSTOP);
-		_exit(0);
-	}
-	n = count_syscalls(pid);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 	if (n < 0)
 		skip();
-	assert_in_range(n, 500, 530);
+	assert_in_range(n, 500, 500 + COST_SYSCALLS_NONE);
 }
 
 int main(void)
