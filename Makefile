@@ -40,7 +40,7 @@ release: build-release ## build everything (the default)
 test: build-release ## build everything and run all tests
 	ctest --preset release -j $(JOBS)
 
-bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|patterns into results/ (or RESULTS=folder)
+bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|patterns|semaphore into results/ (or RESULTS=folder)
 	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)")
 
 ratios: build-release ## measure the sweep patterns, and say whether they cost what they may against a hop and a loop
@@ -54,6 +54,7 @@ demo: build-release ## show each pattern at work
 	build/release/cmp-pattern --pipeline
 	build/release/cmp-pattern --producer-consumer
 	build/release/cmp-pattern --select
+	build/release/cmp-pattern --semaphore
 
 stress-chan: build-release ## stress every channel at random for SECONDS (default 600)
 	build/release/weft stress chan --seconds=$(SECONDS)

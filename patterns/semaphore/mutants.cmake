@@ -1,0 +1,16 @@
+# Planted in the semaphore, for its kernel to catch.
+
+weft_add_pattern_mutant(semaphore lets_one_too_many_in semaphore/semaphore.c
+  "free_in(word) >= n)"
+  "free_in(word) >= n - 1)"
+  KNOBS "permits=2 workers=4 work=2000"
+  TRIES 50
+  CHANNELS handoff
+  WORDS held at once)
+weft_add_pattern_mutant(semaphore gives_one_back_too_few semaphore/semaphore.c
+  "word_plus(word, n)"
+  "word_plus(word, n - (n > 1))"
+  KNOBS "permits=64 weight=2 workers=1"
+  ITEMS 30
+  CHANNELS handoff
+  WORDS missing)
