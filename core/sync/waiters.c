@@ -5,12 +5,16 @@
 
 #include "sync/internal.h"
 
-_Static_assert(sizeof(struct waitq) <= sizeof(struct weft_waiters),
+struct waiters {
+	struct waitq q;
+	enum weft_wait policy;
+};
+_Static_assert(sizeof(struct waiters) <= sizeof(struct weft_waiters),
                "weft_waiters.opaque is too small");
 
-static struct waitq *waitq_of(struct weft_waiters *w)
+static struct waiters *waiters_of(struct weft_waiters *w)
 {
-	return (struct waitq *)(void *)w;
+	return (struct waiters *)(void *)w;
 }
 
 /* A notification may have stood for more than its waiter took, which only the
@@ -24,25 +28,37 @@ static bool pass_on_always(void *arg, int err)
 
 void weft_waiters_init(struct weft_waiters *w)
 {
-	weft_waitq_init(waitq_of(w));
+	weft_waitq_init(&waiters_of(w)->q);
+	waiters_of(w)->policy = WEFT_WAIT_ADAPTIVE;
+}
+
+int weft_waiters_set_wait(struct weft_waiters *w, enum weft_wait wait)
+{
+	if (!w || (unsigned)wait > WEFT_WAIT_PARK)
+		return -EINVAL;
+	waiters_of(w)->policy = wait;
+	return 0;
 }
 
 int weft_waiters_wait(struct weft_waiters *w, const char *what,
                       int (*look)(void *arg), void *arg, struct weft_ctx *ctx,
                       int64_t deadline_ns)
 {
-	struct wait wait = { .q = waitq_of(w),
-		             .what = what,
+	struct wait wait = { .what = what,
 		             .look = look,
 		             .pass_on = pass_on_always,
 		             .arg = arg,
 		             .gap = 1 };
 
-	return w && look ? weft_ctx_wait(&wait, ctx, deadline_ns) : -EINVAL;
+	if (!w || !look)
+		return -EINVAL;
+	wait.q = &waiters_of(w)->q;
+	wait.policy = waiters_of(w)->policy;
+	return weft_ctx_wait(&wait, ctx, deadline_ns);
 }
 
 void weft_waiters_wake(struct weft_waiters *w, size_t n)
 {
 	if (w)
-		waitq_notify(waitq_of(w), n);
+		waitq_notify(&waiters_of(w)->q, n);
 }

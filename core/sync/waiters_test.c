@@ -71,7 +71,35 @@ TEST(bad_arguments_are_refused)
 	         -EINVAL);
 	CHECK_EQ(weft_waiters_wait(&p.waiters, "", NULL, &p, NULL, WEFT_NOW),
 	         -EINVAL);
+	CHECK_EQ(weft_waiters_set_wait(NULL, WEFT_WAIT_PARK), -EINVAL);
+	CHECK_EQ(weft_waiters_set_wait(&p.waiters, (enum weft_wait)3), -EINVAL);
 	weft_waiters_wake(NULL, 1);
+	return 0;
+}
+
+static uint64_t parks(void)
+{
+	struct weft_run_stats stats;
+
+	weft_run_stats(&stats);
+	return stats.parks;
+}
+
+/* One that spins looks again and again, and does not park. */
+TEST(they_wait_as_they_are_told)
+{
+	uint64_t before = parks();
+	struct weft_task *t;
+	struct pool p;
+
+	pool_init(&p, 0);
+	CHECK_EQ(weft_waiters_set_wait(&p.waiters, WEFT_WAIT_SPIN), 0);
+	t = testing_spawn(taker, &p);
+	while (weft_load_relaxed(&p.looks) < 3000 && parks() == before)
+		weft_yield();
+	CHECK_EQ(parks(), before);
+	give(&p, 1);
+	CHECK_EQ(testing_join(t), 0);
 	return 0;
 }
 
@@ -275,6 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_there_is_taken_at_once),
 		cmocka_unit_test(bad_arguments_are_refused),
+		cmocka_unit_test(they_wait_as_they_are_told),
 		cmocka_unit_test(
 		        a_wake_lets_as_many_through_as_there_is_room_for),
 		cmocka_unit_test(a_deadline_ends_the_wait_when_it_comes),

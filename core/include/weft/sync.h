@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weft/chan.h>
 #include <weft/export.h>
 #include <weft/task.h>
 #include <weft/time.h>
@@ -134,6 +135,10 @@ struct weft_ctx;
 
 /* Make `w` empty. */
 WEFT_API void weft_waiters_init(struct weft_waiters *w);
+
+/* How those wait that begin to from now on; WEFT_WAIT_ADAPTIVE at first. Before
+ * `w` is shared. Returns 0; -EINVAL for NULL or an unknown `wait`. */
+WEFT_API int weft_waiters_set_wait(struct weft_waiters *w, enum weft_wait wait);
 
 /*
  * Wait until look(arg) says other than -EAGAIN.
