@@ -4,16 +4,17 @@
 #include <stdlib.h>
 
 #include "base/cacheline.h"
-#include "task/internal.h"
 
-int weft_order_new(struct order **out, size_t window, size_t n, size_t size)
+int weft_order_new(struct order **out, size_t window, size_t n, size_t size,
+                   enum weft_wait wait)
 {
 	struct order *o = cacheline_new(1, sizeof(*o));
 
 	if (!o)
 		return -ENOMEM;
 	weft_lock_init(&o->taking);
-	spin_init(&o->lock);
+	weft_waiters_init(&o->room);
+	weft_waiters_set_wait(&o->room, wait);
 	o->batches = cacheline_new(window, sizeof(*o->batches));
 	if (!o->batches)
 		goto free_order;
@@ -39,7 +40,7 @@ void weft_order_free(struct order *o, size_t size,
 		return;
 	for (size_t i = 0; i < o->window; i++) {
 		b = &o->batches[i];
-		for (; drop && b->done && b->sent < b->n; b->sent++)
+		for (; drop && b->sent < weft_load_relaxed(&b->n); b->sent++)
 			drop(b->items + b->sent * size, arg);
 		free(b->items);
 	}
@@ -47,30 +48,19 @@ void weft_order_free(struct order *o, size_t size,
 	free(o);
 }
 
-/* Who waits for room, no longer waiting. The lock is held. */
-static struct weft_task *take_waiter(struct order *o)
-{
-	struct weft_task *t = o->waiter;
-
-	o->waiter = NULL;
-	return t;
-}
-
-static void wake(struct weft_task *t)
-{
-	if (t)
-		weft_unpark(t);
-}
-
 void weft_order_close(struct order *o)
 {
-	struct weft_task *waiter;
+	weft_store_release(&o->closed, true); /* [closed] */
+	weft_waiters_wake(&o->room, 1);
+}
 
-	spin_lock(&o->lock);
-	o->closed = true;
-	waiter = take_waiter(o);
-	spin_unlock(&o->lock);
-	wake(waiter);
+size_t weft_order_held(const struct order *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->window; i++)
+		n += weft_load_relaxed(&o->batches[i].n);
+	return n;
 }
 
 /* --- taking --- */
@@ -81,19 +71,13 @@ static bool has_room(struct order *o)
 	return o->next - weft_load_acquire(&o->head) < o->window;
 }
 
-/* 0, -EPIPE, or -EAGAIN and whoever makes room will wake the caller. */
-static int look_for_room(struct order *o)
+static int look_for_room(void *arg)
 {
-	int err = -EAGAIN;
+	struct order *o = arg;
 
-	spin_lock(&o->lock);
-	if (o->closed)
-		err = -EPIPE;
-	else if (has_room(o))
-		err = 0;
-	o->waiter = err == -EAGAIN ? weft_self() : NULL;
-	spin_unlock(&o->lock);
-	return err;
+	if (weft_load_acquire(&o->closed)) /* [closed] */
+		return -EPIPE;
+	return has_room(o) ? 0 : -EAGAIN;
 }
 
 int weft_order_begin(struct order *o)
@@ -103,10 +87,8 @@ int weft_order_begin(struct order *o)
 	weft_lock_acquire(&o->taking);
 	if (has_room(o))
 		return 0;
-	weft_wait_begin("pipeline order", o);
-	while ((err = look_for_room(o)) == -EAGAIN)
-		weft_park(WEFT_FOREVER);
-	weft_wait_done();
+	err = weft_waiters_wait(&o->room, "pipeline order", look_for_room, o,
+	                        NULL, WEFT_FOREVER);
 	if (err)
 		weft_lock_release(&o->taking);
 	return err;
@@ -128,46 +110,46 @@ static struct order_batch *batch_of(struct order *o, uint64_t ticket)
 	return &o->batches[ticket % o->window];
 }
 
-/* The batch at the head if it is there; the caller passes it on. The lock is
- * held. */
-static struct order_batch *first(struct order *o)
+/* The batch of the ticket that has become the head, if it was put and nobody
+ * else claims it. */
+static struct order_batch *claim(struct order *o, uint64_t ticket)
 {
-	struct order_batch *b = batch_of(o, weft_load_relaxed(&o->head));
+	struct order_batch *b = batch_of(o, ticket);
+	uint64_t put = weft_load_seq_cst(&b->put); /* [turn] */
 
-	o->passing = b->done;
-	return b->done ? b : NULL;
+	/* The slot may be a later ticket's already. */
+	if (put != ticket + 1 || !weft_cas_acq_rel(&b->put, &put, UINT64_C(0)))
+		return NULL;
+	return b;
 }
 
+/*
+ * [turn] The batch is stored and then the head looked at here; in
+ * weft_order_passed() the head is stored and then the batch looked at. All four
+ * are seq_cst, so one side sees the other, and claim() has one of them win.
+ */
 struct order_batch *weft_order_put(struct order *o, uint64_t ticket,
                                    unsigned char **items, size_t n)
 {
-	struct order_batch *b = batch_of(o, ticket), *mine = NULL;
-	unsigned char *empty;
+	struct order_batch *b = batch_of(o, ticket);
+	unsigned char *empty = b->items;
 
-	spin_lock(&o->lock);
-	empty = b->items;
-	*b = (struct order_batch){ .items = *items, .n = n, .done = true };
+	b->items = *items;
+	b->sent = 0;
+	weft_store_relaxed(&b->n, n);
 	*items = empty;
-	weft_fetch_add_relaxed(&o->held, n);
-	if (!o->passing)
-		mine = first(o);
-	spin_unlock(&o->lock);
-	return mine;
+	weft_store_seq_cst(&b->put, ticket + 1);
+	if (weft_load_seq_cst(&o->head) != ticket)
+		return NULL;
+	return claim(o, ticket);
 }
 
 struct order_batch *weft_order_passed(struct order *o)
 {
 	uint64_t head = weft_load_relaxed(&o->head);
-	struct order_batch *b = batch_of(o, head), *next;
-	struct weft_task *waiter;
 
-	weft_fetch_sub_relaxed(&o->held, b->n);
-	spin_lock(&o->lock);
-	b->done = false;
-	weft_store_release(&o->head, head + 1); /* [head] */
-	next = first(o);
-	waiter = take_waiter(o);
-	spin_unlock(&o->lock);
-	wake(waiter);
-	return next;
+	weft_store_relaxed(&batch_of(o, head)->n, (size_t)0);
+	weft_store_seq_cst(&o->head, head + 1); /* [head] [turn] */
+	weft_waiters_wake(&o->room, 1);
+	return claim(o, head + 1);
 }

@@ -45,7 +45,7 @@ static int square(const void *in, void *out, void *arg)
 	pretend_to_work(SQUARE_MS);
 	*squared = *number * *number;
 	fprintf(d->out, "Squared %d -> %d\n", *number, *squared);
-	return WEFT_STAGE_EMIT;
+	return WEFT_EMIT;
 }
 
 static int add_ten(const void *in, void *out, void *arg)
@@ -57,7 +57,7 @@ static int add_ten(const void *in, void *out, void *arg)
 	pretend_to_work(ADD_MS);
 	*sum = *number + 10;
 	fprintf(d->out, "Added 10 to %d -> %d\n", *number, *sum);
-	return WEFT_STAGE_EMIT;
+	return WEFT_EMIT;
 }
 
 /* Print results until the pipeline has ended. */

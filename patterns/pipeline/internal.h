@@ -1,32 +1,31 @@
-/* What the files of the pipeline share. */
+/* What the files of the pipeline share. pipeline.c calls the others, and they
+ * do not call it. */
 #ifndef WEFT_PATTERNS_PIPELINE_INTERNAL_H
 #define WEFT_PATTERNS_PIPELINE_INTERNAL_H
 
 #include <stdbool.h>
 
 #include <weft/atomic.h>
-#include <weft/sync.h>
-#include <weft/task.h>
 
+#include "common/crew.h"
+#include "common/ending.h"
 #include "common/order.h"
-#include "common/watch.h"
 #include "pipeline.h"
 #include "tokens.h"
 
 struct drop {
-	void (*fn)(void *elem, void *arg);
+	void (*fn)(void *elem, void *drop_arg);
 	void *arg;
 };
 
 struct worker {
+	_Alignas(WEFT_CACHE_LINE) struct weft_crew_member member;
+
 	/* Items so far; written by the worker, read by anyone. */
-	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t in;
-	_Atomic uint64_t out;
+	_Atomic uint64_t in, out;
 
 	/* The worker's own from here on. */
 	struct stage *stage;
-	struct weft_task *task;
-	bool ended; /* returned; not set when the thread was ended */
 
 	/* Items taken[next .. ntaken) have not been given to the function,
 	 * made[sent .. nmade) have not been passed on. */
@@ -47,26 +46,20 @@ struct stage {
 	struct order *order; /* of an ordered stage of several workers */
 	struct worker *workers;
 
-	/* Workers that have not ended. */
-	_Alignas(WEFT_CACHE_LINE) _Atomic unsigned left;
+	struct weft_crew crew; /* of the workers; its end closes `to` */
 };
 
 struct weft_pipeline {
 	/* Constant once made. */
-	size_t nstages, nworkers, batch, stack_bytes;
+	size_t nstages, nworkers, batch;
+	enum weft_wait wait;
 	bool drains; /* on failure */
 	struct stage *stages;
 	struct worker *workers;   /* of all stages, in order */
 	struct weft_chan **chans; /* nstages + 1; chan i is before stage i */
 
-	struct watch watch; /* of the context, whose end stops it */
-
+	struct weft_ending end;
 	struct tokens tokens;
-	struct weft_waitgroup running;
-
-	/* 0, or why the pipeline was stopped. Set once, before the channels
-	 * are closed: who finds one closed finds the reason here. */
-	_Atomic int error;
 	_Atomic bool through; /* a receiver was told that nothing is left */
 
 	/* Channels 0 .. stopped are closed by a stop, and the stages behind
@@ -74,12 +67,11 @@ struct weft_pipeline {
 	_Atomic size_t stopped;
 };
 
-/* Stop for `err`: the first `nchans` channels and the stages behind them. All
- * of them are nstages + 1. The first error stays, and so does it when
- * everything has gone through. */
-void weft_pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans);
+/* Stop what is behind and between the first n channels; nstages + 1 are all.
+ * The reason is set before. */
+void weft_pipeline_cut(struct weft_pipeline *p, size_t n);
 
-/* The life of a worker. */
-int weft_pipeline_worker_main(void *worker);
+/* Start the stage's workers. As weft_crew_start(). */
+int weft_pipeline_start(struct stage *s, size_t stack_bytes);
 
 #endif

@@ -94,7 +94,7 @@ static void transform(const void *in, void *out, const struct transform *t,
 		uint64_t x = message_value(in);                                \
                                                                                \
 		transform(in, out, arg, result);                               \
-		return WEFT_STAGE_EMIT;                                        \
+		return WEFT_EMIT;                                              \
 	}
 
 STAGE(square, x *x)

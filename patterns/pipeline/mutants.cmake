@@ -9,9 +9,9 @@ weft_add_pattern_mutant(pipeline loses_the_last_of_a_batch pipeline/worker.c
 
 # The first worker of a stage to end ends the stage, not the last: what the
 # others hold is lost. It takes a worker that is late.
-weft_add_pattern_mutant(pipeline ends_with_the_first_worker pipeline/worker.c
-  "weft_fetch_sub_acq_rel(&s->left, 1u) == 1)"
-  "weft_fetch_sub_acq_rel(&s->left, 1u) == s->is.workers)"
+weft_add_pattern_mutant(pipeline ends_with_the_first_worker common/crew.c
+  "weft_fetch_sub_acq_rel(&c->working, (size_t)1) == 1 "
+  "weft_fetch_sub_acq_rel(&c->working, (size_t)1) == c->n "
   KNOBS "workers=4 cap=1 work=2000"
   ITEMS 50
   TRIES 200

@@ -8,71 +8,41 @@
 #include <weft/chan_impl.h>
 
 #include "base/cacheline.h"
-#include "base/check.h"
 #include "common/ends.h"
-#include "common/failure.h"
 #include "internal.h"
 
-/* --- stopping --- */
-
-/* Raise p->stopped; before anything is closed, so that who is released by it
- * does not go on. */
-static void raise_stopped(struct weft_pipeline *p, size_t to)
-{
-	size_t stopped = weft_load_relaxed(&p->stopped);
-
-	while (stopped < to && !weft_cas_acq_rel(&p->stopped, &stopped, to))
-		;
-}
+/* --- the end --- */
 
 /* Nothing is left that could be stopped, or would be missed: the last stage
  * ends behind all others. What a channel that cannot count has inside shows
  * only when it is received from. */
-static bool went_through(struct weft_pipeline *p)
+static bool went_through(void *arg)
 {
+	struct weft_pipeline *p = arg;
 	const struct weft_chan *out = p->chans[p->nstages];
 
 	if (weft_load_acquire(&p->through))
 		return true;
-	return weft_load_acquire(&p->stages[p->nstages - 1].left) == 0 &&
+	return weft_crew_has_ended(&p->stages[p->nstages - 1].crew) &&
 	       weft_chan_impl_of(out)->can & WEFT_CAN_LEN &&
 	       weft_chan_len(out) == 0;
 }
 
-void weft_pipeline_stop_for(struct weft_pipeline *p, int err, size_t nchans)
+static void cut_all(void *arg)
 {
-	int none = 0;
+	struct weft_pipeline *p = arg;
 
-	if (went_through(p))
-		return;
-	weft_cas_acq_rel(&p->error, &none, err); /* [error] */
-	raise_stopped(p, nchans);
-	weft_tokens_close(&p->tokens);
-	/* Some may be closed already, by the end of their stage. */
-	for (size_t i = 0; i < nchans; i++) {
-		weft_chan_close(p->chans[i]);
-		if (i < p->nstages && p->stages[i].order)
-			weft_order_close(p->stages[i].order);
-	}
+	weft_pipeline_cut(p, p->nstages + 1);
 }
+
+static const struct weft_ending_ops ending_ops = { went_through, cut_all };
 
 /* A stop that leaves nothing to be received. */
 static int stopped_for_good(struct weft_pipeline *p)
 {
 	if (weft_load_acquire(&p->stopped) <= p->nstages)
 		return 0;
-	return weft_load_acquire(&p->error); /* [error] */
-}
-
-/* What a channel's -EPIPE means to a caller of the pipeline. */
-static int reason(struct weft_pipeline *p, int err)
-{
-	int error;
-
-	if (err != -EPIPE)
-		return err;
-	error = weft_load_acquire(&p->error); /* [error] */
-	return error ? error : -EPIPE;
+	return weft_ending_why(&p->end);
 }
 
 /* --- making --- */
@@ -152,9 +122,9 @@ static void wire(struct weft_pipeline *p, const struct weft_stage *stages,
 		s->in_size = size;
 		s->out_size = size = or_else(stages[i].out_size, size);
 		s->drop_in = drop;
-		s->drop_out = drop = (struct drop){ s->is.drop, s->is.arg };
+		s->drop_out = drop =
+		        (struct drop){ s->is.drop, s->is.drop_arg };
 		s->workers = w;
-		weft_store_relaxed(&s->left, s->is.workers);
 		for (unsigned k = 0; k < s->is.workers; k++, w++)
 			w->stage = s;
 	}
@@ -217,34 +187,20 @@ static int make_orders(struct weft_pipeline *p)
 			err = weft_order_new(&s->order,
 			                     or_else(s->is.window,
 			                             2 * (size_t)s->is.workers),
-			                     made_at_most(s), s->out_size);
+			                     made_at_most(s), s->out_size,
+			                     p->wait);
 	}
 	return err;
 }
 
-/* Start every worker. After an error some run: see weft_pipeline_free(). */
-static int start(struct weft_pipeline *p)
+/* After an error some run: see weft_pipeline_free(). */
+static int start(struct weft_pipeline *p, size_t stack_bytes)
 {
-	struct weft_task_opts opts = { .stack_bytes = p->stack_bytes };
 	int err = 0;
 
-	for (size_t i = 0; i < p->nworkers && !err; i++) {
-		struct worker *w = &p->workers[i];
-
-		opts.name = w->stage->name;
-		weft_waitgroup_add(&p->running, 1);
-		err = weft_spawn(&w->task, &opts, weft_pipeline_worker_main, w);
-		if (err)
-			weft_waitgroup_done(&p->running);
-	}
+	for (size_t i = 0; i < p->nstages && !err; i++)
+		err = weft_pipeline_start(&p->stages[i], stack_bytes);
 	return err;
-}
-
-static void context_ended(void *arg)
-{
-	struct weft_pipeline *p = arg;
-
-	weft_pipeline_stop_for(p, watch_why(&p->watch), p->nstages + 1);
 }
 
 static int count_workers(const struct weft_stage *stages, size_t n,
@@ -269,9 +225,7 @@ static int equip(struct weft_pipeline *p, const struct weft_stage *stages,
 	if (err)
 		return err;
 	wire(p, stages, opts);
-	err = weft_tokens_init(&p->tokens, opts->tokens, opts->wait);
-	if (!err)
-		err = make_chans(p, impl, opts);
+	err = make_chans(p, impl, opts);
 	if (!err)
 		err = make_buffers(p);
 	if (!err)
@@ -294,20 +248,24 @@ int weft_pipeline_new(struct weft_pipeline **out,
 	impl = opts->impl ? opts->impl : weft_chan_impl_find("handoff");
 	if (!out || !stages || count_workers(stages, nstages, impl, &nworkers))
 		return -EINVAL;
+	if (opts->on_error != WEFT_ON_ERROR_STOP &&
+	    opts->on_error != WEFT_ON_ERROR_DRAIN)
+		return -EINVAL;
 	p = cacheline_new(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	p->nstages = nstages;
 	p->nworkers = nworkers;
 	p->batch = or_else(opts->batch, 1);
-	p->stack_bytes = opts->stack_bytes;
-	p->drains = opts->drain_on_failure;
-	weft_waitgroup_init(&p->running);
+	p->wait = opts->wait;
+	p->drains = opts->on_error == WEFT_ON_ERROR_DRAIN;
+	weft_ending_init(&p->end, &ending_ops, p);
+	weft_tokens_init(&p->tokens, opts->tokens, opts->wait);
 	err = equip(p, stages, impl, opts);
 	if (!err)
-		err = start(p);
+		err = start(p, opts->stack_bytes);
 	if (!err)
-		err = watch_begin(&p->watch, opts->ctx, context_ended, p);
+		err = weft_ending_watch(&p->end, opts->ctx);
 	if (err) {
 		weft_pipeline_free(p);
 		return err;
@@ -319,8 +277,6 @@ int weft_pipeline_new(struct weft_pipeline **out,
 static void free_workers(struct weft_pipeline *p)
 {
 	for (size_t i = 0; p->workers && i < p->nworkers; i++) {
-		if (p->workers[i].task)
-			CHECK_EQ(weft_join(p->workers[i].task, NULL), 0);
 		free(p->workers[i].taken);
 		free(p->workers[i].made);
 	}
@@ -345,17 +301,24 @@ static void free_chans(struct weft_pipeline *p)
 	free(p->chans);
 }
 
+/* Of a pipeline that was not started it does nothing. */
+static void join_all(struct weft_pipeline *p)
+{
+	cut_all(p);
+	for (size_t i = 0; i < p->nstages; i++)
+		weft_crew_join(&p->stages[i].crew);
+}
+
 void weft_pipeline_free(struct weft_pipeline *p)
 {
 	if (!p)
 		return;
-	watch_end(&p->watch);
-	if (weft_waitgroup_wait(&p->running, WEFT_NOW))
-		weft_pipeline_stop(p);
+	weft_ending_unwatch(&p->end);
+	if (p->stages && p->chans)
+		join_all(p);
 	free_workers(p);
 	free_stages(p);
 	free_chans(p);
-	weft_tokens_destroy(&p->tokens);
 	free(p);
 }
 
@@ -372,11 +335,11 @@ int weft_pipeline_send(struct weft_pipeline *p, const void *elem,
 		return -EINVAL;
 	err = weft_tokens_take(&p->tokens, 1, &taken, deadline_ns);
 	if (err)
-		return reason(p, err);
+		return weft_ending_of(&p->end, err);
 	err = weft_chan_send(p->chans[0], elem, deadline_ns);
 	if (err)
 		weft_tokens_give(&p->tokens, 1);
-	return reason(p, err);
+	return weft_ending_of(&p->end, err);
 }
 
 /* As many as there are tokens for. */
@@ -409,14 +372,14 @@ int weft_pipeline_send_many(struct weft_pipeline *p, const void *elems,
 		if (at)
 			at += some * p->stages[0].in_size;
 	}
-	return reason(p, err);
+	return weft_ending_of(&p->end, err);
 }
 
 /* What a receive from the last channel means to a caller, who is told when it
  * was the end. */
 static int received(struct weft_pipeline *p, int err)
 {
-	err = reason(p, err);
+	err = weft_ending_of(&p->end, err);
 	if (err == -EPIPE)
 		weft_store_release(&p->through, true);
 	return err;
@@ -456,7 +419,7 @@ int weft_pipeline_recv_many(struct weft_pipeline *p, void *elems, size_t n,
 	return received(p, err);
 }
 
-/* Who waits for a token waits for nothing now. */
+/* A wait for a token is over, too. */
 int weft_pipeline_close(struct weft_pipeline *p)
 {
 	int err;
@@ -472,7 +435,7 @@ int weft_pipeline_stop(struct weft_pipeline *p)
 {
 	if (!p)
 		return -EINVAL;
-	weft_pipeline_stop_for(p, -ECANCELED, p->nstages + 1);
+	weft_ending_stop(&p->end, -ECANCELED);
 	return 0;
 }
 
@@ -480,18 +443,19 @@ int weft_pipeline_fail(struct weft_pipeline *p, int err)
 {
 	if (!p || err >= 0)
 		return -EINVAL;
-	weft_pipeline_stop_for(p, failure_of(err), p->nstages + 1);
+	weft_ending_fail(&p->end, err);
 	return 0;
 }
 
 int weft_pipeline_join(struct weft_pipeline *p, int64_t deadline_ns)
 {
-	int err;
+	int err = 0;
 
 	if (!p)
 		return -EINVAL;
-	err = weft_waitgroup_wait(&p->running, deadline_ns);
-	return err ? err : weft_load_acquire(&p->error); /* [error] */
+	for (size_t i = 0; i < p->nstages && !err; i++)
+		err = weft_crew_wait(&p->stages[i].crew, deadline_ns);
+	return err ? err : weft_ending_why(&p->end);
 }
 
 int weft_pipeline_stats(const struct weft_pipeline *p, size_t stage,
@@ -504,7 +468,7 @@ int weft_pipeline_stats(const struct weft_pipeline *p, size_t stage,
 	s = &p->stages[stage];
 	*out = (struct weft_stage_stats){
 		.queued = weft_chan_len(s->from),
-		.held = s->order ? weft_load_relaxed(&s->order->held) : 0,
+		.held = s->order ? weft_order_held(s->order) : 0,
 	};
 	for (unsigned i = 0; i < s->is.workers; i++) {
 		out->in += weft_load_relaxed(&s->workers[i].in);

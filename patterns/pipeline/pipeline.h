@@ -7,36 +7,24 @@
  * channel of its own in front of it; one more channel holds what comes out of
  * the last stage. All of them are of the same implementation and capacity.
  *
- *   state                       send        recv
- *   open                        0           0
- *   closed, items inside        -EPIPE      0
- *   closed, everything is out   -EPIPE      -EPIPE
- *   stopped                     -ECANCELED  -ECANCELED
- *   its context ended           weft_ctx_err()
- *   failed                      its error   its error
- *   failed, to be drained       its error   0, then its error
+ * States, and which error wins: docs/components.md. One state more: a pipeline
+ * that has failed and is drained gives what is left before its error.
  *
  * The end: weft_pipeline_close() says that nothing more comes in. It passes
  * through the stages behind the last item; the last worker of each stage
  * closes the channel after it.
  *
  * Failure: a stage fails when its function returns an error, or ends the task
- * with weft_task_exit() (or pthread_exit()). That stops the pipeline, as
- * weft_pipeline_stop() does: what is inside is dropped, before and behind the
- * stage that failed, and everyone who waits is released. With
- * drain_on_failure, what the stage has passed on before still goes its way and
- * comes out. The first error is the one that is reported: what was returned, or
- * the status of weft_task_exit() if that is negative, else -ECANCELED. -EAGAIN,
- * -ETIMEDOUT and -EPIPE, which say other things to who sends and receives,
- * become -EIO.
+ * with weft_task_exit() or pthread_exit(). What becomes of the others, on_error
+ * says: what is inside is dropped, before and behind the stage that failed, or
+ * only before it.
  *
  * Order: items keep theirs through a stage of one worker and through an ordered
  * stage, when the channels are FIFO.
  *
  * How much is inside: at most (stages + 1) * cap items wait in the channels, a
  * worker holds a batch, an ordered stage `window` batches; and no more than
- * `tokens` in all, where that is set. A slow stage, or nobody receiving, stops
- * the senders.
+ * `tokens` in all, where that is set. Behind that, senders wait.
  *
  * Any task of the run may call anything below at any time on a live pipeline,
  * within the senders and receivers that the implementation allows at the two
@@ -45,23 +33,17 @@
 #ifndef WEFT_PATTERNS_PIPELINE_H
 #define WEFT_PATTERNS_PIPELINE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <weft/chan.h>
 #include <weft/export.h>
+#include <weft/patterns/component.h>
 
 WEFT_BEGIN_DECLS
 
 struct weft_ctx;
 struct weft_pipeline;
-
-/* What a stage's function returns beside -errno: how many items it has made. */
-enum weft_stage_result {
-	WEFT_STAGE_SKIP, /* nothing comes of this item */
-	WEFT_STAGE_EMIT, /* pass *out on */
-};
 
 /*
  * Make of one item one other, none, or several.
@@ -73,8 +55,8 @@ enum weft_stage_result {
  * arg  the stage's. Several workers call with the same one at once.
  *
  * Both are aligned as far as their sizes are multiples of a power of two, up
- * to WEFT_CACHE_LINE. Returns how many it has made, 0 to out_max, or -errno,
- * which fails the pipeline. More than out_max is -EINVAL. May call
+ * to WEFT_CACHE_LINE. Returns how many it has made, WEFT_SKIP (0) to out_max,
+ * or -errno, which fails the pipeline. More than out_max is -EINVAL. May call
  * weft_pipeline_stop(), but no other function of its own pipeline.
  */
 typedef int (*weft_stage_fn)(const void *in, void *out, void *arg);
@@ -107,9 +89,10 @@ struct weft_stage {
 	 * the workers; with fewer than there are workers, some are idle. */
 	size_t window;
 
-	/* For what the stage has emitted and a stop has left in the pipeline;
-	 * with the stage's arg. NULL when there is nothing to release. */
-	void (*drop)(void *elem, void *arg);
+	/* For what the stage has made and a stop has left in the pipeline; NULL
+	 * when there is nothing to release. */
+	void (*drop)(void *elem, void *drop_arg);
+	void *drop_arg;
 };
 
 /* Zero everywhere but in elem_size is the default. */
@@ -118,7 +101,7 @@ struct weft_pipeline_opts {
 	size_t cap;                        /* of each channel */
 	size_t elem_size;    /* bytes of what is sent in; may be 0 */
 	size_t batch;        /* items a worker takes at a time; 0 = 1 */
-	enum weft_wait wait; /* of the channels */
+	enum weft_wait wait; /* how workers and callers wait */
 	size_t stack_bytes;  /* of each worker; 0 = the system's default */
 
 	/* Items inside at most, from when they are sent until they are
@@ -127,9 +110,8 @@ struct weft_pipeline_opts {
 	 * there are never more than this times the product of all out_max. */
 	size_t tokens;
 
-	/* A stage's failure stops it and what is before it; what is behind it
-	 * goes on until everything is out. */
-	bool drain_on_failure;
+	/* WEFT_ON_ERROR_STOP or _DRAIN. */
+	enum weft_on_error on_error;
 
 	/* The end of this context stops the pipeline, which holds a reference;
 	 * NULL for none. */
@@ -162,12 +144,10 @@ struct weft_stage_stats {
  *
  * Returns 0; -EINVAL for NULL, no stages, a stage without function, of no known
  * mode, with too many workers for it (more than one in a serial stage) or too
- * large an out_max, what the implementation refuses (capacity, size, more
- * workers than senders or receivers), one that moves no data, or outside of a
- * run; -ENOMEM; -EAGAIN
- * when the system has not enough threads to give. On failure *out is untouched
- * and nothing is left behind. With a context that has ended it succeeds, and
- * the pipeline is stopped.
+ * large an out_max, an on_error that is not offered, what the implementation
+ * refuses (capacity, size, more workers than senders or receivers), one that
+ * moves no data, or outside of a run; -ENOMEM; -EAGAIN when the system has not
+ * enough threads to give.
  */
 WEFT_API WEFT_NODISCARD int
 weft_pipeline_new(struct weft_pipeline **out, const struct weft_stage *stages,
@@ -176,11 +156,9 @@ weft_pipeline_new(struct weft_pipeline **out, const struct weft_stage *stages,
 /*
  * Send one item in, waiting for a token and for space until `deadline_ns`.
  *
- * Returns 0; -EPIPE after weft_pipeline_close(); the error of a pipeline that
- * failed, -ECANCELED of one that was stopped, that of a context that ended
- * (-ETIMEDOUT as well, when it did so by its deadline: weft_ctx_err() tells);
- * -ETIMEDOUT; -EINVAL for NULL; -ENOMEM from unbounded channels. After an error
- * the item is still the caller's.
+ * Returns 0; -EPIPE after weft_pipeline_close(); the reason of one that was
+ * stopped or has failed; -ETIMEDOUT; -EINVAL for NULL; -ENOMEM from unbounded
+ * channels. After an error the item is still the caller's.
  */
 WEFT_API WEFT_NODISCARD int weft_pipeline_send(struct weft_pipeline *p,
                                                const void *elem,
@@ -197,9 +175,8 @@ WEFT_API WEFT_NODISCARD int weft_pipeline_send_many(struct weft_pipeline *p,
  * Receive one item of the last stage, waiting for it until `deadline_ns`.
  *
  * Returns 0; -EPIPE when the pipeline was closed and everything has come out;
- * the error of a pipeline that failed, -ECANCELED of one that was stopped (an
- * item that is on its way out at that moment may still be received);
- * -ETIMEDOUT; -EINVAL for NULL.
+ * the reason of one that was stopped or has failed; -ETIMEDOUT; -EINVAL for
+ * NULL.
  */
 WEFT_API WEFT_NODISCARD int weft_pipeline_recv(struct weft_pipeline *p,
                                                void *elem, int64_t deadline_ns);
@@ -216,32 +193,22 @@ WEFT_API WEFT_NODISCARD int weft_pipeline_recv_many(struct weft_pipeline *p,
  * closed, stopped or had failed before; -EINVAL for NULL. */
 WEFT_API int weft_pipeline_close(struct weft_pipeline *p);
 
-/*
- * Stop at once: drop what is inside and release everyone who waits. Workers
- * end when their function next returns. When everything has gone through, and
- * come out, it changes nothing, nor does the end of the context. Does not wait,
- * and may be called any number of times, from a stage's function too. Returns
- * 0, or -EINVAL for NULL.
- */
+/* Stop at once: drop what is inside and release everyone who waits. Workers end
+ * when their function next returns. Does not wait; any number of times, from a
+ * stage's function too. Returns 0, or -EINVAL for NULL. */
 WEFT_API int weft_pipeline_stop(struct weft_pipeline *p);
 
-/*
- * Stop at once for an error of the caller's: a source or a sink has failed, and
- * the others are to know with what. As weft_pipeline_stop(), with
- * drain_on_failure as well, but senders, receivers and weft_pipeline_join() get
- * `err`, or -EIO for -EAGAIN, -ETIMEDOUT and -EPIPE; the first error stays.
- *
- * Returns 0; -EINVAL for NULL, or an err that is not negative.
- */
+/* The same for an error of the caller's, a source's or a sink's, also with
+ * WEFT_ON_ERROR_DRAIN. Returns 0; -EINVAL for NULL, or an err that is not
+ * negative. */
 WEFT_API int weft_pipeline_fail(struct weft_pipeline *p, int err);
 
 /*
  * Wait until all workers have ended. After weft_pipeline_close() that takes
  * somebody who receives what comes out.
  *
- * Returns 0 when everything went through; the first error of a stage, or that
- * of weft_pipeline_fail(); -ECANCELED after weft_pipeline_stop(); that of a
- * context that ended; -ETIMEDOUT; -EINVAL for NULL.
+ * Returns 0 when everything went through; the reason when it was stopped or has
+ * failed; -ETIMEDOUT; -EINVAL for NULL.
  */
 WEFT_API WEFT_NODISCARD int weft_pipeline_join(struct weft_pipeline *p,
                                                int64_t deadline_ns);

@@ -94,6 +94,7 @@ static void choose_stage(struct weft_stage *stage, struct victim *v,
 		.mode = ordered ? WEFT_STAGE_ORDERED : WEFT_STAGE_PARALLEL,
 		.workers = 1 + (unsigned)(weft_rand() % 3),
 		.drop = drop_item,
+		.drop_arg = v,
 	};
 }
 
@@ -105,7 +106,8 @@ static void *victim_new(void *arg)
 		.elem_size = sizeof(int *),
 		.batch = 1 + weft_rand() % 3,
 		.tokens = weft_rand() % 8,
-		.drain_on_failure = weft_rand() % 2,
+		.on_error = weft_rand() % 2 ? WEFT_ON_ERROR_DRAIN
+		                            : WEFT_ON_ERROR_STOP,
 		.drop = drop_item,
 		.drop_arg = v,
 	};

@@ -46,23 +46,6 @@ TEST(the_end_comes_after_the_items_of_all_workers_of_all_stages)
 	return 0;
 }
 
-TEST(after_close_nothing_can_be_sent)
-{
-	struct weft_pipeline *p = chain(pass, 1, 4);
-	int v = 1;
-
-	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), 0);
-	CHECK_EQ(weft_pipeline_close(p), 0);
-	CHECK_EQ(weft_pipeline_close(p), -EPIPE);
-	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), -EPIPE);
-	v = 0;
-	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
-	CHECK_EQ(v, 1);
-	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), -EPIPE);
-	weft_pipeline_free(p);
-	return 0;
-}
-
 /* --- what stages do --- */
 
 TEST(every_stage_does_its_part)
@@ -77,7 +60,7 @@ TEST(every_stage_does_its_part)
 	return 0;
 }
 
-/* E10; a single stage is in after_close_nothing_can_be_sent. */
+/* E10; a single stage is in a_stage_that_emits_nothing_passes_the_end_on. */
 TEST(a_thousand_stages_are_possible)
 {
 	struct weft_pipeline *p = chain(add_one, MANY_STAGES, 0);
@@ -158,7 +141,7 @@ TEST(a_stage_may_make_several_items_of_one)
 
 TEST(a_stage_that_emits_nothing_passes_the_end_on)
 {
-	struct weft_pipeline *p = chain(nothing, 2, 2);
+	struct weft_pipeline *p = chain(nothing, 1, 2);
 	struct source s = { .p = p, .n = 100 };
 	struct weft_task *t = testing_spawn(source_main, &s);
 	int n, sum;
@@ -175,14 +158,14 @@ static int widen(const void *in, void *out, void *arg)
 {
 	(void)arg;
 	*(double *)out = *(const int *)in + 0.5;
-	return WEFT_STAGE_EMIT;
+	return WEFT_EMIT;
 }
 
 static int halve(const void *in, void *out, void *arg)
 {
 	(void)arg;
 	*(double *)out = *(const double *)in / 2;
-	return WEFT_STAGE_EMIT;
+	return WEFT_EMIT;
 }
 
 TEST(items_may_change_their_size_on_the_way)
@@ -209,7 +192,7 @@ static int count_it(const void *in, void *out, void *arg)
 	(void)in;
 	(void)out;
 	weft_fetch_add_relaxed(count, 1);
-	return WEFT_STAGE_EMIT;
+	return WEFT_EMIT;
 }
 
 TEST(items_of_no_bytes_flow)
@@ -308,41 +291,42 @@ static int make(const struct weft_stage *stages, size_t n,
 	return err;
 }
 
+TEST(a_stage_that_makes_no_sense_is_refused)
+{
+	static const struct weft_stage bad[] = {
+		{ .fn = NULL },
+		{ .fn = pass, .workers = WEFT_STAGE_WORKERS_MAX + 1 },
+		{ .fn = pass, .workers = 2, .mode = WEFT_STAGE_SERIAL },
+		{ .fn = pass, .mode = (enum weft_stage_mode)3 },
+		{ .fn = pass, .out_size = WEFT_ELEM_MAX + 1 },
+		{ .fn = pass, .out_max = WEFT_STAGE_OUT_MAX + 1 },
+	};
+	const struct weft_pipeline_opts opts = { 0 };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_EQ(make(&bad[i], 1, opts), -EINVAL);
+	CHECK_EQ(make(NULL, 1, opts), -EINVAL);
+	CHECK_EQ(make(&good, 0, opts), -EINVAL);
+	CHECK_EQ(weft_pipeline_new(NULL, &good, 1, NULL), -EINVAL);
+	return 0;
+}
+
+/* Also where a channel cannot do what the pipeline on it would have to. */
 TEST(a_pipeline_that_makes_no_sense_is_refused)
 {
-	struct weft_stage many = { .fn = pass,
-		                   .workers = WEFT_STAGE_WORKERS_MAX + 1 };
-	struct weft_stage two = { .fn = pass, .workers = 2 };
-	struct weft_stage wide = { .fn = pass, .out_size = WEFT_ELEM_MAX + 1 };
-	struct weft_stage none = { .fn = NULL };
-	struct weft_stage serial = { .fn = pass,
-		                     .workers = 2,
-		                     .mode = WEFT_STAGE_SERIAL };
-	struct weft_stage odd = { .fn = pass, .mode = (enum weft_stage_mode)3 };
-	struct weft_stage prolific = { .fn = pass,
-		                       .out_max = WEFT_STAGE_OUT_MAX + 1 };
+	static const struct weft_stage two = { .fn = pass, .workers = 2 };
+	const struct weft_pipeline_opts bad[] = {
+		{ .elem_size = WEFT_ELEM_MAX + 1 },
+		{ .wait = (enum weft_wait)9, .tokens = 1 },
+		{ .on_error = WEFT_ON_ERROR_SKIP },
+		{ .on_error = (enum weft_on_error)9 },
+		{ .impl = &testing_one_to_one },
+		/* It would call the function for what nobody sent. */
+		{ .impl = &testing_floor },
+	};
 
-	CHECK_EQ(weft_pipeline_new(NULL, &good, 1, NULL), -EINVAL);
-	CHECK_EQ(make(NULL, 1, (struct weft_pipeline_opts){ 0 }), -EINVAL);
-	CHECK_EQ(make(&good, 0, (struct weft_pipeline_opts){ 0 }), -EINVAL);
-	CHECK_EQ(make(&none, 1, (struct weft_pipeline_opts){ 0 }), -EINVAL);
-	CHECK_EQ(make(&many, 1, (struct weft_pipeline_opts){ 0 }), -EINVAL);
-	CHECK_EQ(make(&wide, 1, (struct weft_pipeline_opts){ 0 }), -EINVAL);
-	CHECK_EQ(make(&serial, 1, (struct weft_pipeline_opts){ 0 }), -EINVAL);
-	CHECK_EQ(make(&odd, 1, (struct weft_pipeline_opts){ 0 }), -EINVAL);
-	CHECK_EQ(make(&prolific, 1, (struct weft_pipeline_opts){ 0 }), -EINVAL);
-	CHECK_EQ(make(&good, 1,
-	              (struct weft_pipeline_opts){ .elem_size =
-	                                                   WEFT_ELEM_MAX + 1 }),
-	         -EINVAL);
-	CHECK_EQ(make(&good, 1,
-	              (struct weft_pipeline_opts){ .wait = (enum weft_wait)9 }),
-	         -EINVAL);
-	/* What a channel cannot do, the pipeline on it cannot either. */
-	CHECK_EQ(make(&good, 1,
-	              (struct weft_pipeline_opts){
-	                      .impl = &testing_one_to_one }),
-	         -EINVAL);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_EQ(make(&good, 1, bad[i]), -EINVAL);
 	CHECK_EQ(make(&two, 1,
 	              (struct weft_pipeline_opts){ .impl = &testing_one_to_one,
 	                                           .cap = 1 }),
@@ -366,10 +350,6 @@ TEST(a_pipeline_that_does_not_fit_is_refused)
 	              (struct weft_pipeline_opts){ .batch = SIZE_MAX / 16 }),
 	         -ENOMEM);
 	CHECK_EQ(make(&far, 1, (struct weft_pipeline_opts){ 0 }), -ENOMEM);
-	/* It would call the function for what nobody sent. */
-	CHECK_EQ(make(&good, 1,
-	              (struct weft_pipeline_opts){ .impl = &testing_floor }),
-	         -EINVAL);
 	return 0;
 }
 
@@ -385,15 +365,12 @@ static void outside_of_a_run_nothing_is_left_behind(void **state)
 	assert_int_equal(testing_held_still(before), 0);
 }
 
-TEST(no_pipeline_is_no_pipeline)
+TEST(no_items_and_no_pipeline_are_refused)
 {
-	struct weft_stage_stats stats;
 	struct weft_pipeline *p = chain(pass, 1, 0);
 	size_t done;
 	int v = 0;
 
-	CHECK_EQ(weft_pipeline_send(NULL, &v, WEFT_NOW), -EINVAL);
-	CHECK_EQ(weft_pipeline_recv(NULL, &v, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_pipeline_send_many(NULL, &v, 1, &done, WEFT_NOW),
 	         -EINVAL);
 	CHECK_EQ(weft_pipeline_recv_many(NULL, &v, 1, &done, WEFT_NOW),
@@ -401,11 +378,6 @@ TEST(no_pipeline_is_no_pipeline)
 	CHECK_EQ(weft_pipeline_send(p, NULL, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_pipeline_recv(p, NULL, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_pipeline_recv_many(p, &v, 1, NULL, WEFT_NOW), -EINVAL);
-	CHECK_EQ(weft_pipeline_close(NULL), -EINVAL);
-	CHECK_EQ(weft_pipeline_stop(NULL), -EINVAL);
-	CHECK_EQ(weft_pipeline_join(NULL, WEFT_NOW), -EINVAL);
-	CHECK_EQ(weft_pipeline_stats(NULL, 0, &stats), -EINVAL);
-	CHECK_EQ(weft_pipeline_stats(p, 0, NULL), -EINVAL);
 	weft_pipeline_free(p);
 	return 0;
 }
@@ -416,7 +388,6 @@ int main(void)
 		cmocka_unit_test(an_empty_input_ends_every_stage),
 		cmocka_unit_test(
 		        the_end_comes_after_the_items_of_all_workers_of_all_stages),
-		cmocka_unit_test(after_close_nothing_can_be_sent),
 		cmocka_unit_test(every_stage_does_its_part),
 		cmocka_unit_test(a_thousand_stages_are_possible),
 		cmocka_unit_test(a_stage_may_filter),
@@ -428,10 +399,11 @@ int main(void)
 		cmocka_unit_test(many_items_can_be_sent_at_once),
 		cmocka_unit_test(
 		        stats_count_what_went_in_and_out_of_each_stage),
+		cmocka_unit_test(a_stage_that_makes_no_sense_is_refused),
 		cmocka_unit_test(a_pipeline_that_makes_no_sense_is_refused),
 		cmocka_unit_test(a_pipeline_that_does_not_fit_is_refused),
 		cmocka_unit_test(outside_of_a_run_nothing_is_left_behind),
-		cmocka_unit_test(no_pipeline_is_no_pipeline),
+		cmocka_unit_test(no_items_and_no_pipeline_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,20 +18,20 @@ static inline int pass(const void *in, void *out, void *arg)
 {
 	(void)arg;
 	memcpy(out, in, sizeof(int));
-	return WEFT_STAGE_EMIT;
+	return WEFT_EMIT;
 }
 
 static inline int add_one(const void *in, void *out, void *arg)
 {
 	(void)arg;
 	*(int *)out = *(const int *)in + 1;
-	return WEFT_STAGE_EMIT;
+	return WEFT_EMIT;
 }
 
 static inline int only_even(const void *in, void *out, void *arg)
 {
 	pass(in, out, arg);
-	return *(const int *)in % 2 ? WEFT_STAGE_SKIP : WEFT_STAGE_EMIT;
+	return *(const int *)in % 2 ? WEFT_SKIP : WEFT_EMIT;
 }
 
 static inline int nothing(const void *in, void *out, void *arg)
@@ -39,7 +39,7 @@ static inline int nothing(const void *in, void *out, void *arg)
 	(void)in;
 	(void)out;
 	(void)arg;
-	return WEFT_STAGE_SKIP;
+	return WEFT_SKIP;
 }
 
 /* What goes wrong, at item 5. */
@@ -133,13 +133,6 @@ static inline int source_main(void *arg)
 	return err;
 }
 
-static inline int recv_main(void *arg)
-{
-	int value;
-
-	return weft_pipeline_recv(arg, &value, WEFT_FOREVER);
-}
-
 /* Receive until the end: how many, and their sum. */
 static inline int drain(struct weft_pipeline *p, int *n, int *sum)
 {
@@ -192,43 +185,6 @@ static inline int send_many_main(void *arg)
 	         0);
 	CHECK_EQ(done, 100u);
 	return weft_pipeline_close(arg);
-}
-
-/* Calls with a deadline, and when they returned. */
-struct timed {
-	struct weft_pipeline *p;
-	int64_t deadline_ns;
-	int64_t returned_at;
-};
-
-static inline int timed_recv(void *arg)
-{
-	struct timed *t = arg;
-	int v, err;
-
-	err = weft_pipeline_recv(t->p, &v, t->deadline_ns);
-	t->returned_at = weft_now();
-	return err;
-}
-
-static inline int timed_send(void *arg)
-{
-	struct timed *t = arg;
-	int v = 0, err;
-
-	err = weft_pipeline_send(t->p, &v, t->deadline_ns);
-	t->returned_at = weft_now();
-	return err;
-}
-
-static inline int timed_join(void *arg)
-{
-	struct timed *t = arg;
-	int err;
-
-	err = weft_pipeline_join(t->p, t->deadline_ns);
-	t->returned_at = weft_now();
-	return err;
 }
 
 #endif

@@ -2,78 +2,72 @@
 
 #include <errno.h>
 
-#include "base/check.h"
-
-/* Elements of no bytes are read from here and written to here. */
-static unsigned char nothing;
-
-int weft_tokens_init(struct tokens *t, size_t limit, enum weft_wait wait)
+void weft_tokens_init(struct tokens *t, size_t limit, enum weft_wait wait)
 {
-	/* Handoff counts exactly, and lets in who has waited longest. */
-	const struct weft_chan_impl *impl = weft_chan_impl_find("handoff");
-	struct weft_chan_opts opts = { .wait = wait };
-
-	return limit ? weft_chan_new(&t->taken, impl, limit, 0, &opts) : 0;
-}
-
-void weft_tokens_destroy(struct tokens *t)
-{
-	weft_chan_unref(t->taken);
+	t->limit = limit < INT64_MAX ? (int64_t)limit : INT64_MAX;
+	weft_waiters_init(&t->room);
+	weft_waiters_set_wait(&t->room, wait);
 }
 
 void weft_tokens_close(struct tokens *t)
 {
-	if (t->taken)
-		weft_chan_close(t->taken);
+	weft_store_release(&t->closed, true); /* [closed] */
+	weft_waiters_wake(&t->room, SIZE_MAX);
+}
+
+struct taking {
+	struct tokens *t;
+	size_t n, taken;
+};
+
+static int look_for_token(void *arg)
+{
+	struct taking *a = arg;
+	struct tokens *t = a->t;
+	int64_t inside = weft_load_relaxed(&t->inside), room;
+
+	if (weft_load_acquire(&t->closed)) /* [closed] */
+		return -EPIPE;
+	do {
+		room = t->limit - inside;
+		if (room <= 0)
+			return -EAGAIN;
+		a->taken = (uint64_t)room < a->n ? (size_t)room : a->n;
+	} while (!weft_cas_weak_acq_rel(&t->inside, &inside,
+	                                inside + (int64_t)a->taken));
+	return 0;
 }
 
 int weft_tokens_take(struct tokens *t, size_t n, size_t *taken,
                      int64_t deadline_ns)
 {
-	size_t more = 0;
+	struct taking a = { .t = t, .n = n };
 	int err;
 
 	*taken = n;
-	if (!t->taken)
+	if (!t->limit)
 		return 0;
-	*taken = 0;
-	err = weft_chan_send(t->taken, &nothing, deadline_ns);
-	if (err)
-		return err;
-	if (n > 1)
-		err = weft_chan_send_many(t->taken, &nothing, n - 1, &more,
-		                          WEFT_NOW);
-	(void)err; /* one is enough */
-	*taken = 1 + more;
-	return 0;
-}
-
-/* Returns how much of n is left when the debt is paid. */
-static size_t pay(struct tokens *t, size_t n)
-{
-	uint64_t debt = weft_load_relaxed(&t->debt), paid;
-
-	do {
-		paid = debt < n ? debt : n;
-	} while (paid && !weft_cas_acq_rel(&t->debt, &debt, debt - paid));
-	return n - (size_t)paid;
+	err = look_for_token(&a);
+	if (err == -EAGAIN)
+		err = weft_waiters_wait(&t->room, "pipeline tokens",
+		                        look_for_token, &a, NULL, deadline_ns);
+	*taken = err ? 0 : a.taken;
+	return err;
 }
 
 void weft_tokens_give(struct tokens *t, size_t n)
 {
-	size_t done;
+	int64_t before;
 
-	if (!t->taken)
+	if (!t->limit)
 		return;
-	/* What has left was inside, so they are there. */
-	for (n = pay(t, n); n > 0; n -= done)
-		CHECK_EQ(weft_chan_recv_many(t->taken, &nothing, n, &done,
-		                             WEFT_NOW),
-		         0);
+	before = weft_fetch_sub_acq_rel(&t->inside, (int64_t)n);
+	if (before - (int64_t)n < t->limit)
+		weft_waiters_wake(&t->room, n);
 }
 
 void weft_tokens_owe(struct tokens *t, size_t n)
 {
-	if (t->taken)
-		weft_fetch_add_relaxed(&t->debt, (uint64_t)n);
+	if (t->limit)
+		weft_fetch_add_relaxed(&t->inside, (int64_t)n);
 }

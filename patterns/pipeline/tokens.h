@@ -1,34 +1,33 @@
 /*
  * tokens: how many items are inside, and waiting until there is room for one.
  *
- * An item that is sent in takes a token and one that leaves gives it back. A
+ * An item that is sent in takes a token, and one that leaves gives it back. A
  * stage that makes several items of one cannot wait for tokens, because those
- * it waits for may be behind it: it goes into debt instead, and what leaves
- * pays the debt first. So items are let in again only when there are fewer than
- * the limit, but each may become more of them inside.
- *
- *	items inside = elements of `taken` + debt
+ * it would wait for may be behind it: it goes past the limit instead. So items
+ * are let in again only when there are fewer than the limit, but each may
+ * become more of them inside.
  */
 #ifndef WEFT_PATTERNS_PIPELINE_TOKENS_H
 #define WEFT_PATTERNS_PIPELINE_TOKENS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <weft/atomic.h>
-#include <weft/chan.h>
+#include <weft/sync.h>
 
 struct tokens {
-	struct weft_chan *taken; /* of elements of 0 bytes; NULL = no limit */
-	_Atomic uint64_t debt;
+	int64_t limit; /* constant; 0 = none */
+	_Atomic bool closed;
+	_Alignas(WEFT_CACHE_LINE) _Atomic int64_t inside;
+	struct weft_waiters room;
 };
 
-/* limit 0 is none: then the other calls do nothing. 0 or -ENOMEM; -EINVAL for
- * an unknown wait. */
-int weft_tokens_init(struct tokens *t, size_t limit, enum weft_wait wait);
-void weft_tokens_destroy(struct tokens *t);
+/* limit 0 is none: then the other calls do nothing. `wait` is a valid one. */
+void weft_tokens_init(struct tokens *t, size_t limit, enum weft_wait wait);
 
-/* Let nobody in any more, and release who waits. */
+/* Let nobody in any more, and release those that wait. */
 void weft_tokens_close(struct tokens *t);
 
 /*

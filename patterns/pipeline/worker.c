@@ -2,7 +2,6 @@
  * made; from the first batch to the end. */
 #include <errno.h>
 
-#include "common/failure.h"
 #include "internal.h"
 
 /* --- taking --- */
@@ -21,8 +20,8 @@ static int take(struct worker *w)
 	return err;
 }
 
-/* Who waits here with the turn to take keeps the others waiting for it: an end
- * of the input or a stop reaches all of them, one after the other. */
+/* The worker that waits for input holds the turn to take: an end of the input
+ * or a stop reaches the others one after the other. */
 static int take_in_turn(struct worker *w)
 {
 	struct order *o = w->stage->order;
@@ -110,11 +109,13 @@ static int pass_on_in_turn(struct worker *w)
 	struct order *o = w->stage->order;
 	struct order_batch *b =
 	        weft_order_put(o, w->ticket, &w->made, w->nmade);
+	size_t n;
 	int err;
 
 	w->nmade = w->sent = 0;
 	for (; b; b = weft_order_passed(o)) {
-		err = b->n ? send(w, b->items, b->n, &b->sent) : 0;
+		n = weft_load_relaxed(&b->n);
+		err = n ? send(w, b->items, n, &b->sent) : 0;
 		if (err)
 			return err;
 	}
@@ -128,13 +129,13 @@ static int pass_on(struct worker *w)
 	return w->nmade ? send(w, w->made, w->nmade, &w->sent) : 0;
 }
 
-/* --- from the first batch to the end --- */
+/* --- from the first batch to the last --- */
 
 /* Until the input ends, or the stage is stopped: 0. Otherwise what it fails
  * with. */
-static int work(void *arg)
+static int work(struct weft_crew_member *m)
 {
-	struct worker *w = arg;
+	struct worker *w = (struct worker *)m;
 	int err;
 
 	for (;;) {
@@ -155,14 +156,34 @@ static int work(void *arg)
 	return err == -EPIPE ? 0 : err;
 }
 
+/* --- the end --- */
+
+void weft_pipeline_cut(struct weft_pipeline *p, size_t n)
+{
+	size_t stopped = weft_load_relaxed(&p->stopped);
+
+	/* Before anything is closed: a worker that is released looks at it. */
+	while (stopped < n && !weft_cas_acq_rel(&p->stopped, &stopped, n))
+		;
+	weft_tokens_close(&p->tokens);
+	/* Some may be closed already, by the end of their stage. */
+	for (size_t i = 0; i < n; i++) {
+		weft_chan_close(p->chans[i]);
+		if (i < p->nstages && p->stages[i].order)
+			weft_order_close(p->stages[i].order);
+	}
+}
+
 /* The stage has failed: nothing more comes in, and what is behind it goes on
  * only if it is to be drained. */
 static void fail(const struct stage *s, int err)
 {
 	struct weft_pipeline *p = s->p;
 
-	weft_pipeline_stop_for(p, failure_of(err),
-	                       p->drains ? s->index + 1 : p->nstages + 1);
+	if (!p->drains)
+		weft_ending_fail(&p->end, err);
+	else if (weft_ending_set(&p->end, weft_failure_of(err)))
+		weft_pipeline_cut(p, s->index + 1);
 }
 
 /* Release what the worker holds: nobody else knows of it. */
@@ -177,33 +198,32 @@ static void drop_rest(struct worker *w)
 		               s->drop_out.arg);
 }
 
-/*
- * However a worker ends, it comes through here: by the cleanup attribute also
- * when pthread_exit() unwinds it (this file is built with -fexceptions).
- */
-static void worker_left(struct worker **left)
+static void worker_left(struct weft_crew_member *m, int status)
 {
-	struct worker *w = *left;
-	struct stage *s = w->stage;
+	struct worker *w = (struct worker *)m;
 
-	if (!w->ended)
-		fail(s, -ECANCELED);
-	drop_rest(w);
-	/* The last one closes: all others have sent what they had. */
-	if (weft_fetch_sub_acq_rel(&s->left, 1u) == 1)
-		weft_chan_close(s->to);
-	weft_waitgroup_done(&s->p->running);
-}
-
-int weft_pipeline_worker_main(void *worker)
-{
-	__attribute__((cleanup(worker_left))) struct worker *w = worker;
-	int status = 0;
-
-	if (weft_try(work, w, &status) == -ECANCELED && status >= 0)
-		status = -ECANCELED;
-	w->ended = true;
 	if (status)
 		fail(w->stage, status);
-	return status;
+	drop_rest(w);
+}
+
+/* All others have sent what they had. */
+static void all_left(struct weft_crew *c)
+{
+	const struct stage *s =
+	        (const struct stage *)((char *)c -
+	                               offsetof(struct stage, crew));
+
+	weft_chan_close(s->to);
+}
+
+int weft_pipeline_start(struct stage *s, size_t stack_bytes)
+{
+	static const struct weft_crew_ops ops = { .work = work,
+		                                  .left = worker_left,
+		                                  .last = all_left };
+	struct weft_task_opts opts = { s->name, stack_bytes };
+
+	return weft_crew_start(&s->crew, &ops, s->workers, s->is.workers,
+	                       sizeof(struct worker), &opts);
 }
