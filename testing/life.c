@@ -117,6 +117,9 @@ static unsigned fill(void *t)
 	unsigned n = 0;
 	int err = 0;
 
+	/* Its tasks have to come to rest first, where they take from hand to
+	 * hand. */
+	CHECK_EQ(weft_clock_settle(), 0);
 	while (n < 1000 && !(err = put(t, WEFT_NOW))) {
 		n++;
 		CHECK_EQ(weft_clock_settle(), 0);

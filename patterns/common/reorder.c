@@ -52,7 +52,7 @@ static void lay_out(struct reorder *r)
 }
 
 int weft_reorder_init(struct reorder *r, size_t window, size_t in_size,
-                      size_t out_size)
+                      size_t out_size, enum weft_wait wait)
 {
 	if (window == 0 || window > REORDER_WINDOW_MAX)
 		return -EINVAL;
@@ -64,8 +64,10 @@ int weft_reorder_init(struct reorder *r, size_t window, size_t in_size,
 	weft_store_relaxed(&r->tail, 0u);
 	weft_store_relaxed(&r->head, 0u);
 	weft_store_relaxed(&r->ahead, 0u);
-	weft_waitq_init(&r->space);
-	weft_waitq_init(&r->results);
+	weft_waiters_init(&r->space);
+	weft_waiters_init(&r->results);
+	weft_waiters_set_wait(&r->space, wait);
+	weft_waiters_set_wait(&r->results, wait);
 	r->slots = cacheline_new(r->window, r->slot_bytes);
 	if (!r->slots)
 		return -ENOMEM;
@@ -75,17 +77,18 @@ int weft_reorder_init(struct reorder *r, size_t window, size_t in_size,
 }
 
 void weft_reorder_free(struct reorder *r,
-                       void (*drop_in)(void *elem, void *arg),
-                       void (*drop_out)(void *elem, void *arg), void *arg)
+                       void (*drop_in)(void *elem, void *drop_arg),
+                       void (*drop_out)(void *elem, void *drop_arg),
+                       void *drop_arg)
 {
 	uint64_t n = weft_load_relaxed(&r->head), state;
 
 	for (; r->slots && n != weft_load_relaxed(&r->tail); n++) {
 		state = weft_load_acquire(&slot_of(r, n)->state); /* [slot] */
 		if (drop_in && state == state_of(n, QUEUED))
-			drop_in(weft_reorder_in(r, n), arg);
+			drop_in(weft_reorder_in(r, n), drop_arg);
 		if (drop_out && state == state_of(n, DONE))
-			drop_out(weft_reorder_out(r, n), arg);
+			drop_out(weft_reorder_out(r, n), drop_arg);
 	}
 	free(r->slots);
 }
@@ -134,9 +137,9 @@ void weft_reorder_withdraw(struct reorder *r, uint64_t n)
 		weft_reorder_settle(r, n, false);
 		return;
 	}
-	waitq_notify(&r->space, 1);
-	/* Who waits for the end may find it here. */
-	waitq_notify_all(&r->results);
+	weft_waiters_wake(&r->space, 1);
+	/* A wait for the end may end here. */
+	weft_waiters_wake(&r->results, SIZE_MAX);
 }
 
 /* --- at work --- */
@@ -173,7 +176,7 @@ void weft_reorder_settle(struct reorder *r, uint64_t n, bool done)
 	                   state_of(n, done ? DONE : GONE)); /* [slot] */
 	head = weft_load_seq_cst(&r->head);                  /* [turn] */
 	if (head == n)
-		waitq_notify(&r->results, 1);
+		weft_waiters_wake(&r->results, 1);
 	else if (head < n)
 		note_ahead(r, n - head);
 }
@@ -196,9 +199,9 @@ static void move_on(struct reorder *r, uint64_t n)
 
 	weft_store_release(&slot_of(r, n)->state,
 	                   state_of(n + r->window, FREE)); /* [slot] */
-	waitq_notify(&r->space, 1);
+	weft_waiters_wake(&r->space, 1);
 	if (is_settled(r, n + 1, &done)) /* [turn] */
-		waitq_notify(&r->results, 1);
+		weft_waiters_wake(&r->results, 1);
 }
 
 int weft_reorder_take(struct reorder *r, void *elem)
@@ -245,6 +248,6 @@ bool weft_reorder_holds_any(const struct reorder *r)
 
 void weft_reorder_notify_all(struct reorder *r)
 {
-	waitq_notify_all(&r->space);
-	waitq_notify_all(&r->results);
+	weft_waiters_wake(&r->space, SIZE_MAX);
+	weft_waiters_wake(&r->results, SIZE_MAX);
 }

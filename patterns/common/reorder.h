@@ -1,12 +1,11 @@
 /*
- * reorder: results come out in the order in which their items went in, whoever
- * worked on them and however long it took.
+ * reorder: results come out in the order in which their items went in, however
+ * long each of them took.
  *
  * A ring of slots. An item takes the next number and with it a slot, which
  * holds the item, then its result, until that is taken; so at most `window`
  * items and results are inside, and a late one holds up those that are so far
- * behind it, not its worker's colleagues. Only the number travels to the
- * worker.
+ * behind it, not the other workers. Only the number travels to the worker.
  *
  * A slot's state says which item it is about and how far that one is:
  *
@@ -25,8 +24,7 @@
 #include <stdint.h>
 
 #include <weft/atomic.h>
-
-#include "task/waitq.h"
+#include <weft/sync.h>
 
 /* A slot begins with this; the item and the result follow. */
 struct reorder_slot {
@@ -46,23 +44,25 @@ struct reorder {
 	/* The furthest that a result was done before its turn. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t ahead;
 
-	struct waitq space;   /* who waits for a free slot */
-	struct waitq results; /* who waits for the next result */
+	struct weft_waiters space;   /* for a free slot */
+	struct weft_waiters results; /* for the next result */
 };
 
 /* The largest window. */
 #define REORDER_WINDOW_MAX ((size_t)1 << 24)
 
-/* Make *r, with the window rounded up to a power of two. 0; -EINVAL for none
- * or too large a one; -ENOMEM, and then weft_reorder_free() is harmless. */
+/* Make *r, of zeros, with the window rounded up to a power of two. `wait` is a
+ * valid one. 0; -EINVAL for none or too large a window; -ENOMEM, and then
+ * weft_reorder_free() is harmless. */
 int weft_reorder_init(struct reorder *r, size_t window, size_t in_size,
-                      size_t out_size);
+                      size_t out_size, enum weft_wait wait);
 
-/* Release the memory. Items that nobody worked on go to drop_in, results that
- * nobody took to drop_out; either may be NULL. */
+/* Release the memory. Items that were not worked on go to drop_in, results that
+ * were not taken to drop_out; either may be NULL. */
 void weft_reorder_free(struct reorder *r,
-                       void (*drop_in)(void *elem, void *arg),
-                       void (*drop_out)(void *elem, void *arg), void *arg);
+                       void (*drop_in)(void *elem, void *drop_arg),
+                       void (*drop_out)(void *elem, void *drop_arg),
+                       void *drop_arg);
 
 /* Take the next number for an item and copy it in. 0, or -EAGAIN when the
  * window is full. */

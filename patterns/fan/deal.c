@@ -9,8 +9,6 @@
  * found room never waits for a worker that is busy, whatever the capacity and
  * the batch.
  */
-#include <errno.h>
-
 #include <weft/chan.h>
 
 #include "internal.h"
@@ -28,7 +26,7 @@ static bool reserve(struct worker *w)
 static void release(struct worker *w, size_t n)
 {
 	weft_fetch_sub_release(&w->load, (int64_t)n);
-	waitq_notify(&w->f->room, n);
+	weft_waiters_wake(&w->f->room, n);
 }
 
 /* The whole batch stands for one from now on. */
@@ -105,8 +103,7 @@ int weft_fan_deal_out(struct weft_fan *f, const void *elem, int64_t deadline_ns)
 	s.begin = f->opts.deal == WEFT_FAN_RANDOM
 	                  ? (unsigned)(weft_rand() % f->opts.workers)
 	                  : weft_fetch_add_relaxed(&f->next, 1u);
-	err = weft_fan_wait(f, &f->room, "fan send", look_for_room, &s,
-	                    deadline_ns);
+	err = fan_wait(&f->room, "fan send", look_for_room, &s, deadline_ns);
 	if (err)
 		return err;
 	/* With room reserved, this waits at most for an idle worker to take

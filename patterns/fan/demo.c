@@ -51,7 +51,7 @@ static int process(const void *in, void *out, unsigned worker, void *arg)
 	*result = (struct result){ *item, (int)worker + 1 };
 	fprintf(d->out, "Worker %d processed item %d\n", result->worker,
 	        result->item);
-	return WEFT_FAN_EMIT;
+	return WEFT_EMIT;
 }
 
 /* Print results until the fan has ended. */
@@ -74,7 +74,7 @@ int fan_demo(FILE *out)
 		.fn = process,
 		.arg = &d,
 		.workers = WORKERS,
-		.in_size = sizeof(int),
+		.elem_size = sizeof(int),
 		.out_size = sizeof(struct result),
 	};
 	struct weft_task *generator;

@@ -6,37 +6,10 @@
 #include <weft/chan_impl.h>
 
 #include "base/cacheline.h"
-#include "base/check.h"
 #include "common/ends.h"
-#include "common/failure.h"
 #include "internal.h"
-#include "task/wait.h"
 
 #define DEFAULT_WINDOW_MAX 65536u
-
-/* A notification that a wait holds at its end may have stood for more than it
- * took: it is always passed on. */
-static bool pass_on_always(void *arg, int err)
-{
-	(void)arg;
-	(void)err;
-	return true;
-}
-
-int weft_fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
-                  int (*look)(void *arg), void *arg, int64_t deadline_ns)
-{
-	struct wait w = { .q = q,
-		          .what = what,
-		          .look = look,
-		          .pass_on = pass_on_always,
-		          .arg = arg,
-		          .policy = f->opts.wait,
-		          .gap = 1 };
-	int err = look(arg);
-
-	return err == -EAGAIN ? weft_wait(&w, NULL, deadline_ns) : err;
-}
 
 /* --- the end --- */
 
@@ -49,7 +22,7 @@ static bool close_entrance(struct weft_fan *f)
 		weft_chan_close(f->entry);
 	for (size_t i = 0; fan_is_dealt(f) && i < f->nqueues; i++)
 		weft_chan_close(f->queues[i]);
-	waitq_notify_all(&f->room);
+	weft_waiters_wake(&f->room, SIZE_MAX);
 	if (f->order)
 		weft_reorder_notify_all(f->order);
 	return true;
@@ -65,22 +38,21 @@ static bool exit_is_empty(struct weft_fan *f)
 
 /* Nothing is left that could be stopped, or would be missed. What a channel
  * that cannot count has inside shows only when it is received from. */
-static bool went_through(struct weft_fan *f)
+static bool went_through(void *arg)
 {
+	struct weft_fan *f = arg;
+
 	if (weft_load_acquire(&f->through))
 		return true;
-	return weft_load_acquire(&f->left) == 0 && exit_is_empty(f);
+	return weft_crew_has_ended(&f->crew) && exit_is_empty(f);
 }
 
-void weft_fan_stop_for(struct weft_fan *f, int err)
+static void release(void *arg)
 {
-	int none = 0;
+	struct weft_fan *f = arg;
 
-	if (went_through(f))
-		return;
-	weft_cas_acq_rel(&f->error, &none, err); /* [error] */
 	close_entrance(f);
-	/* Some may be closed already, by the end of who sends into them. */
+	/* Some may be closed already, by the end of what sends into them. */
 	for (size_t i = 0; i < f->nqueues; i++)
 		weft_chan_close(f->queues[i]);
 	if (f->out)
@@ -89,43 +61,14 @@ void weft_fan_stop_for(struct weft_fan *f, int err)
 		weft_reorder_notify_all(f->order);
 }
 
-void weft_fan_fail_for(struct weft_fan *f, int err)
-{
-	weft_fan_stop_for(f, failure_of(err));
-}
+static const struct weft_ending_ops ending_ops = { went_through, release };
 
 /* Items are missing from then on, so the end is not that of the results. */
 static void pump_failed(void *arg, int err)
 {
-	weft_fan_fail_for(arg, err);
-}
-
-static void context_ended(void *arg)
-{
 	struct weft_fan *f = arg;
 
-	weft_fan_stop_for(f, watch_why(&f->watch));
-}
-
-/* What a -EPIPE inside means to a caller of the fan. */
-static int reason(struct weft_fan *f, int err)
-{
-	int error;
-
-	if (err != -EPIPE)
-		return err;
-	error = weft_load_acquire(&f->error); /* [error] */
-	return error ? error : -EPIPE;
-}
-
-void weft_fan_end_results(struct weft_fan *f)
-{
-	if (f->out) {
-		weft_chan_close(f->out);
-		return;
-	}
-	weft_store_release(&f->finished, true); /* [finished] */
-	weft_reorder_notify_all(f->order);
+	weft_ending_fail(&f->end, err);
 }
 
 /* --- making --- */
@@ -140,7 +83,7 @@ static bool makes_sense(const struct weft_fan_opts *o)
 	return o->fn && o->workers && o->workers <= WEFT_FAN_WORKERS_MAX &&
 	       (unsigned)o->deal <= WEFT_FAN_BROADCAST &&
 	       (unsigned)o->merge <= WEFT_FAN_ORDERED &&
-	       (unsigned)o->errors <= WEFT_FAN_PASS_OVER_ERRORS &&
+	       (unsigned)o->on_error <= WEFT_ON_ERROR_SKIP &&
 	       !(ordered && o->deal == WEFT_FAN_BROADCAST) &&
 	       !(o->impl->can & WEFT_NO_DATA) &&
 	       ends_allow(o->impl->max_receivers, at_queue) &&
@@ -162,15 +105,15 @@ static void fill_in(struct weft_fan_opts *o)
 {
 	o->impl = o->impl ? o->impl : weft_chan_impl_find("handoff");
 	o->batch = o->batch ? o->batch : 1;
-	o->out_size = o->out_size ? o->out_size : o->in_size;
+	o->out_size = o->out_size ? o->out_size : o->elem_size;
 	o->window = o->window ? o->window : default_window(o);
 }
 
 static int make_chan(const struct weft_fan *f, struct weft_chan **out,
-                     size_t size, void (*drop)(void *elem, void *arg),
-                     void *arg)
+                     size_t size, void (*drop)(void *elem, void *drop_arg),
+                     void *drop_arg)
 {
-	struct weft_chan_opts opts = { f->opts.wait, drop, arg };
+	struct weft_chan_opts opts = { f->opts.wait, drop, drop_arg };
 
 	return weft_chan_new(out, f->opts.impl, f->opts.cap, size, &opts);
 }
@@ -181,7 +124,7 @@ static void drop_for_all(void *elem, void *arg)
 	const struct weft_fan *f = arg;
 
 	for (unsigned i = 0; f->opts.drop_in && i < f->opts.workers; i++)
-		f->opts.drop_in(elem, f->opts.arg);
+		f->opts.drop_in(elem, f->opts.drop_arg);
 }
 
 /* What waits in the queues of an ordered fan are numbers, and the items belong
@@ -189,12 +132,12 @@ static void drop_for_all(void *elem, void *arg)
 static int make_queues(struct weft_fan *f)
 {
 	const struct weft_fan_opts *o = &f->opts;
-	size_t size = f->order ? sizeof(uint64_t) : o->in_size, cap;
+	size_t size = f->order ? sizeof(uint64_t) : o->elem_size, cap;
 	int err = 0;
 
 	for (size_t i = 0; i < f->nqueues && !err; i++)
 		err = make_chan(f, &f->queues[i], size,
-		                f->order ? NULL : o->drop_in, o->arg);
+		                f->order ? NULL : o->drop_in, o->drop_arg);
 	if (err)
 		return err;
 	cap = weft_chan_cap(f->queues[0]);
@@ -211,11 +154,13 @@ static int make_exit(struct weft_fan *f)
 	const struct weft_fan_opts *o = &f->opts;
 
 	if (o->merge == WEFT_FAN_UNORDERED)
-		return make_chan(f, &f->out, o->out_size, o->drop_out, o->arg);
+		return make_chan(f, &f->out, o->out_size, o->drop_out,
+		                 o->drop_arg);
 	f->order = cacheline_new(1, sizeof(*f->order));
 	if (!f->order)
 		return -ENOMEM;
-	return weft_reorder_init(f->order, o->window, o->in_size, o->out_size);
+	return weft_reorder_init(f->order, o->window, o->elem_size, o->out_size,
+	                         o->wait);
 }
 
 static int make_worker(struct weft_fan *f, unsigned index)
@@ -224,10 +169,9 @@ static int make_worker(struct weft_fan *f, unsigned index)
 	struct worker *w = &f->workers[index];
 
 	w->f = f;
-	w->index = index;
 	w->from = f->queues[f->nqueues == 1 ? 0 : index];
 	w->taken = cacheline_new(o->batch,
-	                         f->order ? sizeof(uint64_t) : o->in_size);
+	                         f->order ? sizeof(uint64_t) : o->elem_size);
 	w->made = cacheline_new(f->order ? 0 : o->batch, o->out_size);
 	w->done = cacheline_new(o->batch, sizeof(*w->done));
 	return w->taken && w->made && w->done ? 0 : -ENOMEM;
@@ -251,26 +195,18 @@ static int make_all(struct weft_fan *f)
 	return err;
 }
 
-/* Start everything. After an error some run: see weft_fan_free(). */
+/* After an error some run: see weft_fan_free(). */
 static int start_all(struct weft_fan *f)
 {
 	struct weft_relay_opts pump = { .stack_bytes = f->opts.stack_bytes,
 		                        .drop = f->opts.drop_in,
-		                        .drop_arg = f->opts.arg };
-	int err = 0;
+		                        .drop_arg = f->opts.drop_arg };
+	int err = weft_fan_start(f);
 
-	weft_store_relaxed(&f->left, f->opts.workers);
-	for (unsigned i = 0; i < f->opts.workers && !err; i++) {
-		weft_waitgroup_add(&f->running, 1);
-		err = weft_fan_worker_start(&f->workers[i],
-		                            &f->workers[i].task);
-		if (err)
-			weft_waitgroup_done(&f->running);
-	}
 	if (!err && f->opts.deal == WEFT_FAN_BROADCAST)
 		err = weft_fan_broadcast(&f->pump, f->queues, f->nqueues,
 		                         f->entry, &pump, pump_failed, f);
-	return err;
+	return err ? err : weft_ending_watch(&f->end, f->opts.ctx);
 }
 
 int weft_fan_new(struct weft_fan **out, const struct weft_fan_opts *opts)
@@ -289,13 +225,13 @@ int weft_fan_new(struct weft_fan **out, const struct weft_fan_opts *opts)
 	if (!f)
 		return -ENOMEM;
 	f->opts = o;
-	weft_waitgroup_init(&f->running);
-	weft_waitq_init(&f->room);
-	err = make_all(f);
+	weft_ending_init(&f->end, &ending_ops, f);
+	weft_waiters_init(&f->room);
+	err = weft_waiters_set_wait(&f->room, o.wait);
+	if (!err)
+		err = make_all(f);
 	if (!err)
 		err = start_all(f);
-	if (!err)
-		err = watch_begin(&f->watch, o.ctx, context_ended, f);
 	if (err) {
 		weft_fan_free(f);
 		return err;
@@ -307,21 +243,15 @@ int weft_fan_new(struct weft_fan **out, const struct weft_fan_opts *opts)
 static void free_workers(struct weft_fan *f)
 {
 	for (unsigned i = 0; f->workers && i < f->opts.workers; i++) {
-		struct worker *w = &f->workers[i];
-		struct weft_task *last = w->heir ? w->heir : w->task;
-
-		if (last)
-			CHECK_EQ(weft_join(last, NULL), 0);
-		free(w->taken);
-		free(w->made);
-		free(w->done);
+		free(f->workers[i].taken);
+		free(f->workers[i].made);
+		free(f->workers[i].done);
 	}
 	free(f->workers);
 }
 
 static void free_chans(struct weft_fan *f)
 {
-	weft_relay_free(f->pump);
 	weft_chan_unref(f->entry);
 	for (size_t i = 0; f->queues && i < f->nqueues; i++)
 		weft_chan_unref(f->queues[i]);
@@ -329,7 +259,7 @@ static void free_chans(struct weft_fan *f)
 	weft_chan_unref(f->out);
 	if (f->order)
 		weft_reorder_free(f->order, f->opts.drop_in, f->opts.drop_out,
-		                  f->opts.arg);
+		                  f->opts.drop_arg);
 	free(f->order);
 }
 
@@ -337,11 +267,12 @@ void weft_fan_free(struct weft_fan *f)
 {
 	if (!f)
 		return;
-	watch_end(&f->watch);
-	if (weft_waitgroup_wait(&f->running, WEFT_NOW))
-		weft_fan_stop_for(f, -ECANCELED);
-	/* Who replaces whom is settled when all are through. */
-	CHECK_EQ(weft_waitgroup_wait(&f->running, WEFT_FOREVER), 0);
+	weft_ending_unwatch(&f->end);
+	if (!weft_crew_has_ended(&f->crew))
+		weft_ending_stop(&f->end, -ECANCELED);
+	/* First: it looks at the crew when it fails. */
+	weft_relay_free(f->pump);
+	weft_crew_join(&f->crew);
 	free_workers(f);
 	free_chans(f);
 	free(f);
@@ -353,7 +284,8 @@ void weft_fan_free(struct weft_fan *f)
  * deadline of its context. */
 static int tried(struct weft_fan *f, int err)
 {
-	return err == -ETIMEDOUT && !fan_is_stopped(f) ? -EAGAIN : err;
+	return err == -ETIMEDOUT && !weft_ending_is_set(&f->end) ? -EAGAIN
+	                                                         : err;
 }
 
 /* An item of an ordered fan on its way to a slot. */
@@ -385,8 +317,8 @@ static int send_ordered(struct weft_fan *f, const void *elem,
 	struct entrant e = { .f = f, .elem = elem };
 	int err;
 
-	err = weft_fan_wait(f, &f->order->space, "fan window", look_for_slot,
-	                    &e, deadline_ns);
+	err = fan_wait(&f->order->space, "fan window", look_for_slot, &e,
+	               deadline_ns);
 	if (err)
 		return err;
 	err = hand_over(f, &e.n, deadline_ns);
@@ -397,10 +329,11 @@ static int send_ordered(struct weft_fan *f, const void *elem,
 
 int weft_fan_send(struct weft_fan *f, const void *elem, int64_t deadline_ns)
 {
-	if (!f || (!elem && f->opts.in_size))
+	if (!f || (!elem && f->opts.elem_size))
 		return -EINVAL;
-	return reason(f, f->order ? send_ordered(f, elem, deadline_ns)
-	                          : hand_over(f, elem, deadline_ns));
+	return weft_ending_of(&f->end,
+	                      f->order ? send_ordered(f, elem, deadline_ns)
+	                               : hand_over(f, elem, deadline_ns));
 }
 
 int weft_fan_try_send(struct weft_fan *f, const void *elem)
@@ -421,8 +354,8 @@ static int look_for_result(void *arg)
 	bool finished = weft_load_acquire(&t->f->finished); /* [finished] */
 	int err;
 
-	/* Whatever the reason is called, here it is an end. */
-	if (weft_load_acquire(&t->f->error)) /* [error] */
+	/* Whatever the reason is, here it is an end. */
+	if (weft_ending_why(&t->f->end))
 		return -EPIPE;
 	err = weft_reorder_take(t->f->order, t->elem);
 	if (err == -EAGAIN && finished && weft_reorder_is_empty(t->f->order))
@@ -433,23 +366,23 @@ static int look_for_result(void *arg)
 int weft_fan_recv(struct weft_fan *f, void *elem, int64_t deadline_ns)
 {
 	struct taker t = { f, elem };
-	int error;
+	int err;
 
 	if (!f || (!elem && f->opts.out_size))
 		return -EINVAL;
 	/* What a stop has left inside is not for the caller. */
-	error = weft_load_acquire(&f->error); /* [error] */
-	if (error)
-		return error;
+	err = weft_ending_why(&f->end);
+	if (err)
+		return err;
 	if (f->order)
-		error = weft_fan_wait(f, &f->order->results, "fan recv",
-		                      look_for_result, &t, deadline_ns);
+		err = fan_wait(&f->order->results, "fan recv", look_for_result,
+		               &t, deadline_ns);
 	else
-		error = weft_chan_recv(f->out, elem, deadline_ns);
-	error = reason(f, error);
-	if (error == -EPIPE)
+		err = weft_chan_recv(f->out, elem, deadline_ns);
+	err = weft_ending_of(&f->end, err);
+	if (err == -EPIPE)
 		weft_store_release(&f->through, true);
-	return error;
+	return err;
 }
 
 int weft_fan_try_recv(struct weft_fan *f, void *elem)
@@ -468,7 +401,7 @@ int weft_fan_stop(struct weft_fan *f)
 {
 	if (!f)
 		return -EINVAL;
-	weft_fan_stop_for(f, -ECANCELED);
+	weft_ending_stop(&f->end, -ECANCELED);
 	return 0;
 }
 
@@ -476,7 +409,7 @@ int weft_fan_fail(struct weft_fan *f, int err)
 {
 	if (!f || err >= 0)
 		return -EINVAL;
-	weft_fan_fail_for(f, err);
+	weft_ending_fail(&f->end, err);
 	return 0;
 }
 
@@ -486,8 +419,8 @@ int weft_fan_join(struct weft_fan *f, int64_t deadline_ns)
 
 	if (!f)
 		return -EINVAL;
-	err = weft_waitgroup_wait(&f->running, deadline_ns);
-	return err ? err : weft_load_acquire(&f->error); /* [error] */
+	err = weft_crew_wait(&f->crew, deadline_ns);
+	return err ? err : weft_ending_why(&f->end);
 }
 
 int weft_fan_worker_stats(const struct weft_fan *f, unsigned worker,
@@ -512,7 +445,7 @@ int weft_fan_stats(const struct weft_fan *f, struct weft_fan_stats *out)
 	if (!f || !out)
 		return -EINVAL;
 	*out = (struct weft_fan_stats){
-		.replaced = weft_load_relaxed(&f->replaced),
+		.replaced = weft_load_relaxed(&f->crew.heirs),
 		.ahead = f->order ? (size_t)weft_load_relaxed(&f->order->ahead)
 		                  : 0,
 		.window = f->order ? f->order->window : 0,

@@ -1,6 +1,5 @@
 /*
- * fan: items fan out to several workers, their results fan in to whoever
- * receives.
+ * fan: items fan out to several workers, their results fan in to one place.
  *
  *	                  +-> worker 0 -+
  *	weft_fan_send() --+-> worker 1 -+--> weft_fan_recv()
@@ -10,16 +9,7 @@
  * passes its result on. How items reach the workers (deal) and how results
  * come together (merge) are chosen when the fan is made.
  *
- *   state                       send        recv
- *   open                        0           0
- *   closed, items inside        -EPIPE      0
- *   closed, everything is out   -EPIPE      -EPIPE
- *   stopped                     -ECANCELED  -ECANCELED
- *   its context ended           weft_ctx_err()
- *   failed                      its error   its error
- *
- * A function fails it (see enum weft_fan_errors), or a caller
- * (weft_fan_fail()).
+ * States, and which error wins: docs/components.md.
  *
  * The end: weft_fan_close() says that nothing more comes in. Workers end when
  * nothing is left for them; behind the last one comes the end of the results.
@@ -38,31 +28,25 @@
 
 #include <weft/chan.h>
 #include <weft/export.h>
+#include <weft/patterns/component.h>
 
 WEFT_BEGIN_DECLS
 
 struct weft_ctx;
 struct weft_fan;
 
-/* What a fan's function returns beside -errno. */
-enum weft_fan_result {
-	WEFT_FAN_EMIT, /* pass *out on */
-	WEFT_FAN_SKIP, /* nothing comes of this item */
-};
-
 /*
- * Make one result of one item.
+ * Make one result of one item, or none.
  *
  * in      the item, the function's from here on, whatever it returns; gone
  *         after the call.
- * out     where the result goes; counts only with WEFT_FAN_EMIT.
- * worker  who calls, from 0: one call at a time for each.
+ * out     where the result goes; counts only with WEFT_EMIT.
+ * worker  which one calls, from 0: one call at a time for each.
  * arg     the fan's.
  *
  * Both are aligned as far as their sizes are multiples of a power of two, up
- * to WEFT_CACHE_LINE. Returns an enum weft_fan_result, or -errno (see enum
- * weft_fan_errors). May call weft_fan_stop(), but no other function of its own
- * fan.
+ * to WEFT_CACHE_LINE. Returns WEFT_EMIT or WEFT_SKIP; or -errno: the item has
+ * failed. May call weft_fan_stop(), but no other function of its own fan.
  */
 typedef int (*weft_fan_fn)(const void *in, void *out, unsigned worker,
                            void *arg);
@@ -76,10 +60,10 @@ typedef int (*weft_fan_fn)(const void *in, void *out, unsigned worker,
  * nothing else.
  */
 enum weft_fan_deal {
-	WEFT_FAN_SHARED,       /* one queue: who is idle takes the next */
+	WEFT_FAN_SHARED,       /* one queue: an idle one takes the next */
 	WEFT_FAN_ROUND_ROBIN,  /* each in turn */
 	WEFT_FAN_RANDOM,       /* any, with equal chances */
-	WEFT_FAN_LEAST_LOADED, /* who has the fewest, those in hand counted */
+	WEFT_FAN_LEAST_LOADED, /* the one with the fewest, in hand or not */
 	WEFT_FAN_BROADCAST,    /* all of them, every item, in the same order */
 };
 
@@ -91,34 +75,24 @@ enum weft_fan_merge {
 	WEFT_FAN_ORDERED,
 };
 
-/* What an item that fails does: its function returned an error, or ended its
- * task with weft_task_exit() or pthread_exit(). */
-enum weft_fan_errors {
-	/* It stops the fan as weft_fan_stop() does, and everyone gets the
-	 * error: what was returned; the status of weft_task_exit() if that is
-	 * negative, else -ECANCELED. -EAGAIN, -ETIMEDOUT and -EPIPE, which say
-	 * other things to who sends and receives, become -EIO. */
-	WEFT_FAN_STOP_ON_ERROR,
-	/* It has no result, and is counted. The worker goes on; one whose
-	 * thread has ended is replaced, and if there is no thread for that, the
-	 * fan fails: -EIO, or -ENOMEM. */
-	WEFT_FAN_PASS_OVER_ERRORS,
-};
-
 /* Zero everywhere but in fn and workers is the default. */
 struct weft_fan_opts {
 	weft_fan_fn fn;
-	void *arg;        /* for all callbacks; must outlive the fan */
+	void *arg;
 	unsigned workers; /* 1 to WEFT_FAN_WORKERS_MAX */
 
 	enum weft_fan_deal deal;
 	enum weft_fan_merge merge;
-	enum weft_fan_errors errors;
+
+	/* WEFT_ON_ERROR_STOP or _SKIP. With the latter a worker whose thread
+	 * has ended is replaced, and if there is no thread for that, the fan
+	 * fails: -EIO, or -ENOMEM. */
+	enum weft_on_error on_error;
 
 	const struct weft_chan_impl *impl; /* NULL = handoff */
 	size_t cap;          /* of each queue, and of that of the results */
-	size_t in_size;      /* bytes of an item; may be 0 */
-	size_t out_size;     /* bytes of a result; 0 = in_size */
+	size_t elem_size;    /* bytes of an item; may be 0 */
+	size_t out_size;     /* bytes of a result; 0 = elem_size */
 	enum weft_wait wait; /* how senders, workers and receivers wait */
 
 	/* Items a worker takes at a time, when they are there, and results it
@@ -133,15 +107,16 @@ struct weft_fan_opts {
 	size_t window;
 
 	/* For items that were sent and to which the function was not called,
-	 * and for results that nobody received, when a stop left them inside.
+	 * and for results that were not received, when a stop left them inside.
 	 * In a broadcast, one for each worker that an item did not reach. NULL
 	 * when there is nothing to release. They run while the fan ends or is
 	 * freed, and must return. */
-	void (*drop_in)(void *elem, void *arg);
-	void (*drop_out)(void *elem, void *arg);
+	void (*drop_in)(void *elem, void *drop_arg);
+	void (*drop_out)(void *elem, void *drop_arg);
+	void *drop_arg;
 
-	/* The end of this context stops the fan; NULL for none. Of a context
-	 * that ended by its deadline, everyone gets -ETIMEDOUT. */
+	/* The end of this context stops the fan, which holds a reference; NULL
+	 * for none. */
 	struct weft_ctx *ctx;
 };
 
@@ -171,11 +146,10 @@ struct weft_fan_worker_stats {
  * Make a fan and start its workers in the run of the caller.
  *
  * Returns 0; -EINVAL for NULL, no function, no or too many workers, an unknown
- * deal, merge or errors, an ordered broadcast, what the implementation refuses
- * (capacity, size, more workers than senders or receivers), one that moves no
- * data, or outside of a run; -ENOMEM; -EAGAIN when the system has not enough
- * threads to give. On failure *out is untouched and nothing is left behind.
- * With a context that has ended already it succeeds, and the fan is stopped.
+ * deal or merge, an on_error that is not offered, an ordered broadcast, what
+ * the implementation refuses (capacity, size, more workers than senders or
+ * receivers), one that moves no data, or outside of a run; -ENOMEM; -EAGAIN
+ * when the system has not enough threads to give.
  */
 WEFT_API WEFT_NODISCARD int weft_fan_new(struct weft_fan **out,
                                          const struct weft_fan_opts *opts);
@@ -183,11 +157,11 @@ WEFT_API WEFT_NODISCARD int weft_fan_new(struct weft_fan **out,
 /*
  * Send one item, waiting for room until `deadline_ns`.
  *
- * When ordered this also waits for the window: for somebody who receives.
+ * When ordered this also waits for the window: for a result to be received.
  *
- * Returns 0; -EPIPE after weft_fan_close(); the error of a fan that failed or
- * was stopped; -ETIMEDOUT; -EINVAL for NULL; -ENOMEM from unbounded channels.
- * After an error the item is still the caller's.
+ * Returns 0; -EPIPE after weft_fan_close(); the reason of a fan that was
+ * stopped or has failed; -ETIMEDOUT; -EINVAL for NULL; -ENOMEM from unbounded
+ * channels. After an error the item is still the caller's.
  */
 WEFT_API WEFT_NODISCARD int weft_fan_send(struct weft_fan *f, const void *elem,
                                           int64_t deadline_ns);
@@ -201,8 +175,7 @@ WEFT_API WEFT_NODISCARD int weft_fan_try_send(struct weft_fan *f,
  * Receive one result, waiting for it until `deadline_ns`.
  *
  * Returns 0; -EPIPE when the fan was closed and everything has come out; the
- * error of a fan that failed or was stopped (a result that is on its way out at
- * that moment may still be received); -ETIMEDOUT; -EINVAL for NULL.
+ * reason of a fan that was stopped or has failed; -ETIMEDOUT; -EINVAL for NULL.
  */
 WEFT_API WEFT_NODISCARD int weft_fan_recv(struct weft_fan *f, void *elem,
                                           int64_t deadline_ns);
@@ -216,29 +189,21 @@ WEFT_API WEFT_NODISCARD int weft_fan_try_recv(struct weft_fan *f, void *elem);
  * closed, stopped or had failed before; -EINVAL for NULL. */
 WEFT_API int weft_fan_close(struct weft_fan *f);
 
-/* Stop at once: drop what is inside and release everyone who waits. Workers
- * end when their function next returns. When everything has gone through, and
- * come out, it changes nothing, nor does the end of the context. Does not wait,
- * and may be called any number of times, from the fan's function too. Returns
- * 0, or -EINVAL for NULL. */
+/* Stop at once: drop what is inside and release everyone who waits. Workers end
+ * when their function next returns. Does not wait; any number of times, from
+ * the fan's function too. Returns 0, or -EINVAL for NULL. */
 WEFT_API int weft_fan_stop(struct weft_fan *f);
 
-/*
- * Stop at once for an error of the caller's: who sends or receives has failed,
- * and the others are to know with what. As weft_fan_stop(), but senders,
- * receivers and weft_fan_join() get `err`, or -EIO for -EAGAIN, -ETIMEDOUT and
- * -EPIPE; the first error stays.
- *
- * Returns 0; -EINVAL for NULL, or an err that is not negative.
- */
+/* The same for an error of the caller's, a source's or a sink's. Returns 0;
+ * -EINVAL for NULL, or an err that is not negative. */
 WEFT_API int weft_fan_fail(struct weft_fan *f, int err);
 
 /*
- * Wait until all workers have ended. After weft_fan_close() that takes somebody
- * who receives what comes out.
+ * Wait until all workers have ended. After weft_fan_close() that takes a
+ * receiver of what comes out.
  *
- * Returns 0 when everything went through; the error of a fan that failed or was
- * stopped; -ETIMEDOUT; -EINVAL for NULL.
+ * Returns 0 when everything went through; the reason when it was stopped or has
+ * failed; -ETIMEDOUT; -EINVAL for NULL.
  */
 WEFT_API WEFT_NODISCARD int weft_fan_join(struct weft_fan *f,
                                           int64_t deadline_ns);

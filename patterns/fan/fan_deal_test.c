@@ -1,4 +1,4 @@
-/* Tests of the fan: who gets an item, and whom a slow worker holds up. */
+/* Tests of the fan: which worker gets an item, and what a slow one holds up. */
 #include "fan_testing.h"
 
 /* --- stragglers --- */
@@ -261,7 +261,7 @@ static int expect_next(const void *in, void *out, unsigned worker, void *arg)
 
 	CHECK_EQ(*(const int *)in, c->next[worker]++);
 	*(int *)out = (int)worker;
-	return WEFT_FAN_EMIT;
+	return WEFT_EMIT;
 }
 
 /* E10 (6 items, 3 workers, and more), E9: all end when the source closes. */
@@ -301,7 +301,7 @@ static int hold_first_worker(const void *in, void *out, unsigned worker,
 	if (worker == 0)
 		CHECK_EQ(weft_chan_recv(s->gate, NULL, WEFT_FOREVER), -EPIPE);
 	weft_store_relaxed(&s->last_of[worker], *(const int *)in + 1);
-	return WEFT_FAN_SKIP;
+	return WEFT_SKIP;
 }
 
 TEST_MANUAL(a_full_worker_pauses_a_broadcast_to_all)

@@ -11,7 +11,7 @@ static void note_most(struct site *s, int n)
 		;
 }
 
-/* Counts who is in it; takes a different time for each item. */
+/* Counts the calls at once; takes a different time for each item. */
 static int counted(const void *in, void *out, unsigned worker, void *arg)
 {
 	struct site *s = arg;
@@ -28,7 +28,7 @@ static int counted(const void *in, void *out, unsigned worker, void *arg)
 static int only_even(const void *in, void *out, unsigned worker, void *arg)
 {
 	pass(in, out, worker, arg);
-	return *(const int *)in % 2 ? WEFT_FAN_SKIP : WEFT_FAN_EMIT;
+	return *(const int *)in % 2 ? WEFT_SKIP : WEFT_EMIT;
 }
 
 static void run_through(struct shape shape, struct weft_fan_opts opts, int n,
@@ -102,7 +102,7 @@ static int count_call(const void *in, void *out, unsigned worker, void *arg)
 	(void)out;
 	(void)worker;
 	weft_fetch_add_relaxed((_Atomic int *)arg, 1);
-	return WEFT_FAN_EMIT;
+	return WEFT_EMIT;
 }
 
 TEST(items_of_no_bytes_are_worked_on)
@@ -135,7 +135,7 @@ TEST(items_of_no_bytes_are_worked_on)
 
 /* E4: strict, with never more calls at once than workers, and one at a time
  * for each of them. */
-TEST(ordered_results_come_in_order_whoever_was_first)
+TEST(ordered_results_come_in_order_whatever_was_first)
 {
 	for (size_t i = UNORDERED_SHAPES; i < SINGLE_SHAPES; i++) {
 		struct site *s = new_site(-2);
@@ -277,7 +277,7 @@ int main(void)
 		cmocka_unit_test(an_item_of_which_nothing_comes_leaves_no_gap),
 		cmocka_unit_test(items_of_no_bytes_are_worked_on),
 		cmocka_unit_test(
-		        ordered_results_come_in_order_whoever_was_first),
+		        ordered_results_come_in_order_whatever_was_first),
 		cmocka_unit_test(every_senders_order_is_kept),
 		cmocka_unit_test(close_drains_and_then_ends),
 		cmocka_unit_test(a_fan_that_is_closed_empty_ends_at_once),

@@ -45,7 +45,7 @@ static inline int pass(const void *in, void *out, unsigned worker, void *arg)
 	(void)worker;
 	(void)arg;
 	*(int *)out = *(const int *)in;
-	return WEFT_FAN_EMIT;
+	return WEFT_EMIT;
 }
 
 /* What a fan's function and a test share. */
@@ -104,7 +104,7 @@ static inline struct weft_fan *new_fan(struct shape shape,
 	opts.merge = shape.merge;
 	opts.fn = opts.fn ? opts.fn : pass;
 	opts.workers = opts.workers ? opts.workers : 1;
-	opts.in_size = sizeof(int);
+	opts.elem_size = sizeof(int);
 	CHECK_EQ(weft_fan_new(&f, &opts), 0);
 	return f;
 }

@@ -1,7 +1,9 @@
-/* How a fan is made inside: for the files of this folder only. */
+/* What the files of the fan share. fan.c calls the others, worker.c calls
+ * deal.c, and none of them calls back. */
 #ifndef WEFT_PATTERNS_FAN_INTERNAL_H
 #define WEFT_PATTERNS_FAN_INTERNAL_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,13 +12,27 @@
 #include <weft/sync.h>
 #include <weft/task.h>
 
+#include "common/crew.h"
+#include "common/ending.h"
 #include "common/reorder.h"
-#include "common/watch.h"
 #include "fan.h"
 #include "relay.h"
-#include "task/waitq.h"
 
 struct worker {
+	_Alignas(WEFT_CACHE_LINE) struct weft_crew_member member;
+
+	/* The worker's own. */
+	struct weft_fan *f;
+	struct weft_chan *from;
+
+	/* Items taken[next .. ntaken) have not been given to the function,
+	 * results made[sent .. nmade) have not been passed on. When ordered,
+	 * what is taken are the items' numbers, and results are made in their
+	 * slots. */
+	unsigned char *taken, *made;
+	size_t ntaken, next, nmade, sent;
+	bool *done; /* which of taken[0 .. next) have a result */
+
 	/* Items dealt to it that it has not taken, and one more while it has a
 	 * batch in hand; reserved by senders before they send, so that it never
 	 * exceeds fan.limit. Signed: a channel that delivers something twice
@@ -28,23 +44,6 @@ struct worker {
 	_Atomic uint64_t out;
 	_Atomic uint64_t failed;
 	_Atomic int64_t rest; /* of its batch, when dealt: not yet begun */
-
-	/* The worker's own from here on. */
-	struct weft_fan *f;
-	unsigned index;
-	struct weft_chan *from;
-	struct weft_task *task; /* as it was started */
-	struct weft_task *heir; /* who replaced it last; NULL for nobody */
-	struct weft_task *dead; /* whom the latest one replaces */
-	bool ended; /* returned; not set when the thread was ended */
-
-	/* Items taken[next .. ntaken) have not been given to the function,
-	 * results made[sent .. nmade) have not been passed on. When ordered,
-	 * what is taken are the items' numbers, and results are made in their
-	 * slots. */
-	unsigned char *taken, *made;
-	size_t ntaken, next, nmade, sent;
-	bool *done; /* which of taken[0 .. next) have a result */
 };
 
 struct weft_fan {
@@ -58,23 +57,17 @@ struct weft_fan {
 	struct weft_chan *out;   /* unordered */
 	struct reorder *order;   /* ordered */
 	int64_t limit;           /* of each worker's load: its queue and one */
-	struct weft_waitgroup running;
-	struct watch watch; /* of the context, whose end stops it */
 
-	/* 0, or why the fan was stopped. Set once, before the channels are
-	 * closed: who finds one closed finds the reason here. */
-	_Atomic int error;
+	struct weft_ending end;
+	struct weft_crew crew; /* the workers, in the order of their numbers */
 	_Atomic bool closing;  /* nothing more comes in */
 	_Atomic bool finished; /* nothing more will be made; ordered only */
 	_Atomic bool through;  /* a receiver was told that nothing is left */
-	_Atomic uint64_t replaced;
 
-	/* Workers that have not ended. */
-	_Alignas(WEFT_CACHE_LINE) _Atomic unsigned left;
-	/* Where the next search for a worker begins, and who waits for room at
-	 * one of them. */
+	/* Where the next search for a worker begins, and the senders that wait
+	 * for room at one of them. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic unsigned next;
-	struct waitq room;
+	struct weft_waiters room;
 };
 
 /* Whether senders choose a worker for each item. */
@@ -83,28 +76,17 @@ static inline bool fan_is_dealt(const struct weft_fan *f)
 	return !f->entry;
 }
 
-static inline bool fan_is_stopped(struct weft_fan *f)
+/* weft_waiters_wait(); what is there already is taken without the call. */
+static inline int fan_wait(struct weft_waiters *w, const char *what,
+                           int (*look)(void *arg), void *arg,
+                           int64_t deadline_ns)
 {
-	return weft_load_relaxed(&f->error) != 0;
+	int err = look(arg);
+
+	if (err != -EAGAIN)
+		return err;
+	return weft_waiters_wait(w, what, look, arg, NULL, deadline_ns);
 }
-
-/* --- fan.c --- */
-
-/* Stop the fan for that reason, unless there is one already, or everything has
- * gone through. */
-void weft_fan_stop_for(struct weft_fan *f, int err);
-
-/* The same for something that has failed, with a name that no caller of the fan
- * can take for another. */
-void weft_fan_fail_for(struct weft_fan *f, int err);
-
-/* The last worker has ended, and all of them have passed on what they had. */
-void weft_fan_end_results(struct weft_fan *f);
-
-/* Wait in q until look(arg), which may have to look several times, says other
- * than -EAGAIN; -ETIMEDOUT. */
-int weft_fan_wait(struct weft_fan *f, struct waitq *q, const char *what,
-                  int (*look)(void *arg), void *arg, int64_t deadline_ns);
 
 /* --- deal.c: when items are dealt --- */
 
@@ -119,8 +101,8 @@ void weft_fan_finished(struct worker *w);
 /* --- relay.c --- */
 
 /* weft_broadcast(), and when it ends before its time, failed(arg, err) before
- * it closes a channel, so that who finds one closed can be told why. Only its
- * own task may end it, until it is freed. */
+ * it closes a channel, so that its reason is known before any end is seen. It
+ * may be called several times. */
 int weft_fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
                        size_t n, struct weft_chan *from,
                        const struct weft_relay_opts *opts,
@@ -128,7 +110,7 @@ int weft_fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
 
 /* --- worker.c --- */
 
-/* Start the worker's task. As weft_spawn(). */
-int weft_fan_worker_start(struct worker *w, struct weft_task **out);
+/* Start all workers. As weft_crew_start(). */
+int weft_fan_start(struct weft_fan *f);
 
 #endif

@@ -188,7 +188,7 @@ static int sign(const void *in, void *out, unsigned worker, void *arg)
 	memcpy(out, in, cell->payload);
 	message_set(out, value + message_value_of(worker + 1, 0));
 	spend(cell, message_seq(value));
-	return WEFT_FAN_EMIT;
+	return WEFT_EMIT;
 }
 
 static int make_fan(struct cell *cell, struct state *s)
@@ -199,7 +199,7 @@ static int make_fan(struct cell *cell, struct state *s)
 		.workers = s->workers,
 		.impl = cell->chan,
 		.cap = cell->cap,
-		.in_size = cell->payload,
+		.elem_size = cell->payload,
 		.wait = cell->wait,
 		.window = (size_t)param(&cell->params, "window"),
 		.batch = cell->batch,

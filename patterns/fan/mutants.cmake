@@ -16,7 +16,7 @@ weft_add_pattern_mutant(fan leaves_one_out fan/relay.c
   KNOBS "variant=broadcast workers=3"
   WORDS lost)
 weft_add_pattern_mutant(fan ends_with_its_first_input fan/relay.c
-  "weft_fetch_sub_acq_rel(&r->left, (size_t)1) == 1"
-  "weft_fetch_sub_acq_rel(&r->left, (size_t)1) >= 1"
+  "if (status)"
+  "close_all(r->to, r->nto); if (status)"
   KNOBS "variant=merge workers=3 cap=1 work=1000 dist=straggler" TRIES 20
   WORDS lost)

@@ -8,11 +8,8 @@
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
 #include <weft/select.h>
-#include <weft/sync.h>
-#include <weft/task.h>
 
 #include "base/cacheline.h"
-#include "base/check.h"
 #include "common/ends.h"
 #include "internal.h"
 
@@ -23,9 +20,8 @@ struct moved {
 
 /* One task of a relay. */
 struct carrier {
+	struct weft_crew_member member;
 	struct weft_relay *r;
-	size_t index;
-	struct weft_task *task;
 	unsigned char *elem; /* in hand */
 };
 
@@ -36,19 +32,15 @@ struct weft_relay {
 	size_t nfrom, nto, elem_size;
 	struct moved *moved; /* one for each on the side of several */
 	size_t nmoved;
+	struct weft_case *cases; /* of the one that selects */
 	struct carrier *carriers;
 	size_t ncarriers;
-	struct weft_waitgroup running;
-	struct weft_waitgroup gate; /* holds the tasks until all are there */
-	bool whole;                 /* they are; written before it opens */
-	struct watch watch;         /* of the context */
 	void (*failed)(void *arg, int err); /* see weft_fan_broadcast() */
 	void *failed_arg;
 
-	/* 0, or why it ended before its time. Set once, before the channels
-	 * are closed: who finds one closed finds the reason here. */
-	_Atomic int error;
-	_Atomic size_t left; /* tasks that have not ended */
+	struct weft_ending end;
+	struct weft_crew crew;
+	_Atomic bool through; /* all inputs have ended, or it was stopped */
 };
 
 /* --- the end --- */
@@ -59,27 +51,24 @@ static void close_all(struct weft_chan *const *c, size_t n)
 		weft_chan_close(c[i]);
 }
 
-static void stop_for(struct weft_relay *r, int err)
+static bool went_through(void *arg)
 {
-	int none = 0;
+	struct weft_relay *r = arg;
 
-	if (weft_cas_acq_rel(&r->error, &none, err) && r->failed) /* [error] */
-		r->failed(r->failed_arg, err);
+	return weft_load_acquire(&r->through);
+}
+
+static void release(void *arg)
+{
+	struct weft_relay *r = arg;
+
+	if (r->failed)
+		r->failed(r->failed_arg, weft_ending_why(&r->end));
 	close_all(r->from, r->nfrom);
 	close_all(r->to, r->nto);
 }
 
-static void context_ended(void *arg)
-{
-	struct weft_relay *r = arg;
-
-	stop_for(r, watch_why(&r->watch));
-}
-
-static bool is_stopped(struct weft_relay *r)
-{
-	return weft_load_acquire(&r->error) != 0; /* [error] */
-}
+static const struct weft_ending_ops ending_ops = { went_through, release };
 
 static void drop(const struct weft_relay *r, void *elem)
 {
@@ -101,14 +90,14 @@ static bool forward(struct weft_relay *r, size_t i, void *elem)
 {
 	int err = -EPIPE;
 
-	if (!is_stopped(r))
+	if (!weft_ending_is_set(&r->end))
 		err = weft_chan_send(r->to[0], elem, WEFT_FOREVER);
 	if (!err) {
 		count(r, i);
 		return true;
 	}
-	/* Whoever has closed it under us wants no more. */
-	stop_for(r, err);
+	/* A receiver that closes the channel wants no more. */
+	weft_ending_stop(&r->end, err);
 	drop(r, elem);
 	return false;
 }
@@ -119,59 +108,41 @@ static bool receive(struct weft_relay *r, size_t i, void *elem)
 	int err = weft_chan_recv(r->from[i], elem, WEFT_FOREVER);
 
 	if (err && err != -EPIPE)
-		stop_for(r, err);
+		weft_ending_stop(&r->end, err);
 	return !err;
 }
 
-static void run_forwarder(struct carrier *c)
+static int run_forwarder(struct weft_crew_member *m)
 {
-	struct weft_relay *r = c->r;
+	struct carrier *c = (struct carrier *)m;
 
-	while (receive(r, c->index, c->elem) && forward(r, c->index, c->elem))
+	while (receive(c->r, m->index, c->elem) &&
+	       forward(c->r, m->index, c->elem))
 		;
+	return 0;
 }
 
-/* Receive cases for all inputs, each with room for an element of its own. */
-static void make_cases(const struct weft_relay *r, struct weft_case *cases,
-                       unsigned char *elems)
+static int run_select(struct weft_crew_member *m)
 {
-	for (size_t i = 0; i < r->nfrom; i++)
-		cases[i] = weft_case_recv(r->from[i], elems + i * r->elem_size);
-}
-
-static void select_until_all_ended(struct weft_relay *r,
-                                   struct weft_case *cases)
-{
+	struct weft_relay *r = ((struct carrier *)m)->r;
+	struct weft_case *cases = r->cases;
 	size_t open = r->nfrom;
 	int i;
 
 	while (open > 0) {
 		i = weft_select(cases, r->nfrom, WEFT_FOREVER);
 		if (i < 0) {
-			stop_for(r, i);
-			return;
+			weft_ending_stop(&r->end, i);
+			break;
 		}
 		if (cases[i].err) {
 			cases[i].c = NULL; /* ended: never ready again */
 			open--;
 		} else if (!forward(r, (size_t)i, cases[i].elem)) {
-			return;
+			break;
 		}
 	}
-}
-
-static void run_select(struct carrier *c)
-{
-	struct weft_relay *r = c->r;
-	struct weft_case *cases = cacheline_new(r->nfrom, sizeof(*cases));
-
-	if (cases) {
-		make_cases(r, cases, c->elem);
-		select_until_all_ended(r, cases);
-	} else {
-		stop_for(r, -ENOMEM);
-	}
-	free(cases);
+	return 0;
 }
 
 /* --- broadcasting --- */
@@ -183,7 +154,7 @@ static size_t send_to_all(struct weft_relay *r, void *elem)
 	int err;
 
 	for (size_t i = 0; i < r->nto; i++) {
-		err = is_stopped(r)
+		err = weft_ending_is_set(&r->end)
 		              ? -EPIPE
 		              : weft_chan_send(r->to[i], elem, WEFT_FOREVER);
 		if (!err) {
@@ -192,55 +163,56 @@ static size_t send_to_all(struct weft_relay *r, void *elem)
 			continue;
 		}
 		if (err != -EPIPE)
-			stop_for(r, err);
+			weft_ending_stop(&r->end, err);
 		drop(r, elem);
 	}
 	return n;
 }
 
-static void run_broadcast(struct carrier *c)
+static int run_broadcast(struct weft_crew_member *m)
 {
+	struct carrier *c = (struct carrier *)m;
 	struct weft_relay *r = c->r;
 
 	while (receive(r, 0, c->elem))
 		if (send_to_all(r, c->elem) == 0) {
-			stop_for(r, -EPIPE);
-			return;
+			weft_ending_stop(&r->end, -EPIPE);
+			break;
 		}
+	return 0;
 }
 
 /* --- its tasks --- */
 
-static int carry(struct carrier *c, void (*run)(struct carrier *c))
+/* Only drop() can have ended it. */
+static void carrier_left(struct weft_crew_member *m, int status)
 {
-	struct weft_relay *r = c->r;
+	struct weft_relay *r = ((struct carrier *)m)->r;
 
-	CHECK_EQ(weft_waitgroup_wait(&r->gate, WEFT_FOREVER), 0);
-	/* A relay that is not whole must not touch the channels. */
-	if (r->whole) {
-		run(c);
-		/* The last one closes: all others have sent what they had. */
-		if (weft_fetch_sub_acq_rel(&r->left, (size_t)1) == 1)
-			close_all(r->to, r->nto);
-	}
-	weft_waitgroup_done(&r->running);
-	return 0;
+	if (status)
+		weft_ending_fail(&r->end, status);
 }
 
-static int forwarder_main(void *arg)
+/* All others have sent what they had. */
+static void all_left(struct weft_crew *c)
 {
-	return carry(arg, run_forwarder);
+	struct weft_relay *r =
+	        (struct weft_relay *)((char *)c -
+	                              offsetof(struct weft_relay, crew));
+
+	weft_store_release(&r->through, true);
+	close_all(r->to, r->nto);
 }
 
-static int select_main(void *arg)
-{
-	return carry(arg, run_select);
-}
-
-static int broadcast_main(void *arg)
-{
-	return carry(arg, run_broadcast);
-}
+static const struct weft_crew_ops forwarders = { .work = run_forwarder,
+	                                         .left = carrier_left,
+	                                         .last = all_left };
+static const struct weft_crew_ops selecting = { .work = run_select,
+	                                        .left = carrier_left,
+	                                        .last = all_left };
+static const struct weft_crew_ops broadcasting = { .work = run_broadcast,
+	                                           .left = carrier_left,
+	                                           .last = all_left };
 
 /* --- making --- */
 
@@ -269,7 +241,7 @@ static bool stands_in(const struct weft_chan *c, struct weft_chan *const *list,
 	return false;
 }
 
-/* What can be said of the channels of both sides, whoever carries. */
+/* What must hold for the channels of both sides, whatever carries. */
 static bool fit_together(struct weft_chan *const *from, size_t nfrom,
                          struct weft_chan *const *to, size_t nto)
 {
@@ -292,12 +264,10 @@ static int make_carriers(struct weft_relay *r, size_t n, size_t hands)
 	if (!r->carriers)
 		return -ENOMEM;
 	r->ncarriers = n;
-	weft_store_relaxed(&r->left, n);
 	for (size_t i = 0; i < n; i++) {
 		struct carrier *c = &r->carriers[i];
 
 		c->r = r;
-		c->index = i;
 		c->elem = cacheline_new(hands, r->elem_size);
 		if (!c->elem)
 			return -ENOMEM;
@@ -305,33 +275,26 @@ static int make_carriers(struct weft_relay *r, size_t n, size_t hands)
 	return 0;
 }
 
-static int start_all(struct weft_relay *r, const char *name, weft_task_fn fn)
+/* A case for each input, with room for an element of its own. */
+static int make_cases(struct weft_relay *r)
 {
-	struct weft_task_opts opts = { name, r->opts.stack_bytes };
-	int err = 0;
-
-	weft_waitgroup_add(&r->gate, 1);
-	for (size_t i = 0; i < r->ncarriers && !err; i++) {
-		weft_waitgroup_add(&r->running, 1);
-		err = weft_spawn(&r->carriers[i].task, &opts, fn,
-		                 &r->carriers[i]);
-		if (err)
-			weft_waitgroup_done(&r->running);
-	}
-	r->whole = !err;
-	weft_waitgroup_done(&r->gate);
-	/* With nobody to end, the end has come. */
-	if (r->ncarriers == 0)
-		close_all(r->to, r->nto);
-	return err;
+	r->cases = cacheline_new(r->nfrom, sizeof(*r->cases));
+	for (size_t i = 0; r->cases && i < r->nfrom; i++)
+		r->cases[i] = weft_case_recv(
+		        r->from[i], r->carriers[0].elem + i * r->elem_size);
+	return r->cases ? 0 : -ENOMEM;
 }
 
 /* The context first: once the tasks run, nothing may fail any more. */
-static int launch(struct weft_relay *r, const char *name, weft_task_fn fn)
+static int launch(struct weft_relay *r, const char *name,
+                  const struct weft_crew_ops *ops)
 {
-	int err = watch_begin(&r->watch, r->opts.ctx, context_ended, r);
+	struct weft_task_opts opts = { name, r->opts.stack_bytes };
+	int err = weft_ending_watch(&r->end, r->opts.ctx);
 
-	return err ? err : start_all(r, name, fn);
+	return err ? err
+	           : weft_crew_start(&r->crew, ops, r->carriers, r->ncarriers,
+	                             sizeof(*r->carriers), &opts);
 }
 
 /* A relay between these channels, without tasks. */
@@ -344,8 +307,7 @@ static int make(struct weft_relay **out, struct weft_chan *const *from,
 	if (!r)
 		return -ENOMEM;
 	r->opts = *opts;
-	weft_waitgroup_init(&r->running);
-	weft_waitgroup_init(&r->gate);
+	weft_ending_init(&r->end, &ending_ops, r);
 	r->elem_size = weft_chan_elem_size(to[0]);
 	r->from = ref_all(from, nfrom);
 	r->nfrom = nfrom;
@@ -398,8 +360,10 @@ int weft_merge(struct weft_relay **out, struct weft_chan *to,
 	err = make(&r, from, n, &to, 1, opts);
 	if (!err)
 		err = make_carriers(r, select && n ? 1 : n, select ? n : 1);
+	if (!err && select && n)
+		err = make_cases(r);
 	if (!err)
-		err = launch(r, "merge", select ? select_main : forwarder_main);
+		err = launch(r, "merge", select ? &selecting : &forwarders);
 	if (err) {
 		weft_relay_free(r);
 		return err;
@@ -424,7 +388,7 @@ int weft_fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
 	if (!err) {
 		r->failed = failed;
 		r->failed_arg = arg;
-		err = launch(r, "broadcast", broadcast_main);
+		err = launch(r, "broadcast", &broadcasting);
 	}
 	if (err) {
 		weft_relay_free(r);
@@ -447,7 +411,15 @@ int weft_relay_stop(struct weft_relay *r)
 {
 	if (!r)
 		return -EINVAL;
-	stop_for(r, -ECANCELED);
+	weft_ending_stop(&r->end, -ECANCELED);
+	return 0;
+}
+
+int weft_relay_fail(struct weft_relay *r, int err)
+{
+	if (!r || err >= 0)
+		return -EINVAL;
+	weft_ending_fail(&r->end, err);
 	return 0;
 }
 
@@ -457,28 +429,31 @@ int weft_relay_join(struct weft_relay *r, int64_t deadline_ns)
 
 	if (!r)
 		return -EINVAL;
-	err = weft_waitgroup_wait(&r->running, deadline_ns);
-	return err ? err : weft_load_acquire(&r->error); /* [error] */
+	err = weft_crew_wait(&r->crew, deadline_ns);
+	return err ? err : weft_ending_why(&r->end);
 }
 
-uint64_t weft_relay_moved(const struct weft_relay *r, size_t i)
+int weft_relay_stats(const struct weft_relay *r, size_t i,
+                     struct weft_relay_stats *out)
 {
-	return r && i < r->nmoved ? weft_load_relaxed(&r->moved[i].n) : 0;
+	if (!r || !out || i >= r->nmoved)
+		return -EINVAL;
+	out->moved = weft_load_relaxed(&r->moved[i].n);
+	return 0;
 }
 
 void weft_relay_free(struct weft_relay *r)
 {
 	if (!r)
 		return;
-	watch_end(&r->watch);
-	if (r->whole && weft_waitgroup_wait(&r->running, WEFT_NOW))
-		stop_for(r, -ECANCELED);
-	for (size_t i = 0; i < r->ncarriers; i++) {
-		if (r->carriers[i].task)
-			CHECK_EQ(weft_join(r->carriers[i].task, NULL), 0);
+	weft_ending_unwatch(&r->end);
+	if (!weft_crew_has_ended(&r->crew))
+		weft_ending_stop(&r->end, -ECANCELED);
+	weft_crew_join(&r->crew);
+	for (size_t i = 0; i < r->ncarriers; i++)
 		free(r->carriers[i].elem);
-	}
 	free(r->carriers);
+	free(r->cases);
 	free(r->moved);
 	unref_all(r->from, r->nfrom);
 	unref_all(r->to, r->nto);

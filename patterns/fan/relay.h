@@ -8,9 +8,11 @@
  *
  * A relay closes the channels it sends into when those it receives from have
  * ended; nobody else may. It also ends, with -EPIPE, when it finds all of those
- * that it sends into closed: that is how a consumer leaves early. However it
- * ends before its time, it closes the channels on both sides, so that everyone
- * who waits on one of them is released. What is inside of them stays there.
+ * that it sends into closed: that is how a consumer leaves early.
+ *
+ * It ends as docs/components.md says, but for what its callers see, because
+ * the channels are theirs: when it is stopped or fails, it closes the channels
+ * on both sides, and what is inside of them stays there.
  *
  * It holds a reference on each channel for as long as it lives.
  */
@@ -44,7 +46,8 @@ struct weft_relay_opts {
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
 
-	struct weft_ctx *ctx; /* its end stops the relay; NULL for none */
+	/* Its end stops the relay, which holds a reference; NULL for none. */
+	struct weft_ctx *ctx;
 };
 
 /*
@@ -84,20 +87,28 @@ WEFT_API WEFT_NODISCARD int weft_broadcast(struct weft_relay **out,
                                            size_t n, struct weft_chan *from,
                                            const struct weft_relay_opts *opts);
 
-/* Stop at once, closing all channels. Does not wait; any number of times.
- * Returns 0, or -EINVAL for NULL. */
+/* Stop at once, closing all channels; the second for an error of the caller's.
+ * When everything has gone through they change nothing. They do not wait; any
+ * number of times. Return 0; -EINVAL for NULL, or an err that is not
+ * negative. */
 WEFT_API int weft_relay_stop(struct weft_relay *r);
+WEFT_API int weft_relay_fail(struct weft_relay *r, int err);
 
-/* Wait until its tasks have ended. Returns 0 when everything went through;
- * -ECANCELED when it was stopped; weft_ctx_err() when its context was;
- * -EPIPE when nobody was left to send to; -ENOMEM from unbounded channels;
- * -ETIMEDOUT; -EINVAL for NULL. */
+/* Wait until its tasks have ended. Returns 0 when everything went through; the
+ * reason when it was stopped or has failed: -ECANCELED, weft_ctx_err(), the
+ * error; -EPIPE when nobody was left to send to, -ENOMEM from unbounded
+ * channels; -ETIMEDOUT; -EINVAL for NULL. */
 WEFT_API WEFT_NODISCARD int weft_relay_join(struct weft_relay *r,
                                             int64_t deadline_ns);
 
-/* Elements received from the side that has several channels (of a broadcast:
- * sent into) number `i`. Exact at rest. 0 for NULL or where there is none. */
-WEFT_API uint64_t weft_relay_moved(const struct weft_relay *r, size_t i);
+struct weft_relay_stats {
+	uint64_t moved; /* elements received, or sent in a broadcast */
+};
+
+/* Figures of channel `i` of the side that has several. Exact at rest. Returns
+ * 0, or -EINVAL for NULL or a channel that there is not. */
+WEFT_API int weft_relay_stats(const struct weft_relay *r, size_t i,
+                              struct weft_relay_stats *out);
 
 /* Stop it unless it has ended, wait for its tasks, and free it. NULL is
  * ignored. Belongs to the run that made it. */

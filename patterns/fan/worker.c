@@ -2,16 +2,13 @@
  * A worker: takes items, calls the function, passes results on, and may die.
  *
  * It takes a batch at a time. What is left of one in which the function has
- * ended the task is in the worker's record, so whoever goes on in its place,
- * the same task or an heir, goes on with that.
+ * ended the task is in the worker's record, and the same task or an heir goes
+ * on with that.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <weft/chan.h>
 
-#include "base/check.h"
 #include "internal.h"
 
 static void count(_Atomic uint64_t *figure, uint64_t n)
@@ -46,26 +43,26 @@ static bool take(struct worker *w)
 		w->ntaken = !err;
 	}
 	if (err && err != -EPIPE)
-		weft_fan_fail_for(f, err);
+		weft_ending_fail(&f->end, err);
 	if (!err && fan_is_dealt(f))
 		weft_fan_taken(w, w->ntaken);
-	return !err && !fan_is_stopped(f);
+	return !err && !weft_ending_is_set(&f->end);
 }
 
 /* The item has failed. Whether the worker goes on. */
 static bool fail(struct worker *w, int err)
 {
 	count(&w->failed, 1);
-	if (w->f->opts.errors == WEFT_FAN_STOP_ON_ERROR)
-		weft_fan_fail_for(w->f, err);
-	return !fan_is_stopped(w->f);
+	if (w->f->opts.on_error == WEFT_ON_ERROR_STOP)
+		weft_ending_fail(&w->f->end, err);
+	return !weft_ending_is_set(&w->f->end);
 }
 
 static int call(struct worker *w, size_t i)
 {
 	const struct weft_fan_opts *o = &w->f->opts;
 	struct reorder *order = w->f->order;
-	void *in = w->taken + i * o->in_size;
+	void *in = w->taken + i * o->elem_size;
 	void *out = w->made + w->nmade * o->out_size;
 
 	if (order) {
@@ -73,7 +70,7 @@ static int call(struct worker *w, size_t i)
 		out = weft_reorder_out(order, number(w, i));
 	}
 	count(&w->in, 1);
-	return o->fn(in, out, w->index, o->arg);
+	return o->fn(in, out, (unsigned)w->member.index, o->arg);
 }
 
 /* Work on the next item of the batch. Whether to go on. */
@@ -85,7 +82,7 @@ static bool process(struct worker *w)
 
 	/* The channel may have delivered what was never sent. */
 	if (f->order && weft_reorder_begin(f->order, number(w, i))) {
-		weft_fan_fail_for(f, -EIO);
+		weft_ending_fail(&f->end, -EIO);
 		return false;
 	}
 	w->done[i] = false;
@@ -93,10 +90,10 @@ static bool process(struct worker *w)
 	if (fan_is_dealt(f))
 		weft_store_relaxed(&w->rest, (int64_t)(w->ntaken - w->next));
 	result = call(w, i);
-	if (result == WEFT_FAN_EMIT) {
+	if (result == WEFT_EMIT) {
 		w->done[i] = true;
 		w->nmade++;
-	} else if (result != WEFT_FAN_SKIP) {
+	} else if (result != WEFT_SKIP) {
 		return fail(w, result < 0 ? result : -EINVAL);
 	}
 	return true;
@@ -106,7 +103,7 @@ static bool process(struct worker *w)
 static bool process_all(struct worker *w)
 {
 	while (w->next < w->ntaken)
-		if (fan_is_stopped(w->f) || !process(w))
+		if (weft_ending_is_set(&w->f->end) || !process(w))
 			return false;
 	return true;
 }
@@ -145,7 +142,7 @@ static bool pass_on(struct worker *w)
 	count(&w->out, w->sent);
 	/* Only a stop closes the channel before its senders have ended. */
 	if (err && err != -EPIPE)
-		weft_fan_fail_for(f, err);
+		weft_ending_fail(&f->end, err);
 	if (err)
 		return false;
 	if (fan_is_dealt(f) && w->ntaken)
@@ -153,9 +150,9 @@ static bool pass_on(struct worker *w)
 	return true;
 }
 
-static int work(void *arg)
+static int work(struct weft_crew_member *m)
 {
-	struct worker *w = arg;
+	struct worker *w = (struct worker *)m;
 
 	while (process_all(w) && pass_on(w) && take(w))
 		;
@@ -175,68 +172,53 @@ static void drop_rest(struct worker *w)
 		return;
 	}
 	for (; o->drop_in && w->next < w->ntaken; w->next++)
-		o->drop_in(w->taken + w->next * o->in_size, o->arg);
+		o->drop_in(w->taken + w->next * o->elem_size, o->drop_arg);
 	for (; o->drop_out && w->sent < w->nmade; w->sent++)
-		o->drop_out(w->made + w->sent * o->out_size, o->arg);
+		o->drop_out(w->made + w->sent * o->out_size, o->drop_arg);
 }
 
-/* The thread was ended under the function. Whether another has taken over. */
-static bool replace(struct worker *w)
+/* The function has ended the task, or the thread. */
+static bool again(struct weft_crew_member *m, enum weft_guard_end end,
+                  int status)
 {
-	struct weft_task *heir;
-	int err;
-
-	if (!fail(w, -ECANCELED))
-		return false;
-	w->dead = weft_self();
-	weft_fetch_add_relaxed(&w->f->replaced, 1u);
-	err = weft_fan_worker_start(w, &heir);
-	if (err) {
-		weft_fan_fail_for(w->f, err);
-		return false;
-	}
-	/* The heir joins this task before it does anything. */
-	w->heir = heir;
-	return true;
+	(void)end;
+	return fail((struct worker *)m, status);
 }
 
-/*
- * However a worker ends, it comes through here: by the cleanup attribute also
- * when pthread_exit() unwinds it (this file is built with -fexceptions).
- */
-static void worker_left(struct worker **left)
+static void worker_left(struct weft_crew_member *m, int status)
 {
-	struct worker *w = *left;
-	struct weft_fan *f = w->f;
+	struct worker *w = (struct worker *)m;
 
-	if (!w->ended && replace(w))
-		return;
+	/* It has stopped the fan, or there is no heir. */
+	if (status)
+		weft_ending_fail(&w->f->end, status);
 	drop_rest(w);
-	if (weft_fetch_sub_acq_rel(&f->left, 1u) == 1)
-		weft_fan_end_results(f);
-	weft_waitgroup_done(&f->running);
 }
 
-static int worker_main(void *arg)
+/* All results have been passed on. */
+static void all_left(struct weft_crew *c)
 {
-	__attribute__((cleanup(worker_left))) struct worker *w = arg;
-	int status;
+	struct weft_fan *f =
+	        (struct weft_fan *)((char *)c -
+	                            offsetof(struct weft_fan, crew));
 
-	if (w->dead)
-		CHECK_EQ(weft_join(w->dead, NULL), 0);
-	while (weft_try(work, w, &status) == -ECANCELED)
-		if (!fail(w, status < 0 ? status : -ECANCELED))
-			break;
-	w->ended = true;
-	return 0;
+	if (f->out) {
+		weft_chan_close(f->out);
+		return;
+	}
+	weft_store_release(&f->finished, true); /* [finished] */
+	weft_reorder_notify_all(f->order);
 }
 
-int weft_fan_worker_start(struct worker *w, struct weft_task **out)
+int weft_fan_start(struct weft_fan *f)
 {
-	struct weft_task_opts opts = { .stack_bytes = w->f->opts.stack_bytes };
-	char name[32];
+	static const struct weft_crew_ops ops = { .numbered = true,
+		                                  .work = work,
+		                                  .again = again,
+		                                  .left = worker_left,
+		                                  .last = all_left };
+	struct weft_task_opts opts = { "fan worker", f->opts.stack_bytes };
 
-	snprintf(name, sizeof(name), "fan worker %u", w->index);
-	opts.name = name;
-	return weft_spawn(out, &opts, worker_main, w);
+	return weft_crew_start(&f->crew, &ops, f->workers, f->opts.workers,
+	                       sizeof(*f->workers), &opts);
 }

@@ -375,8 +375,8 @@ int weft_pipeline_send_many(struct weft_pipeline *p, const void *elems,
 	return weft_ending_of(&p->end, err);
 }
 
-/* What a receive from the last channel means to a caller, who is told when it
- * was the end. */
+/* What a receive from the last channel means to a caller. Note when one was
+ * told of the end. */
 static int received(struct weft_pipeline *p, int err)
 {
 	err = weft_ending_of(&p->end, err);

@@ -204,8 +204,8 @@ WEFT_API int weft_pipeline_stop(struct weft_pipeline *p);
 WEFT_API int weft_pipeline_fail(struct weft_pipeline *p, int err);
 
 /*
- * Wait until all workers have ended. After weft_pipeline_close() that takes
- * somebody who receives what comes out.
+ * Wait until all workers have ended. After weft_pipeline_close() that takes a
+ * receiver of what comes out.
  *
  * Returns 0 when everything went through; the reason when it was stopped or has
  * failed; -ETIMEDOUT; -EINVAL for NULL.

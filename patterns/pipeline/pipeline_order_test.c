@@ -58,7 +58,7 @@ static int dawdle(const void *in, void *out, void *arg)
 }
 
 /* E5 */
-TEST(an_ordered_stage_keeps_the_order_whoever_is_done_first)
+TEST(an_ordered_stage_keeps_the_order_whatever_is_done_first)
 {
 	static const struct shape shapes[] = {
 		{ "handoff", 1, 4, 1, 0, 0, 4 },
@@ -237,7 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stages_of_one_worker_keep_the_order),
 		cmocka_unit_test(
-		        an_ordered_stage_keeps_the_order_whoever_is_done_first),
+		        an_ordered_stage_keeps_the_order_whatever_is_done_first),
 		cmocka_unit_test(
 		        an_ordered_stage_keeps_what_it_makes_of_one_item_together),
 		cmocka_unit_test(a_slow_item_holds_up_a_window_full),

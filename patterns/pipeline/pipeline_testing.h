@@ -46,7 +46,7 @@ static inline int nothing(const void *in, void *out, void *arg)
 enum fault {
 	RETURN_ERROR,
 	RETURN_NONSENSE,
-	/* What means something else to who sends or receives. */
+	/* What means something else to senders and receivers. */
 	RETURN_AGAIN,
 	RETURN_TIMEOUT,
 	RETURN_PIPE,
