@@ -93,6 +93,7 @@ static void keep_items(struct plan *plan, const struct result *r)
 
 	if (i >= 0)
 		plan->params.value[i] = (int64_t)r->items;
+	plan->ns_per_message = result_median(r, sample_ns_per_message);
 }
 
 static void repetition(void *arg, struct gbench_outcome *out)

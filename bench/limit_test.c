@@ -144,6 +144,17 @@ static void messages_that_come_slowly_take_their_time(void **state)
 	all_had_time_enough(&plan);
 }
 
+static void what_is_known_of_messages_counts(void **state)
+{
+	struct plan plan = plan_of(100);
+
+	(void)state;
+	plan.params.value[KNOB_ITEMS] = 30000000;
+	plan.ns_per_message = 100;
+	all_had_time_enough(&plan);
+	assert_true(played.most <= 60 * WEFT_SEC);
+}
+
 static void a_limit_that_is_given_is_kept(void **state)
 {
 	struct plan plan = plan_of(100);
@@ -163,6 +174,7 @@ int main(void)
 		cmocka_unit_test(work_takes_its_time),
 		cmocka_unit_test(many_messages_take_their_time),
 		cmocka_unit_test(messages_that_come_slowly_take_their_time),
+		cmocka_unit_test(what_is_known_of_messages_counts),
 		cmocka_unit_test(a_limit_that_is_given_is_kept),
 	};
 

@@ -36,6 +36,9 @@ struct plan {
 	 * was asked for should take. */
 	int64_t timeout_ns;
 	uint64_t seed;
+	/* What is known of it from another measurement, or 0; it says how long
+	 * a run will take. */
+	double ns_per_message;
 };
 
 /* The given cell with every knob at its default, measured the default way. */

@@ -16,7 +16,8 @@ struct measurement {
 	struct result *out;
 	void (*hung)(const struct result *out, void *arg);
 	void *arg;
-	double ns_per_message; /* of the last unpaced run; 0 before the first */
+	/* Of the last run that was not paced; before, the plan's. */
+	double ns_per_message;
 };
 
 static void take_verdict(struct result *out, const struct trial *t)
@@ -55,9 +56,9 @@ static bool give_up(struct measurement *m, const char *what)
 /* For setting up, and for whatever the machine does meanwhile. */
 #define LIMIT_BASE (30 * WEFT_SEC)
 
-/* Before a run has shown how long a message takes: a few switches between
- * tasks on a machine that is busy. */
-#define MESSAGE_NS 1e5
+/* Before a run has shown how long a message takes: some switches between
+ * tasks. */
+#define MESSAGE_NS 25e3
 
 /* Times as long as expected. */
 #define LIMIT_FACTOR 4
@@ -307,7 +308,11 @@ void runner_measure(const struct plan *plan, struct result *out,
                     void *arg)
 {
 	struct measurement m = {
-		.plan = plan, .out = out, .hung = hung, .arg = arg
+		.plan = plan,
+		.out = out,
+		.hung = hung,
+		.arg = arg,
+		.ns_per_message = plan->ns_per_message,
 	};
 	struct cell_shape shape = params_shape(&plan->params);
 	uint64_t items = plan_items(plan);
