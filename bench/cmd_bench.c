@@ -1,5 +1,6 @@
 /* weft bench: the default cells under Google Benchmark's flags and formats. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "bench/cells.h"
 #include "bench/command.h"
 #include "bench/gbench.h"
+#include "bench/gflags.h"
+#include "bench/interrupt.h"
 #include "bench/isolated.h"
 
 #define REPETITIONS 3
@@ -17,38 +20,94 @@ struct bench {
 	struct plan base;
 	const struct weft_chan_impl *loaded;
 	struct cell_of_bench *cells;
+	struct gflags flags;
+	bool reps_given; /* by a flag */
+	int reps;
 	unsigned failed; /* repetitions */
+};
+
+#define WHY_BYTES (RESULT_WHY_BYTES + 32)
+
+struct failure {
+	struct failure *next;
+	char why[WHY_BYTES];
 };
 
 struct cell_of_bench {
 	struct cell_of_bench *next;
 	struct bench *bench;
 	struct plan plan;
-	char why[RESULT_WHY_BYTES + 32]; /* of the last failure */
+	int measured, reported; /* repetitions */
+	struct failure *held;   /* measured and not reported, oldest first */
+	char why[WHY_BYTES];    /* of the last failure */
 };
 
 /* --- one repetition --- */
 
-static void count(struct gbench_outcome *out, const char *name, double value)
+enum {
+	MESSAGES_PER_SECOND,
+	NS_PER_MESSAGE,
+	MESSAGES,
+	LATENCY_P50,
+	LATENCY_P90,
+	LATENCY_P99,
+	LATENCY_P999,
+	LATENCY_MAX,
+	LATENCY_KEPT_UP,
+	CPU_S,
+	VOL_SWITCHES,
+	INVOL_SWITCHES,
+	PARKS,
+	WAKES,
+	PEAK_RSS,
+	TASKS,
+	CPUS,
+	FAIRNESS,
+	COUNTERS
+};
+
+/* Every cell has all of them; where messages cannot be timed, those of the
+ * latency are empty. */
+static const char *const counters[COUNTERS + 1] = {
+	[MESSAGES_PER_SECOND] = "messages_per_second",
+	[NS_PER_MESSAGE] = "ns_per_message",
+	[MESSAGES] = "messages",
+	[LATENCY_P50] = "latency_p50_ns",
+	[LATENCY_P90] = "latency_p90_ns",
+	[LATENCY_P99] = "latency_p99_ns",
+	[LATENCY_P999] = "latency_p999_ns",
+	[LATENCY_MAX] = "latency_max_ns",
+	[LATENCY_KEPT_UP] = "latency_kept_up",
+	[CPU_S] = "cpu_s_per_M",
+	[VOL_SWITCHES] = "vol_switches_per_M",
+	[INVOL_SWITCHES] = "invol_switches_per_M",
+	[PARKS] = "parks_per_M",
+	[WAKES] = "wakes_per_M",
+	[PEAK_RSS] = "peak_rss_bytes",
+	[TASKS] = "tasks",
+	[CPUS] = "cpus",
+	[FAIRNESS] = "fairness_jain",
+};
+
+_Static_assert(COUNTERS <= GBENCH_COUNTERS_MAX, "room for every counter");
+
+/* A closed loop cannot fall behind: it is the one that waits. */
+static bool keeps_up(const struct result *r)
 {
-	CHECK_LT(out->counters, (size_t)GBENCH_COUNTERS_MAX);
-	out->counter[out->counters++] =
-	        (struct gbench_counter){ .name = name, .value = value };
+	return r->latency.kept_up || r->plan->pattern->closed_loop;
 }
 
-static void count_latency(struct gbench_outcome *out, const struct result *r)
+static void fill_latency(double *to, const struct result *r)
 {
 	const struct latency *l = &r->latency;
+	bool any = l->count > 0;
 
-	if (l->count == 0)
-		return;
-	count(out, "latency_p50_ns", (double)l->p50);
-	count(out, "latency_p90_ns", (double)l->p90);
-	count(out, "latency_p99_ns", (double)l->p99);
-	count(out, "latency_p999_ns", (double)l->p999);
-	count(out, "latency_max_ns", (double)l->max);
-	if (!r->plan->pattern->closed_loop)
-		count(out, "latency_kept_up", l->kept_up);
+	to[LATENCY_P50] = any ? (double)l->p50 : (double)NAN;
+	to[LATENCY_P90] = any ? (double)l->p90 : (double)NAN;
+	to[LATENCY_P99] = any ? (double)l->p99 : (double)NAN;
+	to[LATENCY_P999] = any ? (double)l->p999 : (double)NAN;
+	to[LATENCY_MAX] = any ? (double)l->max : (double)NAN;
+	to[LATENCY_KEPT_UP] = any ? (double)keeps_up(r) : (double)NAN;
 }
 
 /* What the latency is, where it is not what is usual here. */
@@ -64,26 +123,23 @@ static const char *label(const struct result *r)
 static void fill(struct gbench_outcome *out, const struct result *r)
 {
 	const struct sample *s = &r->sample[0];
-	double messages = (double)s->messages;
+	double messages = (double)s->messages, *to = out->counter;
 
 	out->label = label(r);
 	out->seconds = sample_ns_per_message(s) / 1e9;
-	count(out, "messages_per_second", sample_messages_per_second(s));
-	count(out, "ns_per_message", sample_ns_per_message(s));
-	count(out, "messages", messages);
-	count_latency(out, r);
-	count(out, "cpu_s_per_M", s->cpu_seconds / messages * 1e6);
-	count(out, "vol_switches_per_M",
-	      (double)s->voluntary_switches / messages * 1e6);
-	count(out, "invol_switches_per_M",
-	      (double)s->involuntary_switches / messages * 1e6);
-	count(out, "parks_per_M", (double)s->parks / messages * 1e6);
-	count(out, "wakes_per_M", (double)s->wakes / messages * 1e6);
-	count(out, "peak_rss_bytes", (double)r->peak_rss_bytes);
-	count(out, "tasks", r->tasks);
-	count(out, "cpus", r->cpus);
-	if (r->consumers > 1)
-		count(out, "fairness_jain", s->jain);
+	to[MESSAGES_PER_SECOND] = sample_messages_per_second(s);
+	to[NS_PER_MESSAGE] = sample_ns_per_message(s);
+	to[MESSAGES] = messages;
+	fill_latency(to, r);
+	to[CPU_S] = s->cpu_seconds / messages * 1e6;
+	to[VOL_SWITCHES] = (double)s->voluntary_switches / messages * 1e6;
+	to[INVOL_SWITCHES] = (double)s->involuntary_switches / messages * 1e6;
+	to[PARKS] = (double)s->parks / messages * 1e6;
+	to[WAKES] = (double)s->wakes / messages * 1e6;
+	to[PEAK_RSS] = (double)r->peak_rss_bytes;
+	to[TASKS] = r->tasks;
+	to[CPUS] = r->cpus;
+	to[FAIRNESS] = s->jain;
 }
 
 /* Later repetitions move as many messages as the first one found right. */
@@ -96,13 +152,24 @@ static void keep_items(struct plan *plan, const struct result *r)
 	plan->ns_per_message = result_median(r, sample_ns_per_message);
 }
 
-static void repetition(void *arg, struct gbench_outcome *out)
+/* Nobody wants, or can have, what would be measured from here on. */
+static bool is_stopped(void)
 {
-	struct cell_of_bench *cell = arg;
-	struct result r;
-	int err =
-	        isolated_measure(&cell->plan, &r, cell->why, sizeof(cell->why));
+	return interrupt_came() || gbench_failed();
+}
 
+static void measure(struct cell_of_bench *cell, struct gbench_outcome *out)
+{
+	struct result r;
+	int err;
+
+	out->dropped = is_stopped();
+	if (out->dropped)
+		return;
+	err = isolated_measure(&cell->plan, &r, cell->why, sizeof(cell->why));
+	out->dropped = is_stopped();
+	if (out->dropped)
+		return;
 	if (!err && verdict_is_good(r.verdict)) {
 		keep_items(&cell->plan, &r);
 		fill(out, &r);
@@ -116,6 +183,51 @@ static void repetition(void *arg, struct gbench_outcome *out)
 		         "cannot start a process: %s", strerror(-err));
 	out->error = cell->why;
 	cell->bench->failed++;
+}
+
+/* Keep a failure for later. False when there is no memory. */
+static bool hold(struct cell_of_bench *cell)
+{
+	struct failure *f = calloc(1, sizeof(*f)), **end = &cell->held;
+
+	if (!f)
+		return false;
+	memcpy(f->why, cell->why, sizeof(f->why));
+	while (*end)
+		end = &(*end)->next;
+	*end = f;
+	return true;
+}
+
+/* The oldest of those that are held. */
+static void let_go(struct cell_of_bench *cell)
+{
+	struct failure *f = cell->held;
+
+	cell->held = f->next;
+	memcpy(cell->why, f->why, sizeof(cell->why));
+	free(f);
+}
+
+/*
+ * What Google Benchmark knows of a cell, it takes from the first repetition
+ * that it hears of, without asking whether that one failed. So when the first
+ * one has, it hears of it after one that passed, if there is one.
+ */
+static void repetition(void *arg, struct gbench_outcome *out)
+{
+	struct cell_of_bench *cell = arg;
+	bool first = cell->reported++ == 0;
+
+	while (!cell->held || (first && cell->measured < cell->bench->reps)) {
+		*out = (struct gbench_outcome){ 0 };
+		measure(cell, out);
+		cell->measured++;
+		if (!first || !out->error || !hold(cell))
+			return;
+	}
+	let_go(cell);
+	out->error = cell->why;
 }
 
 /* --- all of them --- */
@@ -133,7 +245,8 @@ static int add_cell(const struct plan *plan, void *arg)
 	cell->next = bench->cells;
 	bench->cells = cell;
 	plan_name(plan, cells_swept, name, sizeof(name));
-	gbench_register(name, REPETITIONS, repetition, cell);
+	gbench_register(name, bench->reps_given ? 0 : bench->reps, repetition,
+	                cell);
 	return 0;
 }
 
@@ -143,6 +256,8 @@ static void free_cells(struct bench *bench)
 		struct cell_of_bench *cell = bench->cells;
 
 		bench->cells = cell->next;
+		while (cell->held)
+			let_go(cell);
 		free(cell);
 	}
 }
@@ -166,43 +281,68 @@ static void add_context(const struct bench *bench)
 	               "kernels are timed outside of it");
 }
 
+/* What the reports could not be written to. */
+static int explain_output(const struct gbench_end *end, const char *file)
+{
+	if (end->file_error)
+		return complain("--benchmark_out=%s: %s", file,
+		                strerror(end->file_error));
+	return complain("cannot write the output: %s",
+	                strerror(end->stdout_error));
+}
+
+static const char *or_else(const char *value, const char *other)
+{
+	return value ? value : other;
+}
+
 static int run_cells(struct bench *bench)
 {
-	size_t selected;
+	const struct gflags *flags = &bench->flags;
+	const struct gbench_output output = {
+		.format = or_else(gflags_value(flags, "benchmark_format"),
+		                  "console"),
+		.file = gflags_value(flags, "benchmark_out"),
+		.file_format = or_else(
+		        gflags_value(flags, "benchmark_out_format"), "json"),
+	};
+	struct gbench_end end;
 
+	gbench_counters(counters);
 	if (cells_visit(&bench->base, bench->loaded, add_cell, bench))
 		return complain("out of memory");
 	add_context(bench);
-	selected = gbench_run();
-	/* Google Benchmark has said so, and would call it a success. */
-	if (selected == 0)
-		return EXIT_BAD_INPUT;
+	interrupt_catch();
+	end = gbench_run(&output, is_stopped);
 	if (bench->failed)
 		complain("%u %s failed", bench->failed,
 		         bench->failed == 1 ? "repetition" : "repetitions");
+	if (end.file_error || end.stdout_error)
+		return explain_output(&end, output.file);
+	if (interrupt_came()) {
+		complain("interrupted: what is shown is not all");
+		return 128 + interrupt_came();
+	}
+	/* Google Benchmark has said so, and would call it a success. */
+	if (end.selected == 0)
+		return EXIT_BAD_INPUT;
 	return bench->failed ? 1 : 0;
 }
 
 /* --- flags --- */
 
-/* Google Benchmark answers a wrong word here with its usage and exit 0. */
-static int check_format(const struct arg *arg)
+static int unknown_option(const char *word)
 {
-	static const char *const formats[] = { "console", "json", "csv", NULL };
-	char what[ARG_KEY_BYTES + 32];
+	const char *known[GFLAGS_MAX + 5] = { "--load", "--time", "--timeout",
+		                              "--seed" };
 
-	if (strcmp(arg->key, "benchmark_format") != 0 &&
-	    strcmp(arg->key, "benchmark_out_format") != 0)
-		return 0;
-	for (size_t i = 0; formats[i]; i++)
-		if (arg->value && strcmp(arg->value, formats[i]) == 0)
-			return 0;
-	snprintf(what, sizeof(what), "--%s has no", arg->key);
-	return complain_unknown(what, arg->value ? arg->value : "", formats);
+	gflags_options(known + 4);
+	return complain_unknown("bench has no option", word, known);
 }
 
-/* 0: one of ours, done. 1: not ours. Otherwise EXIT_BAD_INPUT. */
-static int set_option(struct bench *bench, const struct arg *arg)
+/* `text` is the argument as it stands. */
+static int set_option(struct bench *bench, const struct arg *arg,
+                      const char *text)
 {
 	uint64_t n = 0;
 	int err;
@@ -220,35 +360,48 @@ static int set_option(struct bench *bench, const struct arg *arg)
 	} else if (strcmp(arg->key, "seed") == 0) {
 		err = arg_number(arg, 0, UINT64_MAX, &bench->base.seed);
 	} else {
-		err = check_format(arg);
-		return err ? err : 1;
+		err = gflags_take(&bench->flags, arg);
+		return err == 1 ? unknown_option(text) : err;
 	}
 	return err;
 }
 
-/* Take our own flags out of argv; the rest is for Google Benchmark. */
-static int parse(struct bench *bench, int *argc, char **argv)
+static int parse(struct bench *bench, int argc, char **argv)
 {
-	int kept = 1;
 	struct arg arg;
+	int err = 0;
 
-	for (int i = 1; i < *argc; i++) {
-		int err =
-		        arg_split(argv[i], &arg) ? set_option(bench, &arg) : 1;
+	for (int i = 1; i < argc && !err; i++)
+		err = arg_split(argv[i], &arg)
+		              ? set_option(bench, &arg, argv[i])
+		              : unknown_option(argv[i]);
+	if (!err)
+		err = gflags_take_environment(&bench->flags);
+	if (!err)
+		err = arg_timeout_fits(bench->base.timeout_ns,
+		                       bench->base.time_ns);
+	return err;
+}
 
-		if (err == EXIT_BAD_INPUT)
-			return err;
-		if (err)
-			argv[kept++] = argv[i];
-	}
-	*argc = kept;
-	argv[kept] = NULL;
-	return arg_timeout_fits(bench->base.timeout_ns, bench->base.time_ns);
+/* Google Benchmark gets what was checked, and nothing else. */
+static int start_gbench(const struct bench *bench)
+{
+	static char name[] = "weft bench";
+	char *argv[GFLAGS_MAX + 2] = { NULL }, *given[GFLAGS_MAX + 2];
+	int argc = gflags_arguments(&bench->flags, name, argv);
+	int err;
+
+	if (argc < 0)
+		return complain("out of memory");
+	/* It takes out what it knows. */
+	memcpy(given, argv, sizeof(given));
+	err = gbench_init(argc, given);
+	gflags_arguments_free(argc, argv);
+	return err ? EXIT_BAD_INPUT : 0;
 }
 
 static int run(int argc, char **argv)
 {
-	static char name[] = "weft bench";
 	struct bench bench = {
 		.base = { .reps = 1,
 		          .time_ns = 50 * WEFT_MS,
@@ -256,13 +409,19 @@ static int run(int argc, char **argv)
 		          .utilization = PLAN_UTILIZATION,
 		          .seed = 1 },
 	};
-	int status = parse(&bench, &argc, argv);
+	int status = parse(&bench, argc, argv);
+	const char *reps;
 
+	if (!status)
+		status = start_gbench(&bench);
 	if (status)
 		return status;
-	argv[0] = name;
-	if (gbench_init(&argc, argv))
-		return EXIT_BAD_INPUT;
+	bench.reps = REPETITIONS;
+	reps = gflags_value(&bench.flags, "benchmark_repetitions");
+	if (reps) {
+		bench.reps_given = true;
+		bench.reps = (int)strtol(reps, NULL, 10);
+	}
 	status = run_cells(&bench);
 	free_cells(&bench);
 	return status;
@@ -287,13 +446,25 @@ const struct command command_bench = {
 	        "  --benchmark_list_tests\n"
 	        "  --benchmark_filter=REGEX\n"
 	        "  --benchmark_repetitions=N               (default 3)\n"
-	        "  --benchmark_report_aggregates_only\n"
+	        "  --benchmark_enable_random_interleaving\n"
+	        "  --benchmark_report_aggregates_only, "
+	        "--benchmark_display_aggregates_only\n"
 	        "  --benchmark_format=console|json|csv\n"
 	        "  --benchmark_out=FILE, --benchmark_out_format=...\n"
-	        "  --benchmark_counters_tabular\n"
+	        "  --benchmark_counters_tabular, "
+	        "--benchmark_color=auto|true|false\n"
+	        "  --benchmark_time_unit=ns|us|ms|s\n"
+	        "  --benchmark_context=KEY=VALUE,...\n"
+	        "\n"
+	        "Each but --v may come from the environment, as "
+	        "BENCHMARK_FILTER and so on.\n"
 	        "\n"
 	        "Exit status: 0 all verified; 1 a run failed its check, hung "
 	        "or crashed;\n"
-	        "2 bad input, or nothing matches the filter.\n",
+	        "2 bad input, nothing matches the filter, or an output cannot "
+	        "be written;\n"
+	        "130 interrupted: what was measured is written, and JSON says "
+	        "that it is\n"
+	        "partial.\n",
 	.run = run,
 };

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/child.h"
+#include "bench/interrupt.h"
 #include "bench/isolated.h"
 #include "bench/runner.h"
 
@@ -83,7 +84,7 @@ int isolated_measure(const struct plan *plan, struct result *out, char *why,
 		return -errno;
 	/* What is buffered must not be printed twice. */
 	fflush(NULL);
-	child = weft_child_fork();
+	child = interrupt_fork();
 	if (child < 0) {
 		close(fd[0]);
 		close(fd[1]);
@@ -96,6 +97,7 @@ int isolated_measure(const struct plan *plan, struct result *out, char *why,
 	close(fd[1]);
 	complete = read_all(fd[0], out, sizeof(*out));
 	close(fd[0]);
+	interrupt_forget();
 	told = weft_child_wait(child, 0, &status);
 	/* The child's address of the plan is ours, too: it is a copy of us. */
 	if (complete && told == 1 && status == 0)

@@ -30,9 +30,10 @@ Answer = namedtuple("Answer", "status out err")
 SHORT = ["--reps=1", "--time=1", "--latency=0"]
 
 
-def weft(*args):
+def weft(*args, **env):
     done = subprocess.run([WEFT, *args], stdin=subprocess.DEVNULL, timeout=120,
-                          capture_output=True, text=True)
+                          capture_output=True, text=True,
+                          env={**os.environ, **env})
     return Answer(done.returncode, done.stdout, done.stderr)
 
 

@@ -1,0 +1,19 @@
+/*
+ * foreign: a sound channel from a library that takes the process for its own:
+ * on loading it sets the locale that the environment asks for.
+ */
+#include <locale.h>
+
+#include "base.h"
+
+static inline void fault(struct ring *r)
+{
+	(void)r;
+}
+
+__attribute__((constructor)) static void take_over(void)
+{
+	setlocale(LC_ALL, "");
+}
+
+BROKEN_RING("foreign", "for tests: sets the locale of the process");
