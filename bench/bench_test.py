@@ -304,6 +304,76 @@ class Flags(unittest.TestCase):
         self.assertAlmostEqual(row["real_time"], row["ns_per_message"] / 1e3)
 
 
+class Locale(unittest.TestCase):
+    """A plug-in sets a locale in which 1.5 is 1,5."""
+
+    SOURCE = """comment_char %
+escape_char /
+LC_NUMERIC
+decimal_point ","
+thousands_sep "."
+grouping 3;3
+END LC_NUMERIC
+"""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        (self.folder / "source").write_text(self.SOURCE)
+        (self.folder / "ascii").write_text(
+            "<code_set_name> ANSI_X3.4-1968\n<comment_char> %%\n"
+            "<escape_char> /\nCHARMAP\n%sEND CHARMAP\n" % "".join(
+                "<U%04X> /x%02x\n" % (c, c) for c in range(128)))
+        subprocess.run(["localedef", "-c", "-i", "./source", "-f", "./ascii",
+                        "./comma"], cwd=self.folder, timeout=60,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if not (self.folder / "comma/LC_NUMERIC").exists():
+            self.skipTest("no locale can be made here")
+        self.env = {"LC_ALL": "comma", "LOCPATH": str(self.folder)}
+
+    def test_json(self):
+        for args in (["run", "producer_consumer", "--reps=2", "--time=1"],
+                     ["list", "channels"], ["context"],
+                     ["check", "--only=^create_and_destroy$|^a_.*closed"]):
+            load = [] if args[0] == "context" else [broken("foreign")]
+            answer = weft(*args, "--json", *load, **self.env)
+            with self.subTest(args=args):
+                self.assertEqual(answer.status, 0, answer.err)
+                strict(answer.out)
+
+    def test_text(self):
+        for args in (["run", "producer_consumer", "--time=1"],
+                     ["check", "--only=batch"]):
+            answer = weft(*args, broken("foreign"), **self.env)
+            self.assertNotRegex(answer.out, r"[0-9],[0-9]")
+            self.assertRegex(answer.out, r"[0-9][.][0-9]")
+
+    def test_the_watchdog(self):
+        moods = self.folder / "moods"
+        moods.write_text("h")
+        answer = weft("run", "producer_consumer", broken("moody"),
+                      "--timeout=1", WEFT_MOODS=str(moods), **self.env)
+        self.assertIn("HUNG", answer.out)
+        self.assertNotRegex(answer.err, r"[0-9],[0-9]+ ms")
+        self.assertRegex(answer.err, r"[0-9][.][0-9]+ ms")
+
+    def test_bench(self):
+        for form in ("json", "csv", "console"):
+            answer = weft("bench", broken("foreign"), "--time=1",
+                          "--benchmark_repetitions=2", "--benchmark_filter="
+                          "^ping_pong/chan:foreign/pairs:1/cap:1/payload:8/"
+                          "work:0/wait:adaptive/", "--benchmark_format=" + form,
+                          **self.env)
+            self.assertEqual(answer.status, 0, answer.err)
+            if form == "json":
+                strict(answer.out)
+            elif form == "csv":
+                for row in csv.reader(io.StringIO(answer.out)):
+                    self.assertEqual(len(row), 10 + 18)
+            else:
+                self.assertNotRegex(answer.out, r"[0-9],[0-9]")
+
+
 if __name__ == "__main__":
     weft_test.WEFT, weft_test.BROKEN = sys.argv[1:3]
     unittest.main(argv=sys.argv[:1] + sys.argv[3:])

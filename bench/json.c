@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "bench/json.h"
+#include "cli/plain.h"
 
 void json_init(struct json *j, FILE *to)
 {
@@ -131,18 +132,21 @@ void json_uint(struct json *j, const char *key, uint64_t value)
 void json_double(struct json *j, const char *key, double value)
 {
 	char text[32];
+	locale_t was;
 
 	if (!isfinite(value)) {
 		json_null(j, key);
 		return;
 	}
 	lead(j, key);
+	was = plain_begin();
 	/* 17 digits always suffice, and mostly show noise. */
 	for (int digits = 6; digits <= 17; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)
 			break;
 	}
+	plain_end(was);
 	fputs(text, j->to);
 }
 

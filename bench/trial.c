@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "bench/trial.h"
+#include "cli/plain.h"
 #include "kernel/cell.h"
 
 /* Figures of the process that only grow. */
@@ -176,6 +177,7 @@ static void bark(struct run *run)
 	struct trial *t = run->trial;
 	char name[512];
 
+	plain_begin();
 	plan_name(t->plan, is_not_items, name, sizeof(name));
 	conclude_hung(run);
 	fprintf(stderr, "weft: HUNG: %s/items:%llu, seed %llu: %s\n", name,

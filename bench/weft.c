@@ -6,6 +6,7 @@
 
 #include "bench/args.h"
 #include "bench/command.h"
+#include "cli/plain.h"
 
 static const struct command *const commands[] = {
 	&command_list,   &command_run,   &command_check,
@@ -97,6 +98,7 @@ int main(int argc, char **argv)
 {
 	int status;
 
+	plain_begin(); /* for as long as this thread lives */
 	if (argc < 2) {
 		print_usage(stderr);
 		return 1;
