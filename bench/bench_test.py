@@ -20,7 +20,7 @@ import unittest
 from pathlib import Path
 
 import weft_test
-from weft_test import Answer, broken, strict, weft
+from weft_test import Answer, SHORT, broken, strict, weft
 
 
 class Moods(unittest.TestCase):
@@ -221,6 +221,27 @@ class Output(unittest.TestCase):
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreater(strict(done.stdout)["context"]["num_cpus"], 0)
+
+    def test_closed_descriptors(self):
+        out = "--benchmark_out=%s" % self.file
+        answer = self.shell(">&-", "bench", *self.ONE, out)
+        self.assertEqual(answer.status, 0, answer.err)
+        self.assertEqual(len(strict(self.file.read_text())["benchmarks"]), 1)
+        for redirections in ("<&- 2>&-", "<&- >&- 2>&-"):
+            self.file.unlink()
+            answer = self.shell(redirections, "bench", *self.ONE, out)
+            self.assertEqual(answer.status, 0, answer.err)
+            strict(self.file.read_text())
+
+    def test_a_closed_stdout_that_is_needed_is_bad_input(self):
+        for args in (["bench", *self.ONE], ["list"], ["help"], ["--version"],
+                     ["context", "--json"], ["run", "pipeline", *SHORT],
+                     ["check", "--list"], ["stress", "--help"],
+                     ["bench", "--benchmark_list_tests",
+                      "--benchmark_out=%s" % self.file]):
+            answer = self.shell(">&-", *args)
+            self.assertEqual(answer.status, 2, args)
+            self.assertRegex(answer.err, r"\Aweft: [^\n]*stdout[^\n]*\n\Z")
 
 
 class Flags(unittest.TestCase):

@@ -366,6 +366,14 @@ static int set_option(struct bench *bench, const struct arg *arg,
 	return err;
 }
 
+static bool writes_a_file(const struct gflags *flags)
+{
+	const char *list = gflags_value(flags, "benchmark_list_tests");
+
+	return gflags_value(flags, "benchmark_out") &&
+	       !(list && strcmp(list, "true") == 0);
+}
+
 static int parse(struct bench *bench, int argc, char **argv)
 {
 	struct arg arg;
@@ -377,6 +385,9 @@ static int parse(struct bench *bench, int argc, char **argv)
 		              : unknown_option(argv[i]);
 	if (!err)
 		err = gflags_take_environment(&bench->flags);
+	/* Without a stdout it can still write its file. */
+	if (!err && !writes_a_file(&bench->flags))
+		err = command_needs_stdout();
 	if (!err)
 		err = arg_timeout_fits(bench->base.timeout_ns,
 		                       bench->base.time_ns);
@@ -430,6 +441,7 @@ static int run(int argc, char **argv)
 const struct command command_bench = {
 	.name = "bench",
 	.summary = "the default cells under Google Benchmark's flags",
+	.may_be_silent = true,
 	.help = "bench [--load=FILE.so] [--time=MS] [--timeout=S] [--seed=N]\n"
 	        "                  [Google Benchmark's flags]\n"
 	        "\n"

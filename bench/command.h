@@ -2,14 +2,23 @@
 #ifndef BENCH_COMMAND_H
 #define BENCH_COMMAND_H
 
+#include <stdbool.h>
+
 struct command {
 	const char *name;
 	const char *summary; /* one line */
 	const char *help;    /* everything after the usage's first word */
 
+	/* Whether it can do without stdout: it asks for it itself, then. */
+	bool may_be_silent;
+
 	/* argv[0] is the subcommand. Returns the exit status. */
 	int (*run)(int argc, char **argv);
 };
+
+/* 0, or EXIT_BAD_INPUT after complaining when the process was started with
+ * stdout closed. */
+int command_needs_stdout(void);
 
 extern const struct command command_bench, command_check, command_context,
         command_list, command_run, command_stress;

@@ -1,12 +1,38 @@
 /* The `weft` command: finds the subcommand and hands over. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/args.h"
 #include "bench/command.h"
 #include "cli/plain.h"
+
+static bool stdout_is_closed;
+
+/*
+ * What is opened takes the lowest number that is free: with one of the standard
+ * descriptors closed, it would get what is meant for the terminal. So each of
+ * them is taken before anything else is opened.
+ */
+static void take_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+			continue;
+		stdout_is_closed |= fd == STDOUT_FILENO;
+		/* All below are taken: it gets this very number. */
+		if (open("/dev/null", O_RDWR) != fd)
+			_exit(EXIT_BAD_INPUT);
+	}
+}
+
+int command_needs_stdout(void)
+{
+	return stdout_is_closed ? complain("stdout is closed") : 0;
+}
 
 static const struct command *const commands[] = {
 	&command_list,   &command_run,   &command_check,
@@ -31,7 +57,9 @@ static void print_usage(FILE *to)
 	      "\n"
 	      "Exit status: 0 all verified; 1 something failed its check or "
 	      "hung;\n"
-	      "2 bad input, or a cell that the channel cannot do.\n",
+	      "2 bad input, a cell that the channel cannot do, or an output "
+	      "that cannot be\n"
+	      "written.\n",
 	      to);
 }
 
@@ -78,15 +106,17 @@ static bool asks_for_help(int argc, char **argv)
 
 static int dispatch(int argc, char **argv)
 {
-	const struct command *command;
+	const struct command *command = command_find(argv[0]);
 
+	if (!command || !command->may_be_silent || asks_for_help(argc, argv))
+		if (command_needs_stdout())
+			return EXIT_BAD_INPUT;
 	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0)
 		return help(argc > 1 ? argv[1] : NULL);
 	if (strcmp(argv[0], "--version") == 0) {
 		puts("weft " WEFT_VERSION);
 		return 0;
 	}
-	command = command_find(argv[0]);
 	if (!command)
 		return unknown_command(argv[0]);
 	if (asks_for_help(argc, argv))
@@ -98,6 +128,7 @@ int main(int argc, char **argv)
 {
 	int status;
 
+	take_standard_descriptors();
 	plain_begin(); /* for as long as this thread lives */
 	if (argc < 2) {
 		print_usage(stderr);
@@ -105,10 +136,10 @@ int main(int argc, char **argv)
 	}
 	status = dispatch(argc - 1, argv + 1);
 	/* A result that nobody got is no success. */
-	if ((fflush(stdout) || ferror(stdout)) && status == 0) {
-		fprintf(stderr, "weft: cannot write the output: %s\n",
-		        strerror(errno));
-		return 1;
-	}
+	errno = 0;
+	if ((fflush(stdout) || ferror(stdout)) && status == 0)
+		return complain("cannot write the output%s%s",
+		                errno ? ": " : "",
+		                errno ? strerror(errno) : "");
 	return status;
 }

@@ -76,7 +76,7 @@ class Command(unittest.TestCase):
         with open("/dev/full", "w") as full:
             done = subprocess.run([WEFT, "list"], stdout=full, text=True,
                                   stderr=subprocess.PIPE)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("cannot write", done.stderr)
 
 
