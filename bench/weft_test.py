@@ -301,10 +301,12 @@ class Broken(unittest.TestCase):
     ]
 
     def test_every_pattern_is_among_them(self):
-        # But for ping_pong, below: it has one message at a time.
+        # But for those below: ping_pong has one message at a time, and a
+        # semaphore's are all alike.
         patterns = strict(weft("list", "patterns", "--json").out)
         self.assertEqual(sorted([p["name"] for p in patterns]),
-                         sorted([cell[0] for cell in self.CELLS] + ["ping_pong"]))
+                         sorted([cell[0] for cell in self.CELLS] +
+                                ["ping_pong", "semaphore"]))
 
     def fails(self, channel, words):
         for cell in self.CELLS:
@@ -342,6 +344,21 @@ class Broken(unittest.TestCase):
             with self.subTest(channel=channel):
                 answer = weft("run", *cell, broken(channel), "--reps=1",
                               "--latency=0", "--timeout=3")
+                result = strict(answer.out)
+                self.assertEqual(result["verdict"], verdict)
+                self.assertRegex(result["why"], words)
+
+    def test_permits_that_are_tokens_in_a_channel(self):
+        # Every one of them is at stake, and none comes before another.
+        cell = ["semaphore", "--variant=channel", "--items=20000", "--json"]
+        for channel, verdict, words in (
+                ("dropping", "FAILED", "lost"),
+                ("duplicating", "FAILED", "permits|tokens"),
+                ("corrupting", "FAILED", "corrupt"),
+                ("swapping", "VERIFIED", "^$")):
+            with self.subTest(channel=channel):
+                answer = weft("run", *cell, broken(channel), "--reps=1",
+                              "--latency=0", "--timeout=60")
                 result = strict(answer.out)
                 self.assertEqual(result["verdict"], verdict)
                 self.assertRegex(result["why"], words)
