@@ -33,30 +33,6 @@ int testing_run_clean(enum weft_clock clock, weft_task_fn fn)
 	return err ? err : testing_held_still(before);
 }
 
-/* --- lines --- */
-
-static bool take_number(const char **line, int *number)
-{
-	const char *begin = *line;
-
-	for (*number = 0; **line >= '0' && **line <= '9'; ++*line)
-		*number = *number * 10 + (**line - '0');
-	return *line > begin && (*begin != '0' || *line == begin + 1);
-}
-
-bool testing_line_is(const char *line, const char *form, int *numbers)
-{
-	for (; *form; form++) {
-		if (*form == '#') {
-			if (!take_number(&line, numbers++))
-				return false;
-		} else if (*line++ != *form) {
-			return false;
-		}
-	}
-	return *line == '\0';
-}
-
 /* --- cells --- */
 
 static void set_knobs(struct cell *cell, const char *knobs)
@@ -74,7 +50,7 @@ static void set_knobs(struct cell *cell, const char *knobs)
 	}
 }
 
-static struct cell cell_of(const struct testing_cell *t)
+struct cell testing_cell(const struct testing_cell *t)
 {
 	struct cell cell = { .pattern = t->pattern,
 		             .chan = t->chan,
@@ -86,11 +62,11 @@ static struct cell cell_of(const struct testing_cell *t)
 	return cell;
 }
 
-bool testing_cell_possible(const struct testing_cell *t)
+bool testing_cell_possible(struct testing_cell *t)
 {
-	struct cell cell = cell_of(t);
+	struct cell cell = testing_cell(t);
 
-	return !cell_possible(&cell.params, t->chan, NULL, 0);
+	return !cell_possible(&cell.params, t->chan, t->why, sizeof(t->why));
 }
 
 /* A unit is one word: what is measured stands beside it. */
@@ -99,6 +75,8 @@ static void look_at_figure(const struct figure *f)
 	CHECK(f->name && *f->name && f->unit && f->help);
 	CHECK(!strpbrk(f->unit, " ,"));
 	CHECK(isfinite(f->value));
+	if (strcmp(f->unit, "%") == 0)
+		CHECK(0 <= f->value && f->value <= 100);
 }
 
 static void look_at_cell(struct testing_cell *t, const struct cell *cell)
@@ -117,7 +95,7 @@ static void look_at_cell(struct testing_cell *t, const struct cell *cell)
 
 int testing_cell_run(struct testing_cell *t)
 {
-	struct cell cell = cell_of(t);
+	struct cell cell = testing_cell(t);
 	struct cell_run run = { .cell = &cell };
 	int err = cell_accepts(&cell.params, t->why, sizeof(t->why));
 

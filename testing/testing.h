@@ -38,11 +38,7 @@ extern int64_t testing_patience_ns;
 #define TESTING_RUN testing_run_clean
 #include "task/testing.h"
 
-/* Whether `line` is `form` from beginning to end, each # of which stands for a
- * number that does not begin with 0 unless it is 0; numbers[] receives them. */
-bool testing_line_is(const char *line, const char *form, int *numbers);
-
-/* One cell, run as the bench would, without its gate and its figures. */
+/* One cell, run as the bench would. */
 struct testing_cell {
 	const struct pattern *pattern;
 	const struct weft_chan_impl *chan;
@@ -58,8 +54,11 @@ struct testing_cell {
 	unsigned figures;
 };
 
-/* Whether its channel can do it. */
-bool testing_cell_possible(const struct testing_cell *t);
+/* The same as cell_init() needs it. Aborts when a knob cannot be set. */
+struct cell testing_cell(const struct testing_cell *t);
+
+/* Whether its channel can do it; if not, t->why says what is lacking. */
+bool testing_cell_possible(struct testing_cell *t);
 
 /* Returns what verify, or else what accept or setup returned. Aborts when a
  * knob cannot be set. */

@@ -10,6 +10,7 @@
 
 #include <weft/atomic.h>
 
+#include "testing/demo.h"
 #include "testing/stop.h"
 
 /* --- a body that leaves something behind --- */
@@ -304,12 +305,88 @@ static void who_is_not_released_by_a_stop_aborts(void **state)
 	expect_abort(stop_in_vain_body);
 }
 
+/* --- the lines of a demo --- */
+
+static bool is_even(const int *numbers, int nth)
+{
+	(void)nth;
+	return numbers[0] % 2 == 0;
+}
+
+/* What is eaten was cooked, in that order. */
+static const struct demo_form meal[] = {
+	{ .form = "Menu", .times = 1 },
+	{ .form = "Cooked #d for #g",
+	  .times = 2,
+	  .since = 1,
+	  .ahead_of = 3,
+	  .by = 1,
+	  .holds = is_even },
+	{ .form = "Guest #g ate #d", .times = 2, .after = 2, .in_order = true },
+	{ .form = "Bye", .times = 1, .since = 3 },
+	{ 0 },
+};
+
+static const char *said;
+
+static void read_meal(void)
+{
+	testing_demo_fits(said, meal);
+}
+
+static void what_a_demo_should_say_fits(void **state)
+{
+	(void)state;
+	testing_demo_fits("Menu\n\nCooked 2 for 1\nGuest 1 ate 2\n"
+	                  "Cooked 4 for 1\nGuest 1 ate 4\nBye\n",
+	                  meal);
+}
+
+#define EATEN                                                                  \
+	"Menu\nCooked 2 for 1\nGuest 1 ate 2\nCooked 4 for 1\nGuest 1 ate 4\n"
+
+static void what_a_demo_should_not_say_is_noticed(void **state)
+{
+	static const char *const wrong[] = {
+		EATEN "Bye\nHello\n", /* of no form */
+		EATEN "Bye\nBye\n",   /* too often */
+		EATEN,                /* and not the end */
+		/* Before the menu; before it was eaten. */
+		"Cooked 2 for 1\nMenu\nGuest 1 ate 2\nCooked 4 for 1\n"
+		"Guest 1 ate 4\nBye\n",
+		"Menu\nCooked 2 for 1\nBye\nGuest 1 ate 2\nCooked 4 for 1\n"
+		"Guest 1 ate 4\n",
+		/* By another guest; the same again. */
+		"Menu\nCooked 2 for 1\nGuest 2 ate 2\nCooked 4 for 1\n"
+		"Guest 1 ate 4\nBye\n",
+		"Menu\nCooked 2 for 1\nGuest 1 ate 2\nCooked 4 for 1\n"
+		"Guest 1 ate 2\nBye\n",
+		/* Too far ahead. */
+		"Menu\nCooked 2 for 1\nCooked 4 for 1\nGuest 1 ate 2\n"
+		"Guest 1 ate 4\nBye\n",
+		/* Odd; no number. */
+		"Menu\nCooked 3 for 1\nGuest 1 ate 3\nCooked 4 for 1\n"
+		"Guest 1 ate 4\nBye\n",
+		"Menu\nCooked 02 for 1\nGuest 1 ate 2\nCooked 4 for 1\n"
+		"Guest 1 ate 4\nBye\n",
+		NULL,
+	};
+
+	(void)state;
+	for (size_t i = 0; wrong[i]; i++) {
+		said = wrong[i];
+		expect_abort(read_meal);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* While the process has one thread only. */
 		cmocka_unit_test(a_task_that_is_left_aborts),
 		cmocka_unit_test(who_is_not_released_by_a_stop_aborts),
+		cmocka_unit_test(what_a_demo_should_not_say_is_noticed),
+		cmocka_unit_test(what_a_demo_should_say_fits),
 		cmocka_unit_test(an_object_that_is_left_is_noticed),
 		cmocka_unit_test(
 		        an_object_of_the_library_that_is_left_is_noticed),

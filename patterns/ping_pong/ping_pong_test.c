@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "testing/demo.h"
 #include "testing/testing.h"
 
 #include <weft/atomic.h>
@@ -967,103 +966,6 @@ TEST(a_reply_from_the_future_is_found_out)
 	return 0;
 }
 
-/* --- the kernel --- */
-
-static struct testing_cell cell(const struct weft_chan_impl *chan,
-                                const char *knobs, uint64_t items)
-{
-	return (struct testing_cell){ .pattern = &pattern_ping_pong,
-		                      .chan = chan,
-		                      .knobs = knobs,
-		                      .items = items };
-}
-
-TEST(the_kernel_verifies_over_every_channel)
-{
-	static const char *const shapes[] = {
-		"cap=1",
-		"cap=64 pairs=3",
-		"cap=2 payload=4080",
-		"cap=7 payload=64 work=100",
-		"cap=1 wait=park pairs=2",
-		NULL,
-	};
-
-	/* condvar and handoff can do all of these. */
-	for (size_t i = 0; shapes[i]; i++)
-		CHECK_LE(2,
-		         testing_verified_over_all(cell(NULL, shapes[i], 301)));
-	testing_verified(cell(&testing_one_to_one, "cap=1 pairs=2", 301));
-	return 0;
-}
-
-TEST(the_kernel_verifies_hand_to_hand)
-{
-	const struct weft_chan_impl *handoff = weft_chan_impl_find("handoff");
-
-	testing_verified(cell(handoff, "", 300));
-	testing_verified(cell(handoff, "pairs=4 payload=16", 301));
-	testing_verified(cell(handoff, "wait=spin", 301));
-	return 0;
-}
-
-TEST(the_kernel_verifies_few_items_and_none)
-{
-	const struct weft_chan_impl *handoff = weft_chan_impl_find("handoff");
-
-	for (uint64_t items = 0; items < 5; items++)
-		testing_verified(cell(handoff, "pairs=3", items));
-	testing_verified(cell(handoff, "pairs=64", 100));
-	return 0;
-}
-
-TEST(the_kernel_catches_what_a_broken_channel_does)
-{
-	/* The 50th request is answered twice, and each answer comes twice. */
-	testing_caught(cell(&testing_repeats, "cap=4", 60),
-	               "requests out of turn 50 where 51 was due "
-	               "replies too many in pair 0");
-	/* What strikes a request strikes its reply too and mends it, so the
-	 * server sees it alone: in the link's part of the message, */
-	testing_caught(cell(&testing_corrupts, "cap=4", 60),
-	               "1 corrupt requests pair 0");
-	/* and this in the kernel's. */
-	testing_caught(cell(&testing_corrupts_end, "cap=4 payload=64", 60),
-	               "1 corrupt requests pair 0");
-	testing_caught(cell(&testing_corrupts_end, "cap=4", 60),
-	               "requests out of turn pair 0 50 was due");
-	return 0;
-}
-
-TEST(each_round_trip_is_timed_by_its_client)
-{
-	struct testing_cell t =
-	        cell(weft_chan_impl_find("handoff"), "pairs=2 work=100000", 21);
-
-	CHECK(t.pattern->closed_loop);
-	CHECK_EQ(testing_cell_run(&t), 0);
-	CHECK_EQ(t.latencies, 21u);
-	CHECK_EQ(t.consumed, 21u);
-	CHECK(t.longest > 0);
-	return 0;
-}
-
-/* --- the demo --- */
-
-TEST_MANUAL(the_demo_plays_six_rounds_and_misses_one)
-{
-	static const char expected[] =
-	        "Ping 1\nPong 1\nPing 2\nPong 2\nPing 3\n"
-	        "Ping 3 waited for 250 ms: missed\nPing 4\n"
-	        "Pong 3 comes too late\nPong 4\nPing 5\nPong 5\n"
-	        "Ping 6\nPong 6\nPing-Pong completed: 5 of 6 returned!\n";
-	char *text = testing_demo(&pattern_ping_pong);
-
-	CHECK_EQ(strcmp(text, expected), 0);
-	free(text);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1102,12 +1004,6 @@ int main(void)
 		cmocka_unit_test(a_link_that_makes_no_sense_is_refused),
 		cmocka_unit_test(no_link_is_no_link),
 		cmocka_unit_test(a_reply_from_the_future_is_found_out),
-		cmocka_unit_test(the_kernel_verifies_over_every_channel),
-		cmocka_unit_test(the_kernel_verifies_hand_to_hand),
-		cmocka_unit_test(the_kernel_verifies_few_items_and_none),
-		cmocka_unit_test(the_kernel_catches_what_a_broken_channel_does),
-		cmocka_unit_test(each_round_trip_is_timed_by_its_client),
-		cmocka_unit_test(the_demo_plays_six_rounds_and_misses_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,6 @@
 
 #include "base/cost.h"
 #include "semaphore.h"
-#include "testing/demo.h"
 #include "testing/testing.h"
 
 static struct weft_semaphore *make(int64_t permits)
@@ -516,52 +515,6 @@ static void a_pair_enters_no_kernel_and_takes_no_memory(void **state)
 	weft_semaphore_free(s);
 }
 
-/* --- the demo --- */
-
-static const char *const forms[] = {
-	"Starting # workers with # permits...",
-	"Worker # acquired a permit",
-	"Worker # releases its permit",
-	"Semaphore completed! # workers are done, never more than # at a time.",
-};
-#define FORMS (sizeof(forms) / sizeof(forms[0]))
-
-/* How often each form came, and the numbers of the last one. */
-struct seen {
-	int times[FORMS], number[FORMS][2];
-	int inside, most; /* between an acquire and a release */
-};
-
-static void follow(const char *line, void *arg)
-{
-	struct seen *s = arg;
-	size_t i = 0;
-
-	while (i < FORMS && !testing_line_is(line, forms[i], s->number[i]))
-		i++;
-	CHECK_LT(i, FORMS);
-	s->times[i]++;
-	s->inside += (i == 1) - (i == 2);
-	s->most = s->inside > s->most ? s->inside : s->most;
-}
-
-TEST_MANUAL(the_demo_lets_3_of_10_workers_in_at_a_time)
-{
-	struct seen s = { .inside = 0 };
-
-	testing_demo_lines(&pattern_semaphore, follow, &s);
-	CHECK_EQ(s.times[0], 1);
-	CHECK_EQ(s.number[0][0], 10);
-	CHECK_EQ(s.number[0][1], 3);
-	CHECK_EQ(s.times[1], 10);
-	CHECK_EQ(s.times[2], 10);
-	CHECK_EQ(s.most, 3);
-	CHECK_EQ(s.times[3], 1);
-	CHECK_EQ(s.number[3][0], 10);
-	CHECK_EQ(s.number[3][1], 3);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -583,7 +536,6 @@ int main(void)
 		cmocka_unit_test(the_longest_wait_is_told),
 		cmocka_unit_test(E1_E10_never_more_are_held_and_all_come_back),
 		cmocka_unit_test(E11_another_task_may_release),
-		cmocka_unit_test(the_demo_lets_3_of_10_workers_in_at_a_time),
 		cmocka_unit_test(a_pair_costs_at_most_5_of_a_mutex),
 		cmocka_unit_test(a_pair_enters_no_kernel_and_takes_no_memory),
 	};
