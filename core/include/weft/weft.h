@@ -1,4 +1,12 @@
-/* Everything public in one include. */
+/*
+ * weft: all of the library in one include, but for the components of the
+ * patterns. Each of these has its own, <weft/patterns/fan.h> and so on.
+ *
+ *	cc prog.c $(pkg-config --cflags --static --libs weft)
+ *
+ * links with both archives, libweft_patterns.a and libweft.a below it. They
+ * define nothing but weft_*; macros and constants are WEFT_*.
+ */
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 
