@@ -24,25 +24,6 @@ static const struct weft_chan_impl *channel_at(const struct request *r,
 	return i == 0 || weft_chan_impl_at(i - 1) ? r->loaded : NULL;
 }
 
-static const struct {
-	uint64_t bit;
-	const char *name;
-} caps[] = {
-	{ WEFT_CAN_BOUNDED, "bounded" },
-	{ WEFT_CAN_UNBOUNDED, "unbounded" },
-	{ WEFT_CAN_RENDEZVOUS, "rendezvous" },
-	{ WEFT_CAN_FIFO, "fifo" },
-	{ WEFT_CAN_PRODUCER_FIFO, "producer_fifo" },
-	{ WEFT_CAN_SELECT, "select" },
-	{ WEFT_CAN_TIMEOUT, "timeout" },
-	{ WEFT_CAN_BATCH, "batch" },
-	{ WEFT_CAN_LEN, "len" },
-	{ WEFT_NO_DATA, "no_data" },
-	{ WEFT_BLOCKS_THREAD, "blocks_thread" },
-};
-
-#define CAPS (sizeof(caps) / sizeof(caps[0]))
-
 /* --- JSON --- */
 
 static void json_value(struct json *j, const char *key, const struct knob *knob,
@@ -135,13 +116,15 @@ static void json_limit(struct json *j, const char *key, uint64_t limit)
 
 static void json_channel(struct json *j, const struct weft_chan_impl *chan)
 {
+	const char *can;
+
 	json_object_begin(j, NULL);
 	json_string(j, "name", chan->name);
 	json_string(j, "summary", chan->summary);
 	json_array_begin(j, "caps");
-	for (size_t i = 0; i < CAPS; i++)
-		if (chan->can & caps[i].bit)
-			json_string(j, NULL, caps[i].name);
+	for (uint64_t bit = 1; (can = weft_chan_can_name(bit)); bit <<= 1)
+		if (chan->can & bit)
+			json_string(j, NULL, can);
 	json_array_end(j);
 	json_limit(j, "max_senders", chan->max_senders);
 	json_limit(j, "max_receivers", chan->max_receivers);
@@ -225,15 +208,15 @@ static void print_limit(const char *what, unsigned limit)
 
 static void print_channel(const struct weft_chan_impl *chan)
 {
-	bool first = true;
+	const char *can, *comma = "";
 
 	printf("  %-20s %s\n", chan->name, chan->summary);
 	printf("    ");
-	for (size_t i = 0; i < CAPS; i++) {
-		if (!(chan->can & caps[i].bit))
+	for (uint64_t bit = 1; (can = weft_chan_can_name(bit)); bit <<= 1) {
+		if (!(chan->can & bit))
 			continue;
-		printf("%s%s", first ? "" : ", ", caps[i].name);
-		first = false;
+		printf("%s%s", comma, can);
+		comma = ", ";
 	}
 	if (chan->max_cap)
 		printf(", capacity at most %zu", chan->max_cap);

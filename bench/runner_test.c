@@ -621,12 +621,12 @@ static void a_cell_the_channel_cannot_do_is_not_run(void **state)
 	chan.can &= ~(uint64_t)WEFT_CAN_TIMEOUT;
 	needy.needs = WEFT_CAN_TIMEOUT;
 	plan.pattern = plan.params.pattern = &needy;
-	not_possible(&plan, "pattern fake needs deadlines, which channel "
-	                    "handoff does not have");
+	not_possible(&plan, "pattern fake needs timeout, which channel "
+	                    "handoff does not declare");
 	needy.needs = 0;
 	needy.shape = needy_shape;
-	not_possible(&plan, "this cell of fake needs deadlines, which channel "
-	                    "handoff does not have");
+	not_possible(&plan, "this cell of fake needs timeout, which channel "
+	                    "handoff does not declare");
 }
 
 /* --- hangs: each in a child, since they end the process --- */

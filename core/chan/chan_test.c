@@ -757,6 +757,27 @@ static void channels_that_cannot_be_are_refused(void **state)
 	                         "5000 bytes (allowed: 0..4096)");
 }
 
+static void each_capability_has_a_name_of_its_own(void **state)
+{
+	const char *name, *other;
+	uint64_t last = WEFT_BLOCKS_THREAD;
+
+	(void)state;
+	for (uint64_t bit = 1; bit <= last; bit <<= 1) {
+		name = weft_chan_can_name(bit);
+		assert_non_null(name);
+		for (uint64_t b = 1; b < bit; b <<= 1) {
+			other = weft_chan_can_name(b);
+			assert_string_not_equal(name, other);
+			assert_null(weft_chan_can_name(bit | b));
+		}
+	}
+	assert_null(weft_chan_can_name(0));
+	assert_null(weft_chan_can_name(last << 1));
+	assert_null(weft_chan_can_name(UINT64_C(1) << 63));
+	assert_string_equal(weft_chan_can_name(WEFT_CAN_FIFO), "fifo");
+}
+
 static void built_in_ones_are_found_by_name_and_in_order(void **state)
 {
 	const struct weft_chan_impl *impl, *last = NULL;
@@ -791,6 +812,7 @@ int main(void)
 		cmocka_unit_test(zero_bytes_need_no_pointer),
 		cmocka_unit_test(null_is_refused),
 		cmocka_unit_test(channels_that_cannot_be_are_refused),
+		cmocka_unit_test(each_capability_has_a_name_of_its_own),
 		cmocka_unit_test(built_in_ones_are_found_by_name_and_in_order),
 	};
 

@@ -28,6 +28,31 @@ const struct weft_chan_impl *weft_chan_impl_find(const char *name)
 	return NULL;
 }
 
+const char *weft_chan_can_name(uint64_t bit)
+{
+	static const struct {
+		uint64_t bit;
+		const char *name;
+	} names[] = {
+		{ WEFT_CAN_BOUNDED, "bounded" },
+		{ WEFT_CAN_UNBOUNDED, "unbounded" },
+		{ WEFT_CAN_RENDEZVOUS, "rendezvous" },
+		{ WEFT_CAN_FIFO, "fifo" },
+		{ WEFT_CAN_PRODUCER_FIFO, "producer_fifo" },
+		{ WEFT_CAN_SELECT, "select" },
+		{ WEFT_CAN_TIMEOUT, "timeout" },
+		{ WEFT_CAN_BATCH, "batch" },
+		{ WEFT_CAN_LEN, "len" },
+		{ WEFT_NO_DATA, "no_data" },
+		{ WEFT_BLOCKS_THREAD, "blocks_thread" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].bit == bit)
+			return names[i].name;
+	return NULL;
+}
+
 /* Write the reason, if the caller wants it, and be the error. */
 WEFT_PRINTF(3, 4)
 static int refuse(char *why, size_t why_bytes, const char *format, ...)

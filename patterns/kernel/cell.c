@@ -47,31 +47,17 @@ int cell_accepts(const struct params *params, char *why, size_t why_bytes)
 
 /* --- what a channel can do --- */
 
-static const struct {
-	uint64_t bit;
-	const char *words;
-} capabilities[] = {
-	{ WEFT_CAN_BOUNDED, "bounded capacity" },
-	{ WEFT_CAN_UNBOUNDED, "unbounded capacity" },
-	{ WEFT_CAN_RENDEZVOUS, "capacity 0" },
-	{ WEFT_CAN_FIFO, "one order for all" },
-	{ WEFT_CAN_PRODUCER_FIFO, "each sender's order" },
-	{ WEFT_CAN_SELECT, "select" },
-	{ WEFT_CAN_TIMEOUT, "deadlines" },
-	{ WEFT_CAN_BATCH, "native batches" },
-	{ WEFT_CAN_LEN, "an exact length" },
-};
-
-/* What is needed and the channel cannot do; NULL when nothing. */
+/* The name of something that is needed and the channel cannot do; NULL when
+ * there is nothing. */
 static const char *lacking(const struct weft_chan_impl *chan, uint64_t needs)
 {
 	uint64_t missing = needs & ~chan->can;
+	const char *name;
 
-	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]);
-	     i++)
-		if (missing & capabilities[i].bit)
-			return capabilities[i].words;
-	return missing ? "something this weft has no name for" : NULL;
+	if (!missing)
+		return NULL;
+	name = weft_chan_can_name(missing & -missing);
+	return name ? name : "something this weft has no name for";
 }
 
 static int refuse_lacking(const struct pattern *pattern, const char *what,
@@ -82,7 +68,7 @@ static int refuse_lacking(const struct pattern *pattern, const char *what,
 
 	if (!missing)
 		return 0;
-	text_add(why, "%s %s needs %s, which channel %s does not have", what,
+	text_add(why, "%s %s needs %s, which channel %s does not declare", what,
 	         pattern->name, missing, chan->name);
 	return -EINVAL;
 }

@@ -247,23 +247,6 @@ static unsigned each_cell(const struct job *job,
 
 /* --- what does not apply --- */
 
-static const struct {
-	uint64_t bit;
-	const char *what;
-} capabilities[] = {
-	{ WEFT_CAN_BOUNDED, "bounded" },
-	{ WEFT_CAN_UNBOUNDED, "unbounded" },
-	{ WEFT_CAN_RENDEZVOUS, "rendezvous" },
-	{ WEFT_CAN_FIFO, "fifo" },
-	{ WEFT_CAN_PRODUCER_FIFO, "producer_fifo" },
-	{ WEFT_CAN_SELECT, "select" },
-	{ WEFT_CAN_TIMEOUT, "timeout" },
-	{ WEFT_CAN_BATCH, "batch" },
-	{ WEFT_CAN_LEN, "len" },
-};
-
-#define CAPABILITIES (sizeof(capabilities) / sizeof(*capabilities))
-
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
 #else
@@ -284,16 +267,15 @@ static bool because(char *why, size_t bytes, const char *format, ...)
 static bool lacks_capability(const struct job *job, char *why, size_t bytes)
 {
 	uint64_t needs = job->check->needs, can = job->impl->can;
-	const char *name = job->impl->name;
+	const char *name = job->impl->name, *capability;
 
 	if ((needs & NEEDS_DATA) && (can & WEFT_NO_DATA))
 		return because(why, bytes, "%s moves no elements", name);
-	for (size_t i = 0; i < CAPABILITIES; i++)
-		if ((needs & capabilities[i].bit) &&
-		    !(can & capabilities[i].bit))
+	for (uint64_t b = 1; (capability = weft_chan_can_name(b)); b <<= 1)
+		if (needs & ~can & b)
 			return because(why, bytes,
 			               "needs %s, which %s does not declare",
-			               capabilities[i].what, name);
+			               capability, name);
 	if ((needs & NEEDS_ORDER) &&
 	    !(can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO)))
 		return because(why, bytes,

@@ -53,6 +53,11 @@ enum weft_chan_can {
 	WEFT_BLOCKS_THREAD = 1 << 10,    /* waits block the OS thread */
 };
 
+/* The name of one of these bits, as `weft list channels` and refusals have it:
+ * "fifo". NULL for anything but one bit of the enum, whose bits are
+ * consecutive from 1 on. */
+WEFT_API const char *weft_chan_can_name(uint64_t bit);
+
 /* What the front asks an implementation to make. Valid during create only. */
 struct weft_chan_config {
 	size_t cap;
