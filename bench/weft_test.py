@@ -477,6 +477,8 @@ class BadInput(unittest.TestCase):
     def test_a_plug_in_that_contradicts_itself(self):
         self.is_refused(["run", "pipeline", broken("contradicting")],
                         ["contradicting.so", "batch", "try_send_many"])
+        self.is_refused(["run", "pipeline", broken("reserving")],
+                        ["reserving.so", "reserved"])
 
     def test_an_impossible_cell_is_an_object_with_json(self):
         answer = weft("run", "pipeline", "--chan=condvar", "--cap=0", "--json")

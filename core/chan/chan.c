@@ -36,9 +36,7 @@ static void init(struct weft_chan *c, const struct weft_chan_impl *impl,
                  void *state, size_t cap, size_t elem_size)
 {
 	c->impl = impl;
-	c->completing = impl == &weft_chan_impl_handoff
-	                        ? &weft_chan_completing_handoff
-	                        : NULL;
+	c->completing = impl->reserved[CHAN_RESERVED_COMPLETING];
 	c->state = state;
 	c->elem_size = elem_size;
 	c->cap = cap_of(impl, state, cap);

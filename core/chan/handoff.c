@@ -385,7 +385,7 @@ static size_t completing_waiting(void *state)
 	return n;
 }
 
-const struct chan_completing weft_chan_completing_handoff = {
+static const struct chan_completing completing = {
 	.lock = completing_lock,
 	.now = completing_now,
 	.enqueue = completing_enqueue,
@@ -419,4 +419,5 @@ const struct weft_chan_impl weft_chan_impl_handoff = {
 	.try_send_many = handoff_try_send_many,
 	.try_recv_many = handoff_try_recv_many,
 	.stats = handoff_stats,
+	.reserved = { [CHAN_RESERVED_COMPLETING] = &completing },
 };

@@ -32,7 +32,9 @@ struct chan_completing {
 	size_t (*waiting)(void *state);
 };
 
-extern const struct chan_completing weft_chan_completing_handoff;
+/* Which of impl->reserved has the implementation's struct chan_completing; NULL
+ * in one that notifies, and in every plug-in. */
+#define CHAN_RESERVED_COMPLETING 0
 
 struct weft_chan {
 	/* Constant once made. */
@@ -45,8 +47,8 @@ struct weft_chan {
 	uint32_t gap; /* pauses between polls of a wait: see spinner.h */
 	struct weft_chan_opts opts;
 
-	/* When whoever waits has to look again although nobody tells it to: a
-	 * context that ends by its deadline (core/sync/ctx.c). */
+	/* When the channel closes without a notification, so that every wait
+	 * on it has to look again; WEFT_FOREVER. */
 	int64_t due_ns;
 	/* It only ever closes, so it has no say in how a select waits. */
 	bool signal;

@@ -76,6 +76,16 @@ static bool name_is_good(const char *name)
 /* Every bit of enum weft_chan_can that this ABI knows. */
 #define CAN_ALL ((uint64_t)(WEFT_BLOCKS_THREAD << 1) - 1)
 
+static bool reserves(const struct weft_chan_impl *impl)
+{
+	size_t n = sizeof(impl->reserved) / sizeof(impl->reserved[0]);
+
+	for (size_t i = 0; i < n; i++)
+		if (impl->reserved[i])
+			return true;
+	return false;
+}
+
 /* The capability that `impl` declares against its operations; NULL if none. */
 static const char *contradiction(const struct weft_chan_impl *impl)
 {
@@ -107,6 +117,8 @@ static const char *contradiction(const struct weft_chan_impl *impl)
 	if ((can & WEFT_BLOCKS_THREAD) && !impl->send)
 		return "declares that it blocks the thread without its own "
 		       "send and recv";
+	if (reserves(impl))
+		return "has something other than NULL in a reserved member";
 	return NULL;
 }
 

@@ -135,7 +135,7 @@ struct weft_chan_impl {
 	/* Optional. Add the parks and wakes of its own send and recv. */
 	void (*stats)(const void *state, struct weft_chan_stats *add_to);
 
-	const void *reserved[4]; /* NULL */
+	const void *reserved[4]; /* NULL; weft_chan_load() refuses others */
 };
 
 WEFT_END_DECLS
