@@ -13,7 +13,7 @@
 #include "task/spin.h"
 
 /* Without waiting: 0, -EAGAIN, or an error of the system. */
-static int write_one(struct fd_chan *q, const void *elem)
+static int chan_fd_write_one(struct fd_chan *q, const void *elem)
 {
 	ssize_t n;
 
@@ -26,7 +26,7 @@ static int write_one(struct fd_chan *q, const void *elem)
 	return 0;
 }
 
-static int read_one(struct fd_chan *q, void *elem)
+static int chan_fd_read_one(struct fd_chan *q, void *elem)
 {
 	ssize_t n;
 
@@ -40,15 +40,15 @@ static int read_one(struct fd_chan *q, void *elem)
 }
 
 /* How many elements the kernel takes, found out by filling and draining. */
-static size_t count_cap(struct fd_chan *q)
+static size_t chan_fd_count_cap(struct fd_chan *q)
 {
 	unsigned char elem[WEFT_ELEM_MAX] = { 0 };
 	size_t n = 0;
 
-	while (write_one(q, elem) == 0)
+	while (chan_fd_write_one(q, elem) == 0)
 		n++;
 	for (size_t i = 0; i < n; i++)
-		CHECK_EQ(read_one(q, elem), 0);
+		CHECK_EQ(chan_fd_read_one(q, elem), 0);
 	return n;
 }
 
@@ -74,7 +74,7 @@ int weft_fd_create(void **state, const struct weft_chan_config *config,
 	weft_store_relaxed(&q->closed, 0u);
 	weft_store_relaxed(&q->sending, 0u);
 	weft_store_relaxed(&q->parks, 0u);
-	q->cap = count_cap(q);
+	q->cap = chan_fd_count_cap(q);
 	if (q->cap < config->cap) {
 		err = -EINVAL; /* more than the system grants */
 		goto close_both;
@@ -110,37 +110,38 @@ int weft_fd_try_send(void *state, const void *elem)
 	/* [sending] seq_cst on both words on both sides: either this sees
 	 * `closed`, or who sees the close sees this. */
 	weft_fetch_add_seq_cst(&q->sending, 1u);
-	err = weft_load_seq_cst(&q->closed) ? -EPIPE : write_one(q, elem);
+	err = weft_load_seq_cst(&q->closed) ? -EPIPE
+	                                    : chan_fd_write_one(q, elem);
 	weft_fetch_sub_release(&q->sending, 1u);
 	return err;
 }
 
 /* Closed, and nothing seen: wait out the senders that were before the close,
  * then look for the last time. */
-static int recv_closed(struct fd_chan *q, void *elem)
+static int chan_fd_recv_closed(struct fd_chan *q, void *elem)
 {
 	unsigned turns = 0;
 	int err;
 
 	while (weft_load_seq_cst(&q->sending)) /* [sending] */
 		spin_for_peer(&turns);
-	err = read_one(q, elem);
+	err = chan_fd_read_one(q, elem);
 	return err == -EAGAIN ? -EPIPE : err;
 }
 
 int weft_fd_try_recv(void *state, void *elem)
 {
 	struct fd_chan *q = state;
-	int err = read_one(q, elem);
+	int err = chan_fd_read_one(q, elem);
 
 	if (err == -EAGAIN && weft_load_seq_cst(&q->closed))
-		return recv_closed(q, elem);
+		return chan_fd_recv_closed(q, elem);
 	return err;
 }
 
 /* Wait until fd has `events`, the channel is closed, or the deadline. */
-static int wait_on(struct fd_chan *q, int fd, short events, const char *what,
-                   int64_t deadline_ns)
+static int chan_fd_wait_on(struct fd_chan *q, int fd, short events,
+                           const char *what, int64_t deadline_ns)
 {
 	struct pollfd p[] = { { .fd = fd, .events = events },
 		              { .fd = q->close_fd, .events = POLLIN } };
@@ -168,8 +169,8 @@ int weft_fd_send(void *state, const void *elem, int64_t deadline_ns)
 	int err, expired = deadline_ns <= WEFT_NOW ? -ETIMEDOUT : 0;
 
 	while ((err = weft_fd_try_send(q, elem)) == -EAGAIN && !expired)
-		expired = wait_on(q, q->write_fd, POLLOUT, "fd send",
-		                  deadline_ns);
+		expired = chan_fd_wait_on(q, q->write_fd, POLLOUT, "fd send",
+		                          deadline_ns);
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
@@ -179,8 +180,8 @@ int weft_fd_recv(void *state, void *elem, int64_t deadline_ns)
 	int err, expired = deadline_ns <= WEFT_NOW ? -ETIMEDOUT : 0;
 
 	while ((err = weft_fd_try_recv(q, elem)) == -EAGAIN && !expired)
-		expired =
-		        wait_on(q, q->read_fd, POLLIN, "fd recv", deadline_ns);
+		expired = chan_fd_wait_on(q, q->read_fd, POLLIN, "fd recv",
+		                          deadline_ns);
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 

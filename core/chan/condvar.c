@@ -98,37 +98,37 @@ static void condvar_destroy(void *state)
 	free(q);
 }
 
-static size_t len_of(const struct condvar *q)
+static size_t condvar_len_of(const struct condvar *q)
 {
 	return weft_load_relaxed(&q->len);
 }
 
-static unsigned char *slot(struct condvar *q, size_t i)
+static unsigned char *condvar_slot(struct condvar *q, size_t i)
 {
 	size_t at = q->head + i;
 
 	return q->buffer + (at < q->cap ? at : at - q->cap) * q->elem_size;
 }
 
-static void push(struct condvar *q, const void *elem)
+static void condvar_push(struct condvar *q, const void *elem)
 {
-	elem_copy(slot(q, len_of(q)), elem, q->elem_size);
-	weft_store_relaxed(&q->len, len_of(q) + 1);
+	elem_copy(condvar_slot(q, condvar_len_of(q)), elem, q->elem_size);
+	weft_store_relaxed(&q->len, condvar_len_of(q) + 1);
 	q->pushed++;
 }
 
-static void pop(struct condvar *q, void *elem)
+static void condvar_pop(struct condvar *q, void *elem)
 {
-	elem_copy(elem, slot(q, 0), q->elem_size);
+	elem_copy(elem, condvar_slot(q, 0), q->elem_size);
 	q->head = q->head + 1 < q->cap ? q->head + 1 : 0;
-	weft_store_relaxed(&q->len, len_of(q) - 1);
+	weft_store_relaxed(&q->len, condvar_len_of(q) - 1);
 	q->popped++;
 }
 
 /* One wait on a condition; the caller holds the lock and tests again.
  * -ETIMEDOUT once the deadline has expired. */
-static int wait_on(struct condvar *q, pthread_cond_t *cond, const char *what,
-                   int64_t deadline_ns)
+static int condvar_wait_on(struct condvar *q, pthread_cond_t *cond,
+                           const char *what, int64_t deadline_ns)
 {
 	struct timespec until = clock_timespec(deadline_ns);
 	int err;
@@ -151,12 +151,13 @@ static int condvar_send(void *state, const void *elem, int64_t deadline_ns)
 	int err = 0;
 
 	pthread_mutex_lock(&q->lock);
-	while (!q->closed && len_of(q) == q->cap && !err)
-		err = wait_on(q, &q->not_full, "condvar send", deadline_ns);
+	while (!q->closed && condvar_len_of(q) == q->cap && !err)
+		err = condvar_wait_on(q, &q->not_full, "condvar send",
+		                      deadline_ns);
 	if (q->closed) {
 		err = -EPIPE;
-	} else if (len_of(q) < q->cap) {
-		push(q, elem);
+	} else if (condvar_len_of(q) < q->cap) {
+		condvar_push(q, elem);
 		err = 0;
 	}
 	pthread_mutex_unlock(&q->lock);
@@ -171,10 +172,11 @@ static int condvar_recv(void *state, void *elem, int64_t deadline_ns)
 	int err = 0;
 
 	pthread_mutex_lock(&q->lock);
-	while (!q->closed && len_of(q) == 0 && !err)
-		err = wait_on(q, &q->not_empty, "condvar recv", deadline_ns);
-	if (len_of(q) > 0) {
-		pop(q, elem);
+	while (!q->closed && condvar_len_of(q) == 0 && !err)
+		err = condvar_wait_on(q, &q->not_empty, "condvar recv",
+		                      deadline_ns);
+	if (condvar_len_of(q) > 0) {
+		condvar_pop(q, elem);
 		err = 0;
 	} else if (q->closed) {
 		err = -EPIPE;
@@ -217,7 +219,7 @@ static int condvar_close(void *state)
 
 static size_t condvar_len(const void *state)
 {
-	return len_of(state);
+	return condvar_len_of(state);
 }
 
 /* What ends a wait for an element is a push, for space a pop. */
@@ -228,7 +230,7 @@ static bool condvar_poll(void *state, char dir, uint64_t *pos)
 
 	pthread_mutex_lock(&q->lock);
 	*pos = (dir == 's' ? q->popped : q->pushed) << 1 | q->closed;
-	ready = q->closed || len_of(q) != (dir == 's' ? q->cap : 0);
+	ready = q->closed || condvar_len_of(q) != (dir == 's' ? q->cap : 0);
 	pthread_mutex_unlock(&q->lock);
 	return ready;
 }

@@ -72,29 +72,29 @@ static void handoff_destroy(void *state)
 
 /* --- under the lock --- */
 
-static unsigned char *slot(struct handoff *h, size_t i)
+static unsigned char *handoff_slot(struct handoff *h, size_t i)
 {
 	size_t at = h->head + i;
 
 	return h->buffer + (at < h->cap ? at : at - h->cap) * h->elem_size;
 }
 
-static void push(struct handoff *h, const void *elem)
+static void handoff_push(struct handoff *h, const void *elem)
 {
-	elem_copy(slot(h, h->len), elem, h->elem_size);
+	elem_copy(handoff_slot(h, h->len), elem, h->elem_size);
 	h->len++;
 }
 
-static void pop(struct handoff *h, void *elem)
+static void handoff_pop(struct handoff *h, void *elem)
 {
-	elem_copy(elem, slot(h, 0), h->elem_size);
+	elem_copy(elem, handoff_slot(h, 0), h->elem_size);
 	h->head = h->head + 1 < h->cap ? h->head + 1 : 0;
 	h->len--;
 }
 
 /* The longest waiting task of a queue whose wait is still open, unlinked and
  * claimed; NULL when there is none. */
-static struct waiter *claim_first(struct list *queue, bool *parked)
+static struct waiter *handoff_claim_first(struct list *queue, bool *parked)
 {
 	struct list *node;
 
@@ -109,7 +109,8 @@ static struct waiter *claim_first(struct list *queue, bool *parked)
 	return NULL;
 }
 
-static struct weft_task *finish(struct waiter *w, int result, bool parked)
+static struct weft_task *handoff_finish(struct waiter *w, int result,
+                                        bool parked)
 {
 	w->result = result;
 	return weft_claim_complete(w, parked);
@@ -117,41 +118,42 @@ static struct weft_task *finish(struct waiter *w, int result, bool parked)
 
 /* What send and recv do at once. *wake receives a task to unpark after the
  * lock is released. -EAGAIN when they would have to wait. */
-static int send_now(struct handoff *h, const void *elem,
-                    struct weft_task **wake)
+static int handoff_send_now(struct handoff *h, const void *elem,
+                            struct weft_task **wake)
 {
 	struct waiter *w;
 	bool parked;
 
 	if (h->closed)
 		return -EPIPE;
-	w = claim_first(&h->receivers, &parked);
+	w = handoff_claim_first(&h->receivers, &parked);
 	if (w) {
 		elem_copy(w->elem, elem, h->elem_size);
-		*wake = finish(w, 0, parked);
+		*wake = handoff_finish(w, 0, parked);
 		return 0;
 	}
 	if (h->len == h->cap)
 		return -EAGAIN;
-	push(h, elem);
+	handoff_push(h, elem);
 	return 0;
 }
 
-static int recv_now(struct handoff *h, void *elem, struct weft_task **wake)
+static int handoff_recv_now(struct handoff *h, void *elem,
+                            struct weft_task **wake)
 {
 	bool buffered = h->len > 0, parked;
 	struct waiter *w;
 
 	if (buffered)
-		pop(h, elem);
+		handoff_pop(h, elem);
 	/* Senders that wait at a close have failed, told so or not. */
-	w = h->closed ? NULL : claim_first(&h->senders, &parked);
+	w = h->closed ? NULL : handoff_claim_first(&h->senders, &parked);
 	if (w) {
 		if (buffered)
-			push(h, w->elem);
+			handoff_push(h, w->elem);
 		else
 			elem_copy(elem, w->elem, h->elem_size);
-		*wake = finish(w, 0, parked);
+		*wake = handoff_finish(w, 0, parked);
 		return 0;
 	}
 	if (buffered)
@@ -160,16 +162,16 @@ static int recv_now(struct handoff *h, void *elem, struct weft_task **wake)
 }
 
 /* Either of them. A send only reads *elem. */
-static int completing_now(void *state, enum weft_case_op op, void *elem,
-                          struct weft_task **wake)
+static int handoff_now(void *state, enum weft_case_op op, void *elem,
+                       struct weft_task **wake)
 {
-	return op == WEFT_CASE_SEND ? send_now(state, elem, wake)
-	                            : recv_now(state, elem, wake);
+	return op == WEFT_CASE_SEND ? handoff_send_now(state, elem, wake)
+	                            : handoff_recv_now(state, elem, wake);
 }
 
 /* --- with it released --- */
 
-static void wake_up(struct handoff *h, struct weft_task *task)
+static void handoff_wake_up(struct handoff *h, struct weft_task *task)
 {
 	if (!task)
 		return;
@@ -179,8 +181,9 @@ static void wake_up(struct handoff *h, struct weft_task *task)
 
 /* Once the deadline has come nobody completes the wait any more, so it looks
  * for itself: an element that is there wins, and so does a close. */
-static int await(struct handoff *h, enum weft_case_op op, struct waiter *w,
-                 const char *what, int64_t deadline_ns)
+static int handoff_await(struct handoff *h, enum weft_case_op op,
+                         struct waiter *w, const char *what,
+                         int64_t deadline_ns)
 {
 	struct weft_task *wake = NULL;
 	int err = weft_claim_wait(w->claim, h->wait, chan_gap(h->cap), what, h,
@@ -190,15 +193,15 @@ static int await(struct handoff *h, enum weft_case_op op, struct waiter *w,
 		return w->result;
 	spin_lock(&h->lock);
 	list_unlink(&w->link);
-	err = completing_now(h, op, w->elem, &wake);
+	err = handoff_now(h, op, w->elem, &wake);
 	spin_unlock(&h->lock);
-	wake_up(h, wake);
+	handoff_wake_up(h, wake);
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
 /* Link a wait. The caller holds the lock. */
-static void enqueue(struct list *queue, struct waiter *w, struct claim *c,
-                    void *elem)
+static void handoff_enqueue(struct list *queue, struct waiter *w,
+                            struct claim *c, void *elem)
 {
 	claim_init(c);
 	*w = (struct waiter){ .task = weft_self(), .claim = c, .elem = elem };
@@ -214,16 +217,16 @@ static int handoff_send(void *state, const void *elem, int64_t deadline_ns)
 	int err;
 
 	spin_lock(&h->lock);
-	err = send_now(h, elem, &wake);
+	err = handoff_send_now(h, elem, &wake);
 	if (err == -EAGAIN && deadline_ns > WEFT_NOW) {
 		/* The completer only reads a sender's element. */
-		enqueue(&h->senders, &w, &c, (void *)(uintptr_t)elem);
+		handoff_enqueue(&h->senders, &w, &c, (void *)(uintptr_t)elem);
 		spin_unlock(&h->lock);
-		return await(h, WEFT_CASE_SEND, &w, "handoff send",
-		             deadline_ns);
+		return handoff_await(h, WEFT_CASE_SEND, &w, "handoff send",
+		                     deadline_ns);
 	}
 	spin_unlock(&h->lock);
-	wake_up(h, wake);
+	handoff_wake_up(h, wake);
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
@@ -236,15 +239,15 @@ static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
 	int err;
 
 	spin_lock(&h->lock);
-	err = recv_now(h, elem, &wake);
+	err = handoff_recv_now(h, elem, &wake);
 	if (err == -EAGAIN && deadline_ns > WEFT_NOW) {
-		enqueue(&h->receivers, &w, &c, elem);
+		handoff_enqueue(&h->receivers, &w, &c, elem);
 		spin_unlock(&h->lock);
-		return await(h, WEFT_CASE_RECV, &w, "handoff recv",
-		             deadline_ns);
+		return handoff_await(h, WEFT_CASE_RECV, &w, "handoff recv",
+		                     deadline_ns);
 	}
 	spin_unlock(&h->lock);
-	wake_up(h, wake);
+	handoff_wake_up(h, wake);
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
@@ -264,8 +267,8 @@ static int handoff_try_recv(void *state, void *elem)
 
 /* Several operations under one hold of the lock, as long as they go, and the
  * peers that they served woken after it. */
-static int operate_many(struct handoff *h, enum weft_case_op op,
-                        unsigned char *elems, size_t n, size_t *done)
+static int handoff_operate_many(struct handoff *h, enum weft_case_op op,
+                                unsigned char *elems, size_t n, size_t *done)
 {
 	struct weft_task *wake[WAKE_BATCH];
 	size_t woken;
@@ -277,15 +280,14 @@ static int operate_many(struct handoff *h, enum weft_case_op op,
 		spin_lock(&h->lock);
 		while (*done < n && woken < WAKE_BATCH && !err) {
 			wake[woken] = NULL;
-			err = completing_now(h, op,
-			                     elems + *done * h->elem_size,
-			                     &wake[woken]);
+			err = handoff_now(h, op, elems + *done * h->elem_size,
+			                  &wake[woken]);
 			woken += wake[woken] != NULL;
 			*done += !err;
 		}
 		spin_unlock(&h->lock);
 		for (size_t i = 0; i < woken; i++)
-			wake_up(h, wake[i]);
+			handoff_wake_up(h, wake[i]);
 	}
 	return err;
 }
@@ -294,19 +296,19 @@ static int handoff_try_send_many(void *state, const void *elems, size_t n,
                                  size_t *done)
 {
 	/* A send only reads. */
-	return operate_many(state, WEFT_CASE_SEND,
-	                    (unsigned char *)(uintptr_t)elems, n, done);
+	return handoff_operate_many(state, WEFT_CASE_SEND,
+	                            (unsigned char *)(uintptr_t)elems, n, done);
 }
 
 static int handoff_try_recv_many(void *state, void *elems, size_t n,
                                  size_t *done)
 {
-	return operate_many(state, WEFT_CASE_RECV, elems, n, done);
+	return handoff_operate_many(state, WEFT_CASE_RECV, elems, n, done);
 }
 
 /* End the wait of everyone in a queue, one at a time: nobody joins it after
  * close, so it empties. */
-static void fail_all(struct handoff *h, struct list *queue)
+static void handoff_fail_all(struct handoff *h, struct list *queue)
 {
 	struct weft_task *wake;
 	struct waiter *w;
@@ -315,11 +317,11 @@ static void fail_all(struct handoff *h, struct list *queue)
 	do {
 		wake = NULL;
 		spin_lock(&h->lock);
-		w = claim_first(queue, &parked);
+		w = handoff_claim_first(queue, &parked);
 		if (w)
-			wake = finish(w, -EPIPE, parked);
+			wake = handoff_finish(w, -EPIPE, parked);
 		spin_unlock(&h->lock);
-		wake_up(h, wake);
+		handoff_wake_up(h, wake);
 	} while (w);
 }
 
@@ -334,8 +336,8 @@ static int handoff_close(void *state)
 	spin_unlock(&h->lock);
 	if (was)
 		return -EPIPE;
-	fail_all(h, &h->senders);
-	fail_all(h, &h->receivers);
+	handoff_fail_all(h, &h->senders);
+	handoff_fail_all(h, &h->receivers);
 	return 0;
 }
 
@@ -353,28 +355,28 @@ static size_t handoff_len(const void *state)
 
 /* --- for a select --- */
 
-static struct spin *completing_lock(void *state)
+static struct spin *handoff_select_lock(void *state)
 {
 	struct handoff *h = state;
 
 	return &h->lock;
 }
 
-static void completing_enqueue(void *state, enum weft_case_op op,
-                               struct waiter *w)
+static void handoff_select_enqueue(void *state, enum weft_case_op op,
+                                   struct waiter *w)
 {
 	struct handoff *h = state;
 
 	list_push(op == WEFT_CASE_SEND ? &h->senders : &h->receivers, &w->link);
 }
 
-static void completing_wake(void *state, struct weft_task *task)
+static void handoff_select_wake(void *state, struct weft_task *task)
 {
-	wake_up(state, task);
+	handoff_wake_up(state, task);
 }
 
 /* Those whose wait is over and who have yet to leave are counted too. */
-static size_t completing_waiting(void *state)
+static size_t handoff_select_waiting(void *state)
 {
 	struct handoff *h = state;
 	size_t n;
@@ -386,11 +388,11 @@ static size_t completing_waiting(void *state)
 }
 
 static const struct chan_completing completing = {
-	.lock = completing_lock,
-	.now = completing_now,
-	.enqueue = completing_enqueue,
-	.wake = completing_wake,
-	.waiting = completing_waiting,
+	.lock = handoff_select_lock,
+	.now = handoff_now,
+	.enqueue = handoff_select_enqueue,
+	.wake = handoff_select_wake,
+	.waiting = handoff_select_waiting,
 };
 
 static void handoff_stats(const void *state, struct weft_chan_stats *add_to)

@@ -56,8 +56,8 @@ struct chain {
 	size_t elem_size, slot_size, segment_bytes; /* constant */
 };
 
-static struct slot *slot_at(const struct chain *l, struct segment *s,
-                            unsigned i)
+static struct slot *list_slot_at(const struct chain *l, struct segment *s,
+                                 unsigned i)
 {
 	return (struct slot *)(void *)(s->slots + i * l->slot_size);
 }
@@ -75,7 +75,7 @@ static struct segment *segment_new(struct chain *l)
 		return NULL;
 	weft_store_relaxed(&s->next, NULL);
 	for (unsigned i = 0; i < SEGMENT; i++)
-		weft_store_relaxed(&slot_at(l, s, i)->state, 0u);
+		weft_store_relaxed(&list_slot_at(l, s, i)->state, 0u);
 	return s;
 }
 
@@ -89,7 +89,7 @@ static void segment_free(struct chain *l, struct segment *s)
 	free(s);
 }
 
-static uint32_t await_written(struct slot *slot)
+static uint32_t list_await_written(struct slot *slot)
 {
 	unsigned turns = 0;
 	uint32_t state;
@@ -111,9 +111,9 @@ static uint32_t await_written(struct slot *slot)
 static void segment_retire(struct chain *l, struct segment *s, unsigned from)
 {
 	for (unsigned i = from; i + 1 < SEGMENT; i++) {
-		struct slot *slot = slot_at(l, s, i);
+		struct slot *slot = list_slot_at(l, s, i);
 
-		if (await_written(slot) & READ)
+		if (list_await_written(slot) & READ)
 			continue;
 		if (!(weft_fetch_or_acq_rel(&slot->state, FREEING) & READ))
 			return; /* its receiver goes on from here */
@@ -167,14 +167,14 @@ struct claimed {
 };
 
 /* Slots from `offset` on that one claim may take: not beyond the segment. */
-static unsigned clip(unsigned offset, size_t n)
+static unsigned list_clip(unsigned offset, size_t n)
 {
 	return n < SEGMENT - offset ? (unsigned)n : SEGMENT - offset;
 }
 
 /* The sender of a segment's last slot makes the next one the tail. */
-static void link_next(struct chain *l, struct segment *last,
-                      struct segment *next)
+static void list_link_next(struct chain *l, struct segment *last,
+                           struct segment *next)
 {
 	weft_store_relaxed(&l->tail.segment, next);
 	/* [tail] skips the position that stood for this. An addition, so that
@@ -184,7 +184,7 @@ static void link_next(struct chain *l, struct segment *last,
 }
 
 /* Claim up to n slots for writing. 0, -EPIPE or -ENOMEM. */
-static int claim_tail(struct chain *l, size_t n, struct claimed *out)
+static int list_claim_tail(struct chain *l, size_t n, struct claimed *out)
 {
 	struct segment *ahead = NULL;
 	unsigned turns = 0;
@@ -204,7 +204,7 @@ static int claim_tail(struct chain *l, size_t n, struct claimed *out)
 			continue;
 		}
 		out->first = offset;
-		out->n = clip(offset, n);
+		out->n = list_clip(offset, n);
 		if (offset + out->n == SEGMENT && !ahead) {
 			ahead = segment_new(l);
 			if (!ahead) {
@@ -217,7 +217,7 @@ static int claim_tail(struct chain *l, size_t n, struct claimed *out)
 		                           pos + 2 * (uint64_t)out->n))
 			continue;
 		if (offset + out->n == SEGMENT) {
-			link_next(l, out->segment, ahead);
+			list_link_next(l, out->segment, ahead);
 			ahead = NULL;
 		}
 		break;
@@ -227,7 +227,7 @@ static int claim_tail(struct chain *l, size_t n, struct claimed *out)
 }
 
 /* The receiver of a segment's last slot makes the next one the head. */
-static void follow_next(struct chain *l, struct segment *last)
+static void list_follow_next(struct chain *l, struct segment *last)
 {
 	struct segment *next;
 
@@ -239,13 +239,13 @@ static void follow_next(struct chain *l, struct segment *last)
 }
 
 /* Elements between two positions, without those that are no slots. */
-static uint64_t distance(uint64_t head, uint64_t tail)
+static uint64_t list_distance(uint64_t head, uint64_t tail)
 {
 	return tail - tail / LAP - (head - head / LAP);
 }
 
 /* Claim up to n slots for reading. 0, -EAGAIN or -EPIPE. */
-static int claim_head(struct chain *l, size_t n, struct claimed *out)
+static int list_claim_head(struct chain *l, size_t n, struct claimed *out)
 {
 	unsigned turns = 0;
 
@@ -260,25 +260,25 @@ static int claim_head(struct chain *l, size_t n, struct claimed *out)
 			continue;
 		}
 		tail = weft_load_acquire(&l->tail.pos);
-		there = distance(pos >> 1, tail >> 1);
+		there = list_distance(pos >> 1, tail >> 1);
 		if (there == 0)
 			return tail & CLOSED ? -EPIPE : -EAGAIN;
 		out->first = offset;
-		out->n = clip(offset, n < there ? n : there);
+		out->n = list_clip(offset, n < there ? n : there);
 		out->segment = weft_load_relaxed(&l->head.segment);
 		if (!weft_cas_weak_acq_rel(&l->head.pos, &pos,
 		                           pos + 2 * (uint64_t)out->n))
 			continue;
 		if (offset + out->n == SEGMENT)
-			follow_next(l, out->segment);
+			list_follow_next(l, out->segment);
 		return 0;
 	}
 }
 
-static void write_slot(struct chain *l, struct segment *s, unsigned i,
-                       const void *elem)
+static void list_write_slot(struct chain *l, struct segment *s, unsigned i,
+                            const void *elem)
 {
-	struct slot *slot = slot_at(l, s, i);
+	struct slot *slot = list_slot_at(l, s, i);
 
 	elem_copy(slot->elem, elem, l->elem_size);
 	/* [slot] releases the element. Nobody else changes the state before it
@@ -286,12 +286,12 @@ static void write_slot(struct chain *l, struct segment *s, unsigned i,
 	weft_store_release(&slot->state, WRITTEN);
 }
 
-static void read_slot(struct chain *l, struct segment *s, unsigned i,
-                      void *elem)
+static void list_read_slot(struct chain *l, struct segment *s, unsigned i,
+                           void *elem)
 {
-	struct slot *slot = slot_at(l, s, i);
+	struct slot *slot = list_slot_at(l, s, i);
 
-	await_written(slot);
+	list_await_written(slot);
 	elem_copy(elem, slot->elem, l->elem_size);
 	if (i + 1 == SEGMENT)
 		segment_retire(l, s, 0);
@@ -308,13 +308,13 @@ static int list_try_send_many(void *state, const void *elems, size_t n,
 
 	*done = 0;
 	while (*done < n) {
-		int err = claim_tail(l, n - *done, &c);
+		int err = list_claim_tail(l, n - *done, &c);
 
 		if (err)
 			return err;
 		for (unsigned i = 0; i < c.n; i++, ++*done)
-			write_slot(l, c.segment, c.first + i,
-			           from + *done * l->elem_size);
+			list_write_slot(l, c.segment, c.first + i,
+			                from + *done * l->elem_size);
 	}
 	return 0;
 }
@@ -327,13 +327,13 @@ static int list_try_recv_many(void *state, void *elems, size_t n, size_t *done)
 
 	*done = 0;
 	while (*done < n) {
-		int err = claim_head(l, n - *done, &c);
+		int err = list_claim_head(l, n - *done, &c);
 
 		if (err)
 			return err;
 		for (unsigned i = 0; i < c.n; i++, ++*done)
-			read_slot(l, c.segment, c.first + i,
-			          to + *done * l->elem_size);
+			list_read_slot(l, c.segment, c.first + i,
+			               to + *done * l->elem_size);
 	}
 	return 0;
 }
@@ -342,10 +342,10 @@ static int list_try_send(void *state, const void *elem)
 {
 	struct chain *l = state;
 	struct claimed c;
-	int err = claim_tail(l, 1, &c);
+	int err = list_claim_tail(l, 1, &c);
 
 	if (!err)
-		write_slot(l, c.segment, c.first, elem);
+		list_write_slot(l, c.segment, c.first, elem);
 	return err;
 }
 
@@ -353,10 +353,10 @@ static int list_try_recv(void *state, void *elem)
 {
 	struct chain *l = state;
 	struct claimed c;
-	int err = claim_head(l, 1, &c);
+	int err = list_claim_head(l, 1, &c);
 
 	if (!err)
-		read_slot(l, c.segment, c.first, elem);
+		list_read_slot(l, c.segment, c.first, elem);
 	return err;
 }
 
@@ -377,7 +377,7 @@ static size_t list_chan_len(const void *state)
 		tail = weft_load_acquire(&l->tail.pos);
 		head = weft_load_acquire(&l->head.pos);
 	} while (weft_load_acquire(&l->tail.pos) != tail);
-	return distance(head >> 1, tail >> 1);
+	return list_distance(head >> 1, tail >> 1);
 }
 
 /* As ring_poll(); a send never waits. */
@@ -390,7 +390,7 @@ static bool list_poll(void *state, char dir, uint64_t *pos)
 	tail = weft_load_acquire(&l->tail.pos);
 	*pos = tail;
 	return dir == 's' || tail & CLOSED ||
-	       distance(head >> 1, tail >> 1) > 0;
+	       list_distance(head >> 1, tail >> 1) > 0;
 }
 
 const struct weft_chan_impl weft_chan_impl_list = {

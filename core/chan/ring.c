@@ -47,14 +47,14 @@ struct ring {
 	_Alignas(WEFT_CACHE_LINE) unsigned char slots[];
 };
 
-static struct slot *slot_at(const struct ring *r, uint64_t pos)
+static struct slot *ring_slot_at(const struct ring *r, uint64_t pos)
 {
 	return (struct slot *)(void *)(r->slots +
 	                               (pos & (r->lap - 1)) * r->slot_size);
 }
 
 /* The position after pos. */
-static uint64_t next(const struct ring *r, uint64_t pos)
+static uint64_t ring_next(const struct ring *r, uint64_t pos)
 {
 	uint64_t index = pos & (r->lap - 1);
 
@@ -62,7 +62,7 @@ static uint64_t next(const struct ring *r, uint64_t pos)
 }
 
 /* The position n <= cap after pos. */
-static uint64_t after(const struct ring *r, uint64_t pos, uint64_t n)
+static uint64_t ring_after(const struct ring *r, uint64_t pos, uint64_t n)
 {
 	uint64_t index = (pos & (r->lap - 1)) + n;
 
@@ -70,14 +70,15 @@ static uint64_t after(const struct ring *r, uint64_t pos, uint64_t n)
 }
 
 /* Elements between head and tail. */
-static uint64_t distance(const struct ring *r, uint64_t head, uint64_t tail)
+static uint64_t ring_distance(const struct ring *r, uint64_t head,
+                              uint64_t tail)
 {
 	uint64_t laps = (tail / r->lap - head / r->lap) * r->cap;
 
 	return laps + (tail & (r->lap - 1)) - (head & (r->lap - 1));
 }
 
-static uint64_t lap_for(uint64_t cap)
+static uint64_t ring_lap_for(uint64_t cap)
 {
 	uint64_t lap = 2;
 
@@ -102,13 +103,13 @@ static int ring_create(void **state, const struct weft_chan_config *config)
 	if (!r)
 		return -ENOMEM;
 	r->cap = config->cap;
-	r->lap = lap_for(config->cap);
+	r->lap = ring_lap_for(config->cap);
 	r->elem_size = config->elem_size;
 	r->slot_size = slot_size;
 	weft_store_relaxed(&r->tail, 0u);
 	weft_store_relaxed(&r->head, 0u);
 	for (uint64_t i = 0; i < r->cap; i++)
-		weft_store_relaxed(&slot_at(r, i)->seq, i);
+		weft_store_relaxed(&ring_slot_at(r, i)->seq, i);
 	*state = r;
 	return 0;
 }
@@ -122,7 +123,7 @@ static void ring_destroy(void *state)
  * Whether the ring was full at the instant when tail was read as `pos`: head
  * a lap behind it now was there then, for head does not pass tail.
  */
-static bool is_full(const struct ring *r, uint64_t pos)
+static bool ring_is_full(const struct ring *r, uint64_t pos)
 {
 	return weft_load_acquire(&r->head) >> 1 == pos - r->lap;
 }
@@ -130,15 +131,15 @@ static bool is_full(const struct ring *r, uint64_t pos)
 /* How many slots from pos on have the sequence number that their position
  * asks for, `ahead` being 0 for free and 1 for full; at most n. Nobody else
  * may change them before whoever claims them. */
-static uint64_t ready(const struct ring *r, uint64_t pos, uint64_t ahead,
-                      uint64_t n)
+static uint64_t ring_ready(const struct ring *r, uint64_t pos, uint64_t ahead,
+                           uint64_t n)
 {
 	uint64_t k = 0;
 
 	/* [slot] acquires what the last user of the slot did with it. */
 	while (k < n &&
-	       weft_load_acquire(&slot_at(r, pos)->seq) == pos + ahead) {
-		pos = next(r, pos);
+	       weft_load_acquire(&ring_slot_at(r, pos)->seq) == pos + ahead) {
+		pos = ring_next(r, pos);
 		k++;
 	}
 	return k;
@@ -146,7 +147,8 @@ static uint64_t ready(const struct ring *r, uint64_t pos, uint64_t ahead,
 
 /* Claim up to n positions for writing. Returns how many, from *pos on; 0 with
  * *err when there is none. */
-static uint64_t claim_tail(struct ring *r, uint64_t n, uint64_t *pos, int *err)
+static uint64_t ring_claim_tail(struct ring *r, uint64_t n, uint64_t *pos,
+                                int *err)
 {
 	uint64_t tail = weft_load_acquire(&r->tail);
 	unsigned turns = 0;
@@ -159,14 +161,14 @@ static uint64_t claim_tail(struct ring *r, uint64_t n, uint64_t *pos, int *err)
 			return 0;
 		}
 		*pos = tail >> 1;
-		k = ready(r, *pos, 0, n);
+		k = ring_ready(r, *pos, 0, n);
 		if (k) {
 			if (weft_cas_weak_acq_rel(&r->tail, &tail,
-			                          after(r, *pos, k) << 1))
+			                          ring_after(r, *pos, k) << 1))
 				return k;
 			continue;
 		}
-		if (is_full(r, *pos)) {
+		if (ring_is_full(r, *pos)) {
 			*err = -EAGAIN;
 			return 0;
 		}
@@ -175,7 +177,8 @@ static uint64_t claim_tail(struct ring *r, uint64_t n, uint64_t *pos, int *err)
 	}
 }
 
-static uint64_t claim_head(struct ring *r, uint64_t n, uint64_t *pos, int *err)
+static uint64_t ring_claim_head(struct ring *r, uint64_t n, uint64_t *pos,
+                                int *err)
 {
 	uint64_t head = weft_load_acquire(&r->head), tail;
 	unsigned turns = 0;
@@ -184,10 +187,10 @@ static uint64_t claim_head(struct ring *r, uint64_t n, uint64_t *pos, int *err)
 		uint64_t k;
 
 		*pos = head >> 1;
-		k = ready(r, *pos, 1, n);
+		k = ring_ready(r, *pos, 1, n);
 		if (k) {
 			if (weft_cas_weak_acq_rel(&r->head, &head,
-			                          after(r, *pos, k) << 1))
+			                          ring_after(r, *pos, k) << 1))
 				return k;
 			continue;
 		}
@@ -201,17 +204,17 @@ static uint64_t claim_head(struct ring *r, uint64_t n, uint64_t *pos, int *err)
 	}
 }
 
-static void write_slot(struct ring *r, uint64_t pos, const void *elem)
+static void ring_write_slot(struct ring *r, uint64_t pos, const void *elem)
 {
-	struct slot *s = slot_at(r, pos);
+	struct slot *s = ring_slot_at(r, pos);
 
 	elem_copy(s->elem, elem, r->elem_size);
 	weft_store_release(&s->seq, pos + 1); /* pairs with [slot] */
 }
 
-static void read_slot(struct ring *r, uint64_t pos, void *elem)
+static void ring_read_slot(struct ring *r, uint64_t pos, void *elem)
 {
-	struct slot *s = slot_at(r, pos);
+	struct slot *s = ring_slot_at(r, pos);
 
 	elem_copy(elem, s->elem, r->elem_size);
 	weft_store_release(&s->seq, pos + r->lap); /* pairs with [slot] */
@@ -223,9 +226,9 @@ static int ring_try_send(void *state, const void *elem)
 	uint64_t pos;
 	int err;
 
-	if (!claim_tail(r, 1, &pos, &err))
+	if (!ring_claim_tail(r, 1, &pos, &err))
 		return err;
-	write_slot(r, pos, elem);
+	ring_write_slot(r, pos, elem);
 	return 0;
 }
 
@@ -235,9 +238,9 @@ static int ring_try_recv(void *state, void *elem)
 	uint64_t pos;
 	int err;
 
-	if (!claim_head(r, 1, &pos, &err))
+	if (!ring_claim_head(r, 1, &pos, &err))
 		return err;
-	read_slot(r, pos, elem);
+	ring_read_slot(r, pos, elem);
 	return 0;
 }
 
@@ -249,9 +252,9 @@ static int ring_try_send_many(void *state, const void *elems, size_t n,
 	uint64_t pos;
 	int err = 0;
 
-	*done = claim_tail(r, n < r->cap ? n : r->cap, &pos, &err);
-	for (size_t i = 0; i < *done; i++, pos = next(r, pos))
-		write_slot(r, pos, from + i * r->elem_size);
+	*done = ring_claim_tail(r, n < r->cap ? n : r->cap, &pos, &err);
+	for (size_t i = 0; i < *done; i++, pos = ring_next(r, pos))
+		ring_write_slot(r, pos, from + i * r->elem_size);
 	return err;
 }
 
@@ -262,9 +265,9 @@ static int ring_try_recv_many(void *state, void *elems, size_t n, size_t *done)
 	uint64_t pos;
 	int err = 0;
 
-	*done = claim_head(r, n < r->cap ? n : r->cap, &pos, &err);
-	for (size_t i = 0; i < *done; i++, pos = next(r, pos))
-		read_slot(r, pos, to + i * r->elem_size);
+	*done = ring_claim_head(r, n < r->cap ? n : r->cap, &pos, &err);
+	for (size_t i = 0; i < *done; i++, pos = ring_next(r, pos))
+		ring_read_slot(r, pos, to + i * r->elem_size);
 	return err;
 }
 
@@ -285,7 +288,7 @@ static size_t ring_len(const void *state)
 		tail = weft_load_acquire(&r->tail);
 		head = weft_load_acquire(&r->head);
 	} while (weft_load_acquire(&r->tail) != tail);
-	n = distance(r, head >> 1, tail >> 1);
+	n = ring_distance(r, head >> 1, tail >> 1);
 	return n < r->cap ? n : r->cap;
 }
 

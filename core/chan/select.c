@@ -99,7 +99,7 @@ static int why_not(const struct weft_case *cs)
 }
 
 /* Check all cases and list those that have a channel. */
-static int gather(struct selection *s, size_t n)
+static int select_gather(struct selection *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!is_good(&s->cases[i]))
@@ -111,7 +111,7 @@ static int gather(struct selection *s, size_t n)
 }
 
 /* The i-th case of a new random order, of which i were drawn. */
-static uint16_t draw(struct selection *s, struct rng *rng, uint32_t i)
+static uint16_t select_draw(struct selection *s, struct rng *rng, uint32_t i)
 {
 	uint32_t k = i + (uint32_t)rng_below(rng, s->n - i);
 	uint16_t drawn = s->order[k];
@@ -122,19 +122,19 @@ static uint16_t draw(struct selection *s, struct rng *rng, uint32_t i)
 }
 
 /* Case k has happened, with that outcome. */
-static int chosen(struct selection *s, uint16_t k, int err)
+static int select_chosen(struct selection *s, uint16_t k, int err)
 {
 	s->cases[k].err = err;
 	return k;
 }
 
 /* Try every case once. Returns the one that happened, or -EAGAIN. */
-static int try_all(struct selection *s)
+static int select_try_all(struct selection *s)
 {
 	struct rng *rng = &weft_self()->rng;
 
 	for (uint32_t i = 0; i < s->n; i++) {
-		uint16_t k = draw(s, rng, i);
+		uint16_t k = select_draw(s, rng, i);
 		struct weft_case *cs = &s->cases[k];
 		int err = chan_try(cs->c, cs->op, cs->elem);
 
@@ -142,7 +142,7 @@ static int try_all(struct selection *s)
 			continue;
 		if (!err)
 			chan_notify_peers(cs->c, cs->op, 1);
-		return chosen(s, k, err);
+		return select_chosen(s, k, err);
 	}
 	return -EAGAIN;
 }
@@ -188,7 +188,7 @@ static int try_completing(struct selection *s, struct weft_task **wake)
 	struct rng *rng = &weft_self()->rng;
 
 	for (uint32_t i = 0; i < s->n; i++) {
-		uint16_t k = draw(s, rng, i);
+		uint16_t k = select_draw(s, rng, i);
 		struct weft_case *cs = &s->cases[k];
 		int err;
 
@@ -197,7 +197,7 @@ static int try_completing(struct selection *s, struct weft_task **wake)
 		err = cs->c->completing->now(cs->c->state, cs->op, cs->elem,
 		                             wake);
 		if (err != -EAGAIN)
-			return chosen(s, k, err);
+			return select_chosen(s, k, err);
 	}
 	return -EAGAIN;
 }
@@ -246,12 +246,12 @@ static int join_completing(struct selection *s)
 }
 
 /* A peer has decided this wait. */
-static int completed(struct selection *s)
+static int select_completed(struct selection *s)
 {
 	int k = weft_claim_case(&s->claim);
 
 	CHECK_LE(0, k);
-	return chosen(s, (uint16_t)k, s->entry[k].w.result);
+	return select_chosen(s, (uint16_t)k, s->entry[k].w.result);
 }
 
 /* --- the notifying channels --- */
@@ -262,7 +262,7 @@ static int try_notifying(struct selection *s)
 	struct rng *rng = &weft_self()->rng;
 
 	for (uint32_t i = 0; i < s->n; i++) {
-		uint16_t k = draw(s, rng, i);
+		uint16_t k = select_draw(s, rng, i);
 		struct weft_case *cs = &s->cases[k];
 		int err;
 
@@ -270,7 +270,7 @@ static int try_notifying(struct selection *s)
 			continue;
 		err = chan_try(cs->c, cs->op, cs->elem);
 		if (err != -EAGAIN)
-			return chosen(s, k, err);
+			return select_chosen(s, k, err);
 		/* What it was told of, somebody else has had. */
 		s->entry[k].owed = false;
 	}
@@ -279,7 +279,7 @@ static int try_notifying(struct selection *s)
 
 /* Poll each of them once. False when one is ready, or has moved since it was
  * polled before. */
-static bool collect(struct selection *s, bool again)
+static bool select_collect(struct selection *s, bool again)
 {
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct entry *e = &s->entry[s->order[i]];
@@ -297,9 +297,9 @@ static bool collect(struct selection *s, bool again)
 
 /* Whether none of them was ready at the instant between the two rounds. False
  * also when that cannot be told, because too much moves. */
-static bool none_was_ready(struct selection *s)
+static bool select_none_was_ready(struct selection *s)
 {
-	return collect(s, false) && collect(s, true);
+	return select_collect(s, false) && select_collect(s, true);
 }
 
 static void link_hints(struct selection *s)
@@ -356,15 +356,16 @@ static void leave_hints(struct selection *s, int k)
 
 /* One look at everything, once the completing cases are enqueued. Returns the
  * case that happened, or -EAGAIN. */
-static int look(struct selection *s)
+static int select_look(struct selection *s)
 {
 	int k;
 
 	/* With nothing else to try, the claim can stay open to others. */
 	if (s->completing == s->n)
-		return weft_claim_case(&s->claim) < 0 ? -EAGAIN : completed(s);
+		return weft_claim_case(&s->claim) < 0 ? -EAGAIN
+		                                      : select_completed(s);
 	if (s->completing && !weft_claim_hold(&s->claim))
-		return completed(s);
+		return select_completed(s);
 	k = try_notifying(s);
 	if (k == -EAGAIN) {
 		claim_open(&s->claim);
@@ -378,10 +379,10 @@ static int look(struct selection *s)
 
 /* The deadline has come. Returns the case that was completed before this could
  * withdraw, or -ETIMEDOUT: nobody can complete one any more. */
-static int give_up(struct selection *s)
+static int select_give_up(struct selection *s)
 {
 	if (s->completing && !weft_claim_hold(&s->claim))
-		return completed(s);
+		return select_completed(s);
 	claim_give_up(&s->claim);
 	return -ETIMEDOUT;
 }
@@ -427,13 +428,13 @@ static int spin_for_one(struct selection *s)
 	if (s->completing)
 		sp.gap = 1; /* as in weft_claim_wait() */
 	while (k == -EAGAIN && weft_spinner_turn(&sp))
-		k = look(s);
+		k = select_look(s);
 	return k;
 }
 
 /* Park once; the wait counts for one of the channels. True when the deadline
  * has come. */
-static bool park_once(struct selection *s)
+static bool select_park_once(struct selection *s)
 {
 	const struct weft_case *cs = &s->cases[s->order[0]];
 	int err = weft_waitq_park(chan_queue(cs->c, cs->op), "select",
@@ -448,14 +449,14 @@ static int park_for_one(struct selection *s)
 	int k;
 
 	link_hints(s);
-	while ((k = look(s)) == -EAGAIN && !expired) {
+	while ((k = select_look(s)) == -EAGAIN && !expired) {
 		/* Else it has been completed, which the next look finds. */
 		if (!s->completing || weft_claim_announce_park(&s->claim))
-			expired = park_once(s);
+			expired = select_park_once(s);
 		rearm_hints(s);
 	}
 	if (k == -EAGAIN)
-		k = give_up(s);
+		k = select_give_up(s);
 	leave_hints(s, k);
 	return k;
 }
@@ -471,11 +472,11 @@ static int try_at_one_instant(struct selection *s)
 		peer = NULL;
 		lock_completing(s);
 		k = try_completing(s, &peer);
-		none = k == -EAGAIN && none_was_ready(s);
+		none = k == -EAGAIN && select_none_was_ready(s);
 		unlock_completing(s);
 		wake_peer(s, k, peer);
 		if (k == -EAGAIN && !none)
-			k = try_all(s);
+			k = select_try_all(s);
 	} while (k == -EAGAIN && !none);
 	return none ? -ETIMEDOUT : k;
 }
@@ -494,7 +495,7 @@ static int wait_for_one(struct selection *s)
 }
 
 /* Fill in what waiting takes: an entry for each case that has a channel. */
-static void prepare(struct selection *s)
+static void select_prepare(struct selection *s)
 {
 	struct weft_task *me = weft_self();
 
@@ -544,7 +545,7 @@ __attribute__((noinline)) static int select_slow(struct selection *s, size_t n)
 		s->entry = entry;
 		s->locked = locked;
 	}
-	prepare(s);
+	select_prepare(s);
 	k = expired ? try_at_one_instant(s) : wait_for_one(s);
 	s->entry = NULL;
 	s->locked = NULL;
@@ -564,13 +565,13 @@ int weft_select(struct weft_case *cases, size_t n, int64_t deadline_ns)
 	s.deadline_ns = deadline_ns;
 	s.order = order;
 	s.n = 0;
-	k = gather(&s, n);
+	k = select_gather(&s, n);
 	if (k)
 		return k;
 	if (s.n == 0) {
 		weft_sleep_until(deadline_ns);
 		return -ETIMEDOUT;
 	}
-	k = try_all(&s);
+	k = select_try_all(&s);
 	return k == -EAGAIN ? select_slow(&s, n) : k;
 }

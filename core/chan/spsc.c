@@ -87,7 +87,7 @@ static void spsc_destroy(void *state)
 }
 
 /* The frozen end; the caller has seen `closing`, so it is about to come. */
-static uint64_t final_of(struct spsc *q)
+static uint64_t spsc_final_of(struct spsc *q)
 {
 	uint64_t final;
 
@@ -98,7 +98,7 @@ static uint64_t final_of(struct spsc *q)
 }
 
 /* Publish `n` elements past position t. Returns how many will be delivered. */
-static uint64_t publish(struct spsc *q, uint64_t t, uint64_t n)
+static uint64_t spsc_publish(struct spsc *q, uint64_t t, uint64_t n)
 {
 	uint64_t open = t << 1, final;
 
@@ -110,12 +110,12 @@ static uint64_t publish(struct spsc *q, uint64_t t, uint64_t n)
 	weft_barrier_compiler(); /* light half: see spsc_close() */
 	if (__builtin_expect(!weft_load_relaxed(&q->closing), 1))
 		return n;
-	final = final_of(q);
+	final = spsc_final_of(q);
 	return final <= t ? 0 : final - t < n ? final - t : n;
 }
 
 /* Free positions from t on, at least one if there is any. */
-static uint64_t space(struct spsc *q, uint64_t t)
+static uint64_t spsc_space(struct spsc *q, uint64_t t)
 {
 	if (t - q->head_seen == q->cap)
 		/* [head] acquires that the receiver is done with the slots. */
@@ -134,7 +134,7 @@ static int spsc_try_send_many(void *state, const void *elems, size_t n,
 	*done = 0;
 	if (weft_load_acquire(&q->closing))
 		return -EPIPE;
-	room = space(q, t);
+	room = spsc_space(q, t);
 	if (room < n && room < q->cap / 2) {
 		q->head_seen = weft_load_acquire(&q->head); /* [head] */
 		room = q->cap - (t - q->head_seen);
@@ -148,7 +148,7 @@ static int spsc_try_send_many(void *state, const void *elems, size_t n,
 		          from + i * q->elem_size, q->elem_size);
 		at = at + 1 < q->cap ? at + 1 : 0;
 	}
-	sent = publish(q, t, room);
+	sent = spsc_publish(q, t, room);
 	q->write_at = at;
 	*done = sent;
 	return sent < room ? -EPIPE : room < n ? -EAGAIN : 0;
@@ -161,16 +161,16 @@ static int spsc_try_send(void *state, const void *elem)
 
 	if (weft_load_acquire(&q->closing))
 		return -EPIPE;
-	if (space(q, t) == 0)
+	if (spsc_space(q, t) == 0)
 		return -EAGAIN;
 	elem_copy(q->buffer + q->write_at * q->elem_size, elem, q->elem_size);
 	q->write_at = q->write_at + 1 < q->cap ? q->write_at + 1 : 0;
-	return publish(q, t, 1) ? 0 : -EPIPE;
+	return spsc_publish(q, t, 1) ? 0 : -EPIPE;
 }
 
 /* Elements there from position h on, up to n if the copy of tail knows of so
  * many, else all there are; *err says why none. */
-static uint64_t filled(struct spsc *q, uint64_t h, uint64_t n, int *err)
+static uint64_t spsc_filled(struct spsc *q, uint64_t h, uint64_t n, int *err)
 {
 	uint64_t final;
 
@@ -181,7 +181,7 @@ static uint64_t filled(struct spsc *q, uint64_t h, uint64_t n, int *err)
 	/* An element past the end is published after the barrier of the close
 	 * and so after `closing`: whoever reads the one sees the other. */
 	if (__builtin_expect(weft_load_acquire(&q->closing) != 0, 0)) {
-		final = final_of(q);
+		final = spsc_final_of(q);
 		/* What was sent before the end may have come after our look
 		 * at tail. */
 		q->tail_seen = final;
@@ -198,7 +198,7 @@ static int spsc_try_recv_many(void *state, void *elems, size_t n, size_t *done)
 	size_t at = q->read_at;
 	int err = 0;
 
-	k = filled(q, h, n, &err);
+	k = spsc_filled(q, h, n, &err);
 	*done = k < n ? k : n;
 	if (k == 0)
 		return err;
@@ -218,7 +218,7 @@ static int spsc_try_recv(void *state, void *elem)
 	uint64_t h = weft_load_relaxed(&q->head);
 	int err = 0;
 
-	if (filled(q, h, 1, &err) == 0)
+	if (spsc_filled(q, h, 1, &err) == 0)
 		return err;
 	elem_copy(elem, q->buffer + q->read_at * q->elem_size, q->elem_size);
 	q->read_at = q->read_at + 1 < q->cap ? q->read_at + 1 : 0;
