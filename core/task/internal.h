@@ -186,7 +186,7 @@ void weft_nap(int64_t ns);
 void weft_running_more(struct run *r);
 void weft_running_less(struct run *r);
 
-/* The calling task or NULL. Not inlined, so that no compiler keeps the
+/* self.c: the calling task or NULL. Not inlined, so that no compiler keeps the
  * address of a thread's variable across a switch. */
 struct weft_task *weft_self_or_null(void);
 void weft_self_set(struct weft_task *t);
