@@ -2,7 +2,7 @@
  * The front: what every implementation gets around its own few calls.
  *
  * An implementation that does not wait is driven by the notifying protocol of
- * task/waitq.h, in the loop of task/wait.h. One that does its own waiting is
+ * task/waitq.h, in the loop of task/await.h. One that does its own waiting is
  * called directly; the front still notifies after each success, for selects
  * that wait on it.
  *
@@ -15,31 +15,31 @@
 
 #include "base/check.h"
 #include "chan/internal.h"
-#include "task/wait.h"
+#include "task/await.h"
 
-static size_t cap_of(const struct weft_chan_impl *impl, const void *state,
-                     size_t asked)
+static size_t chan_cap_of(const struct weft_chan_impl *impl, const void *state,
+                          size_t asked)
 {
 	if (impl->can & WEFT_CAN_UNBOUNDED)
 		return SIZE_MAX;
 	return impl->cap ? impl->cap(state) : asked;
 }
 
-static struct weft_chan *alloc(void)
+static struct weft_chan *chan_alloc(void)
 {
 	return aligned_alloc(_Alignof(struct weft_chan),
 	                     sizeof(struct weft_chan));
 }
 
 /* Everything but the options. */
-static void init(struct weft_chan *c, const struct weft_chan_impl *impl,
-                 void *state, size_t cap, size_t elem_size)
+static void chan_init(struct weft_chan *c, const struct weft_chan_impl *impl,
+                      void *state, size_t cap, size_t elem_size)
 {
 	c->impl = impl;
 	c->completing = impl->reserved[CHAN_RESERVED_COMPLETING];
 	c->state = state;
 	c->elem_size = elem_size;
-	c->cap = cap_of(impl, state, cap);
+	c->cap = chan_cap_of(impl, state, cap);
 	/* Without a queue inside that selects can join, nobody would ever be
 	 * seen waiting at a capacity of 0. */
 	c->selectable = impl->can & WEFT_CAN_SELECT &&
@@ -68,7 +68,7 @@ int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
 	if (!out || weft_chan_impl_accepts(impl, cap, elem_size, NULL, 0) ||
 	    (unsigned)opts->wait > WEFT_WAIT_PARK)
 		return -EINVAL;
-	c = alloc();
+	c = chan_alloc();
 	if (!c)
 		return -ENOMEM;
 	config.wait = opts->wait;
@@ -77,7 +77,7 @@ int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
 		free(c);
 		return err;
 	}
-	init(c, impl, state, cap, elem_size);
+	chan_init(c, impl, state, cap, elem_size);
 	c->opts = *opts;
 	*out = c;
 	return 0;
@@ -87,11 +87,11 @@ int weft_chan_new_signal(struct weft_chan **out,
                          const struct weft_chan_impl *impl, void *state,
                          int64_t due_ns)
 {
-	struct weft_chan *c = alloc();
+	struct weft_chan *c = chan_alloc();
 
 	if (!c)
 		return -ENOMEM;
-	init(c, impl, state, 1, 0);
+	chan_init(c, impl, state, 1, 0);
 	c->opts = (struct weft_chan_opts){ 0 };
 	c->due_ns = due_ns;
 	c->signal = true;
@@ -117,7 +117,7 @@ bool weft_chan_ref_unless_gone(struct weft_chan *c)
 }
 
 /* Hand what is left to the owner's drop, in order. */
-static void drop_all(struct weft_chan *c)
+static void chan_drop_all(struct weft_chan *c)
 {
 	_Alignas(WEFT_CACHE_LINE) unsigned char elem[WEFT_ELEM_MAX];
 
@@ -128,7 +128,7 @@ static void drop_all(struct weft_chan *c)
 }
 
 /* Waits that are registered, in the front or inside. */
-static size_t waiting(const struct weft_chan *c)
+static size_t chan_waiting(const struct weft_chan *c)
 {
 	return weft_load_relaxed(&c->senders.n) +
 	       weft_load_relaxed(&c->receivers.n) +
@@ -139,10 +139,10 @@ void weft_chan_unref(struct weft_chan *c)
 {
 	if (!c || weft_fetch_sub_acq_rel(&c->refs, 1u) != 1)
 		return;
-	CHECK_EQ(waiting(c), (size_t)0);
+	CHECK_EQ(chan_waiting(c), (size_t)0);
 	if (c->gone)
 		c->gone(c->gone_arg);
-	drop_all(c);
+	chan_drop_all(c);
 	c->impl->destroy(c->state);
 	free(c);
 }
@@ -178,7 +178,7 @@ int weft_chan_try_recv(struct weft_chan *c, void *elem)
 /* The element of a send is const; only what receives writes to it. */
 
 /* Whether there may be more for the next who wants `op`. */
-static bool may_have_more(const struct weft_chan *c, enum weft_case_op op)
+static bool chan_may_have_more(const struct weft_chan *c, enum weft_case_op op)
 {
 	size_t len;
 
@@ -191,48 +191,49 @@ static bool may_have_more(const struct weft_chan *c, enum weft_case_op op)
 bool weft_chan_must_pass_on(const struct weft_chan *c, enum weft_case_op op,
                             int err)
 {
-	return err || may_have_more(c, op);
+	return err || chan_may_have_more(c, op);
 }
 
-/* A call that waits, for weft_wait(). */
-struct call {
+/* A call that waits, for weft_await(). */
+struct chan_call {
 	struct weft_chan *c;
 	enum weft_case_op op;
 	void *elem;
 };
 
-static int look(void *arg)
+static int chan_look(void *arg)
 {
-	const struct call *call = arg;
+	const struct chan_call *call = arg;
 
 	return chan_try(call->c, call->op, call->elem);
 }
 
-static bool pass_on(void *arg, int err)
+static bool chan_pass_on(void *arg, int err)
 {
-	const struct call *call = arg;
+	const struct chan_call *call = arg;
 
 	return weft_chan_must_pass_on(call->c, call->op, err);
 }
 
 /* The slow half of a call, kept out of its way. */
-__attribute__((noinline)) static int wait_for(struct weft_chan *c,
-                                              enum weft_case_op op, void *elem,
-                                              int64_t deadline_ns)
+__attribute__((noinline)) static int chan_wait_for(struct weft_chan *c,
+                                                   enum weft_case_op op,
+                                                   void *elem,
+                                                   int64_t deadline_ns)
 {
-	struct call call = { c, op, elem };
-	struct wait w = { .q = chan_queue(c, op),
-		          .what = op == WEFT_CASE_SEND ? "chan send"
-		                                       : "chan recv",
-		          .look = look,
-		          .pass_on = pass_on,
-		          .arg = &call,
-		          .policy = c->opts.wait,
-		          .gap = c->gap };
+	struct chan_call call = { c, op, elem };
+	struct awaiting w = { .q = chan_queue(c, op),
+		              .what = op == WEFT_CASE_SEND ? "chan send"
+		                                           : "chan recv",
+		              .look = chan_look,
+		              .pass_on = chan_pass_on,
+		              .arg = &call,
+		              .policy = c->opts.wait,
+		              .gap = c->gap };
 	int err;
 
-	err = weft_wait(&w, NULL,
-	                deadline_ns < c->due_ns ? deadline_ns : c->due_ns);
+	err = weft_await(&w, NULL,
+	                 deadline_ns < c->due_ns ? deadline_ns : c->due_ns);
 	if (!err)
 		chan_notify_peers(c, op, 1);
 	return err;
@@ -249,8 +250,8 @@ int weft_chan_send(struct weft_chan *c, const void *elem, int64_t deadline_ns)
 	else
 		err = c->impl->try_send(c->state, elem);
 	if (err == -EAGAIN)
-		return wait_for(c, WEFT_CASE_SEND, (void *)(uintptr_t)elem,
-		                deadline_ns);
+		return chan_wait_for(c, WEFT_CASE_SEND, (void *)(uintptr_t)elem,
+		                     deadline_ns);
 	if (!err)
 		waitq_notify(&c->receivers, 1);
 	return err;
@@ -267,7 +268,7 @@ int weft_chan_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
 	else
 		err = c->impl->try_recv(c->state, elem);
 	if (err == -EAGAIN)
-		return wait_for(c, WEFT_CASE_RECV, elem, deadline_ns);
+		return chan_wait_for(c, WEFT_CASE_RECV, elem, deadline_ns);
 	if (!err)
 		waitq_notify(&c->senders, 1);
 	return err;
@@ -276,8 +277,8 @@ int weft_chan_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
 /* --- many elements --- */
 
 /* Move what goes without waiting. Returns how many; *err says why not all. */
-static size_t try_send_some(struct weft_chan *c, const unsigned char *elems,
-                            size_t n, int *err)
+static size_t chan_try_send_some(struct weft_chan *c,
+                                 const unsigned char *elems, size_t n, int *err)
 {
 	size_t done = 0;
 
@@ -295,8 +296,8 @@ static size_t try_send_some(struct weft_chan *c, const unsigned char *elems,
 	return done;
 }
 
-static size_t try_recv_some(struct weft_chan *c, unsigned char *elems, size_t n,
-                            int *err)
+static size_t chan_try_recv_some(struct weft_chan *c, unsigned char *elems,
+                                 size_t n, int *err)
 {
 	size_t done = 0;
 
@@ -325,8 +326,8 @@ int weft_chan_send_many(struct weft_chan *c, const void *elems, size_t n,
 	if (!done || !chan_usable(c, n ? elems : ""))
 		return -EINVAL;
 	while (*done < n) {
-		*done += try_send_some(c, from + *done * c->elem_size,
-		                       n - *done, &err);
+		*done += chan_try_send_some(c, from + *done * c->elem_size,
+		                            n - *done, &err);
 		if (*done == n)
 			return 0;
 		if (err && err != -EAGAIN)
@@ -352,7 +353,7 @@ int weft_chan_recv_many(struct weft_chan *c, void *elems, size_t n,
 		return -EINVAL;
 	if (n == 0)
 		return 0;
-	*done = try_recv_some(c, to, n, &err);
+	*done = chan_try_recv_some(c, to, n, &err);
 	if (*done)
 		return 0;
 	err = weft_chan_recv(c, to, deadline_ns);
@@ -360,7 +361,7 @@ int weft_chan_recv_many(struct weft_chan *c, void *elems, size_t n,
 		return err;
 	*done = 1;
 	if (n > 1)
-		*done += try_recv_some(c, to + c->elem_size, n - 1, &err);
+		*done += chan_try_recv_some(c, to + c->elem_size, n - 1, &err);
 	return 0;
 }
 
@@ -409,7 +410,7 @@ void weft_chan_stats(const struct weft_chan *c, struct weft_chan_stats *out)
 	             weft_load_relaxed(&c->receivers.parks);
 	out->wakes = weft_load_relaxed(&c->senders.wakes) +
 	             weft_load_relaxed(&c->receivers.wakes);
-	out->waiting = waiting(c);
+	out->waiting = chan_waiting(c);
 	if (c->impl->stats)
 		c->impl->stats(c->state, out);
 }

@@ -19,8 +19,8 @@ static int ended(void *ctx)
 	return weft_ctx_err(ctx);
 }
 
-int weft_ctx_wait(const struct wait *w, struct weft_ctx *ctx,
-                  int64_t deadline_ns)
+int weft_ctx_await(const struct awaiting *w, struct weft_ctx *ctx,
+                   int64_t deadline_ns)
 {
 	struct stop stop = { .err = ended, .arg = ctx };
 	int err = weft_ctx_err(ctx);
@@ -30,10 +30,10 @@ int weft_ctx_wait(const struct wait *w, struct weft_ctx *ctx,
 	if (err != -EAGAIN)
 		return err;
 	if (ctx_is_background(ctx))
-		return weft_wait(w, NULL, deadline_ns);
+		return weft_await(w, NULL, deadline_ns);
 	stop.q = &ctx->done->receivers;
 	stop.due_ns = ctx->deadline_ns;
-	return weft_wait(w, &stop, deadline_ns);
+	return weft_await(w, &stop, deadline_ns);
 }
 
 static int look_ended(void *ctx)
@@ -45,11 +45,11 @@ static int look_ended(void *ctx)
 
 int weft_sleep_ctx(struct weft_ctx *ctx, int64_t deadline_ns)
 {
-	struct wait w = { .what = "sleep",
-		          .look = look_ended,
-		          .arg = ctx,
-		          .policy = WEFT_WAIT_PARK,
-		          .seq_cst = true };
+	struct awaiting w = { .what = "sleep",
+		              .look = look_ended,
+		              .arg = ctx,
+		              .policy = WEFT_WAIT_PARK,
+		              .seq_cst = true };
 	int64_t due_ns = weft_ctx_deadline(ctx);
 	int err = weft_ctx_err(ctx);
 
@@ -60,7 +60,7 @@ int weft_sleep_ctx(struct weft_ctx *ctx, int64_t deadline_ns)
 		return 0;
 	}
 	w.q = &ctx->done->receivers;
-	err = weft_wait(&w, NULL, deadline_ns < due_ns ? deadline_ns : due_ns);
+	err = weft_await(&w, NULL, deadline_ns < due_ns ? deadline_ns : due_ns);
 	/* Either deadline can have said that; the earlier one did. */
 	return err == -ETIMEDOUT && deadline_ns <= due_ns ? 0 : err;
 }
@@ -68,22 +68,22 @@ int weft_sleep_ctx(struct weft_ctx *ctx, int64_t deadline_ns)
 int weft_lock_acquire_ctx(struct weft_lock *l, struct weft_ctx *ctx,
                           int64_t deadline_ns)
 {
-	struct wait w;
+	struct awaiting w;
 
 	if (!l)
 		return -EINVAL;
-	w = weft_lock_wait(l);
-	return weft_ctx_wait(&w, ctx, deadline_ns);
+	w = weft_lock_awaiting(l);
+	return weft_ctx_await(&w, ctx, deadline_ns);
 }
 
 int weft_waitgroup_wait_ctx(struct weft_waitgroup *wg, struct weft_ctx *ctx,
                             int64_t deadline_ns)
 {
 	struct waitgroup_wait a;
-	struct wait w;
+	struct awaiting w;
 
 	if (!wg)
 		return -EINVAL;
-	w = weft_waitgroup_wait_of(&a, wg);
-	return weft_ctx_wait(&w, ctx, deadline_ns);
+	w = weft_waitgroup_awaiting(&a, wg);
+	return weft_ctx_await(&w, ctx, deadline_ns);
 }

@@ -122,15 +122,15 @@ static void give_place(struct weft_group *g)
 
 static int await_place(struct weft_group *g, int64_t deadline_ns)
 {
-	struct wait w = { .q = &g->places,
-		          .what = "a place in a group",
-		          .look = take_place,
-		          .pass_on = weft_pass_on_error,
-		          .arg = g,
-		          .policy = WEFT_WAIT_PARK,
-		          .seq_cst = true };
+	struct awaiting w = { .q = &g->places,
+		              .what = "a place in a group",
+		              .look = take_place,
+		              .pass_on = weft_pass_on_error,
+		              .arg = g,
+		              .policy = WEFT_WAIT_PARK,
+		              .seq_cst = true };
 
-	return weft_ctx_wait(&w, g->ctx, deadline_ns);
+	return weft_ctx_await(&w, g->ctx, deadline_ns);
 }
 
 /* --- a task --- */

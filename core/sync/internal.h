@@ -9,8 +9,8 @@
 #include <weft/ctx.h>
 
 #include "base/list.h"
+#include "task/await.h"
 #include "task/spin.h"
-#include "task/wait.h"
 
 struct weft_ctx {
 	/* Constant once made. */
@@ -46,14 +46,14 @@ static inline bool ctx_is_background(const struct weft_ctx *ctx)
 }
 
 /*
- * weft_wait() that a context ends, after the first looks: at the context, which
- * wins over what is there, and at w.
+ * weft_await() that a context ends, after the first looks: at the context,
+ * which wins over what is there, and at w.
  */
-int weft_ctx_wait(const struct wait *w, struct weft_ctx *ctx,
-                  int64_t deadline_ns);
+int weft_ctx_await(const struct awaiting *w, struct weft_ctx *ctx,
+                   int64_t deadline_ns);
 
-/* The wait for a lock: what weft_wait() needs to take it. */
-struct wait weft_lock_wait(struct weft_lock *l);
+/* The wait for a lock: what weft_await() needs to take it. */
+struct awaiting weft_lock_awaiting(struct weft_lock *l);
 
 /* One wait for a waitgroup, and how many zeros there had been when it began: a
  * group that is used again must not catch those that have yet to leave. */
@@ -61,8 +61,8 @@ struct waitgroup_wait {
 	struct weft_waitgroup *wg;
 	uint64_t zeros;
 };
-struct wait weft_waitgroup_wait_of(struct waitgroup_wait *a,
-                                   struct weft_waitgroup *wg);
+struct awaiting weft_waitgroup_awaiting(struct waitgroup_wait *a,
+                                        struct weft_waitgroup *wg);
 
 /* Call the functions of a context that was cancelled which nobody has taken
  * yet. The caller has a reference. */

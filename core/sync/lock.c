@@ -25,7 +25,7 @@ static struct lock *lock_of(struct weft_lock *l)
 	return (struct lock *)(void *)l;
 }
 
-static bool take(struct lock *l)
+static bool lock_take(struct lock *l)
 {
 	uint32_t open = 0;
 
@@ -41,35 +41,35 @@ void weft_lock_init(struct weft_lock *lock)
 	weft_store_relaxed(&l->held, 0u);
 }
 
-static int look(void *arg)
+static int lock_look(void *arg)
 {
-	return take(arg) ? 0 : -EAGAIN;
+	return lock_take(arg) ? 0 : -EAGAIN;
 }
 
-struct wait weft_lock_wait(struct weft_lock *lock)
+struct awaiting weft_lock_awaiting(struct weft_lock *lock)
 {
 	struct lock *l = lock_of(lock);
 
-	return (struct wait){ .q = &l->waiters,
-		              .what = "lock",
-		              .look = look,
-		              .pass_on = weft_pass_on_error,
-		              .arg = l,
-		              .seq_cst = true };
+	return (struct awaiting){ .q = &l->waiters,
+		                  .what = "lock",
+		                  .look = lock_look,
+		                  .pass_on = weft_pass_on_error,
+		                  .arg = l,
+		                  .seq_cst = true };
 }
 
-static int acquire(struct weft_lock *lock, int64_t deadline_ns)
+static int lock_acquire(struct weft_lock *lock, int64_t deadline_ns)
 {
-	struct wait w = weft_lock_wait(lock);
+	struct awaiting w = weft_lock_awaiting(lock);
 
-	return weft_wait(&w, NULL, deadline_ns);
+	return weft_await(&w, NULL, deadline_ns);
 }
 
 int weft_lock_acquire_until(struct weft_lock *l, int64_t deadline_ns)
 {
 	if (!l)
 		return -EINVAL;
-	return take(lock_of(l)) ? 0 : acquire(l, deadline_ns);
+	return lock_take(lock_of(l)) ? 0 : lock_acquire(l, deadline_ns);
 }
 
 void weft_lock_acquire(struct weft_lock *l)
@@ -81,7 +81,7 @@ int weft_lock_try(struct weft_lock *l)
 {
 	if (!l)
 		return -EINVAL;
-	return take(lock_of(l)) ? 0 : -EAGAIN;
+	return lock_take(lock_of(l)) ? 0 : -EAGAIN;
 }
 
 void weft_lock_release(struct weft_lock *lock)

@@ -88,7 +88,7 @@ static void call(struct once *o, weft_task_fn fn, void *arg)
 
 /* --- the others --- */
 
-static int look(void *arg)
+static int once_look(void *arg)
 {
 	struct once *o = arg;
 
@@ -97,19 +97,19 @@ static int look(void *arg)
 
 static int await_done(struct once *o, struct weft_ctx *ctx, int64_t deadline_ns)
 {
-	struct wait w = { .q = &o->waiters,
-		          .what = "once",
-		          .look = look,
-		          .arg = o,
-		          .policy = WEFT_WAIT_PARK,
-		          .seq_cst = true };
+	struct awaiting w = { .q = &o->waiters,
+		              .what = "once",
+		              .look = once_look,
+		              .arg = o,
+		              .policy = WEFT_WAIT_PARK,
+		              .seq_cst = true };
 
 	for (unsigned turns = 0; weft_load_seq_cst(&o->state) == ONCE_BEGINS;)
 		spin_for_peer(&turns);
 	if (weft_load_seq_cst(&o->state) == ONCE_RUNS &&
 	    o->runner == weft_self())
 		return -EDEADLK;
-	return weft_ctx_wait(&w, ctx, deadline_ns);
+	return weft_ctx_await(&w, ctx, deadline_ns);
 }
 
 int weft_once_do_ctx(struct weft_once *once, weft_task_fn fn, void *arg,

@@ -44,17 +44,17 @@ int weft_waiters_wait(struct weft_waiters *w, const char *what,
                       int (*look)(void *arg), void *arg, struct weft_ctx *ctx,
                       int64_t deadline_ns)
 {
-	struct wait wait = { .what = what,
-		             .look = look,
-		             .pass_on = pass_on_always,
-		             .arg = arg,
-		             .gap = 1 };
+	struct awaiting wait = { .what = what,
+		                 .look = look,
+		                 .pass_on = pass_on_always,
+		                 .arg = arg,
+		                 .gap = 1 };
 
 	if (!w || !look)
 		return -EINVAL;
 	wait.q = &waiters_of(w)->q;
 	wait.policy = waiters_of(w)->policy;
-	return weft_ctx_wait(&wait, ctx, deadline_ns);
+	return weft_ctx_await(&wait, ctx, deadline_ns);
 }
 
 void weft_waiters_wake(struct weft_waiters *w, size_t n)

@@ -60,7 +60,7 @@ int weft_waitgroup_done(struct weft_waitgroup *wg)
 	return weft_waitgroup_add(wg, -1);
 }
 
-static int look(void *arg)
+static int waitgroup_look(void *arg)
 {
 	struct waitgroup_wait *a = arg;
 	struct waitgroup *w = waitgroup_of(a->wg);
@@ -72,8 +72,8 @@ static int look(void *arg)
 	return zero ? 0 : -EAGAIN;
 }
 
-struct wait weft_waitgroup_wait_of(struct waitgroup_wait *a,
-                                   struct weft_waitgroup *wg)
+struct awaiting weft_waitgroup_awaiting(struct waitgroup_wait *a,
+                                        struct weft_waitgroup *wg)
 {
 	struct waitgroup *w = waitgroup_of(wg);
 
@@ -81,23 +81,23 @@ struct wait weft_waitgroup_wait_of(struct waitgroup_wait *a,
 	spin_lock(&w->waiters.lock);
 	a->zeros = w->zeros;
 	spin_unlock(&w->waiters.lock);
-	return (struct wait){ .q = &w->waiters,
-		              .what = "waitgroup",
-		              .look = look,
-		              .arg = a,
-		              .policy = WEFT_WAIT_PARK,
-		              .seq_cst = true };
+	return (struct awaiting){ .q = &w->waiters,
+		                  .what = "waitgroup",
+		                  .look = waitgroup_look,
+		                  .arg = a,
+		                  .policy = WEFT_WAIT_PARK,
+		                  .seq_cst = true };
 }
 
 int weft_waitgroup_wait(struct weft_waitgroup *wg, int64_t deadline_ns)
 {
 	struct waitgroup_wait a;
-	struct wait w;
+	struct awaiting w;
 	int err;
 
 	if (!wg)
 		return -EINVAL;
-	w = weft_waitgroup_wait_of(&a, wg);
-	err = look(&a);
-	return err == -EAGAIN ? weft_wait(&w, NULL, deadline_ns) : err;
+	w = weft_waitgroup_awaiting(&a, wg);
+	err = waitgroup_look(&a);
+	return err == -EAGAIN ? weft_await(&w, NULL, deadline_ns) : err;
 }

@@ -4,7 +4,7 @@
 
 #include "task/internal.h"
 
-static bool is_open(uint32_t word)
+static bool claim_is_open(uint32_t word)
 {
 	return word == CLAIM_WAITING || word == CLAIM_PARKED;
 }
@@ -14,7 +14,7 @@ bool weft_claim_take(struct waiter *w, bool *parked)
 	uint32_t word = weft_load_relaxed(&w->claim->word);
 	unsigned turns = 0;
 
-	while (is_open(word) || word == CLAIM_HELD) {
+	while (claim_is_open(word) || word == CLAIM_HELD) {
 		if (word == CLAIM_HELD) {
 			spin_for_peer(&turns);
 			word = weft_load_relaxed(&w->claim->word);
@@ -56,7 +56,7 @@ static bool claim_move(struct claim *c, uint32_t to)
 {
 	uint32_t word = weft_load_relaxed(&c->word);
 
-	while (is_open(word))
+	while (claim_is_open(word))
 		if (weft_cas_weak_acquire(&c->word, &word, to))
 			return true;
 	return false;
@@ -90,7 +90,7 @@ int weft_claim_wait(struct claim *c, enum weft_wait policy, uint32_t gap,
 	}
 	if (weft_claim_announce_park(c))
 		while ((which = weft_claim_case(c)) < 0 && !err)
-			err = weft_park_timed(what, on, parks, deadline_ns);
+			err = weft_spinner_park(what, on, parks, deadline_ns);
 	if (err && claim_move(c, CLAIM_GIVEN_UP))
 		return -ETIMEDOUT;
 	return weft_claim_case(c);

@@ -199,11 +199,6 @@ void weft_self_set(struct weft_task *t);
 int64_t weft_wait_begin(const char *what, const void *on);
 void weft_wait_done(void);
 
-/* weft_park() under such a label, for spinner.h to learn from how long it took;
- * counted in *parks. */
-int weft_park_timed(const char *what, const void *on, _Atomic uint64_t *parks,
-                    int64_t deadline_ns);
-
 /* What a task waits for that has ended and is not yet joined. */
 #define WAITS_FOR_NOTHING ""
 

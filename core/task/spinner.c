@@ -43,7 +43,7 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 	}
 }
 
-static void pause_for(struct spinner *s)
+static void spinner_pause(struct spinner *s)
 {
 	for (uint32_t i = 0; i < s->gap; i++)
 		weft_relax();
@@ -54,7 +54,7 @@ static void pause_for(struct spinner *s)
 
 /* Yield, and learn: whether somebody else ran meanwhile; and to yield no more
  * for a while when that cost a time slice. */
-static void yield_watched(struct spinner *s)
+static void spinner_yield(struct spinner *s)
 {
 	int64_t ns = -clock_mono();
 	struct weft_task *t;
@@ -78,7 +78,7 @@ bool weft_spinner_turn(struct spinner *s)
 	if (s->policy == WEFT_WAIT_PARK || s->deadline_ns <= WEFT_NOW)
 		return false;
 	if (s->pauses) {
-		pause_for(s);
+		spinner_pause(s);
 		return true;
 	}
 	if (s->yields == 0 && s->policy == WEFT_WAIT_ADAPTIVE)
@@ -87,11 +87,11 @@ bool weft_spinner_turn(struct spinner *s)
 		return false;
 	if (s->yields)
 		s->yields--;
-	yield_watched(s);
+	spinner_yield(s);
 	return true;
 }
 
-void weft_spinner_parked(int64_t ns)
+static void spinner_learn(int64_t ns)
 {
 	struct weft_task *t = weft_self();
 
@@ -102,4 +102,18 @@ void weft_spinner_parked(int64_t ns)
 	else
 		t->yields = t->yields * 2 + 8 < YIELDS_MAX ? t->yields * 2 + 8
 		                                           : YIELDS_MAX;
+}
+
+int weft_spinner_park(const char *what, const void *on, _Atomic uint64_t *parks,
+                      int64_t deadline_ns)
+{
+	int64_t before;
+	int err;
+
+	weft_fetch_add_relaxed(parks, 1u);
+	before = weft_wait_begin(what, on);
+	err = weft_park(deadline_ns);
+	weft_wait_done();
+	spinner_learn(clock_mono() - before);
+	return err;
 }

@@ -50,8 +50,12 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
  * deadline has expired, which a park then finds out again. */
 bool weft_spinner_turn(struct spinner *s);
 
-/* Learn from a park of the calling task that lasted `ns`: after a short one,
- * yielding longer would have been better, after a long one it was a waste. */
-void weft_spinner_parked(int64_t ns);
+/*
+ * weft_park() of the calling task, counted in *parks, and learnt from: after a
+ * short one, yielding longer would have been better, after a long one it was a
+ * waste. `what` and `on` are for the state dump: see weft_wait_begin().
+ */
+int weft_spinner_park(const char *what, const void *on, _Atomic uint64_t *parks,
+                      int64_t deadline_ns);
 
 #endif

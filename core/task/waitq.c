@@ -1,6 +1,5 @@
 #include "task/waitq.h"
 
-#include "base/clock.h"
 #include "task/internal.h"
 
 /* Tasks collected under the lock and woken after it. */
@@ -16,7 +15,7 @@ void weft_waitq_init(struct waitq *q)
 }
 
 /* Mark up to `k` waiters as notified and collect their tasks. */
-static size_t collect(struct waitq *q, struct weft_task **tasks, size_t k)
+static size_t waitq_collect(struct waitq *q, struct weft_task **tasks, size_t k)
 {
 	size_t n = 0;
 
@@ -42,7 +41,7 @@ void weft_waitq_notify_slow(struct waitq *q, size_t k)
 		size_t want = k < WAKE_BATCH ? k : WAKE_BATCH;
 
 		spin_lock(&q->lock);
-		n = collect(q, tasks, want);
+		n = waitq_collect(q, tasks, want);
 		spin_unlock(&q->lock);
 		for (size_t i = 0; i < n; i++)
 			weft_unpark(tasks[i]);
@@ -100,21 +99,7 @@ bool weft_waitq_leave(struct waitq *q, struct waiter *w)
 	return notified;
 }
 
-int weft_park_timed(const char *what, const void *on, _Atomic uint64_t *parks,
-                    int64_t deadline_ns)
-{
-	int64_t before;
-	int err;
-
-	weft_fetch_add_relaxed(parks, 1u);
-	before = weft_wait_begin(what, on);
-	err = weft_park(deadline_ns);
-	weft_wait_done();
-	weft_spinner_parked(clock_mono() - before);
-	return err;
-}
-
 int weft_waitq_park(struct waitq *q, const char *what, int64_t deadline_ns)
 {
-	return weft_park_timed(what, q, &q->parks, deadline_ns);
+	return weft_spinner_park(what, q, &q->parks, deadline_ns);
 }

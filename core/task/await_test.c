@@ -3,8 +3,8 @@
 
 #include <weft/atomic.h>
 
+#include "task/await.h"
 #include "task/testing.h"
-#include "task/wait.h"
 
 /* There or not; and a stop. on_look is called by each look before it looks. */
 struct thing {
@@ -57,17 +57,17 @@ static int stopped(void *arg)
 static int wait_for(void *arg)
 {
 	struct thing *t = arg;
-	struct wait w = { .q = &t->q,
-		          .what = "thing",
-		          .look = look,
-		          .pass_on = pass_on,
-		          .arg = t,
-		          .policy = t->policy };
+	struct awaiting w = { .q = &t->q,
+		              .what = "thing",
+		              .look = look,
+		              .pass_on = pass_on,
+		              .arg = t,
+		              .policy = t->policy };
 	struct stop stop = {
 		.q = &t->stop_q, .err = stopped, .arg = t, .due_ns = t->due_ns
 	};
 
-	return weft_wait(&w, &stop, t->deadline_ns);
+	return weft_await(&w, &stop, t->deadline_ns);
 }
 
 static void make_it_come(struct thing *t)

@@ -1,16 +1,16 @@
 /*
- * wait: the one loop in which a task waits for a notifying object.
+ * await: the one loop in which a task waits for a notifying object.
  *
  * Look; spin and look; register, look again, park; at the end leave, and pass
  * on a notification that was not used up: the rules of task/waitq.h, once for
  * everything that keeps to them.
  *
  * A wait may also be ended from outside, by a `stop` with a queue of its own in
- * which the wait registers as well: that is how whatever waits takes a context
- * (core/sync) without this layer knowing what one is.
+ * which the wait registers as well: so any wait takes a context (core/sync),
+ * and this layer knows nothing of contexts.
  */
-#ifndef WEFT_TASK_WAIT_H
-#define WEFT_TASK_WAIT_H
+#ifndef WEFT_TASK_AWAIT_H
+#define WEFT_TASK_AWAIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@
 
 #include "task/waitq.h"
 
-struct wait {
+struct awaiting {
 	struct waitq *q;  /* whose notifications say "look again" */
 	const char *what; /* for the state dump */
 
@@ -63,8 +63,8 @@ struct stop {
  * Returns what w->look() said; the stop's error; -ETIMEDOUT. What is there wins
  * over the stop, and the stop over the deadline.
  */
-int weft_wait(const struct wait *w, const struct stop *stop,
-              int64_t deadline_ns);
+int weft_await(const struct awaiting *w, const struct stop *stop,
+               int64_t deadline_ns);
 
 /* For what one waiter takes whole and notifies when it gives it back: passed on
  * unless it was taken. */

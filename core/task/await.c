@@ -1,9 +1,9 @@
-#include "task/wait.h"
+#include "task/await.h"
 
 #include <errno.h>
 
 /* One look, at what is waited for and then at what may end the wait. */
-static int look(const struct wait *w, const struct stop *stop)
+static int await_look(const struct awaiting *w, const struct stop *stop)
 {
 	int err = w->look(w->arg), why;
 
@@ -14,21 +14,21 @@ static int look(const struct wait *w, const struct stop *stop)
 }
 
 /* -EAGAIN when it is time to register. */
-static int spin(const struct wait *w, const struct stop *stop,
-                int64_t deadline_ns)
+static int await_spin(const struct awaiting *w, const struct stop *stop,
+                      int64_t deadline_ns)
 {
 	struct spinner s;
 	int err = -EAGAIN;
 
 	weft_spinner_init(&s, w->policy, w->gap, deadline_ns);
 	while (err == -EAGAIN && weft_spinner_turn(&s))
-		err = look(w, stop);
+		err = await_look(w, stop);
 	return err;
 }
 
 /* The stop first: the barrier of the second covers both. */
-static void enter(const struct wait *w, const struct stop *stop,
-                  struct waiter *mine, struct waiter *stopped)
+static void await_enter(const struct awaiting *w, const struct stop *stop,
+                        struct waiter *mine, struct waiter *stopped)
 {
 	if (stop)
 		weft_waitq_link(stop->q, stopped);
@@ -39,8 +39,8 @@ static void enter(const struct wait *w, const struct stop *stop,
 }
 
 /* A notification of the stop is not passed on: everyone gets one. */
-static void leave(const struct wait *w, const struct stop *stop,
-                  struct waiter *mine, struct waiter *stopped, int err)
+static void await_leave(const struct awaiting *w, const struct stop *stop,
+                        struct waiter *mine, struct waiter *stopped, int err)
 {
 	if (stop)
 		weft_waitq_leave(stop->q, stopped);
@@ -56,10 +56,10 @@ static void leave(const struct wait *w, const struct stop *stop,
  * A notification that rearm takes away is owed to nobody, since there is one
  * look before anything can end the wait: it takes what the notification stood
  * for, or somebody else has, and nothing is left to pass on. What comes after
- * the rearm is a notification anew, for leave() to find.
+ * the rearm is a notification anew, for await_leave() to find.
  */
-static int park(const struct wait *w, const struct stop *stop,
-                int64_t deadline_ns)
+static int await_park(const struct awaiting *w, const struct stop *stop,
+                      int64_t deadline_ns)
 {
 	struct waiter mine, stopped;
 	int64_t until_ns = deadline_ns;
@@ -68,8 +68,8 @@ static int park(const struct wait *w, const struct stop *stop,
 
 	if (stop && stop->due_ns < until_ns)
 		until_ns = stop->due_ns;
-	enter(w, stop, &mine, &stopped);
-	while ((err = look(w, stop)) == -EAGAIN && !expired) {
+	await_enter(w, stop, &mine, &stopped);
+	while ((err = await_look(w, stop)) == -EAGAIN && !expired) {
 		expired = weft_waitq_park(w->q, w->what, until_ns) &&
 		          until_ns == deadline_ns;
 		weft_waitq_rearm(w->q, &mine);
@@ -78,19 +78,19 @@ static int park(const struct wait *w, const struct stop *stop,
 	}
 	if (err == -EAGAIN)
 		err = -ETIMEDOUT;
-	leave(w, stop, &mine, &stopped, err);
+	await_leave(w, stop, &mine, &stopped, err);
 	return err;
 }
 
-int weft_wait(const struct wait *w, const struct stop *stop,
-              int64_t deadline_ns)
+int weft_await(const struct awaiting *w, const struct stop *stop,
+               int64_t deadline_ns)
 {
 	int err;
 
 	if (deadline_ns <= WEFT_NOW)
 		return -ETIMEDOUT;
-	err = spin(w, stop, deadline_ns);
-	return err == -EAGAIN ? park(w, stop, deadline_ns) : err;
+	err = await_spin(w, stop, deadline_ns);
+	return err == -EAGAIN ? await_park(w, stop, deadline_ns) : err;
 }
 
 bool weft_pass_on_error(void *arg, int err)
