@@ -350,6 +350,39 @@ TEST(a_broadcast_that_nobody_reads_ends)
 	return 0;
 }
 
+/* --- a callback that does not return --- */
+
+static void drop_and_exit(void *elem, void *arg)
+{
+	drop(elem, arg);
+	weft_task_exit(-EDOM);
+}
+
+TEST(a_drop_that_ends_its_task_leaves_nobody_waiting)
+{
+	for (int kind = 0; kind < 3; kind++) {
+		struct net *net = new_net(1, 0);
+		struct weft_relay_opts opts = { .by = bys[kind % 2],
+			                        .drop = drop_and_exit,
+			                        .drop_arg = net };
+		struct weft_chan *from = kind < 2 ? net->many[0] : net->one;
+		struct weft_chan *to = kind < 2 ? net->one : net->many[0];
+		int v = 1;
+
+		CHECK_EQ(kind < 2
+		                 ? weft_merge(&net->r, to, &from, 1, &opts)
+		                 : weft_broadcast(&net->r, &to, 1, from, &opts),
+		         0);
+		CHECK_EQ(weft_chan_send(from, &v, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_chan_close(to), 0);
+		CHECK_LT(weft_relay_join(net->r, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_chan_send(from, &v, WEFT_FOREVER), -EPIPE);
+		CHECK_EQ(weft_load_relaxed(&net->dropped), 1);
+		free_net(net);
+	}
+	return 0;
+}
+
 /* --- at a random moment --- */
 
 /* What a channel has inside at the end: of the side of one it is all copies
@@ -558,6 +591,8 @@ int main(void)
 		cmocka_unit_test(a_full_channel_pauses_a_broadcast_to_all),
 		cmocka_unit_test(a_reader_of_a_broadcast_may_leave_early),
 		cmocka_unit_test(a_broadcast_that_nobody_reads_ends),
+		cmocka_unit_test(
+		        a_drop_that_ends_its_task_leaves_nobody_waiting),
 		cmocka_unit_test(a_relay_may_be_stopped_at_any_moment),
 		cmocka_unit_test(channels_that_make_no_sense_are_refused),
 		cmocka_unit_test(a_select_of_channels_that_cannot_is_refused),

@@ -188,24 +188,6 @@ TEST_MANUAL(tokens_bound_what_an_ordered_stage_holds)
 	return 0;
 }
 
-TEST_MANUAL(stop_releases_who_waits_for_room_in_an_ordered_stage)
-{
-	const struct shape shape = { "handoff", 1, 100, 1, 2, 0, 4 };
-	const struct weft_stage stage = { .fn = sleep_on_zero };
-	struct weft_pipeline *p = ordered(&shape, &stage);
-
-	for (int i = 0; i < 20; i++)
-		CHECK_EQ(weft_pipeline_send(p, &i, WEFT_FOREVER), 0);
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(weft_pipeline_stop(p), 0);
-	/* All but the one that is in its function. */
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(weft_clock_advance(WEFT_SEC), 0);
-	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), -ECANCELED);
-	weft_pipeline_free(p);
-	return 0;
-}
-
 TEST(an_ordered_stage_that_fails_stops_the_pipeline)
 {
 	static const enum fault faults[] = { RETURN_ERROR, EXIT_TASK,
@@ -242,8 +224,6 @@ int main(void)
 		        an_ordered_stage_keeps_what_it_makes_of_one_item_together),
 		cmocka_unit_test(a_slow_item_holds_up_a_window_full),
 		cmocka_unit_test(tokens_bound_what_an_ordered_stage_holds),
-		cmocka_unit_test(
-		        stop_releases_who_waits_for_room_in_an_ordered_stage),
 		cmocka_unit_test(
 		        an_ordered_stage_that_fails_stops_the_pipeline),
 	};
