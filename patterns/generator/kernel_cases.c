@@ -49,8 +49,8 @@ static const struct kernel_case caught[] = {
 
 static const struct kernel_case refused[] = {
 	{ .knobs = "variant=push|staged",
-	  "this cell of generator needs bounded capacity, which channel list "
-	  "does not have",
+	  "this cell of generator needs bounded, which channel list does not "
+	  "declare",
 	  .over = "list" },
 	{ 0 },
 };
