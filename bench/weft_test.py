@@ -585,7 +585,7 @@ class Terminal(unittest.TestCase):
             file = os.path.join(folder, "it's my channel.so")
             shutil.copy("%s/corrupting.so" % BROKEN, file)
             for args in (["check", "--only=every_element_arrives_exactly"],
-                         ["stress", "chan", "--seconds=2", "--failures=1"]):
+                         ["stress", "chan", "--seconds=30", "--failures=1"]):
                 answer = weft(*args, "--load=" + file)
                 self.assertEqual(answer.status, 1, answer.err)
                 again = re.search(r"again: (.*)", answer.out)
