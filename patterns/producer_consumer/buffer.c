@@ -7,14 +7,11 @@
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
 
+#include "common/ending.h"
 #include "common/ends.h"
-#include "common/watch.h"
 #include "task/spin.h"
 
-/* Stopped is any negative error: the reason. */
-enum state { OPEN, CLOSED };
-
-/* What is counted of the puts, or of the takes. */
+/* What is counted of the sends, or of the receives. */
 struct side {
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t items;
 	_Atomic uint64_t waits;
@@ -30,10 +27,10 @@ struct weft_buffer {
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
 
-	/* From OPEN to CLOSED, from either to the error that stopped it, and
-	 * before the channel is closed: who finds that closed finds the reason
-	 * here. */
-	_Atomic int state;
+	struct weft_ending end;
+
+	_Atomic bool closed;  /* in order; set once the channel is */
+	_Atomic bool drained; /* a receive has met the end in order */
 
 	/* Producers that are not done, consumers that have not left. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic unsigned producers;
@@ -41,17 +38,49 @@ struct weft_buffer {
 	_Atomic uint64_t dropped;
 
 	/* With `count`. */
-	struct side puts, takes;
-	/* As the puts have left it. */
+	struct side sends, recvs;
+	/* As the sends have left it. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t fill_sum;
 	_Atomic size_t high;
 	_Atomic uint64_t fill[WEFT_BUFFER_FILLS];
-
-	struct watch watch; /* from new to free */
 };
 
-/* Whether the options make sense together; what the channel thinks of them, it
- * says itself. */
+/* --- the end --- */
+
+/* A channel that cannot count shows only to a receive that it is empty. */
+static bool too_late(void *arg)
+{
+	const struct weft_buffer *b = arg;
+
+	if (weft_load_acquire(&b->drained))
+		return true;
+	return weft_load_acquire(&b->closed) &&
+	       weft_chan_impl_of(b->chan)->can & WEFT_CAN_LEN &&
+	       weft_chan_len(b->chan) == 0;
+}
+
+static void release(void *arg)
+{
+	const struct weft_buffer *b = arg;
+
+	weft_chan_close(b->chan);
+}
+
+static const struct weft_ending_ops ending_ops = { too_late, release };
+
+/* A receive has found the channel closed and empty. */
+__attribute__((noinline)) static int met_the_end(struct weft_buffer *b)
+{
+	int why = weft_ending_why(&b->end);
+
+	if (!why)
+		weft_store_release(&b->drained, true);
+	return why ? why : -EPIPE;
+}
+
+/* --- making --- */
+
+/* Whether the options make sense together; the channel checks the rest. */
 static bool are_sound(const struct weft_buffer_opts *opts,
                       const struct weft_chan_impl *impl)
 {
@@ -80,24 +109,6 @@ static int open_chan(struct weft_buffer *b, const struct weft_chan_impl *impl,
 	return 0;
 }
 
-/* The first reason stays. */
-static void stop_for(struct weft_buffer *b, int err)
-{
-	int state = weft_load_relaxed(&b->state);
-
-	while (state >= 0 &&
-	       !weft_cas_weak_acq_rel(&b->state, &state, err)) /* [state] */
-		;
-	weft_chan_close(b->chan);
-}
-
-static void context_ended(void *arg)
-{
-	struct weft_buffer *b = arg;
-
-	stop_for(b, watch_why(&b->watch));
-}
-
 int weft_buffer_new(struct weft_buffer **out,
                     const struct weft_buffer_opts *opts)
 {
@@ -116,8 +127,8 @@ int weft_buffer_new(struct weft_buffer **out,
 	b = aligned_alloc(_Alignof(struct weft_buffer), sizeof(*b));
 	if (!b)
 		return -ENOMEM;
-	/* Every count begins at 0, and OPEN is 0. */
-	memset(b, 0, sizeof(*b));
+	memset(b, 0, sizeof(*b)); /* every count begins at 0 */
+	weft_ending_init(&b->end, &ending_ops, b);
 	err = open_chan(b, impl, opts);
 	if (err) {
 		free(b);
@@ -131,7 +142,7 @@ int weft_buffer_new(struct weft_buffer **out,
 	weft_store_relaxed(&b->producers,
 	                   opts->producers ? opts->producers : 1);
 	weft_store_relaxed(&b->consumers, opts->consumers);
-	err = watch_begin(&b->watch, opts->ctx, context_ended, b);
+	err = weft_ending_watch(&b->end, opts->ctx);
 	if (err) {
 		weft_buffer_free(b);
 		return err;
@@ -144,26 +155,9 @@ void weft_buffer_free(struct weft_buffer *b)
 {
 	if (!b)
 		return;
-	watch_end(&b->watch);
+	weft_ending_unwatch(&b->end);
 	weft_chan_unref(b->chan);
 	free(b);
-}
-
-/* 0, or why it was stopped. */
-static int stopped_for(const struct weft_buffer *b)
-{
-	int state = weft_load_acquire(&b->state); /* [state] */
-
-	return state < 0 ? state : 0;
-}
-
-/* The caller's error, of what the channel said: that it is closed may be
- * because the buffer was stopped. */
-static int reason(const struct weft_buffer *b, int err)
-{
-	int stopped = err == -EPIPE ? stopped_for(b) : 0;
-
-	return stopped ? stopped : err;
 }
 
 /* --- what is counted --- */
@@ -174,9 +168,9 @@ static void note_wait(struct side *side, int64_t since)
 	weft_fetch_add_relaxed(&side->wait_ns, weft_now() - since);
 }
 
-/* How many are inside. An implementation that counts without a lock may be
- * wrong by those who are on their way: what is less than nothing is nothing,
- * and there is never more than there is room for. */
+/* How many are inside. An implementation that counts without a lock may be off
+ * by the elements on their way: a difference below 0 wraps around and is taken
+ * for 0, and the capacity is the most. */
 static size_t fill_of(const struct weft_buffer *b)
 {
 	size_t len = weft_chan_len(b->chan);
@@ -187,12 +181,12 @@ static size_t fill_of(const struct weft_buffer *b)
 }
 
 /* n items more are in, and the fill is what it is now. */
-static void note_puts(struct weft_buffer *b, size_t n)
+static void note_sends(struct weft_buffer *b, size_t n)
 {
 	size_t len = fill_of(b);
 	size_t high = weft_load_relaxed(&b->high);
 
-	weft_fetch_add_relaxed(&b->puts.items, n);
+	weft_fetch_add_relaxed(&b->sends.items, n);
 	weft_fetch_add_relaxed(&b->fill_sum, (uint64_t)len * n);
 	/* Rarely a new one, so rarely a write. */
 	while (len > high && !weft_cas_relaxed(&b->high, &high, len))
@@ -202,22 +196,22 @@ static void note_puts(struct weft_buffer *b, size_t n)
 		        &b->fill[len * (WEFT_BUFFER_FILLS - 1) / b->cap], n);
 }
 
-/* After a put of n items that ended with err; returns what the caller gets. */
-static int put_result(struct weft_buffer *b, int err, size_t n)
+/* After a send of n items that ended with err; returns what the caller gets. */
+static int sent(struct weft_buffer *b, int err, size_t n)
 {
 	if (b->count && n)
-		note_puts(b, n);
-	return reason(b, err);
+		note_sends(b, n);
+	return weft_ending_of(&b->end, err);
 }
 
-static int take_result(struct weft_buffer *b, int err, size_t n)
+static int received(struct weft_buffer *b, int err, size_t n)
 {
 	if (b->count && n)
-		weft_fetch_add_relaxed(&b->takes.items, n);
-	return reason(b, err);
+		weft_fetch_add_relaxed(&b->recvs.items, n);
+	return err == -EPIPE ? met_the_end(b) : err;
 }
 
-/* --- put --- */
+/* --- send --- */
 
 static void drop_item(struct weft_buffer *b, void *elem)
 {
@@ -226,8 +220,8 @@ static void drop_item(struct weft_buffer *b, void *elem)
 		b->drop(elem, b->drop_arg);
 }
 
-/* The callee may keep house in what it is given; the caller's stays. Out of
- * line, here and below: a put that has space needs no such frame. */
+/* drop() may modify the element, so it gets a copy. Out of line, here and
+ * below: a send that finds space needs no such frame. */
 __attribute__((noinline)) static int drop_newest(struct weft_buffer *b,
                                                  const void *elem)
 {
@@ -239,8 +233,8 @@ __attribute__((noinline)) static int drop_newest(struct weft_buffer *b,
 	return 0;
 }
 
-/* Another producer may be faster and take the place that this one makes; then
- * one more goes. */
+/* Another producer may take the space that is made here; then one more element
+ * is dropped. */
 __attribute__((noinline)) static int drop_oldest(struct weft_buffer *b,
                                                  const void *elem)
 {
@@ -258,22 +252,22 @@ __attribute__((noinline)) static int drop_oldest(struct weft_buffer *b,
 	return err;
 }
 
-/* Put one item into a buffer that was full just now and has a policy. */
+/* Send one item into a buffer that was full just now and has a policy. */
 static int overflow(struct weft_buffer *b, const void *elem)
 {
 	return b->overflow == WEFT_OVERFLOW_DROP_NEWEST ? drop_newest(b, elem)
 	                                                : drop_oldest(b, elem);
 }
 
-/* Whether a put is a send and no more. */
+/* Whether a send is that of the channel and no more. */
 static bool is_plain(const struct weft_buffer *b)
 {
 	return !b->count && b->overflow == WEFT_OVERFLOW_WAIT;
 }
 
 /* It was full just now. */
-static int wait_and_put(struct weft_buffer *b, const void *elem,
-                        int64_t deadline_ns)
+static int wait_and_send(struct weft_buffer *b, const void *elem,
+                         int64_t deadline_ns)
 {
 	int64_t since = weft_now();
 	int err;
@@ -281,12 +275,12 @@ static int wait_and_put(struct weft_buffer *b, const void *elem,
 	if (deadline_ns <= since)
 		return -ETIMEDOUT;
 	err = weft_chan_send(b->chan, elem, deadline_ns);
-	note_wait(&b->puts, since);
+	note_wait(&b->sends, since);
 	return err;
 }
 
-int weft_buffer_put(struct weft_buffer *b, const void *elem,
-                    int64_t deadline_ns)
+int weft_buffer_send(struct weft_buffer *b, const void *elem,
+                     int64_t deadline_ns)
 {
 	int err;
 
@@ -298,12 +292,12 @@ int weft_buffer_put(struct weft_buffer *b, const void *elem,
 		err = weft_chan_try_send(b->chan, elem);
 		if (err == -EAGAIN)
 			err = b->overflow ? overflow(b, elem)
-			                  : wait_and_put(b, elem, deadline_ns);
+			                  : wait_and_send(b, elem, deadline_ns);
 	}
-	return put_result(b, err, !err);
+	return sent(b, err, !err);
 }
 
-int weft_buffer_try_put(struct weft_buffer *b, const void *elem)
+int weft_buffer_try_send(struct weft_buffer *b, const void *elem)
 {
 	int err;
 
@@ -312,7 +306,7 @@ int weft_buffer_try_put(struct weft_buffer *b, const void *elem)
 	err = weft_chan_try_send(b->chan, elem);
 	if (err == -EAGAIN && b->overflow)
 		err = overflow(b, elem);
-	return put_result(b, err, !err);
+	return sent(b, err, !err);
 }
 
 /* Item i of an array; NULL where items have no bytes and the array is none. */
@@ -323,8 +317,8 @@ static const void *item_at(const struct weft_buffer *b, const void *elems,
 }
 
 /* What did not fit: items *done, *done + 1, ... n - 1. */
-static int put_rest(struct weft_buffer *b, const void *elems, size_t n,
-                    size_t *done, int64_t deadline_ns)
+static int send_rest(struct weft_buffer *b, const void *elems, size_t n,
+                     size_t *done, int64_t deadline_ns)
 {
 	int64_t since = weft_now();
 	size_t before = *done;
@@ -335,12 +329,12 @@ static int put_rest(struct weft_buffer *b, const void *elems, size_t n,
 	err = weft_chan_send_many(b->chan, item_at(b, elems, before),
 	                          n - before, done, deadline_ns);
 	*done += before;
-	note_wait(&b->puts, since);
+	note_wait(&b->sends, since);
 	return err;
 }
 
-static int put_rest_or_drop(struct weft_buffer *b, const void *elems, size_t n,
-                            size_t *done)
+static int send_rest_or_drop(struct weft_buffer *b, const void *elems, size_t n,
+                             size_t *done)
 {
 	int err = 0;
 
@@ -354,8 +348,8 @@ static int put_rest_or_drop(struct weft_buffer *b, const void *elems, size_t n,
 	return err;
 }
 
-int weft_buffer_put_many(struct weft_buffer *b, const void *elems, size_t n,
-                         size_t *done, int64_t deadline_ns)
+int weft_buffer_send_many(struct weft_buffer *b, const void *elems, size_t n,
+                          size_t *done, int64_t deadline_ns)
 {
 	int err;
 
@@ -364,15 +358,15 @@ int weft_buffer_put_many(struct weft_buffer *b, const void *elems, size_t n,
 	err = weft_chan_send_many(b->chan, elems, n, done,
 	                          is_plain(b) ? deadline_ns : WEFT_NOW);
 	if (err == -ETIMEDOUT && !is_plain(b))
-		err = b->overflow ? put_rest_or_drop(b, elems, n, done)
-		                  : put_rest(b, elems, n, done, deadline_ns);
-	return put_result(b, err, *done);
+		err = b->overflow ? send_rest_or_drop(b, elems, n, done)
+		                  : send_rest(b, elems, n, done, deadline_ns);
+	return sent(b, err, *done);
 }
 
-/* --- take --- */
+/* --- receive --- */
 
 /* It was empty just now. */
-static int wait_and_take(struct weft_buffer *b, void *elem, int64_t deadline_ns)
+static int wait_and_recv(struct weft_buffer *b, void *elem, int64_t deadline_ns)
 {
 	int64_t since = weft_now();
 	int err;
@@ -380,18 +374,18 @@ static int wait_and_take(struct weft_buffer *b, void *elem, int64_t deadline_ns)
 	if (deadline_ns <= since)
 		return -ETIMEDOUT;
 	err = weft_chan_recv(b->chan, elem, deadline_ns);
-	note_wait(&b->takes, since);
+	note_wait(&b->recvs, since);
 	return err;
 }
 
-int weft_buffer_take(struct weft_buffer *b, void *elem, int64_t deadline_ns)
+int weft_buffer_recv(struct weft_buffer *b, void *elem, int64_t deadline_ns)
 {
 	int err;
 
 	if (!b)
 		return -EINVAL;
-	/* What a stop has left inside is not for the takers. */
-	err = stopped_for(b);
+	/* What a stop has left inside is not handed out. */
+	err = weft_ending_why(&b->end);
 	if (err)
 		return err;
 	if (!b->count) {
@@ -399,25 +393,25 @@ int weft_buffer_take(struct weft_buffer *b, void *elem, int64_t deadline_ns)
 	} else {
 		err = weft_chan_try_recv(b->chan, elem);
 		if (err == -EAGAIN)
-			err = wait_and_take(b, elem, deadline_ns);
+			err = wait_and_recv(b, elem, deadline_ns);
 	}
-	return take_result(b, err, !err);
+	return received(b, err, !err);
 }
 
-int weft_buffer_try_take(struct weft_buffer *b, void *elem)
+int weft_buffer_try_recv(struct weft_buffer *b, void *elem)
 {
 	int err;
 
 	if (!b)
 		return -EINVAL;
-	err = stopped_for(b);
+	err = weft_ending_why(&b->end);
 	if (err)
 		return err;
 	err = weft_chan_try_recv(b->chan, elem);
-	return take_result(b, err, !err);
+	return received(b, err, !err);
 }
 
-static int wait_and_take_many(struct weft_buffer *b, void *elems, size_t n,
+static int wait_and_recv_many(struct weft_buffer *b, void *elems, size_t n,
                               size_t *done, int64_t deadline_ns)
 {
 	int64_t since = weft_now();
@@ -426,11 +420,11 @@ static int wait_and_take_many(struct weft_buffer *b, void *elems, size_t n,
 	if (deadline_ns <= since)
 		return -ETIMEDOUT;
 	err = weft_chan_recv_many(b->chan, elems, n, done, deadline_ns);
-	note_wait(&b->takes, since);
+	note_wait(&b->recvs, since);
 	return err;
 }
 
-int weft_buffer_take_many(struct weft_buffer *b, void *elems, size_t n,
+int weft_buffer_recv_many(struct weft_buffer *b, void *elems, size_t n,
                           size_t *done, int64_t deadline_ns)
 {
 	int err;
@@ -438,14 +432,14 @@ int weft_buffer_take_many(struct weft_buffer *b, void *elems, size_t n,
 	if (!b || !done)
 		return -EINVAL;
 	*done = 0;
-	err = stopped_for(b);
+	err = weft_ending_why(&b->end);
 	if (err)
 		return err;
 	err = weft_chan_recv_many(b->chan, elems, n, done,
 	                          b->count ? WEFT_NOW : deadline_ns);
 	if (err == -ETIMEDOUT && b->count)
-		err = wait_and_take_many(b, elems, n, done, deadline_ns);
-	return take_result(b, err, *done);
+		err = wait_and_recv_many(b, elems, n, done, deadline_ns);
+	return received(b, err, *done);
 }
 
 /* --- who takes part, and the end --- */
@@ -456,7 +450,7 @@ int weft_buffer_attach(struct weft_buffer *b)
 
 	if (!b)
 		return -EINVAL;
-	if (weft_load_acquire(&b->state) != OPEN) /* [state] */
+	if (weft_load_acquire(&b->closed) || weft_ending_why(&b->end))
 		return -EPIPE;
 	n = weft_load_relaxed(&b->producers);
 	/* Not from 0: the last one has closed it, or is about to. */
@@ -501,61 +495,72 @@ int weft_buffer_leave(struct weft_buffer *b)
 	return n ? 0 : -EINVAL;
 }
 
-/* Somebody's part, and what its end means. */
+/* A function that runs as one of a side, and what is called when it ends. */
 struct part {
 	struct weft_buffer *b;
 	int (*over)(struct weft_buffer *b);
+	weft_task_fn fn;
+	void *arg;
+	int *status;
 };
 
-/* By the cleanup attribute also when pthread_exit() unwinds through here (this
- * file is built with -fexceptions). */
-static void part_is_over(struct part *part)
+static int play(void *arg)
 {
-	part->over(part->b);
+	const struct part *part = arg;
+
+	return part->fn(part->arg);
 }
 
-static int play(const struct part *part, weft_task_fn fn, void *arg,
-                int *status)
+static void part_is_over(void *arg, enum weft_guard_end end, int status)
 {
-	__attribute__((cleanup(part_is_over))) struct part mine = *part;
+	const struct part *part = arg;
 
-	(void)mine;
-	return weft_try(fn, arg, status);
+	if (part->status && end != WEFT_GUARD_DIED)
+		*part->status = status;
+	part->over(part->b);
 }
 
 int weft_buffer_produce(struct weft_buffer *b, weft_task_fn fn, void *arg,
                         int *status)
 {
-	if (!b || !fn)
-		return -EINVAL;
-	return play(&(struct part){ b, weft_buffer_done }, fn, arg, status);
+	struct part part = { b, weft_buffer_done, fn, arg, status };
+
+	return b && fn ? weft_guard(play, &part, part_is_over) : -EINVAL;
 }
 
 int weft_buffer_consume(struct weft_buffer *b, weft_task_fn fn, void *arg,
                         int *status)
 {
-	if (!b || !fn)
-		return -EINVAL;
-	return play(&(struct part){ b, weft_buffer_leave }, fn, arg, status);
+	struct part part = { b, weft_buffer_leave, fn, arg, status };
+
+	return b && fn ? weft_guard(play, &part, part_is_over) : -EINVAL;
 }
 
 int weft_buffer_close(struct weft_buffer *b)
 {
-	int state = OPEN;
+	int err;
 
 	if (!b)
 		return -EINVAL;
-	if (!weft_cas_acq_rel(&b->state, &state, (int)CLOSED)) /* [state] */
-		return -EPIPE;
-	weft_chan_close(b->chan);
-	return 0;
+	err = weft_chan_close(b->chan); /* a stop has closed it as well */
+	if (!err)
+		weft_store_release(&b->closed, true);
+	return err;
 }
 
 int weft_buffer_stop(struct weft_buffer *b)
 {
 	if (!b)
 		return -EINVAL;
-	stop_for(b, -ECANCELED);
+	weft_ending_stop(&b->end, -ECANCELED);
+	return 0;
+}
+
+int weft_buffer_fail(struct weft_buffer *b, int err)
+{
+	if (!b || err >= 0)
+		return -EINVAL;
+	weft_ending_fail(&b->end, err);
 	return 0;
 }
 
@@ -564,30 +569,32 @@ int weft_buffer_stop(struct weft_buffer *b)
 static void copy_counts(const struct weft_buffer *b,
                         struct weft_buffer_stats *out)
 {
-	out->puts = weft_load_relaxed(&b->puts.items);
-	out->takes = weft_load_relaxed(&b->takes.items);
-	out->put_waits = weft_load_relaxed(&b->puts.waits);
-	out->take_waits = weft_load_relaxed(&b->takes.waits);
-	out->put_wait_ns = weft_load_relaxed(&b->puts.wait_ns);
-	out->take_wait_ns = weft_load_relaxed(&b->takes.wait_ns);
+	out->sends = weft_load_relaxed(&b->sends.items);
+	out->recvs = weft_load_relaxed(&b->recvs.items);
+	out->send_waits = weft_load_relaxed(&b->sends.waits);
+	out->recv_waits = weft_load_relaxed(&b->recvs.waits);
+	out->send_wait_ns = weft_load_relaxed(&b->sends.wait_ns);
+	out->recv_wait_ns = weft_load_relaxed(&b->recvs.wait_ns);
 	out->high = weft_load_relaxed(&b->high);
 	for (size_t i = 0; i < WEFT_BUFFER_FILLS; i++)
 		out->fill[i] = weft_load_relaxed(&b->fill[i]);
-	if (out->puts)
+	if (out->sends)
 		out->mean_fill = (double)weft_load_relaxed(&b->fill_sum) /
-		                 (double)out->puts;
+		                 (double)out->sends;
 }
 
-void weft_buffer_stats(const struct weft_buffer *b,
-                       struct weft_buffer_stats *out)
+int weft_buffer_stats(const struct weft_buffer *b,
+                      struct weft_buffer_stats *out)
 {
-	*out = (struct weft_buffer_stats){ 0 };
-	if (!b)
-		return;
-	out->len = fill_of(b);
-	out->cap = b->cap;
-	out->producers = weft_load_relaxed(&b->producers);
-	out->consumers = weft_load_relaxed(&b->consumers);
-	out->dropped = weft_load_relaxed(&b->dropped);
+	if (!b || !out)
+		return -EINVAL;
+	*out = (struct weft_buffer_stats){
+		.len = fill_of(b),
+		.cap = b->cap,
+		.producers = weft_load_relaxed(&b->producers),
+		.consumers = weft_load_relaxed(&b->consumers),
+		.dropped = weft_load_relaxed(&b->dropped),
+	};
 	copy_counts(b, out);
+	return 0;
 }

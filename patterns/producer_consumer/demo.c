@@ -35,7 +35,7 @@ static int produce(void *arg)
 		/* Before it is put: a consumer's line cannot come first. */
 		fprintf(me->out, "Producer %d produced: %d\n", me->number,
 		        item);
-		err = weft_buffer_put(me->buffer, &item, WEFT_FOREVER);
+		err = weft_buffer_send(me->buffer, &item, WEFT_FOREVER);
 		pretend_to_work(300);
 	}
 	return err;
@@ -55,7 +55,7 @@ static int consumer_main(void *arg)
 	struct party *me = arg;
 	int item, err;
 
-	while (!(err = weft_buffer_take(me->buffer, &item, WEFT_FOREVER))) {
+	while (!(err = weft_buffer_recv(me->buffer, &item, WEFT_FOREVER))) {
 		fprintf(me->out, "Consumer %d consumed: %d\n", me->number,
 		        item);
 		pretend_to_work(400);

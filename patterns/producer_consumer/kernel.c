@@ -172,12 +172,12 @@ KERNEL_INLINE int take_from(const struct state *s, struct party *me,
 	int err;
 
 	if (most > 1) {
-		err = weft_buffer_take_many(s->buffer, me->m, most, n,
+		err = weft_buffer_recv_many(s->buffer, me->m, most, n,
 		                            wait ? WEFT_FOREVER : WEFT_NOW);
 		return err == -ETIMEDOUT ? -EAGAIN : err;
 	}
-	err = wait ? weft_buffer_take(s->buffer, me->m, WEFT_FOREVER)
-	           : weft_buffer_try_take(s->buffer, me->m);
+	err = wait ? weft_buffer_recv(s->buffer, me->m, WEFT_FOREVER)
+	           : weft_buffer_try_recv(s->buffer, me->m);
 	*n = !err;
 	return err;
 }
@@ -276,12 +276,12 @@ KERNEL_INLINE int put_to(const struct state *s, const unsigned char *m,
 	int err;
 
 	if (n > 1) {
-		err = weft_buffer_put_many(s->buffer, m, n, done,
-		                           wait ? WEFT_FOREVER : WEFT_NOW);
+		err = weft_buffer_send_many(s->buffer, m, n, done,
+		                            wait ? WEFT_FOREVER : WEFT_NOW);
 		return err == -ETIMEDOUT ? -EAGAIN : err;
 	}
-	err = wait ? weft_buffer_put(s->buffer, m, WEFT_FOREVER)
-	           : weft_buffer_try_put(s->buffer, m);
+	err = wait ? weft_buffer_send(s->buffer, m, WEFT_FOREVER)
+	           : weft_buffer_try_send(s->buffer, m);
 	*done = !err;
 	return err;
 }
@@ -426,7 +426,7 @@ static void preproduce(struct cell *cell, struct state *s)
 	for (uint64_t i = 0; i < cell->items && !err; i++) {
 		kernel_write(cell, m, 1,
 		             message_value_of(i % s->putters, i / s->putters));
-		err = weft_buffer_try_put(s->buffer, m);
+		err = weft_buffer_try_send(s->buffer, m);
 	}
 	s->party[0].inside = err ? 0 : cell->items;
 	kernel_error(cell, err);
@@ -474,18 +474,18 @@ static void add_figures(struct cell *cell, const struct weft_buffer_stats *b)
 	struct state *s = cell->state;
 
 	cell_figure(cell, "put_blocked", "%", "of the producers' time",
-	            percent((double)(b->put_wait_ns +
+	            percent((double)(b->send_wait_ns +
 	                             weft_load_relaxed(&s->put_tried_ns)),
 	                    (double)weft_load_relaxed(&s->put_ns)));
 	cell_figure(cell, "take_blocked", "%", "of the consumers' time",
-	            percent((double)(b->take_wait_ns +
+	            percent((double)(b->recv_wait_ns +
 	                             weft_load_relaxed(&s->take_tried_ns)),
 	                    (double)weft_load_relaxed(&s->take_ns)));
 	cell_figure(cell, "fill_mean", "items", "after a put", b->mean_fill);
 	cell_figure(cell, "fill_high", "items", "after a put", (double)b->high);
 	for (size_t i = 0; i < WEFT_BUFFER_FILLS; i++)
 		cell_figure(cell, names[i], "%", "of the puts",
-		            percent((double)b->fill[i], (double)b->puts));
+		            percent((double)b->fill[i], (double)b->sends));
 }
 
 /* A channel without an exact length keeps no exact count either: the kernel
@@ -519,11 +519,11 @@ static void verify_books(struct cell *cell, struct text *why)
 	struct weft_buffer_stats b;
 
 	weft_buffer_stats(s->buffer, &b);
-	if (b.puts != cell->items || b.takes != cell->items) {
+	if (b.sends != cell->items || b.recvs != cell->items) {
 		text_find(why,
-		          "counted %" PRIu64 " puts and %" PRIu64
-		          " takes of %" PRIu64 " items",
-		          b.puts, b.takes, cell->items);
+		          "counted %" PRIu64 " sends and %" PRIu64
+		          " receives of %" PRIu64 " items",
+		          b.sends, b.recvs, cell->items);
 	}
 	add_figures(cell, &b);
 }

@@ -65,7 +65,7 @@ static const struct kernel_case caught[] = {
 	  &testing_repeats },
 	/* The buffer's own books say so, too. */
 	{ .knobs = "stats=1",
-	  "twice counted 400 puts and 404 takes",
+	  "twice counted 400 sends and 404 receives",
 	  &testing_repeats },
 	{ .knobs = "",
 	  "4 of 400 items out of order 50 after 51",

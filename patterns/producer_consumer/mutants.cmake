@@ -13,14 +13,14 @@ weft_add_pattern_mutant(producer_consumer closes_too_early
 # Its books say less than has happened.
 weft_add_pattern_mutant(producer_consumer counts_a_batch_once
   producer_consumer/buffer.c
-  "weft_fetch_add_relaxed(&b->takes.items, n);"
-  "weft_fetch_add_relaxed(&b->takes.items, 1u);"
+  "weft_fetch_add_relaxed(&b->recvs.items, n);"
+  "weft_fetch_add_relaxed(&b->recvs.items, 1u);"
   KNOBS "stats=1 batch=16"
   WORDS counted)
 weft_add_pattern_mutant(producer_consumer forgets_a_batch
   producer_consumer/buffer.c
-  "return take_result(b, err, *done);"
-  "return take_result(b, err, *done -= *done > 3);"
+  "return received(b, err, *done);"
+  "return received(b, err, *done -= *done > 3);"
   KNOBS "batch=16"
   WORDS lost)
 # Twice as many are inside as were asked for.

