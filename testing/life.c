@@ -367,9 +367,9 @@ static int a_close_lets_out_what_is_inside(void *arg)
 	if (life->in && life->out && !life->needs_peer)
 		n = fill(t);
 	come_to_the_end(t);
-	expect_the_end(t);
 	CHECK_EQ(count(RECEIVED), n);
 	CHECK_EQ(count(DROPPED), 0u);
+	expect_the_end(t);
 	unmake(t);
 	return 0;
 }

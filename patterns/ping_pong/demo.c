@@ -90,7 +90,8 @@ int ping_pong_demo(FILE *out)
 	err = play(&t);
 	weft_join(pong, &status);
 	err = err ? err : status;
-	weft_link_stats(t.link, &stats);
+	if (!err)
+		err = weft_link_stats(t.link, &stats);
 	if (!err)
 		fprintf(out, "Ping-Pong completed: %d of %d returned!\n",
 		        (int)stats.answered, ROUNDS);

@@ -9,6 +9,8 @@
 #include <weft/atomic.h>
 #include <weft/sync.h>
 
+#include "common/ending.h"
+
 #define BODY_MAX (WEFT_ELEM_MAX - WEFT_LINK_HEAD)
 
 /* What goes through the channels: this much of it as the link's sizes say. */
@@ -29,11 +31,10 @@ struct weft_link {
 	struct weft_link_opts opts;
 	struct weft_chan *requests, *replies;
 
-	/* Set before the channels are closed: who finds one closed finds the
-	 * reason here. */
-	_Atomic bool stopped;
+	struct weft_ending end;
+	_Atomic bool closed; /* in order; set once `requests` is */
 
-	/* Held by the caller whose turn it is, who alone writes these. */
+	/* Held by the caller whose turn it is, which alone writes these. */
 	struct weft_lock turn;
 	_Atomic uint64_t calls, answered;
 
@@ -41,6 +42,30 @@ struct weft_link {
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t timeouts;
 	_Atomic uint64_t late, skipped;
 };
+
+/* --- the end --- */
+
+/* No more calls, and none is under way. What may be left inside are requests
+ * and replies of calls that have expired. */
+static bool too_late(void *arg)
+{
+	struct weft_link *l = arg;
+
+	if (!weft_load_acquire(&l->closed) || weft_lock_try(&l->turn))
+		return false;
+	weft_lock_release(&l->turn);
+	return true;
+}
+
+static void release(void *arg)
+{
+	const struct weft_link *l = arg;
+
+	weft_chan_close(l->requests);
+	weft_chan_close(l->replies);
+}
+
+static const struct weft_ending_ops ending_ops = { too_late, release };
 
 /* --- what is thrown away --- */
 
@@ -98,6 +123,7 @@ int weft_link_new(struct weft_link **out, const struct weft_link_opts *opts)
 	memset(l, 0, sizeof(*l));
 	if (opts)
 		l->opts = *opts;
+	weft_ending_init(&l->end, &ending_ops, l);
 	weft_lock_init(&l->turn);
 	err = make_chan(l, &l->requests, l->opts.request_size,
 	                drop_left_request);
@@ -106,9 +132,14 @@ int weft_link_new(struct weft_link **out, const struct weft_link_opts *opts)
 	err = make_chan(l, &l->replies, l->opts.reply_size, drop_left_reply);
 	if (err)
 		goto free_requests;
+	err = weft_ending_watch(&l->end, l->opts.ctx);
+	if (err)
+		goto free_replies;
 	*out = l;
 	return 0;
 
+free_replies:
+	weft_chan_unref(l->replies);
 free_requests:
 	weft_chan_unref(l->requests);
 free_link:
@@ -120,6 +151,7 @@ void weft_link_free(struct weft_link *l)
 {
 	if (!l)
 		return;
+	weft_ending_unwatch(&l->end);
 	weft_chan_unref(l->requests);
 	weft_chan_unref(l->replies);
 	free(l);
@@ -127,20 +159,9 @@ void weft_link_free(struct weft_link *l)
 
 /* --- the caller --- */
 
-static bool is_stopped(const struct weft_link *l)
-{
-	return weft_load_acquire(&l->stopped); /* [stopped] */
-}
-
-/* What a channel's -EPIPE means to a caller of the link. */
-static int reason(const struct weft_link *l, int err)
-{
-	return err == -EPIPE && is_stopped(l) ? -ECANCELED : err;
-}
-
 static void copy(void *to, const void *from, size_t bytes)
 {
-	/* Nothing may come from nowhere. */
+	/* memcpy() with a NULL source is undefined even for 0 bytes. */
 	if (bytes)
 		memcpy(to, from, bytes);
 }
@@ -171,12 +192,18 @@ static int await_reply(struct weft_link *l, uint64_t number, struct message *m,
 	}
 }
 
-/* What the caller of the link gets for an error of a wait. */
+/* What the caller of the link gets for an error of a wait: the reason and the
+ * end win over the deadline, also in the queue for a turn. */
 static int give_up(struct weft_link *l, int err)
 {
-	if (err == -ETIMEDOUT)
-		weft_fetch_add_relaxed(&l->timeouts, 1u);
-	return reason(l, err);
+	int why = weft_ending_why(&l->end);
+
+	if (why)
+		return why;
+	if (err != -ETIMEDOUT)
+		return err;
+	weft_fetch_add_relaxed(&l->timeouts, 1u);
+	return err;
 }
 
 /* One call, by the task whose turn it is. In m is the request, then the
@@ -200,9 +227,10 @@ static int exchange(struct weft_link *l, struct message *m, void *reply,
 	if (m->status > 0 || m->status < INT_MIN)
 		return -EPROTO;
 	count(&l->answered);
-	if (m->status == 0)
-		copy(reply, m->body, l->opts.reply_size);
-	return (int)m->status;
+	if (m->status)
+		return weft_failure_of((int)m->status);
+	copy(reply, m->body, l->opts.reply_size);
+	return 0;
 }
 
 int weft_link_call(struct weft_link *l, const void *request, void *reply,
@@ -218,6 +246,8 @@ int weft_link_call(struct weft_link *l, const void *request, void *reply,
 	err = weft_lock_acquire_until(&l->turn, deadline_ns);
 	if (err) {
 		drop_request(l, m.body);
+		if (weft_load_acquire(&l->closed))
+			err = -EPIPE;
 		return give_up(l, err);
 	}
 	err = exchange(l, &m, reply, deadline_ns);
@@ -239,12 +269,13 @@ static int take(struct weft_link *l, struct message *m, int64_t deadline_ns)
 	int err;
 
 	for (;;) {
-		/* What a stop has left inside is not for the servers. */
-		if (is_stopped(l))
-			return -ECANCELED;
+		/* What a stop has left inside is not handed out. */
+		err = weft_ending_why(&l->end);
+		if (err)
+			return err;
 		err = weft_chan_recv(l->requests, m, deadline_ns);
 		if (err || !is_over(m))
-			return reason(l, err);
+			return weft_ending_of(&l->end, err);
 		weft_fetch_add_relaxed(&l->skipped, 1u);
 		drop_request(l, m->body);
 	}
@@ -261,7 +292,7 @@ static int answer(struct weft_link *l, struct weft_link_call *call,
 	err = weft_chan_send(l->replies, m, call->deadline_ns);
 	if (err == -ETIMEDOUT)
 		weft_fetch_add_relaxed(&l->late, 1u);
-	return reason(l, err);
+	return weft_ending_of(&l->end, err);
 }
 
 int weft_link_recv(struct weft_link *l, struct weft_link_call *call,
@@ -300,7 +331,7 @@ struct server {
 	struct weft_link *l;
 	weft_link_fn fn;
 	void *arg;
-	bool ended; /* not set when the thread was ended */
+	int status; /* of serving */
 	struct message request, reply;
 };
 
@@ -335,57 +366,73 @@ static int serve_all(void *arg)
 	return err;
 }
 
-/* By the cleanup attribute also when pthread_exit() unwinds through here (this
- * file is built with -fexceptions). */
-static void server_left(struct server *s)
+/* Only the end of the link is an end in order. */
+static void server_left(void *arg, enum weft_guard_end end, int status)
 {
-	if (!s->ended)
-		weft_link_stop(s->l);
+	struct server *s = arg;
+	struct weft_ending *e = &s->l->end;
+
+	s->status = 0;
+	if (end == WEFT_GUARD_RETURNED && status == -EPIPE)
+		return;
+	status = weft_failure_of(status < 0 ? status : -ECANCELED);
+	weft_ending_fail(e, status);
+	s->status = weft_ending_why(e);
+	if (!s->status) /* too late: no call is under way any more */
+		s->status = status;
 }
 
 int weft_link_serve(struct weft_link *l, weft_link_fn fn, void *arg)
 {
-	__attribute__((cleanup(server_left))) struct server s;
-	int status = 0;
+	struct server s; /* large, so it is not cleared */
 
+	if (!l || !fn)
+		return -EINVAL;
 	s.l = l;
 	s.fn = fn;
 	s.arg = arg;
-	s.ended = !l || !fn;
-	if (s.ended)
-		return -EINVAL;
-	if (weft_try(serve_all, &s, &status))
-		return -ECANCELED;
-	/* Only the end of the link is an end in order. */
-	s.ended = status == -EPIPE || status == -ECANCELED;
-	return status == -EPIPE ? 0 : status;
+	weft_guard(serve_all, &s, server_left);
+	return s.status;
 }
-
-/* --- the end --- */
 
 int weft_link_close(struct weft_link *l)
 {
-	return l ? weft_chan_close(l->requests) : -EINVAL;
+	int err;
+
+	if (!l)
+		return -EINVAL;
+	err = weft_chan_close(l->requests); /* a stop has closed it as well */
+	if (!err)
+		weft_store_release(&l->closed, true);
+	return err;
 }
 
 int weft_link_stop(struct weft_link *l)
 {
 	if (!l)
 		return -EINVAL;
-	weft_store_release(&l->stopped, true); /* [stopped] */
-	weft_chan_close(l->requests);
-	weft_chan_close(l->replies);
+	weft_ending_stop(&l->end, -ECANCELED);
 	return 0;
 }
 
-void weft_link_stats(const struct weft_link *l, struct weft_link_stats *out)
+int weft_link_fail(struct weft_link *l, int err)
 {
-	*out = (struct weft_link_stats){ 0 };
-	if (!l)
-		return;
-	out->calls = weft_load_relaxed(&l->calls);
-	out->answered = weft_load_relaxed(&l->answered);
-	out->timeouts = weft_load_relaxed(&l->timeouts);
-	out->late = weft_load_relaxed(&l->late);
-	out->skipped = weft_load_relaxed(&l->skipped);
+	if (!l || err >= 0)
+		return -EINVAL;
+	weft_ending_fail(&l->end, err);
+	return 0;
+}
+
+int weft_link_stats(const struct weft_link *l, struct weft_link_stats *out)
+{
+	if (!l || !out)
+		return -EINVAL;
+	*out = (struct weft_link_stats){
+		.calls = weft_load_relaxed(&l->calls),
+		.answered = weft_load_relaxed(&l->answered),
+		.timeouts = weft_load_relaxed(&l->timeouts),
+		.late = weft_load_relaxed(&l->late),
+		.skipped = weft_load_relaxed(&l->skipped),
+	};
+	return 0;
 }

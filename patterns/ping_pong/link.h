@@ -9,20 +9,22 @@
  *   state    call        recv                    reply
  *   open     0           0                       0
  *   closed   -EPIPE      0, -EPIPE when drained  0
- *   stopped  -ECANCELED  -ECANCELED              -ECANCELED
+ *   stopped  the reason  the reason              the reason
+ *
+ * It ends as docs/components.md says. The call that is under way when it is
+ * closed is still answered, and with that the link has ended.
  *
  * One call is under way at a time; other callers wait for their turn. So a
  * reply needs no address, and channels for one sender and one receiver will
- * do for any number of callers and one server. Who wants several calls at
- * once has a link for each caller.
+ * do for any number of callers and one server. For several calls at once use a
+ * link for each caller.
  *
  * Deadlines: a call that has expired is over, and its reply, should there ever
  * be one, is thrown away: calls are numbered, and no reply is taken for that
  * of another call. The server learns how long its caller waits. A request that
  * has expired before it is taken is not handed out, and a reply that nobody
- * waits for does not hold the server up beyond the deadline of its call.
- * Whether a call that has expired was served all the same, its caller cannot
- * know.
+ * waits for does not hold the server up beyond the deadline of its call. A
+ * caller cannot know whether its expired call was served all the same.
  *
  * Ownership, where an element owns something: a request is the link's once it
  * has been given to weft_link_call(), whatever comes of that, then the
@@ -44,6 +46,7 @@
 #include <stdint.h>
 
 #include <weft/chan.h>
+#include <weft/ctx.h>
 #include <weft/export.h>
 #include <weft/task.h>
 
@@ -62,6 +65,9 @@ struct weft_link_opts {
 	size_t reply_size;   /* likewise */
 	enum weft_wait wait; /* how callers and servers wait */
 
+	/* Its end stops the link, which holds a reference; NULL = none. */
+	struct weft_ctx *ctx;
+
 	/* For what cannot be handed on; NULL when there is nothing to release.
 	 * The element is aligned to 16 bytes and gone after the call. */
 	void (*drop_request)(void *request, void *drop_arg);
@@ -78,10 +84,10 @@ struct weft_link_stats {
 	uint64_t skipped;  /* requests thrown away, likewise */
 };
 
-/* Whom a server answers. */
+/* What a server answers. */
 struct weft_link_call {
 	uint64_t number;     /* counts up from 1; 0 once answered */
-	int64_t deadline_ns; /* after it nobody waits for the reply */
+	int64_t deadline_ns; /* of its caller's wait for the reply */
 };
 
 /*
@@ -91,7 +97,8 @@ struct weft_link_call {
  * request  request_size bytes, aligned to 16; the function's.
  * reply    reply_size bytes, likewise; holds anything.
  *
- * Returns 0; or -errno, which the call then returns: there is no reply then.
+ * Returns 0; or -errno, and then there is no reply, and the call returns that,
+ * but -EIO in place of -EAGAIN, -ETIMEDOUT and -EPIPE.
  */
 typedef int (*weft_link_fn)(const struct weft_link_call *call,
                             const void *request, void *reply, void *arg);
@@ -101,8 +108,9 @@ typedef int (*weft_link_fn)(const struct weft_link_call *call,
  *
  * opts  NULL for the defaults (with requests and replies of 0 bytes).
  *
- * Returns 0; -EINVAL for NULL or what the implementation refuses; -ENOMEM. On
- * failure *out is untouched.
+ * Returns 0, also for a context that has ended, and then it is stopped; -EINVAL
+ * for NULL or what the implementation refuses; -ENOMEM; for a context with a
+ * deadline also what weft_ctx_after() says. On failure *out is untouched.
  */
 WEFT_API WEFT_NODISCARD int weft_link_new(struct weft_link **out,
                                           const struct weft_link_opts *opts);
@@ -117,7 +125,7 @@ WEFT_API void weft_link_free(struct weft_link *l);
  * reply  reply_size bytes, written only on success.
  *
  * Returns 0; -ETIMEDOUT; -EPIPE when the link is closed before the request is
- * under way; -ECANCELED when it is or becomes stopped; what the server answered
+ * under way; the reason when it is or becomes stopped; what the server answered
  * with if that is an error; -EPROTO when the channel delivers what was never
  * sent; -ENOMEM from unbounded implementations; -EINVAL for NULL, and only then
  * the request is still the caller's.
@@ -133,7 +141,7 @@ WEFT_API WEFT_NODISCARD int weft_link_call(struct weft_link *l,
  * request  request_size bytes, written only on success.
  *
  * Returns 0, and then one weft_link_reply() is due; -EPIPE when the link is
- * closed and drained; -ECANCELED once stopped; -ETIMEDOUT; -EINVAL for NULL.
+ * closed and drained; the reason once stopped; -ETIMEDOUT; -EINVAL for NULL.
  */
 WEFT_API WEFT_NODISCARD int weft_link_recv(struct weft_link *l,
                                            struct weft_link_call *call,
@@ -143,11 +151,12 @@ WEFT_API WEFT_NODISCARD int weft_link_recv(struct weft_link *l,
  * Answer a call, waiting no longer than its caller does.
  *
  * call    from weft_link_recv(); its number is 0 afterwards.
- * status  0, or the -errno that weft_link_call() shall return.
+ * status  0, or the -errno that weft_link_call() shall return: see
+ *         weft_link_fn.
  * reply   reply_size bytes; not looked at when status is not 0.
  *
  * Returns 0 when the reply is on its way, which is not to say that its caller
- * will wait for it; -ETIMEDOUT when the caller has given up; -ECANCELED when
+ * will wait for it; -ETIMEDOUT when the caller has given up; the reason when
  * the link is or becomes stopped; -ENOMEM; -EINVAL for NULL, a status above 0,
  * or a call that has been answered. After an error the reply is still the
  * server's.
@@ -160,14 +169,13 @@ WEFT_API WEFT_NODISCARD int weft_link_reply(struct weft_link *l,
  * Answer requests with fn, on the calling task, until the link is closed and
  * drained.
  *
- * A function that ends its task, by weft_task_exit() or pthread_exit(), stops
- * the link: otherwise its caller would wait for ever. (Who uses
- * weft_link_recv() has to see to that himself.) One that returns more than 0
- * answers with -EINVAL.
+ * A function that ends its task, by weft_task_exit() or pthread_exit(), fails
+ * the link: otherwise its caller would wait for ever. Of weft_link_recv() and
+ * weft_link_reply() nothing does that. One that returns more than 0 answers
+ * with -EINVAL.
  *
- * Returns 0; -ECANCELED when the link was stopped or fn called
- * weft_task_exit(); -ENOMEM when a reply could not be sent, and then the link
- * is stopped, too; -EINVAL for NULL.
+ * Returns 0; the reason when the link was stopped or has failed, which it also
+ * does with -ENOMEM when a reply cannot be sent; -EINVAL for NULL.
  */
 WEFT_API int weft_link_serve(struct weft_link *l, weft_link_fn fn, void *arg);
 
@@ -181,9 +189,14 @@ WEFT_API int weft_link_close(struct weft_link *l);
  * -EINVAL for NULL. */
 WEFT_API int weft_link_stop(struct weft_link *l);
 
-/* Figures of the link; zeros for NULL. */
-WEFT_API void weft_link_stats(const struct weft_link *l,
-                              struct weft_link_stats *out);
+/* Stop with an error, which calls, recv and reply then return; -EIO in place of
+ * -EAGAIN, -ETIMEDOUT and -EPIPE. Returns 0; -EINVAL for NULL or an `err` that
+ * is not negative. */
+WEFT_API int weft_link_fail(struct weft_link *l, int err);
+
+/* Figures of the link. Returns 0, or -EINVAL for NULL. */
+WEFT_API int weft_link_stats(const struct weft_link *l,
+                             struct weft_link_stats *out);
 
 WEFT_END_DECLS
 
