@@ -8,11 +8,6 @@
 #include "base/cacheline.h"
 #include "internal.h"
 
-static bool has_ended(const struct weft_gen *g)
-{
-	return weft_load_acquire(&g->end) != 0; /* [end] */
-}
-
 /* --- take --- */
 
 struct take {
@@ -28,15 +23,14 @@ static int pull_take(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	if (!t->left)
 		return -EPIPE;
 	err = weft_gen_pull_input(g, 0, elem, deadline_ns);
-	/* Who is upstream need not wait for somebody to ask for one more. */
+	/* What is upstream need not wait until one more is asked for. */
 	if (!err && --t->left == 0)
-		weft_gen_end(g->inputs[0], -EPIPE);
+		weft_gen_end(g->inputs[0], -ECANCELED);
 	return err;
 }
 
 static const struct gen_kind take_kind = {
 	.pull = pull_take,
-	.drop = weft_gen_drop_as_input,
 };
 
 int weft_gen_take(struct weft_gen **out, struct weft_gen *in, uint64_t n)
@@ -46,13 +40,12 @@ int weft_gen_take(struct weft_gen **out, struct weft_gen *in, uint64_t n)
 
 	if (!out || !in)
 		return -EINVAL;
-	err = weft_gen_make(&g, &take_kind, sizeof(struct take), in->elem_size,
-	                    &in, 1);
+	err = weft_gen_make_like(&g, &take_kind, sizeof(struct take), &in, 1);
 	if (err)
 		return err;
 	((struct take *)g)->left = n;
 	if (n == 0)
-		weft_gen_end(in, -EPIPE);
+		weft_gen_end(in, -ECANCELED);
 	*out = g;
 	return 0;
 }
@@ -74,7 +67,7 @@ static int pull_map(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	if (err)
 		return err;
 	err = m->fn(m->in, elem, m->arg);
-	return err ? weft_gen_fail(g, err) : 0;
+	return err ? weft_gen_failed(g, err) : 0;
 }
 
 static void release_map(struct weft_gen *g)
@@ -119,8 +112,8 @@ struct filter {
 	int (*fn)(const void *elem, void *arg);
 	void *arg;
 
-	/* What fn looks at, in the memory of whoever asked: the frame that has
-	 * it is outside of the one that fn may be ended in. */
+	/* What fn looks at, in the memory of the call of next: the frame that
+	 * has it is outside of the one that fn may be ended in. */
 	void *elem;
 	bool looking;
 };
@@ -141,14 +134,14 @@ static int look(struct filter *f, void *elem)
 	return keep;
 }
 
-static void let_go_filter(struct weft_gen *g)
+static void drop_held_filter(struct weft_gen *g)
 {
 	struct filter *f = (struct filter *)g;
 
 	if (!f->looking)
 		return;
 	f->looking = false;
-	weft_gen_drop(g->inputs[0], f->elem);
+	gen_drop(g->inputs[0], f->elem);
 }
 
 static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
@@ -163,12 +156,13 @@ static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
 		keep = look(f, elem);
 		if (keep == 1)
 			return 0;
-		weft_gen_drop(g->inputs[0], elem);
+		gen_drop(g->inputs[0], elem);
 		if (keep)
-			return weft_gen_fail(g, keep);
+			return weft_gen_failed(g, keep);
 		/* None may ever come that is to be kept. */
-		if (has_ended(g))
-			return -EPIPE;
+		err = weft_ending_why(&g->end);
+		if (err)
+			return err;
 		if (has_expired(deadline_ns))
 			return -ETIMEDOUT;
 	}
@@ -176,8 +170,7 @@ static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 static const struct gen_kind filter_kind = {
 	.pull = pull_filter,
-	.drop = weft_gen_drop_as_input,
-	.let_go = let_go_filter,
+	.drop_held = drop_held_filter,
 };
 
 int weft_gen_filter(struct weft_gen **out, struct weft_gen *in,
@@ -189,8 +182,7 @@ int weft_gen_filter(struct weft_gen **out, struct weft_gen *in,
 
 	if (!out || !in || !fn)
 		return -EINVAL;
-	err = weft_gen_make(&g, &filter_kind, sizeof(*f), in->elem_size, &in,
-	                    1);
+	err = weft_gen_make_like(&g, &filter_kind, sizeof(*f), &in, 1);
 	if (err)
 		return err;
 	f = (struct filter *)g;
@@ -215,8 +207,8 @@ static int pull_chain(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 	for (; c->now < g->ninputs; c->now++) {
 		err = weft_gen_pull_input(g, c->now, elem, deadline_ns);
-		/* Stopped or failed is not the same as being at its end. */
-		if (err != -EPIPE || has_ended(g))
+		/* A stop of g may show as the end of its input. */
+		if (err != -EPIPE || weft_ending_is_set(&g->end))
 			return err;
 	}
 	return -EPIPE;
@@ -224,21 +216,21 @@ static int pull_chain(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 static const struct gen_kind chain_kind = {
 	.pull = pull_chain,
-	.drop = weft_gen_drop_as_input,
 };
 
 int weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 {
 	if (!out || !in || !n || !in[0])
 		return -EINVAL;
-	/* Where an element came from is not known any more behind an ahead, so
-	 * it must not matter to who drops it. */
+	/* Behind an ahead it is not known any more which input an element came
+	 * from. */
 	for (size_t i = 1; i < n; i++)
 		if (!in[i] || in[i]->elem_size != in[0]->elem_size ||
-		    !weft_gen_drop_alike(in[i], in[0]))
+		    in[i]->drop != in[0]->drop ||
+		    in[i]->drop_arg != in[0]->drop_arg)
 			return -EINVAL;
-	return weft_gen_make(out, &chain_kind, sizeof(struct chain),
-	                     in[0]->elem_size, in, n);
+	return weft_gen_make_like(out, &chain_kind, sizeof(struct chain), in,
+	                          n);
 }
 
 /* --- zip --- */
@@ -269,16 +261,18 @@ static int pull_zip(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	return 0;
 }
 
-static void drop_parts(struct weft_gen *g, unsigned char *parts, size_t n)
+static void drop_parts(const struct weft_gen *g, unsigned char *parts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		weft_gen_drop(g->inputs[i], parts);
+		gen_drop(g->inputs[i], parts);
 		parts += g->inputs[i]->elem_size;
 	}
 }
 
-static void drop_zip(struct weft_gen *g, void *elem)
+static void drop_zipped(void *elem, void *arg)
 {
+	const struct weft_gen *g = arg;
+
 	drop_parts(g, elem, g->ninputs);
 }
 
@@ -292,7 +286,6 @@ static void release_zip(struct weft_gen *g)
 
 static const struct gen_kind zip_kind = {
 	.pull = pull_zip,
-	.drop = drop_zip,
 	.release = release_zip,
 };
 
@@ -300,12 +293,15 @@ int weft_gen_zip(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 {
 	struct weft_gen *g;
 	size_t bytes = 0;
+	bool owns = false;
 	int err;
 
 	if (!out || !in || !n)
 		return -EINVAL;
-	for (size_t i = 0; i < n && bytes <= WEFT_ELEM_MAX; i++)
+	for (size_t i = 0; i < n && bytes <= WEFT_ELEM_MAX; i++) {
 		bytes += in[i] ? in[i]->elem_size : 0;
+		owns |= in[i] && in[i]->drop;
+	}
 	err = weft_gen_make(&g, &zip_kind, sizeof(struct zip), bytes, in, n);
 	if (err)
 		return err;
@@ -313,6 +309,10 @@ int weft_gen_zip(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 	if (!((struct zip *)g)->parts) {
 		weft_gen_unmake(g);
 		return -ENOMEM;
+	}
+	if (owns) {
+		g->drop = drop_zipped;
+		g->drop_arg = g;
 	}
 	*out = g;
 	return 0;
@@ -327,7 +327,6 @@ static int pull_until(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 static const struct gen_kind until_kind = {
 	.pull = pull_until,
-	.drop = weft_gen_drop_as_input,
 };
 
 int weft_gen_until(struct weft_gen **out, struct weft_gen *in,
@@ -338,10 +337,10 @@ int weft_gen_until(struct weft_gen **out, struct weft_gen *in,
 
 	if (!out || !in)
 		return -EINVAL;
-	err = weft_gen_make(&g, &until_kind, sizeof(*g), in->elem_size, &in, 1);
+	err = weft_gen_make_like(&g, &until_kind, sizeof(*g), &in, 1);
 	if (err)
 		return err;
-	err = weft_gen_attach(g, ctx);
+	err = weft_ending_watch(&g->end, ctx);
 	if (err) {
 		weft_gen_unmake(g);
 		return err;

@@ -12,7 +12,7 @@
 #include <weft/sync.h>
 
 #include "base/cacheline.h"
-#include "base/check.h"
+#include "common/crew.h"
 #include "internal.h"
 
 struct gen_body {
@@ -24,8 +24,9 @@ struct gen_body {
 	struct weft_chan *elems;
 	struct weft_chan *requests; /* how many, as uint64_t; NULL = at will */
 	size_t batch;
-	struct weft_task *task;
-	struct weft_waitgroup running;
+
+	struct weft_crew crew;
+	struct weft_crew_member member;
 
 	/* The task, while it is in fn; written by it. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic(struct weft_task *) in_fn;
@@ -35,10 +36,9 @@ struct gen_body {
 	uint64_t asked_seen; /* of asked, when we last looked */
 	uint64_t credit;     /* asked for and not yet yielded */
 	unsigned char *held; /* one element, to be dropped or passed on */
-	bool returned;       /* not set when the thread was ended */
 
-	/* Published by the end of running, and by the close of elems if that is
-	 * the body's and not a stop's. */
+	/* 0, or what it has failed with. Published by the end of the crew, and
+	 * by the close of elems unless a stop has closed that. */
 	int result;
 
 	/* The consumer's. How many elements it has asked for; read by the
@@ -49,6 +49,22 @@ struct gen_body {
 	unsigned char *buffer; /* batch elements; NULL for one at a time */
 	size_t nbuffer, next;  /* buffer[next .. nbuffer) are not given */
 };
+
+static const struct gen_kind body_kind, ahead_kind;
+
+/* NULL when g has no body. */
+static struct gen_body *body_of(const struct weft_gen *g)
+{
+	return g->kind == &body_kind || g->kind == &ahead_kind
+	               ? (struct gen_body *)(void *)(uintptr_t)g
+	               : NULL;
+}
+
+static struct gen_body *body_at(struct weft_crew_member *m)
+{
+	return (struct gen_body *)(void *)((char *)m -
+	                                   offsetof(struct gen_body, member));
+}
 
 /* --- the body's side --- */
 
@@ -74,18 +90,13 @@ static void note_made(struct gen_body *b, size_t n)
 		weft_store_relaxed(&b->ahead, made - b->asked_seen);
 }
 
-static bool has_ended(const struct gen_body *b)
-{
-	return weft_load_acquire(&b->gen.end) != 0; /* [end] */
-}
-
 /* Until more is asked for: 0; -EPIPE once stopped. */
 static int await_request(struct gen_body *b)
 {
 	int err = weft_chan_recv(b->requests, &b->credit, WEFT_FOREVER);
 
-	/* A request that a stop has left in the channel is none any more. */
-	return !err && has_ended(b) ? -EPIPE : err;
+	/* A stop may have left a request in the channel. */
+	return !err && weft_ending_is_set(&b->gen.end) ? -EPIPE : err;
 }
 
 static int send(struct gen_body *b, const void *elems, size_t n, size_t *done)
@@ -120,29 +131,33 @@ static const void *at(const struct gen_body *b, const void *elems, size_t i)
 	                        : elems;
 }
 
-/* They were given to us, and they cannot be handed on. */
+/* They belong to the generator, and nobody gets them. */
 static void drop_unsent(struct gen_body *b, const void *elems, size_t i,
                         size_t n)
 {
 	for (; i < n; i++) {
-		/* Which may be where the element is. */
+		/* An ahead yields `held` itself. */
 		if (b->gen.elem_size)
 			memmove(b->held, at(b, elems, i), b->gen.elem_size);
-		weft_gen_drop(&b->gen, b->held);
+		gen_drop(&b->gen, b->held);
 	}
 }
 
-/* Whether the caller is the body of g. */
-static bool is_body(const struct weft_gen *g)
+/* The body of g, when that is the caller; NULL otherwise. */
+static struct gen_body *own_body(const struct weft_gen *g)
 {
-	return g->body && weft_load_relaxed(&g->body->in_fn) == weft_self();
+	struct gen_body *b = body_of(g);
+
+	return b && weft_load_relaxed(&b->in_fn) == weft_self() ? b : NULL;
 }
 
 size_t weft_gen_wanted(const struct weft_gen *g)
 {
-	if (!g || !is_body(g))
+	const struct gen_body *b = g ? own_body(g) : NULL;
+
+	if (!b)
 		return 0;
-	return g->body->requests ? (size_t)g->body->credit : SIZE_MAX;
+	return b->requests ? (size_t)b->credit : SIZE_MAX;
 }
 
 int weft_gen_yield_many(struct weft_gen *g, const void *elems, size_t n)
@@ -153,15 +168,16 @@ int weft_gen_yield_many(struct weft_gen *g, const void *elems, size_t n)
 
 	if (!g || (n && !elems && g->elem_size))
 		return -EINVAL;
-	if (!is_body(g))
+	b = own_body(g);
+	if (!b)
 		return -EPERM;
-	b = g->body;
 	note_made(b, n);
-	err = has_ended(b) ? -EPIPE : 0;
+	err = weft_ending_why(&g->end);
 	for (; sent < n && !err; sent += done)
 		err = send_asked(b, at(b, elems, sent), n - sent, &done);
-	drop_unsent(b, elems, sent, n);
-	return err == -EPIPE ? -ECANCELED : err;
+	if (__builtin_expect(err != 0, 0))
+		drop_unsent(b, elems, sent, n);
+	return weft_ending_of(&g->end, err);
 }
 
 int weft_gen_yield(struct weft_gen *g, const void *elem)
@@ -169,63 +185,55 @@ int weft_gen_yield(struct weft_gen *g, const void *elem)
 	return weft_gen_yield_many(g, elem, 1);
 }
 
-static int run_fn(void *arg)
+/* To pass on what it was told when it was stopped is no failure. */
+static int verdict(const struct gen_body *b, int err)
 {
-	struct gen_body *b = arg;
-	int err = b->requests ? await_request(b) : 0;
+	int why = weft_ending_why(&b->gen.end);
 
-	if (err || has_ended(b))
-		return -EPIPE;
-	return b->fn(&b->gen, b->arg);
+	return err == -EPIPE || (why && (err == why || err == -ECANCELED))
+	               ? 0
+	               : err;
 }
 
-/* What the body has come to, which returned or exited with `status`. */
-static int verdict(const struct gen_body *b, int status)
+static int body_work(struct weft_crew_member *m)
 {
-	if (status == -EPIPE)
-		return 0;
-	/* It says that it was stopped, and so it was. */
-	if (status == -ECANCELED && has_ended(b))
-		return 0;
-	return status > 0 ? -EINVAL : status;
+	struct gen_body *b = body_at(m);
+	int err;
+
+	weft_store_relaxed(&b->in_fn, weft_self());
+	err = b->requests ? await_request(b) : 0;
+	if (!err && !weft_ending_is_set(&b->gen.end)) {
+		err = b->fn(&b->gen, b->arg);
+		/* That of an input was told apart where it came from. */
+		if (b->gen.kind == &body_kind)
+			err = gen_failure_of(err);
+		b->result = verdict(b, err);
+	}
+	return 0;
 }
 
-/*
- * However the body ends, it comes through here: by the cleanup attribute also
- * when pthread_exit() unwinds it (this file is built with -fexceptions).
- */
-static void body_left(struct gen_body **left)
+/* `status` is not 0 when the body has not returned. */
+static void body_left(struct weft_crew_member *m, int status)
 {
-	struct gen_body *b = *left;
+	struct gen_body *b = body_at(m);
 
-	if (!b->returned)
-		b->result = verdict(b, -ECANCELED);
+	if (status)
+		b->result = verdict(b, gen_failure_of(status));
 	weft_store_relaxed(&b->in_fn, NULL);
-	/* Of an ahead that was ended inside of its inputs: nobody else may ever
-	 * come by to tell them. */
-	weft_gen_let_go(&b->gen);
+	/* Of an ahead that was ended inside of its inputs. Nothing else may
+	 * ever come by to tell them. */
+	weft_gen_drop_held(&b->gen);
 	for (size_t i = 0; i < b->gen.ninputs; i++)
-		weft_gen_end(b->gen.inputs[i], -EPIPE);
-	/* In this order: who cannot send a request finds the other one
-	 * closed. */
+		weft_gen_end(b->gen.inputs[i], -ECANCELED);
+	/* In this order: a consumer that cannot send a request finds the other
+	 * one closed. */
 	weft_chan_close(b->elems);
 	if (b->requests)
 		weft_chan_close(b->requests);
-	weft_waitgroup_done(&b->running);
 }
 
-static int body_main(void *arg)
-{
-	__attribute__((cleanup(body_left))) struct gen_body *b = arg;
-	int status = 0;
-
-	weft_store_relaxed(&b->in_fn, weft_self());
-	if (weft_try(run_fn, b, &status) == -ECANCELED && status >= 0)
-		status = -ECANCELED;
-	b->result = verdict(b, status);
-	b->returned = true;
-	return b->result;
-}
+static const struct weft_crew_ops crew_ops = { .work = body_work,
+	                                       .left = body_left };
 
 /* --- the consumer's side --- */
 
@@ -266,7 +274,7 @@ static int receive(struct gen_body *b, void *elem, int64_t deadline_ns)
 
 static int pull_body(struct weft_gen *g, void *elem, int64_t deadline_ns)
 {
-	struct gen_body *b = g->body;
+	struct gen_body *b = (struct gen_body *)g;
 	int err = 0;
 
 	weft_store_relaxed(&b->asked, b->given + 1);
@@ -279,40 +287,47 @@ static int pull_body(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	}
 	if (!err)
 		b->given++;
-	/* Closed by the body, unless by a stop: see weft_gen_end(). */
-	if (err == -EPIPE && !weft_load_acquire(&g->end)) /* [end] */
+	if (err != -EPIPE)
+		return err;
+	/* Closed by the body, unless a stop has done it: then g has ended. */
+	if (!weft_ending_why(&g->end))
 		weft_gen_end(g, b->result ? b->result : -EPIPE);
-	return err;
+	return weft_ending_why(&g->end);
 }
 
 /* --- the end --- */
 
-void weft_gen_body_stop(struct gen_body *b)
+static void stop_body(struct weft_gen *g)
 {
+	struct gen_body *b = (struct gen_body *)g;
+
 	/* Some may be closed already, by the body. */
 	weft_chan_close(b->elems);
 	if (b->requests)
 		weft_chan_close(b->requests);
 }
 
-int weft_gen_body_join(struct gen_body *b, int64_t deadline_ns)
+static int join_body(struct weft_gen *g, int64_t deadline_ns)
 {
-	return weft_waitgroup_wait(&b->running, deadline_ns);
+	return weft_crew_wait(&((struct gen_body *)g)->crew, deadline_ns);
 }
 
-int weft_gen_body_result(const struct gen_body *b)
+static int result_of(const struct weft_gen *g)
 {
-	return b->result;
+	return ((const struct gen_body *)g)->result;
 }
 
-bool weft_gen_body_runs_in(const struct gen_body *b,
-                           const struct weft_task *task)
+static bool runs_in(const struct weft_gen *g, const struct weft_task *task)
 {
+	const struct gen_body *b = (const struct gen_body *)g;
+
 	return weft_load_relaxed(&b->in_fn) == task;
 }
 
-void weft_gen_body_stats(const struct gen_body *b, struct weft_gen_stats *out)
+static void tell_stats(const struct weft_gen *g, struct weft_gen_stats *out)
 {
+	const struct gen_body *b = (const struct gen_body *)g;
+
 	out->made = weft_load_relaxed(&b->made);
 	out->ahead = weft_load_relaxed(&b->ahead);
 	out->cap = weft_chan_cap(b->elems);
@@ -320,36 +335,42 @@ void weft_gen_body_stats(const struct gen_body *b, struct weft_gen_stats *out)
 
 static void drop_left(void *elem, void *g)
 {
-	weft_gen_drop(g, elem);
+	gen_drop(g, elem);
 }
 
 static void release_body(struct weft_gen *g)
 {
-	struct gen_body *b = g->body;
+	struct gen_body *b = (struct gen_body *)g;
 
-	if (!b)
-		return;
-	if (b->task)
-		CHECK_EQ(weft_join(b->task, NULL), 0);
+	weft_crew_join(&b->crew);
 	for (; b->next < b->nbuffer; b->next++)
-		weft_gen_drop(g, b->buffer + b->next * g->elem_size);
+		gen_drop(g, b->buffer + b->next * g->elem_size);
 	weft_chan_unref(b->elems);
 	weft_chan_unref(b->requests);
 	free(b->buffer);
 	free(b->held);
 }
 
+static const struct gen_task_ops task_ops = {
+	.stop = stop_body,
+	.join = join_body,
+	.result = result_of,
+	.runs_in = runs_in,
+	.stats = tell_stats,
+};
+
 /* --- making --- */
 
 static const struct gen_kind body_kind = {
 	.pull = pull_body,
 	.release = release_body,
+	.task = &task_ops,
 };
 
 static const struct gen_kind ahead_kind = {
 	.pull = pull_body,
-	.drop = weft_gen_drop_as_input,
 	.release = release_body,
+	.task = &task_ops,
 };
 
 static int make_chans(struct gen_body *b, const struct weft_gen_opts *opts)
@@ -371,7 +392,7 @@ static int make_chans(struct gen_body *b, const struct weft_gen_opts *opts)
 		if (err)
 			return err;
 	}
-	if (b->gen.drop || b->gen.kind->drop) {
+	if (b->gen.drop) {
 		chan.drop = drop_left;
 		chan.drop_arg = &b->gen;
 	}
@@ -392,27 +413,23 @@ static int start(struct gen_body *b, const struct weft_gen_opts *opts)
 {
 	struct weft_task_opts task = { .name = opts->name,
 		                       .stack_bytes = opts->stack_bytes };
-	int err;
 
 	if (!task.name)
 		task.name = "generator";
-	weft_waitgroup_add(&b->running, 1);
-	err = weft_spawn(&b->task, &task, body_main, b);
-	if (err)
-		weft_waitgroup_done(&b->running);
-	return err;
+	return weft_crew_start(&b->crew, &crew_ops, &b->member, 1,
+	                       sizeof(b->member), &task);
 }
 
 static int set_up(struct gen_body *b, const struct weft_gen_opts *opts)
 {
 	int err;
 
-	b->gen.body = b;
 	b->gen.calls = false; /* none on the consumer's task */
-	b->gen.drop = opts->drop;
-	b->gen.drop_arg = opts->drop_arg;
+	if (opts->drop) {
+		b->gen.drop = opts->drop;
+		b->gen.drop_arg = opts->drop_arg;
+	}
 	b->batch = opts->batch ? opts->batch : 1;
-	weft_waitgroup_init(&b->running);
 	err = make_chans(b, opts);
 	if (err)
 		return err;
@@ -420,25 +437,21 @@ static int set_up(struct gen_body *b, const struct weft_gen_opts *opts)
 	if (err)
 		return err;
 	/* Both channels are there for a context that has ended to close. */
-	err = weft_gen_attach(&b->gen, opts->ctx);
+	err = weft_ending_watch(&b->gen.end, opts->ctx);
 	if (err)
 		return err;
 	return start(b, opts);
 }
 
-static int make(struct weft_gen **out, const struct gen_kind *kind,
-                size_t elem_size, weft_gen_body fn, void *arg,
-                const struct weft_gen_opts *opts, struct weft_gen *in)
+/* Start the body of g, which was made by weft_gen_make(). */
+static int start_body(struct weft_gen **out, struct weft_gen *g,
+                      weft_gen_body fn, void *arg,
+                      const struct weft_gen_opts *opts)
 {
 	static const struct weft_gen_opts defaults;
-	struct weft_gen *g;
-	struct gen_body *b;
+	struct gen_body *b = (struct gen_body *)g;
 	int err;
 
-	err = weft_gen_make(&g, kind, sizeof(*b), elem_size, &in, in ? 1 : 0);
-	if (err)
-		return err;
-	b = (struct gen_body *)g;
 	b->fn = fn;
 	b->arg = arg;
 	err = set_up(b, opts ? opts : &defaults);
@@ -453,16 +466,21 @@ static int make(struct weft_gen **out, const struct gen_kind *kind,
 int weft_gen_new(struct weft_gen **out, size_t elem_size, weft_gen_body body,
                  void *arg, const struct weft_gen_opts *opts)
 {
+	struct weft_gen *g;
+	int err;
+
 	if (!out || !body)
 		return -EINVAL;
-	return make(out, &body_kind, elem_size, body, arg, opts, NULL);
+	err = weft_gen_make(&g, &body_kind, sizeof(struct gen_body), elem_size,
+	                    NULL, 0);
+	return err ? err : start_body(out, g, body, arg, opts);
 }
 
 /* --- ahead: a body that asks another generator --- */
 
 static int pass_on(struct weft_gen *g, void *arg)
 {
-	struct gen_body *b = g->body;
+	struct gen_body *b = (struct gen_body *)g;
 	int err;
 
 	(void)arg;
@@ -477,7 +495,12 @@ static int pass_on(struct weft_gen *g, void *arg)
 int weft_gen_ahead(struct weft_gen **out, struct weft_gen *in,
                    const struct weft_gen_opts *opts)
 {
+	struct weft_gen *g;
+	int err;
+
 	if (!out || !in)
 		return -EINVAL;
-	return make(out, &ahead_kind, in->elem_size, pass_on, NULL, opts, in);
+	err = weft_gen_make_like(&g, &ahead_kind, sizeof(struct gen_body), &in,
+	                         1);
+	return err ? err : start_body(out, g, pass_on, NULL, opts);
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <weft/atomic.h>
 
@@ -12,60 +11,44 @@
 
 /* --- the end --- */
 
-void weft_gen_end(struct weft_gen *g, int why)
-{
-	int none = 0;
-
-	/* Who came first sees to what is upstream. */
-	if (!weft_cas_acq_rel(&g->end, &none, why)) /* [end] */
-		return;
-	if (g->body)
-		weft_gen_body_stop(g->body);
-	for (size_t i = 0; i < g->ninputs; i++)
-		weft_gen_end(g->inputs[i], -EPIPE);
-}
-
-int weft_gen_fail(struct weft_gen *g, int err)
-{
-	weft_gen_end(g, err > 0 ? -EINVAL : err);
-	return -EPIPE;
-}
-
-/* Why g has ended: once. */
-static int tell(struct weft_gen *g)
-{
-	bool told = g->told;
-
-	g->told = true;
-	return told ? -EPIPE : weft_load_acquire(&g->end); /* [end] */
-}
-
-/* Called by whoever ends the context: must not wait. */
-static void context_ended(void *arg)
+static void wake_upstream(void *arg)
 {
 	struct weft_gen *g = arg;
 
-	weft_gen_end(g, watch_why(&g->watch));
+	if (g->kind->task)
+		g->kind->task->stop(g);
+	for (size_t i = 0; i < g->ninputs; i++)
+		weft_gen_end(g->inputs[i], -ECANCELED);
 }
 
-int weft_gen_attach(struct weft_gen *g, struct weft_ctx *ctx)
+/* It has ended in order when next has said so, and then that is the reason. */
+static const struct weft_ending_ops ending_ops = { NULL, wake_upstream };
+
+void weft_gen_end(struct weft_gen *g, int why)
 {
-	return watch_begin(&g->watch, ctx, context_ended, g);
+	/* The first to end it sees to what is upstream, once: a chain may be
+	 * long. */
+	if (!weft_ending_is_set(&g->end))
+		weft_ending_stop(&g->end, why);
+}
+
+int weft_gen_failed(struct weft_gen *g, int err)
+{
+	weft_gen_end(g, gen_failure_of(err));
+	return weft_ending_why(&g->end);
 }
 
 /* --- the next element --- */
 
 int weft_gen_pull(struct weft_gen *g, void *elem, int64_t deadline_ns)
 {
-	int err;
+	int err = weft_ending_why(&g->end);
 
-	if (weft_load_acquire(&g->end)) /* [end] */
-		return tell(g);
+	if (err)
+		return err;
 	err = g->kind->pull(g, elem, deadline_ns);
-	if (err == -EPIPE) {
-		weft_gen_end(g, -EPIPE);
-		return tell(g);
-	}
+	if (err == -EPIPE)
+		return weft_gen_failed(g, err);
 	if (!err)
 		weft_store_relaxed(&g->taken, weft_load_relaxed(&g->taken) + 1);
 	return err;
@@ -75,10 +58,17 @@ int weft_gen_pull_input(struct weft_gen *g, size_t input, void *elem,
                         int64_t deadline_ns)
 {
 	struct weft_gen *in = g->inputs[input];
-	int err = weft_gen_pull(in, elem, deadline_ns);
+	int err = weft_gen_pull(in, elem, deadline_ns), why;
 
-	/* What it told is its end. Anything else passes by. */
-	return err && err != -EPIPE && in->told ? weft_gen_fail(g, err) : err;
+	if (__builtin_expect(err && err != -EPIPE, 0)) {
+		/* The input's end, or an error of this call, which passes. */
+		why = weft_ending_why(&in->end);
+		if (why) {
+			weft_gen_end(g, why);
+			return weft_ending_why(&g->end);
+		}
+	}
+	return err;
 }
 
 /* A call that runs functions of others. */
@@ -86,14 +76,15 @@ struct call {
 	struct weft_gen *g;
 	void *elem;
 	int64_t deadline_ns;
-	bool returned; /* not set when the thread was ended */
+	int err;
 };
 
 static int pull_called(void *arg)
 {
 	struct call *c = arg;
 
-	return weft_gen_pull(c->g, c->elem, c->deadline_ns);
+	c->err = weft_gen_pull(c->g, c->elem, c->deadline_ns);
+	return 0;
 }
 
 static void give_turn_back(struct weft_gen *g)
@@ -101,38 +92,31 @@ static void give_turn_back(struct weft_gen *g)
 	weft_store_release(&g->turn, NULL); /* [turn] */
 }
 
-/* By the cleanup attribute also when pthread_exit() unwinds through here (this
- * file is built with -fexceptions). */
-static void call_left(struct call *c)
+/* A function that ends its task ends the generator, not its caller. */
+static void call_left(void *arg, enum weft_guard_end end, int status)
 {
-	if (c->returned)
+	struct call *c = arg;
+
+	if (end == WEFT_GUARD_RETURNED)
 		return;
-	weft_gen_let_go(c->g);
-	weft_gen_end(c->g, -ECANCELED);
-	give_turn_back(c->g);
+	weft_gen_drop_held(c->g);
+	c->err = weft_gen_failed(c->g, status < 0 ? status : -ECANCELED);
+	if (end == WEFT_GUARD_DIED)
+		give_turn_back(c->g);
 }
 
-/* A function that ends its task ends the generator, not its caller. */
 static int pull_guarded(struct weft_gen *g, void *elem, int64_t deadline_ns)
 {
-	__attribute__((cleanup(call_left))) struct call c = {
-		.g = g, .elem = elem, .deadline_ns = deadline_ns
-	};
-	int status = 0, err;
+	struct call c = { .g = g, .elem = elem, .deadline_ns = deadline_ns };
 
-	err = weft_try(pull_called, &c, &status);
-	c.returned = true;
-	if (!err)
-		return status;
-	weft_gen_let_go(g);
-	weft_gen_end(g, status < 0 ? status : -ECANCELED);
-	return tell(g);
+	weft_guard(pull_called, &c, call_left);
+	return c.err;
 }
 
 /* Whether a body behind g runs in this task: that must not wait for g. */
 static bool runs_in(const struct weft_gen *g, const struct weft_task *task)
 {
-	if (g->body && weft_gen_body_runs_in(g->body, task))
+	if (g->kind->task && g->kind->task->runs_in(g, task))
 		return true;
 	for (size_t i = 0; i < g->ninputs; i++)
 		if (runs_in(g->inputs[i], task))
@@ -176,76 +160,21 @@ int weft_gen_next(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 /* --- elements that nobody gets --- */
 
-void weft_gen_drop(struct weft_gen *g, void *elem)
+void weft_gen_drop_held(struct weft_gen *g)
 {
-	if (g->drop)
-		g->drop(elem, g->drop_arg);
-	else if (g->kind->drop)
-		g->kind->drop(g, elem);
-}
-
-void weft_gen_drop_as_input(struct weft_gen *g, void *elem)
-{
-	weft_gen_drop(g->inputs[0], elem);
-}
-
-/* The one whose word it is: see weft_gen_drop(). */
-static const struct weft_gen *who_drops(const struct weft_gen *g)
-{
-	while (!g->drop && g->kind->drop == weft_gen_drop_as_input)
-		g = g->inputs[0];
-	return g;
-}
-
-static bool drops_nothing(const struct weft_gen *g)
-{
-	g = who_drops(g);
-	if (g->drop)
-		return false;
-	for (size_t i = 0; g->kind->drop && i < g->ninputs; i++)
-		if (!drops_nothing(g->inputs[i]))
-			return false;
-	return true;
-}
-
-/* Part by part: the inputs have the same places in the element. */
-static bool parts_alike(const struct weft_gen *a, const struct weft_gen *b)
-{
-	if (a->kind->drop != b->kind->drop || a->ninputs != b->ninputs)
-		return false;
-	for (size_t i = 0; i < a->ninputs; i++)
-		if (a->inputs[i]->elem_size != b->inputs[i]->elem_size ||
-		    !weft_gen_drop_alike(a->inputs[i], b->inputs[i]))
-			return false;
-	return true;
-}
-
-bool weft_gen_drop_alike(const struct weft_gen *a, const struct weft_gen *b)
-{
-	if (drops_nothing(a) || drops_nothing(b))
-		return drops_nothing(a) && drops_nothing(b);
-	a = who_drops(a);
-	b = who_drops(b);
-	if (a->drop || b->drop)
-		return a->drop == b->drop && a->drop_arg == b->drop_arg;
-	return parts_alike(a, b);
-}
-
-void weft_gen_let_go(struct weft_gen *g)
-{
-	if (g->kind->let_go)
-		g->kind->let_go(g);
-	/* Inputs with a body are another task's affair. */
+	if (g->kind->drop_held)
+		g->kind->drop_held(g);
+	/* An input with a task is not asked by the one that was ended. */
 	for (size_t i = 0; i < g->ninputs; i++)
-		if (!g->inputs[i]->body)
-			weft_gen_let_go(g->inputs[i]);
+		if (!g->inputs[i]->kind->task)
+			weft_gen_drop_held(g->inputs[i]);
 }
 
 int weft_gen_set_drop(struct weft_gen *g,
                       void (*drop)(void *elem, void *drop_arg), void *drop_arg)
 {
 	/* A channel was told when it was made, and may be at work. */
-	if (!g || g->body)
+	if (!g || g->kind->task)
 		return -EINVAL;
 	g->drop = drop;
 	g->drop_arg = drop_arg;
@@ -288,6 +217,7 @@ int weft_gen_make(struct weft_gen **out, const struct gen_kind *kind,
 		return -ENOMEM;
 	g->kind = kind;
 	g->elem_size = elem_size;
+	weft_ending_init(&g->end, &ending_ops, g);
 	err = n ? adopt(g, inputs, n) : 0;
 	if (err) {
 		weft_gen_unmake(g);
@@ -297,9 +227,24 @@ int weft_gen_make(struct weft_gen **out, const struct gen_kind *kind,
 	return 0;
 }
 
+int weft_gen_make_like(struct weft_gen **out, const struct gen_kind *kind,
+                       size_t bytes, struct weft_gen *const *inputs, size_t n)
+{
+	struct weft_gen *g;
+	int err =
+	        weft_gen_make(&g, kind, bytes, inputs[0]->elem_size, inputs, n);
+
+	if (err)
+		return err;
+	g->drop = inputs[0]->drop;
+	g->drop_arg = inputs[0]->drop_arg;
+	*out = g;
+	return 0;
+}
+
 static void release(struct weft_gen *g)
 {
-	watch_end(&g->watch);
+	weft_ending_unwatch(&g->end);
 	if (g->kind->release)
 		g->kind->release(g);
 }
@@ -329,7 +274,7 @@ void weft_gen_free(struct weft_gen *g)
 		return;
 	CHECK(!weft_load_acquire(&g->owned));
 	CHECK(!runs_in(g, weft_self()));
-	weft_gen_end(g, -EPIPE);
+	weft_gen_end(g, -ECANCELED);
 	free_all(g);
 }
 
@@ -339,19 +284,28 @@ int weft_gen_stop(struct weft_gen *g)
 {
 	if (!g)
 		return -EINVAL;
-	weft_gen_end(g, -EPIPE);
+	weft_gen_end(g, -ECANCELED);
+	return 0;
+}
+
+int weft_gen_fail(struct weft_gen *g, int err)
+{
+	if (!g || err >= 0)
+		return -EINVAL;
+	weft_gen_end(g, weft_failure_of(err));
 	return 0;
 }
 
 /* *error becomes that of the most downstream body that failed. */
 static int join_all(struct weft_gen *g, int64_t deadline_ns, int *error)
 {
+	const struct gen_task_ops *task = g->kind->task;
 	int err = 0;
 
-	if (g->body) {
-		err = weft_gen_body_join(g->body, deadline_ns);
+	if (task) {
+		err = task->join(g, deadline_ns);
 		if (!err && !*error)
-			*error = weft_gen_body_result(g->body);
+			*error = task->result(g);
 	}
 	for (size_t i = 0; i < g->ninputs && !err; i++)
 		err = join_all(g->inputs[i], deadline_ns, error);
@@ -360,22 +314,26 @@ static int join_all(struct weft_gen *g, int64_t deadline_ns, int *error)
 
 int weft_gen_join(struct weft_gen *g, int64_t deadline_ns)
 {
-	int error = 0, err;
+	int error = 0, err, why;
 
 	if (!g)
 		return -EINVAL;
 	if (runs_in(g, weft_self()))
 		return -EDEADLK;
 	err = join_all(g, deadline_ns, &error);
-	return err ? err : error;
+	if (err)
+		return err;
+	why = weft_ending_why(&g->end);
+	return why && why != -EPIPE ? why : error;
 }
 
-void weft_gen_stats(const struct weft_gen *g, struct weft_gen_stats *out)
+int weft_gen_stats(const struct weft_gen *g, struct weft_gen_stats *out)
 {
+	if (!g || !out)
+		return -EINVAL;
 	*out = (struct weft_gen_stats){ 0 };
-	if (!g)
-		return;
 	out->taken = out->made = weft_load_relaxed(&g->taken);
-	if (g->body)
-		weft_gen_body_stats(g->body, out);
+	if (g->kind->task)
+		g->kind->task->stats(g, out);
+	return 0;
 }

@@ -9,28 +9,28 @@
  * zip, until, ahead) make a generator of others.
  *
  * Laziness. Sources and adapters do nothing but inside of weft_gen_next(). A
- * body runs ahead of its consumer, by what its channel holds and what it has in
- * its hands: of cap + 1 elements at most has nobody asked yet. With on_demand a
+ * body runs ahead of its consumer, by what its channel holds and the one in its
+ * yield: at most cap + 1 elements have not been asked for. With on_demand a
  * request goes to the body first, and it makes no element that was not asked
  * for. (batch makes both numbers larger, see there.)
  *
- *   state                      next              yield, in the body
- *   open                       0                 0
- *   ended, elements left       0                 -
- *   ended, everything is out   -EPIPE            -
- *   failed, elements left      0                 -
- *   failed, everything is out  its error, once   -
- *   stopped                    -EPIPE            -ECANCELED
- *   context ended              its error, once   -ECANCELED
+ *   state                      next        yield, in the body   join
+ *   open                       0           0                    waits
+ *   ended, elements left       0           -                    0
+ *   ended, everything is out   -EPIPE      -                    0
+ *   failed, elements left      0           -                    its error
+ *   failed, everything is out  its error   -                    its error
+ *   stopped                    -ECANCELED  -ECANCELED           -ECANCELED
+ *   context ended              its error   its error            its error
  *
- * "Once": that call returns why, every later one -EPIPE. What was first ended
- * or failed stays so, whatever comes later.
+ * It ends as docs/components.md says, with two things of its own: the failure
+ * of a body is the end of its stream, so it comes behind the elements that the
+ * body has made; and it has ended in order when weft_gen_next() has said so.
  *
  * Failure: of a body or function that returns an error, or ends its task by
- * weft_task_exit() or pthread_exit() (then the error is -ECANCELED, or what was
- * given to weft_task_exit() if that is negative). A function that returns the
- * error -EPIPE ends the stream in order. However a generator ends, everything
- * upstream of it is stopped.
+ * weft_task_exit() or pthread_exit(). A function that returns -EPIPE ends the
+ * stream in order. However a generator ends, everything upstream of it is
+ * stopped.
  *
  * Ownership: an adapter takes its inputs over when it is made. From then on
  * they are asked through it alone and freed with it, but weft_gen_stop() and
@@ -44,8 +44,8 @@
  *
  * Ordering: elements come out in the order in which they were made, over
  * channels that are FIFO. What a body wrote before it yielded an element is
- * visible to who gets that; what the consumer wrote before it asked, to the
- * body of an on_demand generator that makes the element.
+ * visible to the task that gets it; what the consumer wrote before it asked, to
+ * the body of an on_demand generator that makes the element.
  */
 #ifndef WEFT_PATTERNS_GEN_H
 #define WEFT_PATTERNS_GEN_H
@@ -83,9 +83,8 @@ struct weft_gen_opts {
 	const char *name;     /* of the body's task; NULL = "generator" */
 	struct weft_ctx *ctx; /* its end stops the generator; NULL = none */
 
-	/* For each element that was yielded and that nobody gets; it may run
-	 * on the body's task and on whichever calls weft_gen_free(). NULL when
-	 * there is nothing to release. */
+	/* For each element that was yielded and that nobody gets, on the body's
+	 * task or in weft_gen_free(). NULL when there is nothing to release. */
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
 };
@@ -107,8 +106,8 @@ struct weft_gen_stats {
  * its own.
  *
  * Returns 0 or -EPIPE when there are no more; -errno when it failed. When
- * weft_gen_yield() fails it should return soon: what it returns then is its own
- * affair, and the -ECANCELED that it was given is no failure.
+ * weft_gen_yield() fails it should return soon; to return that error is no
+ * failure.
  */
 typedef int (*weft_gen_body)(struct weft_gen *g, void *arg);
 
@@ -137,9 +136,9 @@ WEFT_API WEFT_NODISCARD int weft_gen_new(struct weft_gen **out,
  * The element is the generator's from here on, whatever this returns, but for
  * -EINVAL and -EPERM.
  *
- * Returns 0; -ECANCELED once the generator was stopped or its context ended;
- * -EPERM for anyone but the body of g, and for the body once it has returned;
- * -ENOMEM from unbounded channels; -EINVAL for NULL.
+ * Returns 0; once the generator has ended, -ECANCELED or the error that it
+ * ended with; -EPERM for any task but the body of g, and for the body once it
+ * has returned; -ENOMEM from unbounded channels; -EINVAL for NULL.
  */
 WEFT_API WEFT_NODISCARD int weft_gen_yield(struct weft_gen *g,
                                            const void *elem);
@@ -150,7 +149,7 @@ WEFT_API WEFT_NODISCARD int weft_gen_yield_many(struct weft_gen *g,
                                                 const void *elems, size_t n);
 
 /* How many elements the body is asked for at the moment; at least 1 until it is
- * stopped. SIZE_MAX without on_demand, 0 for anyone but the body of g. */
+ * stopped. SIZE_MAX without on_demand, 0 for any task but the body of g. */
 WEFT_API size_t weft_gen_wanted(const struct weft_gen *g);
 
 /*
@@ -229,10 +228,11 @@ weft_gen_filter(struct weft_gen **out, struct weft_gen *in,
                 int (*fn)(const void *elem, void *arg), void *arg);
 
 /* The elements of the first input, then those of the second, and so on. An
- * input that fails fails it all. -EINVAL for no inputs, for elements of
- * different sizes, or that are not dropped alike: all by the same function with
- * the same drop_arg, or none by any. An element does not know which input it is
- * of. */
+ * input that fails or is stopped fails it all. -EINVAL for no inputs, for
+ * elements of different sizes, or that are not dropped by the same function
+ * with the same drop_arg: behind an ahead it is not known which input an
+ * element is of. Of a zip that is a function of its own, unless
+ * weft_gen_set_drop() says another. */
 WEFT_API WEFT_NODISCARD int
 weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n);
 
@@ -246,7 +246,7 @@ weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n);
 WEFT_API WEFT_NODISCARD int weft_gen_zip(struct weft_gen **out,
                                          struct weft_gen *const *in, size_t n);
 
-/* The same elements, until the context ends: then next fails once with
+/* The same elements, until the context ends: then next fails with
  * weft_ctx_err(), also while it waits. For ctx, NULL is the background, which
  * never ends. Further errors: those of weft_ctx_after(). */
 WEFT_API WEFT_NODISCARD int weft_gen_until(struct weft_gen **out,
@@ -276,11 +276,10 @@ WEFT_API int weft_gen_set_drop(struct weft_gen *g,
  *
  * elem  elem_size bytes; holds anything after an error.
  *
- * Returns 0; -EPIPE after the last element, and after weft_gen_stop(); the
- * error of what failed or of the context, once (see above); -ETIMEDOUT, and
- * nothing is lost; -EBUSY when another task is in this call, or g belongs to
- * an adapter; -EDEADLK when it is called from within itself: by a body or a
- * function upstream; -EINVAL for NULL.
+ * Returns 0; -EPIPE after the last element; the reason once stopped or failed;
+ * -ETIMEDOUT, and nothing is lost; -EBUSY when another task is in this call, or
+ * g belongs to an adapter; -EDEADLK when it is called from within itself: by a
+ * body or a function upstream; -EINVAL for NULL.
  *
  * The deadline is for waiting. Sources do not wait: they and their functions
  * take the time they take.
@@ -296,19 +295,26 @@ WEFT_API WEFT_NODISCARD int weft_gen_next(struct weft_gen *g, void *elem,
  */
 WEFT_API int weft_gen_stop(struct weft_gen *g);
 
+/* Stop with an error, which weft_gen_next() then returns; -EIO in place of
+ * -EAGAIN, -ETIMEDOUT and -EPIPE. Returns 0; -EINVAL for NULL or an `err` that
+ * is not negative. */
+WEFT_API int weft_gen_fail(struct weft_gen *g, int err);
+
 /*
  * Wait until all bodies behind g have ended, by themselves or after a stop.
  *
- * Returns 0; the error of a body, whether or not weft_gen_next() had returned
- * it (of the most downstream one, when there are several); -ETIMEDOUT; -EDEADLK
- * in one of these bodies; -EINVAL for NULL.
+ * Returns the reason, when g was stopped or has failed; the error of a body,
+ * even if weft_gen_next() has not returned it yet (of the most downstream one,
+ * when there are several); else 0; -ETIMEDOUT; -EDEADLK in one of these bodies;
+ * -EINVAL for NULL.
  */
 WEFT_API WEFT_NODISCARD int weft_gen_join(struct weft_gen *g,
                                           int64_t deadline_ns);
 
-/* Figures of g, which may belong to an adapter; zeros for NULL. */
-WEFT_API void weft_gen_stats(const struct weft_gen *g,
-                             struct weft_gen_stats *out);
+/* Figures of g, which may belong to an adapter. Returns 0, or -EINVAL for
+ * NULL. */
+WEFT_API int weft_gen_stats(const struct weft_gen *g,
+                            struct weft_gen_stats *out);
 
 /*
  * Stop g, wait for its bodies, drop what is left inside, and free it with all

@@ -247,18 +247,6 @@ TEST_MANUAL(a_next_that_expired_is_not_asked_for_twice)
 	return 0;
 }
 
-TEST_MANUAL(join_has_a_deadline)
-{
-	struct counting c = { .n = -1 };
-	struct weft_gen *g = take(new_counting(&c, false), 5);
-
-	CHECK_EQ(weft_gen_join(g, WEFT_NOW), -ETIMEDOUT);
-	CHECK_EQ(weft_gen_stop(g), 0);
-	CHECK_EQ(weft_gen_join(g, WEFT_FOREVER), 0);
-	weft_gen_free(g);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,7 +261,6 @@ int main(void)
 		cmocka_unit_test(batches_come_out_one_by_one_and_in_order),
 		cmocka_unit_test(a_next_that_expires_loses_nothing),
 		cmocka_unit_test(a_next_that_expired_is_not_asked_for_twice),
-		cmocka_unit_test(join_has_a_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

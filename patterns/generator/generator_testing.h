@@ -146,7 +146,7 @@ static inline struct weft_gen_stats stats_of(const struct weft_gen *g)
 {
 	struct weft_gen_stats stats;
 
-	weft_gen_stats(g, &stats);
+	CHECK_EQ(weft_gen_stats(g, &stats), 0);
 	return stats;
 }
 

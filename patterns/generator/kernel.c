@@ -313,8 +313,10 @@ static void run_driver(struct cell *cell, unsigned driver)
 static void stop(struct cell *cell)
 {
 	struct state *s = cell->state;
+	int err = s->gen ? weft_gen_join(s->gen, WEFT_FOREVER) : 0;
 
-	kernel_error(cell, s->gen ? weft_gen_join(s->gen, WEFT_FOREVER) : 0);
+	/* What ended it, the driver was told. */
+	kernel_error(cell, err == -ECANCELED ? 0 : err);
 	s->stop_ns = weft_now() - s->stopped_at;
 	/* What was inside must not come out any more. */
 	if (s->gen && s->how == STOP && !s->end)
@@ -384,7 +386,7 @@ static void verify(struct cell *cell, struct text *why)
 	const struct state *s = cell->state;
 	uint64_t most = 0, ahead;
 
-	if (s->end != -EPIPE) {
+	if (s->end != (s->how == STOP ? -ECANCELED : -EPIPE)) {
 		text_find(why, "the stream ended with: %s", strerror(-s->end));
 	}
 	check_source(cell, why);

@@ -29,8 +29,12 @@ weft_add_pattern_mutant(generator takes_one_too_many generator/adapters.c
   WORDS "never sent")
 # A stop that lets out what was inside.
 weft_add_pattern_mutant(generator goes_on_after_a_stop generator/gen.c
-  "if (weft_load_acquire(&g->end)) /* [end] */"
-  "if (weft_load_acquire(&g->end) && g->told)"
+  "	if (err)
+		return err;
+	err = g->kind->pull(g, elem, deadline_ns);"
+  "	if (err && err != -ECANCELED)
+		return err;
+	err = g->kind->pull(g, elem, deadline_ns);"
   KNOBS "variant=inline end=stop"
   WORDS "the stream ended with")
 weft_add_pattern_mutant(generator loses_the_rest_of_a_batch generator/body.c

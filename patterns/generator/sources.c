@@ -91,7 +91,7 @@ static int pull_calls(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	int err = c->fn(elem, c->arg);
 
 	(void)deadline_ns;
-	return err ? weft_gen_fail(g, err) : 0;
+	return err ? weft_gen_failed(g, err) : 0;
 }
 
 static const struct gen_kind calls_kind = { .pull = pull_calls };
