@@ -75,7 +75,7 @@ static struct gen_body *body_at(struct weft_crew_member *m)
  * line each. But what it was before is the worst that it can be. So the body
  * looks only when that would make a new record.
  */
-static void note_made(struct gen_body *b, size_t n)
+static void body_note_made(struct gen_body *b, size_t n)
 {
 	uint64_t made = weft_load_relaxed(&b->made) + n;
 	uint64_t record = weft_load_relaxed(&b->ahead);
@@ -91,7 +91,7 @@ static void note_made(struct gen_body *b, size_t n)
 }
 
 /* Until more is asked for: 0; -EPIPE once stopped. */
-static int await_request(struct gen_body *b)
+static int body_await_request(struct gen_body *b)
 {
 	int err = weft_chan_recv(b->requests, &b->credit, WEFT_FOREVER);
 
@@ -99,7 +99,8 @@ static int await_request(struct gen_body *b)
 	return !err && weft_ending_is_set(&b->gen.end) ? -EPIPE : err;
 }
 
-static int send(struct gen_body *b, const void *elems, size_t n, size_t *done)
+static int body_send(struct gen_body *b, const void *elems, size_t n,
+                     size_t *done)
 {
 	int err;
 
@@ -112,16 +113,16 @@ static int send(struct gen_body *b, const void *elems, size_t n, size_t *done)
 }
 
 /* As many as may go at once. */
-static int send_asked(struct gen_body *b, const void *elems, size_t n,
-                      size_t *done)
+static int body_send_asked(struct gen_body *b, const void *elems, size_t n,
+                           size_t *done)
 {
 	int err;
 
 	if (!b->requests)
-		return send(b, elems, n, done);
-	err = send(b, elems, n < b->credit ? n : (size_t)b->credit, done);
+		return body_send(b, elems, n, done);
+	err = body_send(b, elems, n < b->credit ? n : (size_t)b->credit, done);
 	b->credit -= *done;
-	return !err && !b->credit ? await_request(b) : err;
+	return !err && !b->credit ? body_await_request(b) : err;
 }
 
 /* The element number i of an array; of no bytes they are all in one place. */
@@ -171,10 +172,10 @@ int weft_gen_yield_many(struct weft_gen *g, const void *elems, size_t n)
 	b = own_body(g);
 	if (!b)
 		return -EPERM;
-	note_made(b, n);
+	body_note_made(b, n);
 	err = weft_ending_why(&g->end);
 	for (; sent < n && !err; sent += done)
-		err = send_asked(b, at(b, elems, sent), n - sent, &done);
+		err = body_send_asked(b, at(b, elems, sent), n - sent, &done);
 	if (__builtin_expect(err != 0, 0))
 		drop_unsent(b, elems, sent, n);
 	return weft_ending_of(&g->end, err);
@@ -201,7 +202,7 @@ static int body_work(struct weft_crew_member *m)
 	int err;
 
 	weft_store_relaxed(&b->in_fn, weft_self());
-	err = b->requests ? await_request(b) : 0;
+	err = b->requests ? body_await_request(b) : 0;
 	if (!err && !weft_ending_is_set(&b->gen.end)) {
 		err = b->fn(&b->gen, b->arg);
 		/* That of an input was told apart where it came from. */
@@ -238,7 +239,7 @@ static const struct weft_crew_ops crew_ops = { .work = body_work,
 /* --- the consumer's side --- */
 
 /* What is owed is enough: no more is asked for before it has come. */
-static int ask(struct gen_body *b, int64_t deadline_ns)
+static int body_ask(struct gen_body *b, int64_t deadline_ns)
 {
 	uint64_t n = b->batch;
 	int err;
@@ -252,10 +253,10 @@ static int ask(struct gen_body *b, int64_t deadline_ns)
 	return err == -EPIPE ? 0 : err;
 }
 
-static int receive(struct gen_body *b, void *elem, int64_t deadline_ns)
+static int body_receive(struct gen_body *b, void *elem, int64_t deadline_ns)
 {
 	size_t n;
-	int err = ask(b, deadline_ns);
+	int err = body_ask(b, deadline_ns);
 
 	if (err)
 		return err;
@@ -279,7 +280,7 @@ static int pull_body(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 	weft_store_relaxed(&b->asked, b->given + 1);
 	if (b->next == b->nbuffer)
-		err = receive(b, elem, deadline_ns);
+		err = body_receive(b, elem, deadline_ns);
 	if (!err && b->buffer) {
 		gen_copy(elem, b->buffer + b->next * g->elem_size,
 		         g->elem_size);

@@ -79,7 +79,7 @@ struct call {
 	int err;
 };
 
-static int pull_called(void *arg)
+static int gen_pull_called(void *arg)
 {
 	struct call *c = arg;
 
@@ -87,7 +87,7 @@ static int pull_called(void *arg)
 	return 0;
 }
 
-static void give_turn_back(struct weft_gen *g)
+static void gen_give_turn_back(struct weft_gen *g)
 {
 	weft_store_release(&g->turn, NULL); /* [turn] */
 }
@@ -102,14 +102,14 @@ static void call_left(void *arg, enum weft_guard_end end, int status)
 	weft_gen_drop_held(c->g);
 	c->err = weft_gen_failed(c->g, status < 0 ? status : -ECANCELED);
 	if (end == WEFT_GUARD_DIED)
-		give_turn_back(c->g);
+		gen_give_turn_back(c->g);
 }
 
-static int pull_guarded(struct weft_gen *g, void *elem, int64_t deadline_ns)
+static int gen_pull_guarded(struct weft_gen *g, void *elem, int64_t deadline_ns)
 {
 	struct call c = { .g = g, .elem = elem, .deadline_ns = deadline_ns };
 
-	weft_guard(pull_called, &c, call_left);
+	weft_guard(gen_pull_called, &c, call_left);
 	return c.err;
 }
 
@@ -129,7 +129,7 @@ static bool runs_in(const struct weft_gen *g, const struct weft_task *task)
  * of them will never be one, not even when its record has got another task,
  * and it is enough to look for it once.
  */
-static int take_turn(struct weft_gen *g)
+static int gen_take_turn(struct weft_gen *g)
 {
 	struct weft_task *self = weft_self(), *other = NULL;
 
@@ -149,12 +149,12 @@ int weft_gen_next(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 	if (!g || (!elem && g->elem_size))
 		return -EINVAL;
-	err = take_turn(g);
+	err = gen_take_turn(g);
 	if (err)
 		return err;
-	err = g->calls ? pull_guarded(g, elem, deadline_ns)
+	err = g->calls ? gen_pull_guarded(g, elem, deadline_ns)
 	               : weft_gen_pull(g, elem, deadline_ns);
-	give_turn_back(g);
+	gen_give_turn_back(g);
 	return err;
 }
 

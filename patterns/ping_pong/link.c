@@ -159,7 +159,7 @@ void weft_link_free(struct weft_link *l)
 
 /* --- the caller --- */
 
-static void copy(void *to, const void *from, size_t bytes)
+static void link_copy(void *to, const void *from, size_t bytes)
 {
 	/* memcpy() with a NULL source is undefined even for 0 bytes. */
 	if (bytes)
@@ -167,7 +167,7 @@ static void copy(void *to, const void *from, size_t bytes)
 }
 
 /* By the only writer. */
-static uint64_t count(_Atomic uint64_t *n)
+static uint64_t link_count(_Atomic uint64_t *n)
 {
 	uint64_t next = weft_load_relaxed(n) + 1;
 
@@ -176,8 +176,8 @@ static uint64_t count(_Atomic uint64_t *n)
 }
 
 /* Wait for the reply to call `number`, past those to calls that are over. */
-static int await_reply(struct weft_link *l, uint64_t number, struct message *m,
-                       int64_t deadline_ns)
+static int link_await_reply(struct weft_link *l, uint64_t number,
+                            struct message *m, int64_t deadline_ns)
 {
 	int err;
 
@@ -194,7 +194,7 @@ static int await_reply(struct weft_link *l, uint64_t number, struct message *m,
 
 /* What the caller of the link gets for an error of a wait: the reason and the
  * end win over the deadline, also in the queue for a turn. */
-static int give_up(struct weft_link *l, int err)
+static int link_give_up(struct weft_link *l, int err)
 {
 	int why = weft_ending_why(&l->end);
 
@@ -208,10 +208,10 @@ static int give_up(struct weft_link *l, int err)
 
 /* One call, by the task whose turn it is. In m is the request, then the
  * reply. */
-static int exchange(struct weft_link *l, struct message *m, void *reply,
-                    int64_t deadline_ns)
+static int link_exchange(struct weft_link *l, struct message *m, void *reply,
+                         int64_t deadline_ns)
 {
-	uint64_t number = count(&l->calls);
+	uint64_t number = link_count(&l->calls);
 	int err;
 
 	m->number = number;
@@ -219,17 +219,17 @@ static int exchange(struct weft_link *l, struct message *m, void *reply,
 	err = weft_chan_send(l->requests, m, deadline_ns);
 	if (err) {
 		drop_request(l, m->body);
-		return give_up(l, err);
+		return link_give_up(l, err);
 	}
-	err = await_reply(l, number, m, deadline_ns);
+	err = link_await_reply(l, number, m, deadline_ns);
 	if (err)
-		return give_up(l, err);
+		return link_give_up(l, err);
 	if (m->status > 0 || m->status < INT_MIN)
 		return -EPROTO;
-	count(&l->answered);
+	link_count(&l->answered);
 	if (m->status)
 		return weft_failure_of((int)m->status);
-	copy(reply, m->body, l->opts.reply_size);
+	link_copy(reply, m->body, l->opts.reply_size);
 	return 0;
 }
 
@@ -242,15 +242,15 @@ int weft_link_call(struct weft_link *l, const void *request, void *reply,
 	if (!l || (l->opts.request_size && !request) ||
 	    (l->opts.reply_size && !reply))
 		return -EINVAL;
-	copy(m.body, request, l->opts.request_size);
+	link_copy(m.body, request, l->opts.request_size);
 	err = weft_lock_acquire_until(&l->turn, deadline_ns);
 	if (err) {
 		drop_request(l, m.body);
 		if (weft_load_acquire(&l->closed))
 			err = -EPIPE;
-		return give_up(l, err);
+		return link_give_up(l, err);
 	}
-	err = exchange(l, &m, reply, deadline_ns);
+	err = link_exchange(l, &m, reply, deadline_ns);
 	weft_lock_release(&l->turn);
 	return err;
 }
@@ -264,7 +264,8 @@ static bool is_over(const struct message *request)
 	       request->deadline_ns <= weft_now();
 }
 
-static int take(struct weft_link *l, struct message *m, int64_t deadline_ns)
+static int link_take(struct weft_link *l, struct message *m,
+                     int64_t deadline_ns)
 {
 	int err;
 
@@ -282,8 +283,8 @@ static int take(struct weft_link *l, struct message *m, int64_t deadline_ns)
 }
 
 /* On an error the reply has not been handed on. */
-static int answer(struct weft_link *l, struct weft_link_call *call,
-                  struct message *m)
+static int link_answer(struct weft_link *l, struct weft_link_call *call,
+                       struct message *m)
 {
 	int err;
 
@@ -303,11 +304,11 @@ int weft_link_recv(struct weft_link *l, struct weft_link_call *call,
 
 	if (!l || !call || (l->opts.request_size && !request))
 		return -EINVAL;
-	err = take(l, &m, deadline_ns);
+	err = link_take(l, &m, deadline_ns);
 	if (err)
 		return err;
 	*call = (struct weft_link_call){ m.number, m.deadline_ns };
-	copy(request, m.body, l->opts.request_size);
+	link_copy(request, m.body, l->opts.request_size);
 	return 0;
 }
 
@@ -321,8 +322,8 @@ int weft_link_reply(struct weft_link *l, struct weft_link_call *call,
 		return -EINVAL;
 	m.status = status;
 	if (status == 0)
-		copy(m.body, reply, l->opts.reply_size);
-	return answer(l, call, &m);
+		link_copy(m.body, reply, l->opts.reply_size);
+	return link_answer(l, call, &m);
 }
 
 /* --- a server that runs a function --- */
@@ -335,13 +336,13 @@ struct server {
 	struct message request, reply;
 };
 
-static int serve_one(struct server *s)
+static int link_serve_one(struct server *s)
 {
 	struct message *reply = &s->reply;
 	struct weft_link_call call;
 	int err;
 
-	err = take(s->l, &s->request, WEFT_FOREVER);
+	err = link_take(s->l, &s->request, WEFT_FOREVER);
 	if (err)
 		return err;
 	call = (struct weft_link_call){ s->request.number,
@@ -349,7 +350,7 @@ static int serve_one(struct server *s)
 	reply->status = s->fn(&call, s->request.body, reply->body, s->arg);
 	if (reply->status > 0)
 		reply->status = -EINVAL;
-	err = answer(s->l, &call, reply);
+	err = link_answer(s->l, &call, reply);
 	if (err)
 		drop_reply(s->l, reply);
 	/* Too late for this caller; the next one may come. */
@@ -361,7 +362,7 @@ static int serve_all(void *arg)
 	int err;
 
 	do
-		err = serve_one(arg);
+		err = link_serve_one(arg);
 	while (!err);
 	return err;
 }

@@ -69,7 +69,7 @@ static void release(void *arg)
 static const struct weft_ending_ops ending_ops = { too_late, release };
 
 /* A receive has found the channel closed and empty. */
-__attribute__((noinline)) static int met_the_end(struct weft_buffer *b)
+__attribute__((noinline)) static int buffer_met_the_end(struct weft_buffer *b)
 {
 	int why = weft_ending_why(&b->end);
 
@@ -197,18 +197,18 @@ static void note_sends(struct weft_buffer *b, size_t n)
 }
 
 /* After a send of n items that ended with err; returns what the caller gets. */
-static int sent(struct weft_buffer *b, int err, size_t n)
+static int buffer_sent(struct weft_buffer *b, int err, size_t n)
 {
 	if (b->count && n)
 		note_sends(b, n);
 	return weft_ending_of(&b->end, err);
 }
 
-static int received(struct weft_buffer *b, int err, size_t n)
+static int buffer_received(struct weft_buffer *b, int err, size_t n)
 {
 	if (b->count && n)
 		weft_fetch_add_relaxed(&b->recvs.items, n);
-	return err == -EPIPE ? met_the_end(b) : err;
+	return err == -EPIPE ? buffer_met_the_end(b) : err;
 }
 
 /* --- send --- */
@@ -253,21 +253,21 @@ __attribute__((noinline)) static int drop_oldest(struct weft_buffer *b,
 }
 
 /* Send one item into a buffer that was full just now and has a policy. */
-static int overflow(struct weft_buffer *b, const void *elem)
+static int buffer_overflow(struct weft_buffer *b, const void *elem)
 {
 	return b->overflow == WEFT_OVERFLOW_DROP_NEWEST ? drop_newest(b, elem)
 	                                                : drop_oldest(b, elem);
 }
 
 /* Whether a send is that of the channel and no more. */
-static bool is_plain(const struct weft_buffer *b)
+static bool buffer_is_plain(const struct weft_buffer *b)
 {
 	return !b->count && b->overflow == WEFT_OVERFLOW_WAIT;
 }
 
 /* It was full just now. */
-static int wait_and_send(struct weft_buffer *b, const void *elem,
-                         int64_t deadline_ns)
+static int buffer_wait_and_send(struct weft_buffer *b, const void *elem,
+                                int64_t deadline_ns)
 {
 	int64_t since = weft_now();
 	int err;
@@ -286,15 +286,16 @@ int weft_buffer_send(struct weft_buffer *b, const void *elem,
 
 	if (!b)
 		return -EINVAL;
-	if (is_plain(b)) {
+	if (buffer_is_plain(b)) {
 		err = weft_chan_send(b->chan, elem, deadline_ns);
 	} else {
 		err = weft_chan_try_send(b->chan, elem);
 		if (err == -EAGAIN)
-			err = b->overflow ? overflow(b, elem)
-			                  : wait_and_send(b, elem, deadline_ns);
+			err = b->overflow ? buffer_overflow(b, elem)
+			                  : buffer_wait_and_send(b, elem,
+			                                         deadline_ns);
 	}
-	return sent(b, err, !err);
+	return buffer_sent(b, err, !err);
 }
 
 int weft_buffer_try_send(struct weft_buffer *b, const void *elem)
@@ -305,8 +306,8 @@ int weft_buffer_try_send(struct weft_buffer *b, const void *elem)
 		return -EINVAL;
 	err = weft_chan_try_send(b->chan, elem);
 	if (err == -EAGAIN && b->overflow)
-		err = overflow(b, elem);
-	return sent(b, err, !err);
+		err = buffer_overflow(b, elem);
+	return buffer_sent(b, err, !err);
 }
 
 /* Item i of an array; NULL where items have no bytes and the array is none. */
@@ -343,7 +344,7 @@ static int send_rest_or_drop(struct weft_buffer *b, const void *elems, size_t n,
 
 		err = weft_chan_try_send(b->chan, elem);
 		if (err == -EAGAIN)
-			err = overflow(b, elem);
+			err = buffer_overflow(b, elem);
 	}
 	return err;
 }
@@ -356,17 +357,18 @@ int weft_buffer_send_many(struct weft_buffer *b, const void *elems, size_t n,
 	if (!b || !done)
 		return -EINVAL;
 	err = weft_chan_send_many(b->chan, elems, n, done,
-	                          is_plain(b) ? deadline_ns : WEFT_NOW);
-	if (err == -ETIMEDOUT && !is_plain(b))
+	                          buffer_is_plain(b) ? deadline_ns : WEFT_NOW);
+	if (err == -ETIMEDOUT && !buffer_is_plain(b))
 		err = b->overflow ? send_rest_or_drop(b, elems, n, done)
 		                  : send_rest(b, elems, n, done, deadline_ns);
-	return sent(b, err, *done);
+	return buffer_sent(b, err, *done);
 }
 
 /* --- receive --- */
 
 /* It was empty just now. */
-static int wait_and_recv(struct weft_buffer *b, void *elem, int64_t deadline_ns)
+static int buffer_wait_and_recv(struct weft_buffer *b, void *elem,
+                                int64_t deadline_ns)
 {
 	int64_t since = weft_now();
 	int err;
@@ -393,9 +395,9 @@ int weft_buffer_recv(struct weft_buffer *b, void *elem, int64_t deadline_ns)
 	} else {
 		err = weft_chan_try_recv(b->chan, elem);
 		if (err == -EAGAIN)
-			err = wait_and_recv(b, elem, deadline_ns);
+			err = buffer_wait_and_recv(b, elem, deadline_ns);
 	}
-	return received(b, err, !err);
+	return buffer_received(b, err, !err);
 }
 
 int weft_buffer_try_recv(struct weft_buffer *b, void *elem)
@@ -408,7 +410,7 @@ int weft_buffer_try_recv(struct weft_buffer *b, void *elem)
 	if (err)
 		return err;
 	err = weft_chan_try_recv(b->chan, elem);
-	return received(b, err, !err);
+	return buffer_received(b, err, !err);
 }
 
 static int wait_and_recv_many(struct weft_buffer *b, void *elems, size_t n,
@@ -439,7 +441,7 @@ int weft_buffer_recv_many(struct weft_buffer *b, void *elems, size_t n,
 	                          b->count ? WEFT_NOW : deadline_ns);
 	if (err == -ETIMEDOUT && b->count)
 		err = wait_and_recv_many(b, elems, n, done, deadline_ns);
-	return received(b, err, *done);
+	return buffer_received(b, err, *done);
 }
 
 /* --- who takes part, and the end --- */

@@ -19,8 +19,8 @@ weft_add_pattern_mutant(producer_consumer counts_a_batch_once
   WORDS counted)
 weft_add_pattern_mutant(producer_consumer forgets_a_batch
   producer_consumer/buffer.c
-  "return received(b, err, *done);"
-  "return received(b, err, *done -= *done > 3);"
+  "return buffer_received(b, err, *done);"
+  "return buffer_received(b, err, *done -= *done > 3);"
   KNOBS "batch=16"
   WORDS lost)
 # Twice as many are inside as were asked for.

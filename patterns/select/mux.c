@@ -1,17 +1,17 @@
 /*
- * mux: the ports, and the hands that calls use them with.
+ * mux: the ports, and the snapshots that calls use them with.
  *
  * A call needs the ports as an array of cases. Making one takes the lock and
- * memory, so it is kept: a hand is such an array, made for the ports as they
- * were at one time, used by one call at a time and laid aside in between. In a
- * mux whose ports stay as they are a call pays for one exchange to get a hand
- * and one to lay it aside.
+ * memory, so it is kept: a snapshot is such an array, made of the ports as they
+ * were at one time, used by one call at a time and kept in `idle` in between.
+ * While the ports stay as they are a call pays for one exchange to take a
+ * snapshot and one to put it back.
  *
- * Every change of the ports makes a new generation. Hands of an older one are
- * freed: by whoever makes the change, where they lie idle, and by their calls
- * otherwise. Those that wait are told by a channel, `changed`, which is a case
- * of every hand, and which is closed when its generation is over. The end of
- * the context is another case.
+ * Every change of the ports begins a new generation. Snapshots of an older one
+ * are freed: those in `idle` by the call that makes the change, others by the
+ * calls that use them. Calls that wait are told by a channel, `changed`, which
+ * is a case of every snapshot and is closed when its generation is over. The
+ * end of the context is another case.
  */
 #include "mux.h"
 
@@ -25,8 +25,9 @@
 
 #include "base/cacheline.h"
 #include "base/list.h"
+#include "common/ending.h"
 
-/* Hands that are kept; with more calls at once, some make theirs anew. */
+/* Snapshots that are kept; with more calls at once, some make theirs anew. */
 #define IDLE 4
 
 /* Of what depends on the op: indices. */
@@ -39,33 +40,33 @@ struct port {
 	enum weft_case_op op;
 
 	/* Under the mux's lock. */
-	unsigned refs; /* of the mux and of hands */
+	unsigned refs; /* of the mux and of snapshots */
 	bool paused, removed;
-	bool dropped;      /* somebody found its channel closed */
-	uint64_t moved;    /* by hands that are gone */
-	struct port *next; /* in a list of those that nobody refers to */
+	bool dropped;      /* its channel was found closed */
+	uint64_t moved;    /* by snapshots that are gone */
+	struct port *next; /* in a list of those without references */
 };
 
-/* What a hand knows of one of its ports. */
-struct grip {
+/* One port in a snapshot. */
+struct entry {
 	struct port *port;      /* a reference */
-	_Atomic uint64_t moved; /* written by the one who has the hand */
+	_Atomic uint64_t moved; /* written by the call that uses it */
 };
 
-struct hand {
+struct snapshot {
 	/* Constant once made. */
-	struct list link; /* of all hands; under the mux's lock */
+	struct list link; /* of all of them; under the mux's lock */
 	uint64_t generation;
 	struct weft_chan *changed; /* a reference */
 	bool hold;
 
-	/* Cases and grips alike: the inputs, the controls, the outputs. So
+	/* Cases and entries alike: the inputs, the controls, the outputs. So
 	 * what a call needs lies in one piece, for one op and for both. */
 	size_t controls, outputs; /* where they begin */
 	size_t all;
-	struct grip *grip;
+	struct entry *entry;
 
-	/* Of the one who has the hand. */
+	/* Of the call that uses it. */
 	size_t left[OPS];      /* ports that were not found to be dropped */
 	const void *elem[OPS]; /* what the cases of an op point to */
 	struct weft_case cases[];
@@ -76,16 +77,20 @@ struct weft_mux {
 	struct weft_mux_opts opts; /* with a reference on the context */
 	size_t controls;           /* cases that are no port */
 
-	_Atomic bool stopped;
+	/* The context is a case of every wait instead of being watched: it ends
+	 * calls at its deadline without a timer, and a stop takes the lock,
+	 * which a function of a context must not. -EPIPE is the end in order:
+	 * closed, and a call has found no port left. */
+	struct weft_ending end;
 
 	/* Of the ports as they are; changed under the lock. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t generation;
-	_Alignas(WEFT_CACHE_LINE) _Atomic(struct hand *) idle[IDLE];
+	_Alignas(WEFT_CACHE_LINE) _Atomic(struct snapshot *) idle[IDLE];
 
 	/* Under the lock. */
 	struct weft_lock lock;
 	struct weft_chan *changed; /* open as long as the generation lasts */
-	struct list hands;
+	struct list snapshots;
 	struct port **port; /* in order of id */
 	size_t ports, room;
 	size_t next_id;
@@ -93,18 +98,19 @@ struct weft_mux {
 	uint64_t moved[OPS]; /* over ports that are gone */
 };
 
-/* 0 while it is neither stopped nor its context ended. */
-static int why_ended(const struct weft_mux *m)
+/* 0 while neither it nor its context has ended. */
+static int mux_why(const struct weft_mux *m)
 {
-	if (weft_load_acquire(&m->stopped)) /* [stopped] */
-		return -ECANCELED;
-	return m->opts.ctx ? weft_ctx_err(m->opts.ctx) : 0;
+	int why = weft_ending_why(&m->end);
+
+	return why || !m->opts.ctx ? why : weft_ctx_err(m->opts.ctx);
 }
 
-/* --- hands: all under the lock --- */
+/* --- snapshots: all under the lock --- */
 
-/* The last one to let go of a port buries it, once the lock is released. */
-static void port_put(struct port *p, struct port **gone)
+/* Without references it goes to a list, to be freed once the lock is
+ * released. */
+static void port_unref(struct port *p, struct port **gone)
 {
 	if (--p->refs)
 		return;
@@ -112,30 +118,31 @@ static void port_put(struct port *p, struct port **gone)
 	*gone = p;
 }
 
-static bool is_control(const struct hand *h, size_t i)
+static bool is_control(const struct snapshot *s, size_t i)
 {
-	return h->controls <= i && i < h->outputs;
+	return s->controls <= i && i < s->outputs;
 }
 
-/* Where counts of the port are kept that no hand keeps. */
+/* Where counts of the port are kept that no snapshot keeps. */
 static uint64_t *moved_of(struct weft_mux *m, struct port *p)
 {
 	return p->removed ? &m->moved[p->op] : &p->moved;
 }
 
-static void hand_free(struct weft_mux *m, struct hand *h, struct port **gone)
+static void snapshot_free(struct weft_mux *m, struct snapshot *s,
+                          struct port **gone)
 {
-	list_unlink(&h->link);
-	for (size_t i = 0; i < h->all; i++) {
-		struct port *p = h->grip[i].port;
+	list_unlink(&s->link);
+	for (size_t i = 0; i < s->all; i++) {
+		struct port *p = s->entry[i].port;
 
 		if (!p)
 			continue;
-		*moved_of(m, p) += weft_load_relaxed(&h->grip[i].moved);
-		port_put(p, gone);
+		*moved_of(m, p) += weft_load_relaxed(&s->entry[i].moved);
+		port_unref(p, gone);
 	}
-	weft_chan_unref(h->changed);
-	free(h);
+	weft_chan_unref(s->changed);
+	free(s);
 }
 
 static bool is_left(const struct port *p, enum weft_case_op op)
@@ -152,56 +159,57 @@ static size_t left(const struct weft_mux *m, enum weft_case_op op)
 	return n;
 }
 
-/* Cases and grips, from `at` on, of all ports that are left for `op`. A paused
- * one has a case that is never ready. */
-static void grip_ports(const struct weft_mux *m, struct hand *h,
-                       enum weft_case_op op, size_t at)
+/* Cases and entries, from `at` on, of all ports that are left for `op`. A
+ * paused one has a case that is never ready. */
+static void add_entries(const struct weft_mux *m, struct snapshot *s,
+                        enum weft_case_op op, size_t at)
 {
 	for (size_t i = 0; i < m->ports; i++) {
 		struct port *p = m->port[i];
 
 		if (!is_left(p, op))
 			continue;
-		h->cases[at].c = p->paused ? NULL : p->chan;
-		h->cases[at].op = op;
-		h->grip[at++].port = p;
+		s->cases[at].c = p->paused ? NULL : p->chan;
+		s->cases[at].op = op;
+		s->entry[at++].port = p;
 		p->refs++;
-		h->left[op]++;
+		s->left[op]++;
 	}
 }
 
-/* A hand for the ports as they are. NULL when there is no memory. */
-static struct hand *hand_new(struct weft_mux *m)
+/* A snapshot of the ports as they are. NULL when there is no memory. */
+static struct snapshot *snapshot_new(struct weft_mux *m)
 {
 	size_t inputs = left(m, WEFT_CASE_RECV);
 	size_t all = inputs + m->controls + left(m, WEFT_CASE_SEND);
-	struct hand *h = calloc(1, sizeof(*h) + all * (sizeof(h->cases[0]) +
-	                                               sizeof(h->grip[0])));
+	struct snapshot *s =
+	        calloc(1, sizeof(*s) + all * (sizeof(s->cases[0]) +
+	                                      sizeof(s->entry[0])));
 
-	if (!h)
+	if (!s)
 		return NULL;
-	h->generation = weft_load_relaxed(&m->generation);
-	h->changed = weft_chan_ref(m->changed);
-	h->hold = m->opts.hold && !m->closed;
-	h->controls = inputs;
-	h->outputs = inputs + m->controls;
-	h->all = all;
-	h->grip = (struct grip *)(void *)(h->cases + all);
-	grip_ports(m, h, WEFT_CASE_RECV, 0);
-	grip_ports(m, h, WEFT_CASE_SEND, h->outputs);
-	h->cases[inputs] = weft_case_recv(h->changed, NULL);
+	s->generation = weft_load_relaxed(&m->generation);
+	s->changed = weft_chan_ref(m->changed);
+	s->hold = m->opts.hold && !m->closed;
+	s->controls = inputs;
+	s->outputs = inputs + m->controls;
+	s->all = all;
+	s->entry = (struct entry *)(void *)(s->cases + all);
+	add_entries(m, s, WEFT_CASE_RECV, 0);
+	add_entries(m, s, WEFT_CASE_SEND, s->outputs);
+	s->cases[inputs] = weft_case_recv(s->changed, NULL);
 	if (m->opts.ctx)
-		h->cases[inputs + 1] =
+		s->cases[inputs + 1] =
 		        weft_case_recv(weft_ctx_done(m->opts.ctx), NULL);
-	list_push(&m->hands, &h->link);
-	return h;
+	list_push(&m->snapshots, &s->link);
+	return s;
 }
 
-/* --- taking a hand, and laying it aside --- */
+/* --- taking a snapshot, and putting it back --- */
 
 /* Not under the lock: with its last reference a channel drops what is inside,
- * by a function that may well ask the mux something. */
-static void bury(struct port *gone)
+ * by a function that may call the mux. */
+static void free_ports(struct port *gone)
 {
 	while (gone) {
 		struct port *p = gone;
@@ -212,99 +220,100 @@ static void bury(struct port *gone)
 	}
 }
 
-static void let_go(struct weft_mux *m, struct hand *h)
+static void drop_snapshot(struct weft_mux *m, struct snapshot *s)
 {
 	struct port *gone = NULL;
 
 	weft_lock_acquire(&m->lock);
-	hand_free(m, h, &gone);
+	snapshot_free(m, s, &gone);
 	weft_lock_release(&m->lock);
-	bury(gone);
+	free_ports(gone);
 }
 
-/* Free what lies idle: it may be of an older generation. */
-static void let_go_idle(struct weft_mux *m)
+/* Free what is idle: it may be of an older generation. */
+static void drop_idle(struct weft_mux *m)
 {
 	for (size_t i = 0; i < IDLE; i++) {
-		struct hand *none = NULL;
-		struct hand *h =
+		struct snapshot *none = NULL;
+		struct snapshot *s =
 		        weft_xchg_seq_cst(&m->idle[i], none); /* [idle] */
 
-		if (h)
-			let_go(m, h);
+		if (s)
+			drop_snapshot(m, s);
 	}
 }
 
-static struct hand *take_idle(struct weft_mux *m)
+static struct snapshot *mux_take_idle(struct weft_mux *m)
 {
-	struct hand *h, *none = NULL;
+	struct snapshot *s, *none = NULL;
 
 	for (size_t i = 0; i < IDLE; i++) {
 		if (!weft_load_relaxed(&m->idle[i]))
 			continue;
-		h = weft_xchg_acquire(&m->idle[i], none); /* [hand] */
-		if (h)
-			return h;
+		s = weft_xchg_acquire(&m->idle[i], none); /* [snapshot] */
+		if (s)
+			return s;
 	}
 	return NULL;
 }
 
-/* One who is made after the stop would wait for nothing: the stop has closed
- * the channel of another generation. */
-static int make_hand(struct weft_mux *m, struct hand **out)
+/* One that is made after the stop would never be woken: the stop has closed
+ * `changed`, and looks for no generation that follows. */
+static int make_snapshot(struct weft_mux *m, struct snapshot **out)
 {
 	int err;
 
 	weft_lock_acquire(&m->lock);
-	err = why_ended(m);
+	err = mux_why(m);
 	if (!err) {
-		*out = hand_new(m);
+		*out = snapshot_new(m);
 		err = *out ? 0 : -ENOMEM;
 	}
 	weft_lock_release(&m->lock);
 	return err;
 }
 
-static int take_hand(struct weft_mux *m, struct hand **out)
+static int mux_take_snapshot(struct weft_mux *m, struct snapshot **out)
 {
-	struct hand *h = take_idle(m);
+	struct snapshot *s = mux_take_idle(m);
 
-	if (h && h->generation == weft_load_acquire(&m->generation)) {
-		*out = h;
+	if (s && s->generation == weft_load_acquire(&m->generation)) {
+		*out = s;
 		return 0;
 	}
-	if (h)
-		let_go(m, h);
-	return make_hand(m, out);
+	if (s)
+		drop_snapshot(m, s);
+	return make_snapshot(m, out);
 }
 
-static bool lay_idle(struct weft_mux *m, struct hand *h)
+static bool mux_keep_idle(struct weft_mux *m, struct snapshot *s)
 {
 	for (size_t i = 0; i < IDLE; i++) {
-		struct hand *none = NULL;
+		struct snapshot *none = NULL;
 
 		if (!weft_load_relaxed(&m->idle[i]) &&
 		    weft_cas_seq_cst(&m->idle[i], &none,
-		                     h)) /* [hand], [idle] */
+		                     s)) /* [snapshot], [idle] */
 			return true;
 	}
 	return false;
 }
 
 /*
- * [idle]: a hand of an older generation must not lie idle, for it holds on to
- * channels that were removed. Whoever makes a generation announces it and then
- * looks at what lies idle; here it is the other way round, so that one of the
- * two sees what the other did.
+ * [idle]: a snapshot of an older generation must not stay in `idle`, for it
+ * holds on to channels that were removed. A change announces its generation and
+ * then empties `idle`; here it is the other way round, so that one of the two
+ * sees what the other did.
  */
-static void lay_aside(struct weft_mux *m, struct hand *h)
+static void mux_put_snapshot(struct weft_mux *m, struct snapshot *s)
 {
-	uint64_t generation = h->generation;
+	uint64_t generation = s->generation;
 
-	if (generation != weft_load_relaxed(&m->generation) || !lay_idle(m, h))
-		let_go(m, h);
+	if (generation != weft_load_relaxed(&m->generation) ||
+	    !mux_keep_idle(m, s))
+		drop_snapshot(m, s);
 	else if (generation != weft_load_seq_cst(&m->generation))
-		let_go_idle(m);
+		drop_idle(m);
 }
 
 /* --- calls --- */
@@ -319,91 +328,108 @@ struct call {
 };
 
 /* Let the cases of `op` point to elem, as they mostly do already. */
-static void point(struct hand *h, enum weft_case_op op, const void *elem)
+static void mux_point(struct snapshot *s, enum weft_case_op op,
+                      const void *elem)
 {
-	size_t i = op == WEFT_CASE_RECV ? 0 : h->outputs;
-	size_t end = op == WEFT_CASE_RECV ? h->controls : h->all;
+	size_t i = op == WEFT_CASE_RECV ? 0 : s->outputs;
+	size_t end = op == WEFT_CASE_RECV ? s->controls : s->all;
 
-	if (h->elem[op] == elem)
+	if (s->elem[op] == elem)
 		return;
 	for (; i < end; i++)
-		h->cases[i].elem = (void *)(uintptr_t)elem;
-	h->elem[op] = elem;
+		s->cases[i].elem = (void *)(uintptr_t)elem;
+	s->elem[op] = elem;
 }
 
-static bool any_left(const struct hand *h, const struct call *call)
+static bool mux_any_left(const struct snapshot *s, const struct call *call)
 {
-	return (call->wants[RECV] && h->left[RECV]) ||
-	       (call->wants[SEND] && h->left[SEND]);
+	return (call->wants[RECV] && s->left[RECV]) ||
+	       (call->wants[SEND] && s->left[SEND]);
 }
 
-/* Its channel is closed: this hand and those to come are without it; others
+/* Its channel is closed: this snapshot and those to come are without it; others
  * find out by themselves. */
-static void drop(struct weft_mux *m, struct hand *h, size_t i)
+static void mux_drop_port(struct weft_mux *m, struct snapshot *s, size_t i)
 {
-	struct port *p = h->grip[i].port;
+	struct port *p = s->entry[i].port;
 
-	h->cases[i].c = NULL;
-	h->left[p->op]--;
+	s->cases[i].c = NULL;
+	s->left[p->op]--;
 	weft_lock_acquire(&m->lock);
 	p->dropped = true;
 	weft_lock_release(&m->lock);
 }
 
-static void moved(struct hand *h, size_t i, const struct call *call)
+static void mux_moved(struct snapshot *s, size_t i, const struct call *call)
 {
-	struct grip *g = &h->grip[i];
+	struct entry *e = &s->entry[i];
 
-	weft_store_relaxed(&g->moved, weft_load_relaxed(&g->moved) + 1);
+	weft_store_relaxed(&e->moved, weft_load_relaxed(&e->moved) + 1);
 	if (call->which)
-		*call->which = g->port->id;
+		*call->which = e->port->id;
 	if (call->op)
-		*call->op = g->port->op;
+		*call->op = e->port->op;
 }
 
-/* Use the hand for one call. -EAGAIN when the ports have changed, or all is
- * over. */
-static int use_hand(struct weft_mux *m, struct hand *h, const struct call *call)
+/* Use a snapshot for one call. -EAGAIN when the ports have changed, or the mux
+ * has ended. */
+static int mux_use_snapshot(struct weft_mux *m, struct snapshot *s,
+                            const struct call *call)
 {
-	size_t from = call->wants[RECV] ? 0 : h->controls;
-	size_t to = call->wants[SEND] ? h->all : h->outputs;
+	size_t from = call->wants[RECV] ? 0 : s->controls;
+	size_t to = call->wants[SEND] ? s->all : s->outputs;
 	int k, err;
 
-	while (any_left(h, call) || h->hold) {
-		k = weft_select(h->cases + from, to - from, call->deadline_ns);
+	while (mux_any_left(s, call) || s->hold) {
+		k = weft_select(s->cases + from, to - from, call->deadline_ns);
 		if (k < 0)
 			return k;
-		if (is_control(h, from + (size_t)k))
+		if (is_control(s, from + (size_t)k))
 			return -EAGAIN;
-		err = h->cases[from + (size_t)k].err;
+		err = s->cases[from + (size_t)k].err;
 		if (!err)
-			moved(h, from + (size_t)k, call);
+			mux_moved(s, from + (size_t)k, call);
 		if (err != -EPIPE)
 			return err;
-		drop(m, h, from + (size_t)k);
+		mux_drop_port(m, s, from + (size_t)k);
 	}
 	return -EPIPE;
 }
 
-static int use(struct weft_mux *m, const struct call *call)
+/* A call has found no port left: the end in order, when none can come. Returns
+ * what the call does. */
+__attribute__((noinline)) static int mux_met_the_end(struct weft_mux *m)
 {
-	struct hand *h;
+	bool ended;
+
+	weft_lock_acquire(&m->lock);
+	ended = m->closed && !left(m, WEFT_CASE_RECV) &&
+	        !left(m, WEFT_CASE_SEND);
+	weft_lock_release(&m->lock);
+	if (ended)
+		weft_ending_set(&m->end, -EPIPE);
+	return -EPIPE;
+}
+
+static int mux_use(struct weft_mux *m, const struct call *call)
+{
+	struct snapshot *s;
 	int err;
 
 	do {
-		err = why_ended(m);
+		err = mux_why(m);
 		if (!err)
-			err = take_hand(m, &h);
+			err = mux_take_snapshot(m, &s);
 		if (err)
 			break;
 		if (call->wants[RECV])
-			point(h, WEFT_CASE_RECV, call->elem[RECV]);
+			mux_point(s, WEFT_CASE_RECV, call->elem[RECV]);
 		if (call->wants[SEND])
-			point(h, WEFT_CASE_SEND, call->elem[SEND]);
-		err = use_hand(m, h, call);
-		lay_aside(m, h);
+			mux_point(s, WEFT_CASE_SEND, call->elem[SEND]);
+		err = mux_use_snapshot(m, s, call);
+		mux_put_snapshot(m, s);
 	} while (err == -EAGAIN);
-	return err;
+	return err == -EPIPE ? mux_met_the_end(m) : err;
 }
 
 static bool elem_is_good(const struct weft_mux *m, const void *elem)
@@ -419,7 +445,7 @@ int weft_mux_recv(struct weft_mux *m, void *elem, size_t *which,
 		             .which = which,
 		             .deadline_ns = deadline_ns };
 
-	return m && elem_is_good(m, elem) ? use(m, &call) : -EINVAL;
+	return m && elem_is_good(m, elem) ? mux_use(m, &call) : -EINVAL;
 }
 
 int weft_mux_send(struct weft_mux *m, const void *elem, size_t *which,
@@ -430,7 +456,7 @@ int weft_mux_send(struct weft_mux *m, const void *elem, size_t *which,
 		             .which = which,
 		             .deadline_ns = deadline_ns };
 
-	return m && elem_is_good(m, elem) ? use(m, &call) : -EINVAL;
+	return m && elem_is_good(m, elem) ? mux_use(m, &call) : -EINVAL;
 }
 
 int weft_mux_select(struct weft_mux *m, const void *out, void *in,
@@ -444,7 +470,7 @@ int weft_mux_select(struct weft_mux *m, const void *out, void *in,
 
 	if (!m || !op || !elem_is_good(m, out) || !elem_is_good(m, in))
 		return -EINVAL;
-	return use(m, &call);
+	return mux_use(m, &call);
 }
 
 /* --- changes --- */
@@ -466,7 +492,7 @@ static const struct weft_chan_impl *impl_of_changed(const struct weft_mux *m)
 
 /* Under the lock. Begin a generation; *old is for announce(), after the lock.
  * -ENOMEM, and nothing has changed. */
-static int renew(struct weft_mux *m, struct weft_chan **old)
+static int begin_generation(struct weft_mux *m, struct weft_chan **old)
 {
 	struct weft_chan_opts opts = { .wait = m->opts.wait };
 	struct weft_chan *changed;
@@ -480,10 +506,10 @@ static int renew(struct weft_mux *m, struct weft_chan **old)
 	return 0;
 }
 
-/* Tell whoever waits that a generation is over. */
+/* Tell those that wait that a generation is over. */
 static void announce(struct weft_mux *m, struct weft_chan *old)
 {
-	let_go_idle(m);
+	drop_idle(m);
 	weft_chan_close(old);
 	weft_chan_unref(old);
 }
@@ -504,9 +530,10 @@ static int make_room(struct weft_mux *m)
 }
 
 /* Under the lock. */
-static int take_in(struct weft_mux *m, struct port *p, struct weft_chan **old)
+static int insert_port(struct weft_mux *m, struct port *p,
+                       struct weft_chan **old)
 {
-	int err = why_ended(m);
+	int err = mux_why(m);
 
 	if (err)
 		return err;
@@ -518,7 +545,7 @@ static int take_in(struct weft_mux *m, struct port *p, struct weft_chan **old)
 	if (err)
 		return err;
 	m->port[m->ports++] = p;
-	err = renew(m, old);
+	err = begin_generation(m, old);
 	if (err)
 		m->ports--;
 	else
@@ -555,11 +582,11 @@ int weft_mux_add(struct weft_mux *m, struct weft_chan *c, enum weft_case_op op,
 	if (!p)
 		return -ENOMEM;
 	weft_lock_acquire(&m->lock);
-	err = take_in(m, p, &old);
+	err = insert_port(m, p, &old);
 	id = p->id;
 	weft_lock_release(&m->lock);
 	if (err) {
-		bury(p);
+		free_ports(p);
 		return err;
 	}
 	if (port)
@@ -578,8 +605,8 @@ static size_t find(const struct weft_mux *m, size_t id)
 	return i;
 }
 
-/* Under the lock: what the hands have counted since belongs to the mux. */
-static void take_out(struct weft_mux *m, size_t i, struct port **gone)
+/* Under the lock: what snapshots have counted since belongs to the mux. */
+static void extract_port(struct weft_mux *m, size_t i, struct port **gone)
 {
 	struct port *p = m->port[i];
 
@@ -588,7 +615,7 @@ static void take_out(struct weft_mux *m, size_t i, struct port **gone)
 	m->ports--;
 	memmove(&m->port[i], &m->port[i + 1],
 	        (m->ports - i) * sizeof(struct port *));
-	port_put(p, gone);
+	port_unref(p, gone);
 }
 
 int weft_mux_remove(struct weft_mux *m, size_t port)
@@ -602,13 +629,13 @@ int weft_mux_remove(struct weft_mux *m, size_t port)
 		return -EINVAL;
 	weft_lock_acquire(&m->lock);
 	i = find(m, port);
-	err = i < m->ports ? renew(m, &old) : -ENOENT;
+	err = i < m->ports ? begin_generation(m, &old) : -ENOENT;
 	if (!err)
-		take_out(m, i, &gone);
+		extract_port(m, i, &gone);
 	weft_lock_release(&m->lock);
 	if (err)
 		return err;
-	bury(gone);
+	free_ports(gone);
 	announce(m, old);
 	return 0;
 }
@@ -625,7 +652,7 @@ int weft_mux_pause(struct weft_mux *m, size_t port, bool paused)
 	i = find(m, port);
 	err = i < m->ports ? 0 : -ENOENT;
 	if (!err && m->port[i]->paused != paused)
-		err = renew(m, &old);
+		err = begin_generation(m, &old);
 	if (!err)
 		m->port[i]->paused = paused;
 	weft_lock_release(&m->lock);
@@ -642,7 +669,7 @@ int weft_mux_close(struct weft_mux *m)
 	if (!m)
 		return -EINVAL;
 	weft_lock_acquire(&m->lock);
-	err = m->closed || why_ended(m) ? -EPIPE : renew(m, &old);
+	err = m->closed || mux_why(m) ? -EPIPE : begin_generation(m, &old);
 	if (!err)
 		m->closed = true;
 	weft_lock_release(&m->lock);
@@ -651,20 +678,43 @@ int weft_mux_close(struct weft_mux *m)
 	return err;
 }
 
-/* No generation follows: hands are made no more, and all who have one, or are
- * about to take one, find `changed` closed. */
-int weft_mux_stop(struct weft_mux *m)
+/* No generation follows: snapshots are made no more, and every call that has
+ * one, or is about to take one, finds `changed` closed. */
+static void release(void *arg)
 {
+	struct weft_mux *m = arg;
 	struct weft_chan *changed;
 
-	if (!m)
-		return -EINVAL;
-	weft_store_release(&m->stopped, true); /* [stopped] */
 	weft_lock_acquire(&m->lock);
 	changed = weft_chan_ref(m->changed);
 	weft_fetch_add_seq_cst(&m->generation, 1u);
 	weft_lock_release(&m->lock);
 	announce(m, changed);
+}
+
+static const struct weft_ending_ops ending_ops = { NULL, release };
+
+/* The context may have been first. */
+static void end_for(struct weft_mux *m, int err)
+{
+	int why = mux_why(m);
+
+	weft_ending_stop(&m->end, why ? why : err);
+}
+
+int weft_mux_stop(struct weft_mux *m)
+{
+	if (!m)
+		return -EINVAL;
+	end_for(m, -ECANCELED);
+	return 0;
+}
+
+int weft_mux_fail(struct weft_mux *m, int err)
+{
+	if (!m || err >= 0)
+		return -EINVAL;
+	end_for(m, weft_failure_of(err));
 	return 0;
 }
 
@@ -687,9 +737,10 @@ int weft_mux_new(struct weft_mux **out, const struct weft_mux_opts *opts)
 	m->opts = *opts;
 	weft_ctx_ref(m->opts.ctx);
 	m->controls = m->opts.ctx ? 2 : 1;
+	weft_ending_init(&m->end, &ending_ops, m);
 	weft_lock_init(&m->lock);
-	list_init(&m->hands);
-	err = renew(m, &none);
+	list_init(&m->snapshots);
+	err = begin_generation(m, &none);
 	if (err) {
 		weft_ctx_unref(m->opts.ctx);
 		free(m);
@@ -705,31 +756,32 @@ void weft_mux_free(struct weft_mux *m)
 
 	if (!m)
 		return;
-	let_go_idle(m);
+	drop_idle(m);
 	for (size_t i = 0; i < m->ports; i++)
-		port_put(m->port[i], &gone);
-	bury(gone);
+		port_unref(m->port[i], &gone);
+	free_ports(gone);
 	free(m->port);
 	weft_chan_unref(m->changed);
 	weft_ctx_unref(m->opts.ctx);
 	free(m);
 }
 
-/* Under the lock. What hands have counted of a port; of all ports of `op` when
- * it is NULL. */
-static uint64_t in_hands(const struct weft_mux *m, const struct port *p,
-                         enum weft_case_op op)
+/* Under the lock. What snapshots have counted of a port; of all ports of `op`
+ * when it is NULL. */
+static uint64_t in_snapshots(const struct weft_mux *m, const struct port *p,
+                             enum weft_case_op op)
 {
 	uint64_t n = 0;
 
-	for (struct list *l = m->hands.next; l != &m->hands; l = l->next) {
-		const struct hand *h = list_entry(l, struct hand, link);
+	for (struct list *l = m->snapshots.next; l != &m->snapshots;
+	     l = l->next) {
+		const struct snapshot *s = list_entry(l, struct snapshot, link);
 
-		for (size_t i = 0; i < h->all; i++) {
-			const struct port *q = h->grip[i].port;
+		for (size_t i = 0; i < s->all; i++) {
+			const struct port *q = s->entry[i].port;
 
 			if (q && (p ? q == p : q->op == op))
-				n += weft_load_relaxed(&h->grip[i].moved);
+				n += weft_load_relaxed(&s->entry[i].moved);
 		}
 	}
 	return n;
@@ -738,7 +790,7 @@ static uint64_t in_hands(const struct weft_mux *m, const struct port *p,
 /* Under the lock. */
 static uint64_t all_moved(const struct weft_mux *m, enum weft_case_op op)
 {
-	uint64_t n = m->moved[op] + in_hands(m, NULL, op);
+	uint64_t n = m->moved[op] + in_snapshots(m, NULL, op);
 
 	for (size_t i = 0; i < m->ports; i++)
 		if (m->port[i]->op == op)
@@ -746,17 +798,17 @@ static uint64_t all_moved(const struct weft_mux *m, enum weft_case_op op)
 	return n;
 }
 
-void weft_mux_stats(struct weft_mux *m, struct weft_mux_stats *out)
+int weft_mux_stats(struct weft_mux *m, struct weft_mux_stats *out)
 {
-	*out = (struct weft_mux_stats){ 0 };
-	if (!m)
-		return;
+	if (!m || !out)
+		return -EINVAL;
 	weft_lock_acquire(&m->lock);
 	out->inputs = left(m, WEFT_CASE_RECV);
 	out->outputs = left(m, WEFT_CASE_SEND);
 	out->received = all_moved(m, WEFT_CASE_RECV);
 	out->sent = all_moved(m, WEFT_CASE_SEND);
 	weft_lock_release(&m->lock);
+	return 0;
 }
 
 int weft_mux_port_stats(struct weft_mux *m, size_t port,
@@ -766,8 +818,7 @@ int weft_mux_port_stats(struct weft_mux *m, size_t port,
 	bool found;
 	size_t i;
 
-	*out = (struct weft_mux_port_stats){ 0 };
-	if (!m)
+	if (!m || !out)
 		return -EINVAL;
 	weft_lock_acquire(&m->lock);
 	i = find(m, port);
@@ -775,7 +826,7 @@ int weft_mux_port_stats(struct weft_mux *m, size_t port,
 	if (found) {
 		p = m->port[i];
 		out->op = p->op;
-		out->moved = p->moved + in_hands(m, p, p->op);
+		out->moved = p->moved + in_snapshots(m, p, p->op);
 		out->paused = p->paused;
 		out->dropped = p->dropped;
 	}

@@ -17,8 +17,10 @@
  *   no input left            -EPIPE, holds  as above       only sends
  *   no output left           as above       -EPIPE, holds  only receives
  *   neither left             -EPIPE, holds  -EPIPE, holds  -EPIPE, holds
- *   stopped                  -ECANCELED     -ECANCELED     -ECANCELED
- *   context ended            its error      its error      its error
+ *   stopped                  the reason     the reason     the reason
+ *
+ * It ends as docs/components.md says: stopped, failed, or by its context. It
+ * has ended in order when it was closed and a call has found no port left.
  *
  * An input whose channel is closed is dropped once it is drained, an output as
  * soon as it is closed. A dropped or paused port is not looked at; a paused one
@@ -61,8 +63,9 @@ struct weft_mux_opts {
 	/* Wait where no port is left for one to be added. */
 	bool hold;
 
-	/* Whose end stops the mux; NULL for none. Referenced. It is one more
-	 * case of every wait, so a deadline of its own takes no timer. */
+	/* Its end stops the mux, which holds a reference; NULL = none. It is
+	 * one more case of every wait, so a deadline of its own takes no timer.
+	 */
 	struct weft_ctx *ctx;
 };
 
@@ -103,8 +106,8 @@ WEFT_API void weft_mux_free(struct weft_mux *m);
  *
  * Returns 0; -EINVAL for NULL, an unknown op, or elements of another size;
  * -EOPNOTSUPP when the channel cannot stand in a select; -ENOSPC with
- * WEFT_MUX_PORTS_MAX of them; -EPIPE after weft_mux_close(); -ECANCELED once
- * stopped, or weft_ctx_err(); -ENOMEM. After an error nothing has changed.
+ * WEFT_MUX_PORTS_MAX of them; -EPIPE after weft_mux_close(); the reason once
+ * stopped; -ENOMEM. After an error nothing has changed.
  */
 WEFT_API WEFT_NODISCARD int weft_mux_add(struct weft_mux *m,
                                          struct weft_chan *c,
@@ -130,16 +133,15 @@ WEFT_API int weft_mux_pause(struct weft_mux *m, size_t port, bool paused);
  * elem   elem_size bytes, written only on success; may be NULL when that is 0.
  * which  receives the port's number; may be NULL.
  *
- * Returns 0; -EPIPE when no input is left; -ECANCELED when it is or becomes
- * stopped; weft_ctx_err() when the context has ended or ends; -ETIMEDOUT when
- * at one instant, and that after an expired deadline, no input had an element
- * (WEFT_NOW asks for just that); -EINVAL for NULL; -ENOMEM, from a call that
- * finds the ports changed or several others under way, or that waits with more
- * than 14 ports. A context whose deadline comes gives -ETIMEDOUT, too.
+ * Returns 0; -EPIPE when no input is left; the reason when it is or becomes
+ * stopped; -ETIMEDOUT when at one instant, and that after an expired deadline,
+ * no input had an element (WEFT_NOW asks for just that); -EINVAL for NULL;
+ * -ENOMEM, from a call that finds the ports changed or several others under
+ * way, or that waits with more than 14 ports.
  *
- * An element that is there wins over an expired deadline. A stop, or the end of
- * the context, before the call wins over an element; while it waits either may
- * win. After an error nothing was received.
+ * An element that is there wins over an expired deadline. A stop before the
+ * call wins over an element; while it waits either may win. After an error
+ * nothing was received.
  */
 WEFT_API WEFT_NODISCARD int weft_mux_recv(struct weft_mux *m, void *elem,
                                           size_t *which, int64_t deadline_ns);
@@ -172,15 +174,20 @@ WEFT_API WEFT_NODISCARD int weft_mux_select(struct weft_mux *m, const void *out,
 WEFT_API int weft_mux_close(struct weft_mux *m);
 
 /* Stop: calls fail, those that wait too. Any number of times. It may wait for
- * the mux's lock, which nobody holds while he waits. Returns 0; -EINVAL for
+ * the mux's lock, which is held for short steps only. Returns 0; -EINVAL for
  * NULL. */
 WEFT_API int weft_mux_stop(struct weft_mux *m);
 
-/* Figures of the mux; zeros for NULL. */
-WEFT_API void weft_mux_stats(struct weft_mux *m, struct weft_mux_stats *out);
+/* Stop with an error, which calls then return; -EIO in place of -EAGAIN,
+ * -ETIMEDOUT and -EPIPE. Returns 0; -EINVAL for NULL or an `err` that is not
+ * negative. */
+WEFT_API int weft_mux_fail(struct weft_mux *m, int err);
 
-/* Figures of one port, from which one sees how even the shares were. Returns 0;
- * -EINVAL for NULL; -ENOENT, and zeros. */
+/* Figures of the mux. Returns 0, or -EINVAL for NULL. */
+WEFT_API int weft_mux_stats(struct weft_mux *m, struct weft_mux_stats *out);
+
+/* Figures of one port: how even the shares were. Returns 0; -EINVAL for NULL;
+ * -ENOENT. On an error *out is untouched. */
 WEFT_API int weft_mux_port_stats(struct weft_mux *m, size_t port,
                                  struct weft_mux_port_stats *out);
 
@@ -209,7 +216,7 @@ WEFT_API WEFT_NODISCARD int
 weft_or_new(struct weft_or **out, struct weft_chan *const *done, size_t n);
 
 /* End the or: its own channel, if it is open, is closed as well, which releases
- * who still waits on it. NULL is ignored. */
+ * those that still wait on it. NULL is ignored. */
 WEFT_API void weft_or_free(struct weft_or *o);
 
 /*
@@ -219,8 +226,8 @@ WEFT_API void weft_or_free(struct weft_or *o);
  */
 WEFT_API struct weft_chan *weft_or_chan(const struct weft_or *o);
 
-/* Which of several was done first, known to whoever has seen the channel of the
- * or closed; -EAGAIN before, and for fewer than two; -EINVAL for NULL. Also
+/* Which of several was done first, known once the channel of the or was found
+ * closed; -EAGAIN before, and for fewer than two; -EINVAL for NULL. Also
  * -ENOMEM: then an or of more than 15 could not wait, and has closed its
  * channel although none is done. */
 WEFT_API int weft_or_first(const struct weft_or *o);

@@ -4,15 +4,17 @@
 
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
-#include <weft/task.h>
 
+#include "base/cacheline.h"
+#include "common/crew.h"
 #include "mux.h"
 
 struct weft_or {
 	struct weft_chan *chan; /* a reference; NULL for an or of none */
 
 	/* Of two and more channels, for the task. */
-	struct weft_task *task;
+	struct weft_crew crew;
+	struct weft_crew_member member;
 	struct weft_chan *quit; /* closed when the or is freed */
 	_Atomic int first;      /* or an error; set before chan is closed */
 	size_t n;
@@ -20,9 +22,11 @@ struct weft_or {
 	struct weft_case cases[];          /* one for each, then quit */
 };
 
-static int or_main(void *arg)
+static int or_work(struct weft_crew_member *m)
 {
-	struct weft_or *o = arg;
+	struct weft_or *o =
+	        (struct weft_or *)(void *)((char *)m -
+	                                   offsetof(struct weft_or, member));
 	int k = weft_select(o->cases, o->n + 1, WEFT_FOREVER);
 
 	if (k < (int)o->n)
@@ -30,6 +34,8 @@ static int or_main(void *arg)
 	weft_chan_close(o->chan);
 	return 0;
 }
+
+static const struct weft_crew_ops crew_ops = { .work = or_work };
 
 static void put_all(struct weft_or *o)
 {
@@ -60,7 +66,8 @@ static int start(struct weft_or *o)
 	if (err)
 		return err;
 	o->cases[o->n] = weft_case_recv(o->quit, NULL);
-	return weft_spawn(&o->task, &opts, or_main, o);
+	return weft_crew_start(&o->crew, &crew_ops, &o->member, 1,
+	                       sizeof(o->member), &opts);
 }
 
 int weft_or_new(struct weft_or **out, struct weft_chan *const *done, size_t n)
@@ -72,7 +79,7 @@ int weft_or_new(struct weft_or **out, struct weft_chan *const *done, size_t n)
 		return -EINVAL;
 	if (n > 1 && !all_selectable(done, n))
 		return -EOPNOTSUPP;
-	o = calloc(1, sizeof(*o) + (n + 1) * sizeof(o->cases[0]));
+	o = cacheline_new(1, sizeof(*o) + (n + 1) * sizeof(o->cases[0]));
 	if (!o)
 		return -ENOMEM;
 	weft_store_relaxed(&o->first, -EAGAIN);
@@ -96,10 +103,9 @@ void weft_or_free(struct weft_or *o)
 {
 	if (!o)
 		return;
-	if (o->task) {
+	if (o->quit)
 		weft_chan_close(o->quit);
-		weft_join(o->task, NULL);
-	}
+	weft_crew_join(&o->crew);
 	put_all(o);
 }
 

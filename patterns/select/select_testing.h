@@ -76,7 +76,7 @@ static inline struct weft_mux_stats mux_stats(struct weft_mux *m)
 {
 	struct weft_mux_stats stats;
 
-	weft_mux_stats(m, &stats);
+	CHECK_EQ(weft_mux_stats(m, &stats), 0);
 	return stats;
 }
 
