@@ -80,7 +80,8 @@ static inline bool ring_is_full(const struct ring *r)
 
 static inline void ring_push(struct ring *r, const void *elem)
 {
-	memcpy(ring_at(r, ring_len(r)), elem, r->elem_size);
+	if (r->elem_size)
+		memcpy(ring_at(r, ring_len(r)), elem, r->elem_size);
 	ring_set_len(r, ring_len(r) + 1);
 }
 
@@ -146,7 +147,8 @@ static inline int ring_try_recv(void *state, void *elem)
 
 	ring_lock(r);
 	if (ring_len(r) > 0) {
-		memcpy(elem, ring_at(r, 0), r->elem_size);
+		if (r->elem_size)
+			memcpy(elem, ring_at(r, 0), r->elem_size);
 		r->head = (r->head + 1) % r->cap;
 		ring_set_len(r, ring_len(r) - 1);
 		r->changes++;

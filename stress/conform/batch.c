@@ -103,12 +103,21 @@ static void a_batch_larger_than_the_channel_goes_through(struct cell *cell)
 	chan_end(c);
 }
 
-/* A batch that is stopped half-way, by close or by its deadline, was sent as
- * far as it says. What it left inside is that, after what was there. */
+/*
+ * A batch that is stopped half-way, by close or by its deadline, was sent as
+ * far as it says: that much and no more comes out beside what was inside
+ * before.
+ *
+ * How much got in is the channel's affair, and the machine's: the deadline may
+ * come before the first space is free, and a sender that waits by looking now
+ * and then may not have seen the space. Where it can be seen that all wait,
+ * though, no space may be left.
+ */
 static void batch_is_stopped(struct cell *cell, bool by_close)
 {
 	struct weft_chan *c = cell_chan(cell);
 	size_t inside = chan_fill(c, 0, TO_THE_BRIM), out = 0;
+	struct intake in;
 	uint32_t tag;
 	int err = 0;
 	struct call send = {
@@ -120,13 +129,15 @@ static void batch_is_stopped(struct cell *cell, bool by_close)
 		                        : weft_deadline_in(cell_span(cell))
 	};
 
+	intake_begin(&in, cell, inside, MANY_MAX);
 	call_begin(&send);
 	cell_settle(cell, &send, 1);
-	/* Some of it gets in, never all; on the machine's clock the deadline
-	 * may even come first. */
-	while (out < 3 && (err = tag_recv(c, &tag, send.deadline_ns)) == 0)
-		REQUIRE(tag == out++, "received element %u; it is not the next",
-		        tag);
+	for (; out < 3; out++) {
+		err = tag_recv(c, &tag, send.deadline_ns);
+		if (err)
+			break;
+		intake_take(&in, tag);
+	}
 	REQUIRE(err == 0 || (err == -ETIMEDOUT && !by_close && !cell->manual),
 	        "recv returned %s beside a sender", code_name(err));
 	cell_settle(cell, &send, 1);
@@ -135,12 +146,15 @@ static void batch_is_stopped(struct cell *cell, bool by_close)
 	else
 		cell_reach(cell, send.deadline_ns);
 	MUST(call_end(&send), by_close ? -EPIPE : -ETIMEDOUT);
-	REQUIRE(!cell->exact || err || send.done == out,
+	REQUIRE(!cell->exact || send.done <= out,
 	        "%zu spaces became free, and send_many says it sent %zu", out,
 	        send.done);
+	REQUIRE(!cell->exact || !cell->manual || send.done == out,
+	        "%zu spaces became free, and send_many waited with %zu sent",
+	        out, send.done);
 	if (!by_close)
 		MUST(weft_chan_close(c), 0);
-	must_drain(cell, c, (uint32_t)out, inside + send.done - out);
+	intake_drain(&in, c, send.done);
 	chan_end(c);
 }
 
@@ -205,11 +219,11 @@ const struct conform_check conform_batch[] = {
 	  .over = OVER_CAPS | OVER_POLICIES,
 	  .fn = a_batch_larger_than_the_channel_goes_through },
 	{ .name = "close_in_the_middle_of_a_batch_is_told",
-	  .needs = NEEDS_DATA | NEEDS_ORDER | NEEDS_TAGS,
+	  .needs = NEEDS_DATA | NEEDS_TAGS,
 	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
 	  .fn = close_in_the_middle_of_a_batch_is_told },
 	{ .name = "a_deadline_in_the_middle_of_a_batch_is_told",
-	  .needs = NEEDS_DATA | NEEDS_ORDER | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_TIMEOUT,
 	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
 	  .fn = a_deadline_in_the_middle_of_a_batch_is_told },
 	{ .name = "a_batch_into_a_closed_channel_moves_nothing",

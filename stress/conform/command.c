@@ -26,6 +26,7 @@ const char conform_help[] =
         "as hung;\n"
         "                    default 20, and a tenth of it once three have "
         "hung\n"
+        "  --percent=P       of the usual repetitions; default 100\n"
         "  --json            results as JSON\n"
         "  --list            what is checked, and what is not and why\n"
         "\n"
@@ -36,6 +37,7 @@ const char conform_help[] =
 struct request {
 	struct chosen chosen;
 	struct conform_opts opts;
+	uint64_t percent;
 	bool list, json;
 
 	/* While it runs. */
@@ -288,19 +290,21 @@ static int take_option(struct request *q, const char *arg)
 	if (option_is(arg, "time-limit", &value))
 		return option_seconds("time-limit", value,
 		                      &q->opts.time_limit_ns);
+	if (option_is(arg, "percent", &value))
+		return option_number("percent", value, 1, 100000, &q->percent);
 	if (option_is(arg, "json", &value))
 		return option_flag("json", value, &q->json);
 	if (option_is(arg, "list", &value))
 		return option_flag("list", value, &q->list);
 	return bad_input("check has no option '%s' (there are: --all, --chan, "
-	                 "--json, --list, --load, --only, --seed, "
-	                 "--time-limit)",
+	                 "--json, --list, --load, --only, --percent, "
+	                 "--seed, --time-limit)",
 	                 arg);
 }
 
 int conform_main(int argc, char **argv)
 {
-	struct request q = { .opts = { .seed = 1 } };
+	struct request q = { .opts = { .seed = 1 }, .percent = 100 };
 	int err = 0;
 
 	for (int i = 1; i < argc && !err; i++)
@@ -311,6 +315,7 @@ int conform_main(int argc, char **argv)
 		err = only_is_good(q.opts.only);
 	if (err)
 		return err;
+	q.opts.percent = (unsigned)q.percent;
 	if (!q.list)
 		return check_all(&q);
 	if (q.json)

@@ -18,6 +18,7 @@
 
 #include "stress/conform/conform.h"
 #include "stress/conform/faulty.h"
+#include "stress/conform/manner.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -32,6 +33,16 @@
 
 /* What a hanging check may take. Long enough that no honest one does. */
 #define PATIENCE ((SANITIZED ? 2 : 1) * WEFT_SEC)
+
+/* The same as faulty_pairing, but for what it declares of order. */
+static struct weft_chan_impl each_in_order, unordered;
+
+static void declare_less(void)
+{
+	each_in_order = unordered = faulty_pairing;
+	each_in_order.can &= ~(uint64_t)WEFT_CAN_FIFO;
+	unordered.can &= ~(uint64_t)(WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
+}
 
 struct planted {
 	enum fault fault;
@@ -157,6 +168,21 @@ static const struct planted planted[] = {
 	  "a_batch_larger_than_the_channel_goes_through", CONFORM_FAIL },
 	{ BATCH_IN_REVERSE, &faulty_pairing, "batches_lose_and_double_nothing",
 	  CONFORM_FAIL },
+
+	{ BATCH_SAYS_ONE_MORE, &faulty_pairing,
+	  "close_in_the_middle_of_a_batch_is_told", CONFORM_FAIL },
+	{ BATCH_SAYS_ONE_LESS, &faulty_pairing,
+	  "a_deadline_in_the_middle_of_a_batch_is_told", CONFORM_FAIL },
+
+	/* order, as much as is declared */
+	{ SWAPS_ONE_IN_20, &faulty_pairing, "send_waits_while_full",
+	  CONFORM_FAIL },
+	{ SWAPS_ONE_IN_20, &each_in_order, "send_waits_while_full",
+	  CONFORM_FAIL },
+	{ DOUBLES_ONE_IN_50, &unordered, "send_waits_while_full",
+	  CONFORM_FAIL },
+	{ DOUBLES_ONE_IN_50, &unordered,
+	  "a_closed_channel_drains_and_then_ends", CONFORM_FAIL },
 
 	/* select */
 	{ POLL_IGNORES_CLOSE, &faulty_notifying,
@@ -285,10 +311,25 @@ static void an_honest_channel_passes_every_check(void **state)
 	struct conform_opts opts = { .percent = 30 };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < sizeof(honest) / sizeof(*honest); i++)
 		assert_int_equal(
 		        conform_run(honest[i], &opts, NULL, must_pass, NULL),
 		        0);
+}
+
+/* --- how a channel waits is found out --- */
+
+static void only_waits_that_park_are_taken_for_such(void **state)
+{
+	(void)state;
+	assert_true(manner_is_to_park(&faulty_pairing));
+	assert_true(manner_is_to_park(&faulty_notifying));
+	assert_true(manner_is_to_park(&faulty_chaining));
+	assert_true(manner_is_to_park(weft_chan_impl_find("handoff")));
+	assert_false(manner_is_to_park(weft_chan_impl_find("condvar")));
+	fault = NEVER_WAKES;
+	assert_false(manner_is_to_park(&faulty_pairing));
+	fault = NO_FAULT;
 }
 
 /* --- what is not declared is not tested --- */
@@ -385,6 +426,7 @@ static void the_command_says_what_is_wrong(void **state)
 	assert_int_equal(COMMAND("--chan=nosuch"), 2);
 	assert_int_equal(COMMAND("--chan"), 2);
 	assert_int_equal(COMMAND("--load=/nonexistent/x.so"), 2);
+	assert_int_equal(COMMAND("--all", "--percent=0"), 2);
 	assert_int_equal(COMMAND("--chan=handoff", "--all"), 2);
 	assert_int_equal(COMMAND("--seed=1"), 2);
 	assert_int_equal(COMMAND("--all", "--seed=x"), 2);
@@ -415,10 +457,12 @@ int main(void)
 		cmocka_unit_test(bad_input_is_refused),
 		cmocka_unit_test(each_fault_is_found_by_its_check),
 		cmocka_unit_test(an_honest_channel_passes_every_check),
+		cmocka_unit_test(only_waits_that_park_are_taken_for_such),
 		cmocka_unit_test(what_is_not_declared_does_not_apply),
 		cmocka_unit_test(the_command_says_what_is_wrong),
 		cmocka_unit_test(the_command_runs_and_lists),
 	};
 
+	declare_less();
 	return cmocka_run_group_tests_name("conform", tests, NULL, NULL);
 }

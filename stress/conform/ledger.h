@@ -30,8 +30,8 @@ struct ledger_order {
 	uint32_t next[LEDGER_SENDERS];
 };
 
-/* 0 or -ENOMEM. */
-int ledger_init(struct ledger *l, unsigned senders, uint32_t each);
+/* Ends the check, untried, when the machine has no memory for it. */
+void ledger_init(struct ledger *l, unsigned senders, uint32_t each);
 void ledger_fini(struct ledger *l);
 
 static inline uint32_t ledger_tag(unsigned sender, uint32_t seq)

@@ -220,10 +220,20 @@ static int do_recv(struct weft_chan *c, uint32_t *tag, enum kind kind,
 	                        : tag_recv(c, tag, deadline_ns);
 }
 
-static void call_send(struct mesh_task *t, enum kind kind, int64_t deadline_ns,
+/* A deadline that the channel takes no notice of is none. */
+static enum kind kind_for(const struct mesh_task *t, unsigned chan,
+                          enum kind kind)
+{
+	return kind == KIND_TIMED && !t->mesh->chan[chan].timed ? KIND_TRY
+	                                                        : kind;
+}
+
+static void call_send(struct mesh_task *t, enum kind wanted,
                       struct weft_ctx *ctx)
 {
 	unsigned chan = pick_bit(t->sends);
+	enum kind kind = kind_for(t, chan, wanted);
+	int64_t deadline_ns = pick_deadline(t, kind);
 	uint32_t tag = ledger_tag(t->id, t->next++);
 	bool too_late = is_closed(t, chan);
 	int err = do_send(t->mesh->chan[chan].c, tag, kind, deadline_ns, ctx);
@@ -234,10 +244,12 @@ static void call_send(struct mesh_task *t, enum kind kind, int64_t deadline_ns,
 		sent(t, chan, tag, err, too_late);
 }
 
-static void call_recv(struct mesh_task *t, enum kind kind, int64_t deadline_ns,
+static void call_recv(struct mesh_task *t, enum kind wanted,
                       struct weft_ctx *ctx)
 {
 	unsigned chan = pick_bit(t->receives);
+	enum kind kind = kind_for(t, chan, wanted);
+	int64_t deadline_ns = pick_deadline(t, kind);
 	uint32_t tag = 0;
 	int err = do_recv(t->mesh->chan[chan].c, &tag, kind, deadline_ns, ctx);
 
@@ -254,9 +266,9 @@ static void call_one(struct mesh_task *t)
 	if (kind == KIND_PLAIN && !may_wait(t, sends))
 		kind = weft_rand() % 2 ? KIND_TRY : KIND_TIMED;
 	if (sends)
-		call_send(t, kind, pick_deadline(t, kind), ctx);
+		call_send(t, kind, ctx);
 	else
-		call_recv(t, kind, pick_deadline(t, kind), ctx);
+		call_recv(t, kind, ctx);
 	ctx_drop(t->mesh, ctx);
 }
 
@@ -453,7 +465,7 @@ static void start_all(struct mesh *m)
 	for (unsigned i = 0; i < m->tasks; i++)
 		most = m->task[i].each > most ? m->task[i].each : most;
 	/* The last select may use up more than its task had left. */
-	MUST(ledger_init(&m->ledger, m->tasks, most + CHOICE_MAX), 0);
+	ledger_init(&m->ledger, m->tasks, most + CHOICE_MAX);
 	for (unsigned i = 0; i < m->tasks; i++) {
 		struct mesh_task *t = &m->task[i];
 

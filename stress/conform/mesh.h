@@ -41,6 +41,7 @@ struct mesh_habits {
 struct mesh_chan {
 	struct weft_chan *c;
 	bool ordered;
+	bool timed;     /* it honours deadlines */
 	bool early;     /* an outsider closes it, after so many turns */
 	uint32_t turns; /* of the outsider */
 

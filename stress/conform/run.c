@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/rng.h"
 #include "stress/conform/conform.h"
+#include "stress/conform/manner.h"
 #include "stress/conform/suite.h"
 #include "stress/conform/verdict.h"
 
@@ -133,6 +134,7 @@ struct job {
 	uint64_t seed;
 	int64_t limit_ns; /* of each cell */
 	unsigned percent;
+	bool manual; /* a manual clock knows when the channel waits */
 };
 
 static void cell_make(struct cell *cell, const struct job *job, size_t cap,
@@ -146,11 +148,12 @@ static void cell_make(struct cell *cell, const struct job *job, size_t cap,
 		.elem = elem,
 		.wait = wait,
 		.by = by,
-		.manual = (job->check->over & OVER_MANUAL) &&
-		          !(can & WEFT_BLOCKS_THREAD),
+		.manual = (job->check->over & OVER_MANUAL) && job->manual,
 		.exact = can & WEFT_CAN_LEN,
 		.unbounded = can & WEFT_CAN_UNBOUNDED,
 		.ordered = can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO),
+		.one_order = can & WEFT_CAN_FIFO,
+		.timed = can & WEFT_CAN_TIMEOUT,
 		.percent = job->percent,
 	};
 }
@@ -395,7 +398,8 @@ struct conform {
 	              const struct conform_check *check, void *arg);
 	void (*result)(const struct conform_result *result, void *arg);
 	void *arg;
-	unsigned hung; /* checks, so far */
+	unsigned hung;     /* checks, so far */
+	bool asked, parks; /* how it waits, once somebody wants to know */
 };
 
 /* Where many hang, waiting long for each tells nothing more. */
@@ -409,8 +413,20 @@ static int64_t limit_of(const struct conform *cf)
 	return cf->hung < HUNG_MANY ? limit : limit / 10;
 }
 
+/* Whether the check may take the manual clock. */
+static bool is_manual(struct conform *cf, const struct job *job)
+{
+	if (!(job->check->over & OVER_MANUAL) ||
+	    (job->impl->can & WEFT_BLOCKS_THREAD))
+		return false;
+	if (!cf->asked)
+		cf->parks = manner_is_to_park(job->impl);
+	cf->asked = true;
+	return cf->parks;
+}
+
 /* Returns 1 when it did not pass, or -errno. */
-static int run_one(struct conform *cf, const struct job *job)
+static int run_one(struct conform *cf, struct job *job)
 {
 	struct conform_result r = { .impl = job->impl, .check = job->check };
 	struct child child = { .log = NULL };
@@ -424,8 +440,8 @@ static int run_one(struct conform *cf, const struct job *job)
 	} else {
 		if (cf->begin)
 			cf->begin(job->impl, job->check, cf->arg);
-		err = child_run(run_cells, (void *)(uintptr_t)job,
-		                job->limit_ns, NULL, &child);
+		job->manual = is_manual(cf, job);
+		err = child_run(run_cells, job, job->limit_ns, NULL, &child);
 		if (err)
 			return err;
 		r.verdict = verdict_of_child(&child, job->impl, job->limit_ns,
@@ -482,7 +498,10 @@ int conform_run(const struct weft_chan_impl *impl,
                 void *arg)
 {
 	static const struct conform_opts defaults;
-	struct conform cf = { opts ? opts : &defaults, begin, result, arg, 0 };
+	struct conform cf = { .opts = opts ? opts : &defaults,
+		              .begin = begin,
+		              .result = result,
+		              .arg = arg };
 	regex_t only;
 	int n;
 

@@ -81,7 +81,8 @@ static void a_select_passes_on_a_wake_up_that_it_did_not_use(struct cell *cell)
 				        sends ? WEFT_CASE_SEND : WEFT_CASE_RECV;
 
 				if (can_be_both(cell, op) &&
-				    !(sends && other.unbounded) &&
+				    !(sends &&
+				      (other.unbounded || !other.exact)) &&
 				    (other.cap > 0 || other.unbounded))
 					wake_up_goes_on(cell, &other, op);
 			}
@@ -145,7 +146,8 @@ static void tasks_that_select_come_and_go(struct cell *cell)
 
 static struct mesh_chan mesh_chan(const struct cell *cell, size_t cap)
 {
-	struct mesh_chan mc = { .ordered = cell->ordered };
+	struct mesh_chan mc = { .ordered = cell->ordered,
+		                .timed = cell->timed };
 
 	if (!impl_selects(cell->impl, cap, cell->elem))
 		cap = impl_selects(cell->impl, 0, cell->elem) ? 0 : 1;

@@ -152,6 +152,8 @@ bool cell_partner(const struct cell *cell, size_t i, struct cell *partner)
 	partner->exact = impl->can & WEFT_CAN_LEN;
 	partner->unbounded = impl->can & WEFT_CAN_UNBOUNDED;
 	partner->ordered = impl->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
+	partner->one_order = impl->can & WEFT_CAN_FIFO;
+	partner->timed = impl->can & WEFT_CAN_TIMEOUT;
 	if (!impl_selects(impl, partner->cap, partner->elem))
 		partner->cap = 1;
 	say_partner(impl->name);
@@ -173,24 +175,11 @@ size_t chan_fill(struct weft_chan *c, uint32_t from, size_t n)
 	return i;
 }
 
-void must_drain_at(const char *file, int line, const struct cell *cell,
-                   struct weft_chan *c, uint32_t from, size_t n)
+static void must_end_at(const char *file, int line, struct weft_chan *c)
 {
 	uint32_t tag;
-	int err = 0;
+	int err = tag_recv(c, &tag, WEFT_FOREVER);
 
-	for (size_t i = 0; i < n && !err; i++) {
-		if (cell->ordered)
-			must_recv_at(file, line, c, from + (uint32_t)i,
-			             WEFT_FOREVER);
-		else
-			err = tag_recv(c, &tag, WEFT_FOREVER);
-	}
-	if (err)
-		expect_failed(file, line,
-		              "recv returned %s with elements still inside",
-		              code_name(err));
-	err = tag_recv(c, &tag, WEFT_FOREVER);
 	if (err == -EPIPE)
 		err = tag_try_recv(c, &tag);
 	if (err != -EPIPE)
@@ -200,17 +189,115 @@ void must_drain_at(const char *file, int line, const struct cell *cell,
 		              code_name(err));
 }
 
+/* In any order: each once, as far as its size leaves one to tell from another.
+ */
+static void must_drain_bag_at(const char *file, int line,
+                              const struct cell *cell, struct weft_chan *c,
+                              uint32_t from, size_t n)
+{
+	bool tells = cell->elem >= sizeof(uint32_t), *seen;
+	uint32_t tag;
+	int err;
+
+	NEED_MEMORY(seen = calloc(n + 1, sizeof(*seen)));
+	for (size_t i = 0; i < n; i++) {
+		err = tag_recv(c, &tag, WEFT_FOREVER);
+		if (err)
+			expect_failed(
+			        file, line,
+			        "recv returned %s with elements still inside",
+			        code_name(err));
+		if (tells && (tag - from >= n || seen[tag - from]))
+			expect_failed(file, line,
+			              "received element %u, which was %s", tag,
+			              tag - from >= n ? "not inside"
+			                              : "received before");
+		if (tells)
+			seen[tag - from] = true;
+	}
+	free(seen);
+}
+
+void must_drain_at(const char *file, int line, const struct cell *cell,
+                   struct weft_chan *c, uint32_t from, size_t n)
+{
+	if (cell->ordered)
+		for (size_t i = 0; i < n; i++)
+			must_recv_at(file, line, c, from + (uint32_t)i,
+			             WEFT_FOREVER);
+	else
+		must_drain_bag_at(file, line, cell, c, from, n);
+	must_end_at(file, line, c);
+}
+
+/* --- two senders --- */
+
+void intake_begin(struct intake *in, const struct cell *cell, size_t first,
+                  size_t second)
+{
+	*in = (struct intake){ .cell = cell,
+		               .first = (uint32_t)first,
+		               .most = (uint32_t)(first + second) };
+	in->next[1] = in->first;
+	NEED_MEMORY(in->seen = calloc(in->most + 1, sizeof(*in->seen)));
+}
+
+void intake_take(struct intake *in, uint32_t tag)
+{
+	uint32_t *next = &in->next[tag >= in->first];
+
+	REQUIRE(tag < in->most, "received element %u, which nobody sent", tag);
+	REQUIRE(!in->seen[tag], "element %u was received twice", tag);
+	in->seen[tag] = true;
+	REQUIRE(!in->cell->ordered || tag == *next,
+	        "received element %u; element %u is the next of its sender",
+	        tag, *next);
+	REQUIRE(!in->cell->one_order || tag == in->n,
+	        "received element %u; element %u is the next of all", tag,
+	        in->n);
+	++*next;
+	in->n++;
+}
+
+void intake_end(struct intake *in, size_t second)
+{
+	for (uint32_t tag = 0; tag < in->most; tag++)
+		REQUIRE(in->seen[tag] == (tag < in->first + second),
+		        "element %u was %s", tag,
+		        in->seen[tag] ? "received, though its send failed"
+		                      : "lost");
+	free(in->seen);
+	in->seen = NULL;
+}
+
+void intake_drain(struct intake *in, struct weft_chan *c, size_t second)
+{
+	uint32_t tag;
+	int err;
+
+	while ((err = tag_recv(c, &tag, WEFT_FOREVER)) == 0)
+		intake_take(in, tag);
+	MUST(err, -EPIPE);
+	intake_end(in, second);
+}
+
 /* --- how much --- */
 
 /* Where each wait is a switch of threads, a message costs ten times as much
  * and more. */
 #define BLOCKING_DIVISOR 10
 
+unsigned cell_some(const struct cell *cell, unsigned n)
+{
+	return cell->percent < 100 ? n * cell->percent / 100 + 1 : n;
+}
+
 unsigned cell_times(const struct cell *cell, unsigned total, unsigned least)
 {
 	uint64_t n = (uint64_t)total * cell->percent /
 	             (100u * DIVISOR * cell->variants);
 
+	least = cell_some(cell, least);
 	if (cell->impl->can & WEFT_BLOCKS_THREAD) {
 		n /= BLOCKING_DIVISOR;
 		least = least / 5 + 1;
@@ -317,6 +404,7 @@ bool call_is_over(const struct call *call)
 int call_end(struct call *call)
 {
 	task_finish(call->task);
+	vital_goes_on();
 	return call->result;
 }
 
@@ -485,6 +573,7 @@ void race_run(struct race *r)
 		weft_store_release(&r->gate, r->round);
 		await_actors(r, r->actors);
 		r->after(r);
+		vital_goes_on();
 	}
 	for (unsigned i = 0; i < r->actors; i++)
 		task_finish(task[i]);

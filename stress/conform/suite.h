@@ -82,6 +82,8 @@ struct cell {
 	bool exact;  /* len and cap are exact: WEFT_CAN_LEN */
 	bool unbounded;
 	bool ordered;      /* each sender's order is kept */
+	bool one_order;    /* and there is one for all senders */
+	bool timed;        /* deadlines are honoured */
 	unsigned percent;  /* of the usual repetitions */
 	unsigned variants; /* how many cells share the check's repetitions */
 };
@@ -125,6 +127,15 @@ WEFT_NORETURN void expect_code_failed(const char *file, int line,
 	do {                                                                   \
 		if (!(cond))                                                   \
 			expect_failed(__FILE__, __LINE__, __VA_ARGS__);        \
+	} while (0)
+
+/* Memory that the check needs for itself must be had, or the check is not
+ * tried.
+ */
+#define NEED_MEMORY(assignment)                                                \
+	do {                                                                   \
+		if (!(assignment))                                             \
+			child_untried("the machine has no memory to give");    \
 	} while (0)
 
 /* "-EPIPE" and the like. */
@@ -275,10 +286,38 @@ size_t chan_fill(struct weft_chan *c, uint32_t from, size_t n);
 void must_drain_at(const char *file, int line, const struct cell *cell,
                    struct weft_chan *c, uint32_t from, size_t n);
 
+/*
+ * What comes out of a channel into which two senders put elements, the second
+ * after the first: each once, and in the order that the cell has promised, if
+ * any. The first has sent the tags from 0 on, the second those that follow.
+ */
+struct intake {
+	const struct cell *cell;
+	uint32_t first; /* elements of the first sender */
+	uint32_t most;  /* with those of the second, at most */
+	uint32_t n, next[2];
+	bool *seen;
+};
+
+void intake_begin(struct intake *in, const struct cell *cell, size_t first,
+                  size_t second);
+
+/* An element was received. */
+void intake_take(struct intake *in, uint32_t tag);
+
+/* All was received that ever will be; the second sender has sent so many. */
+void intake_end(struct intake *in, size_t second);
+
+/* The same, after the channel was closed and `second` sent; takes the rest. */
+void intake_drain(struct intake *in, struct weft_chan *c, size_t second);
+
 /* --- how much --- */
 
-/* This cell's part of `total` repetitions, at least `least`. Fewer under a
- * sanitizer. */
+/* n, or less where less than the usual repetitions are asked for. */
+unsigned cell_some(const struct cell *cell, unsigned n);
+
+/* This cell's part of `total` repetitions, at least cell_some() of `least`.
+ * Fewer under a sanitizer. */
 unsigned cell_times(const struct cell *cell, unsigned total, unsigned least);
 
 /* n, or the most that may call that side at once. */

@@ -314,10 +314,11 @@ int tag_send_many(struct weft_chan *c, const uint32_t *tags, size_t n,
                   size_t *done, int64_t deadline_ns)
 {
 	size_t size = weft_chan_elem_size(c);
-	unsigned char *elems = malloc(n * size + 1);
+	unsigned char *elems;
 	int err;
 
-	CHECK(elems != NULL && n <= MANY_MAX);
+	CHECK_LE(n, (size_t)MANY_MAX);
+	NEED_MEMORY(elems = malloc(n * size + 1));
 	for (size_t i = 0; i < n; i++)
 		elem_make(elems + i * size, size, tags[i]);
 	err = weft_chan_send_many(c, elems, n, done, deadline_ns);
@@ -332,10 +333,11 @@ int tag_recv_many(struct weft_chan *c, uint32_t *tags, size_t n, size_t *done,
                   int64_t deadline_ns)
 {
 	size_t size = weft_chan_elem_size(c);
-	unsigned char *elems = malloc(n * size + ROOM_MARGIN);
+	unsigned char *elems;
 	int err;
 
-	CHECK(elems != NULL && n <= MANY_MAX);
+	CHECK_LE(n, (size_t)MANY_MAX);
+	NEED_MEMORY(elems = malloc(n * size + ROOM_MARGIN));
 	room_make(elems, n * size);
 	err = weft_chan_recv_many(c, elems, n, done, deadline_ns);
 	REQUIRE(*done <= n, "recv_many of %zu says that it received %zu", n,

@@ -44,6 +44,7 @@ static void plan_chans(struct plan *p, const struct weft_chan_impl *mine)
 		p->wait[i] = (enum weft_wait)rng_below(&p->rng, 3);
 		m->chan[i].ordered = p->impl[i]->can &
 		                     (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
+		m->chan[i].timed = p->impl[i]->can & WEFT_CAN_TIMEOUT;
 		m->chan[i].early = rng_below(&p->rng, 6) == 0;
 		m->chan[i].turns = (uint32_t)rng_below(&p->rng, 400);
 	}
