@@ -31,6 +31,15 @@ static struct weft_chan *chan_alloc(void)
 	                     sizeof(struct weft_chan));
 }
 
+/* Without a queue inside that selects can join, nobody would ever be seen
+ * waiting at a capacity of 0. */
+bool weft_chan_impl_can_select(const struct weft_chan_impl *impl, size_t cap)
+{
+	return (impl->can & WEFT_CAN_SELECT) &&
+	       (impl->reserved[CHAN_RESERVED_COMPLETING] ||
+	        (impl->poll && cap));
+}
+
 /* Everything but the options. */
 static void chan_init(struct weft_chan *c, const struct weft_chan_impl *impl,
                       void *state, size_t cap, size_t elem_size)
@@ -40,10 +49,7 @@ static void chan_init(struct weft_chan *c, const struct weft_chan_impl *impl,
 	c->state = state;
 	c->elem_size = elem_size;
 	c->cap = chan_cap_of(impl, state, cap);
-	/* Without a queue inside that selects can join, nobody would ever be
-	 * seen waiting at a capacity of 0. */
-	c->selectable = impl->can & WEFT_CAN_SELECT &&
-	                (c->completing || (impl->poll && cap));
+	c->selectable = weft_chan_impl_can_select(impl, cap);
 	c->gap = chan_gap(c->cap);
 	c->due_ns = WEFT_FOREVER;
 	c->signal = false;

@@ -74,6 +74,10 @@ static inline bool chan_usable(const struct weft_chan *c, const void *elem)
  * gone, which the memory of c outlives until c->gone() has returned. */
 bool weft_chan_ref_unless_gone(struct weft_chan *c);
 
+/* Whether channels of that kind and capacity may stand in a select. Runs no
+ * code of the implementation. */
+bool weft_chan_impl_can_select(const struct weft_chan_impl *impl, size_t cap);
+
 /* Pauses between polls: the deeper the buffer, the longer a poll should leave
  * the peer alone with it. */
 static inline uint32_t chan_gap(size_t cap)

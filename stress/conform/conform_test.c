@@ -225,6 +225,10 @@ static const struct planted planted[] = {
 	  CONFORM_FAIL },
 	{ CRASHES, &faulty_pairing, "every_element_arrives_exactly_once",
 	  CONFORM_CRASHED },
+	{ CRASHES_WITHOUT_BYTES, &faulty_pairing,
+	  "a_closed_channel_drains_and_then_ends", CONFORM_CRASHED },
+	{ CRASHES_WITHOUT_BYTES, &faulty_pairing,
+	  "impossible_channels_are_refused", CONFORM_CRASHED },
 #elif !WITH_TSAN
 	{ LEAKS_ITS_STATE, &faulty_pairing, "only_the_first_close_succeeds",
 	  CONFORM_FAIL },
@@ -426,6 +430,8 @@ static void the_command_says_what_is_wrong(void **state)
 	assert_int_equal(COMMAND("--chan=nosuch"), 2);
 	assert_int_equal(COMMAND("--chan"), 2);
 	assert_int_equal(COMMAND("--load=/nonexistent/x.so"), 2);
+	assert_int_equal(COMMAND("--load=" BROKEN "/dying.so"), 2);
+	assert_int_equal(COMMAND("--load=" BROKEN "/leaving.so"), 2);
 	assert_int_equal(COMMAND("--all", "--percent=0"), 2);
 	assert_int_equal(COMMAND("--chan=handoff", "--all"), 2);
 	assert_int_equal(COMMAND("--seed=1"), 2);

@@ -193,6 +193,8 @@ static int faulty_create(void **state, const struct weft_chan_config *config)
 	struct faulty *f;
 	void *spare;
 
+	if (fault == CRASHES_WITHOUT_BYTES && config->elem_size == 0)
+		raise(SIGFPE);
 	if (fault == WRAPS_AROUND_SIZES) {
 		bytes = n * config->elem_size;
 	} else if (config->cap > SIZE_MAX - 3 ||

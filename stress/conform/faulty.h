@@ -78,6 +78,7 @@ enum fault {
 
 	/* worse */
 	CRASHES,
+	CRASHES_WITHOUT_BYTES, /* when asked for elements of none */
 	LOCKS_WITHOUT_ORDER,
 };
 

@@ -12,6 +12,8 @@
 #include <weft/chan_impl.h>
 #include <weft/task.h>
 
+#include "stress/conform/supervise.h"
+
 int bad_input(const char *format, ...)
 {
 	va_list args;
@@ -119,9 +121,60 @@ int chosen_option(struct chosen *chosen, const char *arg, bool *taken)
 	return 0;
 }
 
-int chosen_settle(struct chosen *chosen, bool all_is_default)
+/* --- loading --- */
+
+#define LOAD_LIMIT (10 * WEFT_SEC)
+
+static int loads(void *arg)
+{
+	const struct weft_chan_impl *impl;
+
+	/* What is wrong with it otherwise is said later. */
+	(void)!weft_chan_load(arg, &impl, NULL, 0);
+	return 0;
+}
+
+/* What a shared object does by itself while it is loaded and unloaded, it does
+ * to a child process first. */
+static int try_to_load(const char *path)
+{
+	struct child child;
+	int err = child_run(loads, (void *)(uintptr_t)path, LOAD_LIMIT, NULL,
+	                    &child);
+
+	if (err) {
+		fprintf(stderr, "weft: cannot try to load %s: %s\n", path,
+		        strerror(-err));
+		return EXIT_STATUS_FAILED;
+	}
+	if (child.end == CHILD_OVERDUE)
+		err = bad_input("--load=%s: does not get loaded within %d s",
+		                path, (int)(LOAD_LIMIT / WEFT_SEC));
+	else if (child.end == CHILD_SIGNAL)
+		err = bad_input("--load=%s: kills the process that loads it "
+		                "(%s)",
+		                path, strsignal(child.status));
+	else if (child.status || !child_meant_to_leave(0))
+		err = bad_input("--load=%s: ends the process that loads it, "
+		                "with exit status %d",
+		                path, child.status);
+	child_free(&child);
+	return err;
+}
+
+static int load(struct chosen *chosen)
 {
 	char why[512];
+	int err = try_to_load(chosen->path);
+
+	if (!err &&
+	    weft_chan_load(chosen->path, &chosen->one, why, sizeof(why)))
+		err = bad_input("--load=%s: %s", chosen->path, why);
+	return err;
+}
+
+int chosen_settle(struct chosen *chosen, bool all_is_default)
+{
 	int n = chosen->all + !!chosen->name + !!chosen->path;
 
 	if (n > 1)
@@ -137,10 +190,7 @@ int chosen_settle(struct chosen *chosen, bool all_is_default)
 		if (!chosen->one)
 			return unknown_channel(chosen->name);
 	}
-	if (chosen->path &&
-	    weft_chan_load(chosen->path, &chosen->one, why, sizeof(why)))
-		return bad_input("--load=%s: %s", chosen->path, why);
-	return 0;
+	return chosen->path ? load(chosen) : 0;
 }
 
 const struct weft_chan_impl *chosen_at(const struct chosen *chosen, size_t i)

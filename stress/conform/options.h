@@ -2,7 +2,8 @@
  * options: the command lines of `weft check` and `weft stress`.
  *
  * Each of these returns 0, or EXIT_STATUS_BAD_INPUT after one line on stderr
- * that names the value and what is allowed.
+ * that names the value and what is allowed; chosen_settle() also
+ * EXIT_STATUS_FAILED, when there is no process to be had.
  */
 #ifndef STRESS_CONFORM_OPTIONS_H
 #define STRESS_CONFORM_OPTIONS_H
@@ -43,7 +44,9 @@ struct chosen {
  * it was. */
 int chosen_option(struct chosen *chosen, const char *arg, bool *taken);
 
-/* After all options: exactly one of them, unless `all_is_default`. */
+/* After all options: exactly one of them, unless `all_is_default`. A shared
+ * object is loaded, in a child process first; as conform_run(), the caller must
+ * not be a task. */
 int chosen_settle(struct chosen *chosen, bool all_is_default);
 
 /* The i-th channel that was chosen; NULL past the last. */
