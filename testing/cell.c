@@ -26,7 +26,9 @@ static int body(void *arg)
 
 int testing_run_clean(enum weft_clock clock, weft_task_fn fn)
 {
-	struct weft_run_opts opts = { .clock = clock, .seed = 3 };
+	struct weft_run_opts opts = { .clock = clock,
+		                      .seed = 3,
+		                      .asleep = weft_asleep_print };
 	struct testing_held before = testing_held();
 	int err = weft_run(WEFT_THREADS, &opts, body, &fn);
 

@@ -28,9 +28,11 @@ struct run;
 enum {
 	PERMIT_NONE,   /* running, or about to park */
 	PERMIT_GIVEN,  /* the next park returns at once */
-	PERMIT_PARKED, /* asleep on the word as a futex */
-	PERMIT_MANUAL, /* the same in a run with a manual clock: see park.c */
+	PERMIT_MANUAL, /* parked in a run with a manual clock: see park.c */
 	PERMIT_DUE,    /* was MANUAL, and the clock has passed the deadline */
+	PERMIT_PARKED, /* asleep on the word as a futex */
+	PERMIT_ASLEEP, /* and above: the same for good, unless woken, in a run
+	                * that counts; which of them: see asleep.c */
 };
 
 /* Where weft_task_exit() lands. Lives on the stack of weft_try(). */
@@ -47,6 +49,9 @@ struct weft_task {
 	/* Own fields: read and written by the task itself. */
 	_Alignas(WEFT_CACHE_LINE) struct run *run; /* NULL when adopted */
 	struct exit_point *exit_point;
+	/* The permit of a park without a deadline: run->asleep, or PARKED for a
+	 * task that is not counted. Changed under run->lock. */
+	uint32_t asleep;
 	struct rng rng;
 	uint32_t yields;    /* rounds before a park: see spinner.h */
 	uint32_t yield_ban; /* parks until yielding is tried again */
@@ -79,7 +84,9 @@ struct weft_task {
 	bool in_use;
 	char name[TASK_NAME_BYTES];
 
+	/* Of the runtime. */
 	pthread_t thread;
+	int rounds; /* of destructors, so far */
 };
 
 /*
@@ -119,6 +126,12 @@ struct run {
 	const struct runtime *runtime;
 	uint64_t seed;
 
+	/* Of weft_run_opts.asleep; PERMIT_PARKED: none. */
+	uint32_t asleep;
+	void (*on_asleep)(void *arg);
+	void *on_asleep_arg;
+	_Atomic bool told;
+
 	bool manual;              /* the rest is of manual clocks only */
 	_Atomic int64_t now;      /* written under the lock in park.c */
 	struct list sleepers;     /* parked tasks; guarded by the same */
@@ -154,6 +167,25 @@ void weft_task_main(struct weft_task *t);
 /* End t, the calling task, with `status`. The thread is no task from then on:
  * what still runs on it is adopted, as on any foreign thread. */
 void weft_task_end(struct weft_task *t, int status);
+
+/* Whether the task has ended, though its thread may not. */
+bool weft_task_has_ended(struct weft_task *t);
+/* When nothing of t's run will run on its thread any more, destructors
+ * included: what `start` must have called if run->asleep is not
+ * PERMIT_PARKED. */
+void weft_task_gone(struct weft_task *t);
+
+/*
+ * asleep.c: the tasks of a run that are awake, for a run that wants to know
+ * when there is none. Begin counts the first task; -EAGAIN when too many count.
+ * More: a task is spawned, or was woken from `asleep`. Less: true when none is
+ * left, and then the caller looks, with the permit that it has parked with.
+ */
+int weft_asleep_begin(struct run *r, void (*fn)(void *arg), void *arg);
+void weft_asleep_end(struct run *r);
+void weft_awake_more(uint32_t asleep);
+bool weft_awake_less(struct run *r);
+void weft_asleep_look(struct weft_task *parked, uint32_t permit);
 
 /*
  * Start a task of the service of r; from any thread, as long as r lasts.

@@ -90,12 +90,16 @@ static int end_park(struct weft_task *t)
 static int park_monotonic(struct weft_task *t, int64_t deadline_ns)
 {
 	const struct runtime *rt = runtime_of(t);
+	uint32_t parked =
+	        deadline_ns == WEFT_FOREVER ? t->asleep : PERMIT_PARKED;
 	int err = 0;
 
-	if (!begin_park(t, PERMIT_PARKED))
+	if (!begin_park(t, parked))
 		return 0;
-	while (!err && weft_load_relaxed(&t->permit) == PERMIT_PARKED)
-		err = rt->sleep(t, PERMIT_PARKED, deadline_ns);
+	if (parked >= PERMIT_ASLEEP && weft_awake_less(t->run))
+		weft_asleep_look(t, parked);
+	while (!err && weft_load_relaxed(&t->permit) == parked)
+		err = rt->sleep(t, parked, deadline_ns);
 	return end_park(t);
 }
 
@@ -107,6 +111,7 @@ static int park_manual(struct weft_task *t, int64_t deadline_ns)
 {
 	struct run *r = t->run;
 	int err = -ETIMEDOUT;
+	bool last;
 
 	pthread_mutex_lock(&manual_lock);
 	if (deadline_ns <= weft_load_relaxed(&r->now))
@@ -118,8 +123,12 @@ static int park_manual(struct weft_task *t, int64_t deadline_ns)
 	t->sleeps_until = deadline_ns;
 	list_push(&r->sleepers, &t->in_sleepers);
 	weft_running_less(r);
+	last = t->asleep >= PERMIT_ASLEEP && weft_awake_less(r);
 	while (weft_load_relaxed(&t->permit) == PERMIT_MANUAL) {
 		pthread_mutex_unlock(&manual_lock);
+		if (last)
+			weft_asleep_look(t, PERMIT_MANUAL);
+		last = false;
 		r->runtime->sleep(t, PERMIT_MANUAL, WEFT_FOREVER);
 		pthread_mutex_lock(&manual_lock);
 	}
@@ -159,6 +168,8 @@ static bool wake_manual(struct weft_task *t, uint32_t to)
 	if (!weft_cas_acq_rel(&t->permit, &parked, to))
 		return false;
 	weft_running_more(t->run);
+	if (t->asleep >= PERMIT_ASLEEP)
+		weft_awake_more(t->asleep);
 	t->run->runtime->wake(&t->permit);
 	return true;
 }
@@ -179,7 +190,9 @@ static bool give_permit(struct weft_task *t, uint32_t was)
 {
 	if (!weft_cas_weak_acq_rel(&t->permit, &was, (uint32_t)PERMIT_GIVEN))
 		return false;
-	if (was == PERMIT_PARKED) {
+	if (was >= PERMIT_ASLEEP)
+		weft_awake_more(was);
+	if (was >= PERMIT_PARKED) {
 		count_wake();
 		weft_runtime_threads.wake(&t->permit);
 	}

@@ -45,6 +45,7 @@ static void record_reset(struct weft_task *t, const char *name)
 	weft_store_relaxed(&t->permit, (uint32_t)PERMIT_NONE);
 	t->run = NULL;
 	t->exit_point = NULL;
+	t->asleep = PERMIT_PARKED;
 	t->rng = (struct rng){ { 0 } }; /* for its new owner to seed */
 	t->yields = 0;
 	t->yield_ban = 0;

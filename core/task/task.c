@@ -85,6 +85,13 @@ static void count_in(struct run *r, const struct weft_task *t)
 	else
 		weft_fetch_add_relaxed(&r->live, 1u);
 	weft_running_more(r);
+	if (t->asleep >= PERMIT_ASLEEP)
+		weft_awake_more(t->asleep);
+}
+
+bool weft_task_has_ended(struct weft_task *t)
+{
+	return weft_load_acquire(&t->joiner) == ENDED; /* [ended] */
 }
 
 /* The first task waits for the last one of either kind: [live] */
@@ -174,6 +181,7 @@ static int start(struct run *r, struct weft_task *t, size_t stack_bytes)
 	int err;
 
 	t->run = r;
+	t->asleep = r->asleep;
 	pthread_mutex_lock(&r->lock);
 	list_push(&r->tasks, &t->in_run);
 	pthread_mutex_unlock(&r->lock);
@@ -185,6 +193,7 @@ static int start(struct run *r, struct weft_task *t, size_t stack_bytes)
 	pthread_mutex_lock(&r->lock);
 	list_unlink(&t->in_run);
 	pthread_mutex_unlock(&r->lock);
+	weft_task_gone(t);
 	weft_task_record_put(t);
 	return err == -ENOMEM ? -ENOMEM : -EAGAIN;
 }
@@ -352,7 +361,8 @@ static void reap_all(struct run *r)
 
 static int run_init(struct run *r, const struct weft_run_opts *opts)
 {
-	*r = (struct run){ .runtime = &weft_runtime_threads };
+	*r = (struct run){ .runtime = &weft_runtime_threads,
+		           .asleep = PERMIT_PARKED };
 	list_init(&r->tasks);
 	list_init(&r->ended);
 	list_init(&r->sleepers);
@@ -369,6 +379,13 @@ static int run_init(struct run *r, const struct weft_run_opts *opts)
 	r->first->run = r;
 	rng_seed(&r->first->rng, r->seed);
 	return 0;
+}
+
+static void run_fini(struct run *r)
+{
+	weft_asleep_end(r);
+	weft_task_record_put(r->first);
+	pthread_mutex_destroy(&r->lock);
 }
 
 /* The run is on the stack that pthread_exit() unwinds, and its tasks live on.
@@ -396,6 +413,12 @@ int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
 	err = run_init(&r, opts);
 	if (err)
 		return err;
+	if (opts->asleep)
+		err = weft_asleep_begin(&r, opts->asleep, opts->asleep_arg);
+	if (err) {
+		run_fini(&r);
+		return err;
+	}
 	weft_cpus_refresh();
 	weft_barrier_is_asymmetric(); /* registering is quick with one thread */
 	weft_check_seed(r.seed);
@@ -404,6 +427,7 @@ int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
 	pthread_cleanup_push(first_task_left, NULL);
 	weft_try(fn, arg, &status);
 	pthread_cleanup_pop(0);
+	weft_task_watches(); /* and waits for nothing but the ends of others */
 	weft_wait_begin("the end of every task", NULL);
 	while (!is_over(&r))
 		weft_park(WEFT_FOREVER);
@@ -411,8 +435,7 @@ int weft_run(enum weft_runtime runtime, const struct weft_run_opts *opts,
 	reap_all(&r);
 
 	weft_self_set(before);
-	weft_task_record_put(r.first);
-	pthread_mutex_destroy(&r.lock);
+	run_fini(&r);
 	return status;
 }
 

@@ -75,7 +75,9 @@ static inline int testing_body(void *arg)
  */
 static inline int testing_run(enum weft_clock clock, weft_task_fn fn)
 {
-	struct weft_run_opts opts = { .clock = clock, .seed = 3 };
+	struct weft_run_opts opts = { .clock = clock,
+		                      .seed = 3,
+		                      .asleep = weft_asleep_print };
 
 	return weft_run(WEFT_THREADS, &opts, testing_body, &fn);
 }

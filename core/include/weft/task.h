@@ -52,6 +52,11 @@ struct weft_run_opts {
 	enum weft_clock clock;
 	uint64_t seed;    /* of every task's weft_rand(); 0 = 1 */
 	const char *name; /* of the first task, in state dumps; NULL = "main" */
+
+	/* Called when all tasks are asleep for good, as is said there; when it
+	 * returns, the process aborts. NULL: they sleep on. */
+	void (*asleep)(void *arg);
+	void *asleep_arg;
 };
 
 struct weft_task_opts {
@@ -68,13 +73,54 @@ struct weft_run_stats {
 };
 
 /*
+ * All tasks are asleep
+ * --------------------
+ *
+ * A task is asleep when it is parked without a deadline, in whatever call; in a
+ * run with a manual clock, which only its tasks can move, also with one. When
+ * all of them are and nothing can wake one, the run would never end:
+ * weft_run_opts.asleep is called, once, on one of the threads. It must not wait
+ * for any task; what it prints or notes is for whoever wants to know why the
+ * process then aborts.
+ *
+ * It is certain or it is not called. Not while
+ * - a task runs, spins, is about to run, or waits until a deadline;
+ * - a timer of the run is armed, and up to a second after the last one was;
+ * - a task blocks its thread: in weft_wait_fd(), in a channel that is
+ *   WEFT_BLOCKS_THREAD, or by itself;
+ * - the process has a thread that is no task of the run, whether weft knows it
+ *   or not, and whatever it does; if that one ends later, nobody looks again;
+ * - the number of threads cannot be read from /proc.
+ * So it is of use where all threads are tasks of one run. What it cannot know
+ * of is a handler of signals that wakes a task, and a child process made by
+ * vfork() or clone() that shares memory with its parent: where there is one it
+ * must not be asked for.
+ *
+ * It costs an atomic operation for each park without a deadline and for each
+ * wake-up of one, and nothing on fast paths. -EAGAIN from weft_run() when more
+ * than 64 runs of the process ask for it at once.
+ */
+
+/* For weft_run_opts.asleep: say so on stderr, with weft_tasks_print(). */
+WEFT_API void weft_asleep_print(void *arg);
+
+/*
+ * The calling task only watches the others from now on: whether all are asleep
+ * does not depend on it, whatever deadline it waits until. It must wake no
+ * task, by its own end neither: nobody joins it, but weft_run() may wait for
+ * it. Does nothing outside of a run.
+ */
+WEFT_API void weft_task_watches(void);
+
+/*
  * Run fn(arg) as the first task, on the calling thread; return when every task
  * spawned in the run has ended, joining those that nobody joined.
  *
  * opts  NULL for the defaults.
  *
  * Returns what fn returned or gave weft_task_exit(). -EINVAL when fn is NULL,
- * the runtime or clock is unknown, or the caller is a task already; -ENOMEM.
+ * the runtime or clock is unknown, or the caller is a task already; -ENOMEM;
+ * -EAGAIN as said above.
  */
 WEFT_API int weft_run(enum weft_runtime runtime,
                       const struct weft_run_opts *opts, weft_task_fn fn,
