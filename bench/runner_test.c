@@ -38,8 +38,10 @@ enum fault {
 	LATE_WHEN_TIMED, /* by 5 ms, and takes as much again */
 	FASTER_THAN_THE_CLOCK,
 	WORK_CRASHES,
-	WORK_PARKS, /* each driver, once at least */
-	WORK_STOPS, /* the process, and goes on for 300 ms */
+	WORK_PARKS,        /* each driver, once at least */
+	WORK_STOPS,        /* the process, and goes on for 300 ms */
+	WORK_FALLS_ASLEEP, /* driver 0 */
+	STOP_FALLS_ASLEEP,
 };
 
 static const struct knob knobs[] = {
@@ -68,7 +70,14 @@ static unsigned fault_of(const struct cell *cell)
 	return (unsigned)cell->params.value[KNOB_FAULT];
 }
 
+/* One that has a deadline may yet come to an end: it is for the clock. */
 static void hang(void)
+{
+	for (;;)
+		weft_sleep_until(weft_deadline_in(10 * WEFT_MS));
+}
+
+static void hang_asleep(void)
 {
 	for (;;)
 		weft_park(WEFT_FOREVER);
@@ -128,6 +137,8 @@ static void fake_work(struct cell *cell, unsigned driver)
 		abort();
 	if (fault_of(cell) == WORK_HANGS && driver == 0)
 		hang();
+	if (fault_of(cell) == WORK_FALLS_ASLEEP && driver == 0)
+		hang_asleep();
 	if (fault_of(cell) == WORK_PARKS)
 		weft_sleep_until(weft_deadline_in(WEFT_MS));
 	while (weft_now() < until)
@@ -144,6 +155,8 @@ static void fake_stop(struct cell *cell)
 	seen.unstarted |= weft_load_relaxed(&worked) != cell->shape.drivers;
 	if (fault_of(cell) == STOP_HANGS)
 		hang();
+	if (fault_of(cell) == STOP_FALLS_ASLEEP)
+		hang_asleep();
 }
 
 static void fake_halt(struct cell *cell)
@@ -641,7 +654,7 @@ static void end_hung(const struct result *out, void *arg)
 }
 
 /* Measure in a child; what it prints on stderr, which the caller frees. */
-static char *hung_output(enum fault fault)
+static char *hung_output(enum fault fault, int64_t timeout_ns)
 {
 	struct plan plan = plan_for(fault);
 	size_t used = 0, room = 1 << 16;
@@ -652,7 +665,7 @@ static char *hung_output(enum fault fault)
 
 	assert_non_null(text);
 	assert_int_equal(pipe(fd), 0);
-	plan.timeout_ns = 500 * WEFT_MS;
+	plan.timeout_ns = timeout_ns;
 	plan.seed = 77;
 	child = fork();
 	assert_true(child >= 0);
@@ -681,7 +694,7 @@ static void says(const char *text, const char *what)
 
 static void a_hang_in_the_work_shows_every_task(void **state)
 {
-	char *text = hung_output(WORK_HANGS);
+	char *text = hung_output(WORK_HANGS, 500 * WEFT_MS);
 
 	(void)state;
 	says(text, "HUNG: fake/chan:handoff/drivers:2/fault:4/cap:1/items:100, "
@@ -696,13 +709,33 @@ static void a_hang_in_the_work_shows_every_task(void **state)
 
 static void a_hang_in_setup_or_stop_is_caught_too(void **state)
 {
-	char *text = hung_output(SETUP_HANGS);
+	char *text = hung_output(SETUP_HANGS, 500 * WEFT_MS);
 
 	(void)state;
 	says(text, "result: HUNG: setup had not ended after 0.5 s");
 	free(text);
-	text = hung_output(STOP_HANGS);
+	text = hung_output(STOP_HANGS, 500 * WEFT_MS);
 	says(text, "result: HUNG: stop had not ended after 0.5 s");
+	free(text);
+}
+
+/* Long before the limit, which the test does not live to see. */
+static void a_run_in_which_all_sleep_is_hung_at_once(void **state)
+{
+	char *text = hung_output(WORK_FALLS_ASLEEP, 3600 * WEFT_SEC);
+
+	(void)state;
+	says(text, "seed 77: 1 of 2 drivers had not ended when all tasks were "
+	           "asleep\n");
+	says(text, "task driver 0 ");
+	says(text, "parked on park for");
+	says(text, "task runner ");
+	says(text, "task watchdog ");
+	says(text, "result: HUNG: 1 of 2 drivers had not ended");
+	free(text);
+	text = hung_output(STOP_FALLS_ASLEEP, 3600 * WEFT_SEC);
+	says(text, "result: HUNG: stop had not ended when all tasks were "
+	           "asleep");
 	free(text);
 }
 
@@ -866,6 +899,7 @@ int main(void)
 		cmocka_unit_test(a_cell_the_channel_cannot_do_is_not_run),
 		cmocka_unit_test(a_hang_in_the_work_shows_every_task),
 		cmocka_unit_test(a_hang_in_setup_or_stop_is_caught_too),
+		cmocka_unit_test(a_run_in_which_all_sleep_is_hung_at_once),
 		cmocka_unit_test(a_process_that_was_stopped_is_not_hung),
 		cmocka_unit_test(a_process_of_its_own_brings_back_its_result),
 		cmocka_unit_test(a_process_of_its_own_may_hang_or_crash),

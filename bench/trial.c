@@ -148,22 +148,19 @@ static const char *suspicion(const struct weft_chan_impl *chan)
 	       "(sourceware 25847)";
 }
 
-static void conclude_hung(struct run *run)
+/* how  is told: "after 30 s". */
+static void conclude_hung(struct run *run, const char *how)
 {
-	struct trial *t = run->trial;
 	const char *where = weft_load_relaxed(&run->of.phase);
-	unsigned drivers = run->cell.shape.drivers;
-	double limit = (double)t->limit_ns / WEFT_SEC;
 	unsigned working = weft_load_relaxed(&run->of.working);
 
 	if (working)
-		conclude(t, VERDICT_HUNG,
-		         "%u of %u drivers had not ended after %g s%s", working,
-		         drivers, limit, suspicion(t->plan->chan));
+		conclude(run->trial, VERDICT_HUNG,
+		         "%u of %u drivers had not ended %s", working,
+		         run->cell.shape.drivers, how);
 	else
-		conclude(t, VERDICT_HUNG, "%s had not ended after %g s%s",
-		         where ? where : "the start", limit,
-		         suspicion(t->plan->chan));
+		conclude(run->trial, VERDICT_HUNG, "%s had not ended %s",
+		         where ? where : "the start", how);
 }
 
 /* The plan's `items` may say "automatic"; the heading says how many. */
@@ -172,20 +169,37 @@ static bool is_not_items(const struct knob *knob)
 	return strcmp(knob->name, "items") != 0;
 }
 
-static void bark(struct run *run)
+static void bark(struct run *run, const char *how)
 {
 	struct trial *t = run->trial;
 	char name[512];
 
 	plain_begin();
 	plan_name(t->plan, is_not_items, name, sizeof(name));
-	conclude_hung(run);
+	conclude_hung(run, how);
 	fprintf(stderr, "weft: HUNG: %s/items:%llu, seed %llu: %s\n", name,
 	        (unsigned long long)t->items, (unsigned long long)t->plan->seed,
 	        t->why);
 	weft_tasks_print(stderr);
 	t->hung(t);
 	abort();
+}
+
+static void bark_at_time(struct run *run)
+{
+	const struct trial *t = run->trial;
+	char how[128];
+
+	snprintf(how, sizeof(how), "after %g s%s",
+	         (double)t->limit_ns / WEFT_SEC, suspicion(t->plan->chan));
+	bark(run, how);
+}
+
+/* Nobody waits for a descriptor, a deadline or in the kernel, so there is no
+ * reason to wait for the limit. */
+static void bark_at_sleepers(void *arg)
+{
+	bark(arg, "when all tasks were asleep");
 }
 
 /*
@@ -223,8 +237,9 @@ static int watchdog_main(void *arg)
 		conclude_error(run->trial, "cannot start the runner", err);
 		return 0;
 	}
+	weft_task_watches();
 	if (!ended_in_time(runner, run->trial->limit_ns))
-		bark(run);
+		bark_at_time(run);
 	return 0;
 }
 
@@ -251,9 +266,11 @@ static int run_init(struct run *run, struct trial *t)
 
 void trial_run(struct trial *t)
 {
-	struct weft_run_opts opts = { .seed = t->plan->seed,
-		                      .name = "watchdog" };
 	struct run run;
+	struct weft_run_opts opts = { .seed = t->plan->seed,
+		                      .name = "watchdog",
+		                      .asleep = bark_at_sleepers,
+		                      .asleep_arg = &run };
 	int err = run_init(&run, t);
 
 	if (!err)
