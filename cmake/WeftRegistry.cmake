@@ -125,7 +125,7 @@ function(weft_check_patterns DIR LIST)
       string(APPEND problems "\n${shown}/patterns.def: PATTERN(${name}) names no component: "
              "PATTERN(${name}, COMPONENT)")
     endif()
-    set(files kernel.c demo.c ${name}_test.c README.md)
+    set(files kernel.c demo.c life.c ${name}_test.c README.md)
     foreach(component IN LISTS ${LIST}_OF_${name})
       list(APPEND files ${component}.h ${component}.c)
     endforeach()

@@ -10,7 +10,7 @@ set(tree "${WORK_DIR}/tree")
 set(failures 0)
 
 function(write_pattern NAME COMPONENT)
-  foreach(file ${COMPONENT}.h ${COMPONENT}.c kernel.c demo.c ${NAME}_test.c README.md)
+  foreach(file ${COMPONENT}.h ${COMPONENT}.c kernel.c demo.c life.c ${NAME}_test.c README.md)
     file(WRITE "${tree}/patterns/${NAME}/${file}" "")
   endforeach()
 endfunction()
@@ -72,6 +72,11 @@ write_good_tree()
 file(REMOVE "${tree}/patterns/pipeline/kernel.c")
 expect("a pattern without its kernel"
        "patterns/pipeline/kernel.c is missing: every pattern has one")
+
+write_good_tree()
+file(REMOVE "${tree}/patterns/pipeline/life.c")
+expect("a component that does not register with the life-cycle suite"
+       "patterns/pipeline/life.c is missing: every pattern has one")
 
 write_good_tree()
 file(REMOVE "${tree}/patterns/producer_consumer/buffer.h")
