@@ -13,6 +13,7 @@
 #include <weft/atomic.h>
 #include <weft/time.h>
 
+#include "base/cacheline.h"
 #include "base/check.h"
 #include "base/cpus.h"
 #include "base/list.h"
@@ -128,6 +129,29 @@ static void a_failed_check_prints_values_and_seed_and_aborts(void **state)
 
 /* --- the machine --- */
 
+static void memory_in_cache_lines_is_whole_or_refused(void **state)
+{
+	const size_t line = WEFT_CACHE_LINE;
+	unsigned char *p = cacheline_new(3, 30);
+
+	(void)state;
+	assert_non_null(p);
+	assert_int_equal((uintptr_t)p % line, 0);
+	for (size_t i = 0; i < 90; i++)
+		assert_int_equal(p[i], 0);
+	free(p);
+	p = cacheline_new(0, 8);
+	assert_non_null(p);
+	free(p);
+	p = cacheline_alloc(line, 1, 1);
+	assert_non_null(p);
+	p[line] = 1; /* as the address sanitizer sees it */
+	free(p);
+	assert_null(cacheline_alloc(line, SIZE_MAX / 4, 8));
+	assert_null(cacheline_alloc(line, 1, SIZE_MAX - line));
+	assert_null(cacheline_new(SIZE_MAX / 2 + 2, 2));
+}
+
 static void there_is_a_cpu(void **state)
 {
 	(void)state;
@@ -151,6 +175,7 @@ int main(void)
 		cmocka_unit_test(deadlines_saturate),
 		cmocka_unit_test(
 		        a_failed_check_prints_values_and_seed_and_aborts),
+		cmocka_unit_test(memory_in_cache_lines_is_whole_or_refused),
 		cmocka_unit_test(there_is_a_cpu),
 		cmocka_unit_test(the_heavy_barrier_can_be_called),
 	};

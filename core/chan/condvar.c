@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/cacheline.h"
 #include "base/clock.h"
 #include "chan/elem.h"
 #include "chan/internal.h"
@@ -49,15 +50,9 @@ static int cond_init(pthread_cond_t *cond)
 static int condvar_create(void **state, const struct weft_chan_config *config)
 {
 	struct condvar *q;
-	size_t bytes;
 	int err;
 
-	if (__builtin_mul_overflow(config->cap, config->elem_size, &bytes) ||
-	    bytes > SIZE_MAX / 2)
-		return -ENOMEM;
-	bytes = (sizeof(*q) + bytes + WEFT_CACHE_LINE - 1) &
-	        ~(size_t)(WEFT_CACHE_LINE - 1);
-	q = aligned_alloc(WEFT_CACHE_LINE, bytes);
+	q = cacheline_alloc(sizeof(*q), config->cap, config->elem_size);
 	if (!q)
 		return -ENOMEM;
 	err = -pthread_mutex_init(&q->lock, NULL);

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/cacheline.h"
 #include "chan/elem.h"
 #include "chan/internal.h"
 
@@ -41,14 +42,8 @@ struct handoff {
 static int handoff_create(void **state, const struct weft_chan_config *config)
 {
 	struct handoff *h;
-	size_t bytes;
 
-	if (__builtin_mul_overflow(config->cap, config->elem_size, &bytes) ||
-	    bytes > SIZE_MAX / 2)
-		return -ENOMEM;
-	bytes = (sizeof(*h) + bytes + WEFT_CACHE_LINE - 1) &
-	        ~(size_t)(WEFT_CACHE_LINE - 1);
-	h = aligned_alloc(WEFT_CACHE_LINE, bytes);
+	h = cacheline_alloc(sizeof(*h), config->cap, config->elem_size);
 	if (!h)
 		return -ENOMEM;
 	spin_init(&h->lock);

@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/cacheline.h"
 #include "chan/elem.h"
 #include "chan/internal.h"
 #include "task/spin.h"
@@ -92,14 +93,8 @@ static int ring_create(void **state, const struct weft_chan_config *config)
 	size_t slot_size =
 	        (sizeof(struct slot) + config->elem_size + 7) & ~(size_t)7;
 	struct ring *r;
-	size_t bytes;
 
-	if (__builtin_mul_overflow(config->cap, slot_size, &bytes) ||
-	    bytes > SIZE_MAX / 2)
-		return -ENOMEM;
-	bytes = (sizeof(*r) + bytes + WEFT_CACHE_LINE - 1) &
-	        ~(size_t)(WEFT_CACHE_LINE - 1);
-	r = aligned_alloc(WEFT_CACHE_LINE, bytes);
+	r = cacheline_alloc(sizeof(*r), config->cap, slot_size);
 	if (!r)
 		return -ENOMEM;
 	r->cap = config->cap;

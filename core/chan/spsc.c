@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/cacheline.h"
 #include "chan/elem.h"
 #include "chan/internal.h"
 #include "task/spin.h"
@@ -56,14 +57,8 @@ struct spsc {
 static int spsc_create(void **state, const struct weft_chan_config *config)
 {
 	struct spsc *q;
-	size_t bytes;
 
-	if (__builtin_mul_overflow(config->cap, config->elem_size, &bytes) ||
-	    bytes > SIZE_MAX / 2)
-		return -ENOMEM;
-	bytes = (sizeof(*q) + bytes + WEFT_CACHE_LINE - 1) &
-	        ~(size_t)(WEFT_CACHE_LINE - 1);
-	q = aligned_alloc(WEFT_CACHE_LINE, bytes);
+	q = cacheline_alloc(sizeof(*q), config->cap, config->elem_size);
 	if (!q)
 		return -ENOMEM;
 	weft_store_relaxed(&q->tail, 0u);

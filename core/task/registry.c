@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cacheline.h"
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "task/internal.h"
@@ -27,12 +28,10 @@ static _Atomic unsigned cpus;
 
 static struct weft_task *record_new(void)
 {
-	struct weft_task *t = aligned_alloc(_Alignof(struct weft_task),
-	                                    sizeof(struct weft_task));
+	struct weft_task *t = cacheline_new(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
-	memset(t, 0, sizeof(*t));
 	list_init(&t->in_registry);
 	records++;
 	return t;
