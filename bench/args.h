@@ -1,62 +1,17 @@
-/* args: reading command lines and saying what is wrong with them. */
+/* args: what only the commands that measure read of a command line. */
 #ifndef BENCH_ARGS_H
 #define BENCH_ARGS_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include <weft/chan.h>
-#include <weft/export.h>
-
+#include "cli/args.h"
 #include "kernel/pattern.h"
 
-/* The exit status for bad input. */
-#define EXIT_BAD_INPUT 2
-
-#define ARG_KEY_BYTES 64
-
-/* --key=value, or --key with value NULL. */
-struct arg {
-	char key[ARG_KEY_BYTES];
-	const char *value;
-};
-
-/* Take `text` apart. False when it does not begin with two dashes. */
-bool arg_split(const char *text, struct arg *out);
-
-/* Print one line, "weft: ...", on stderr. Returns EXIT_BAD_INPUT. */
-WEFT_PRINTF(1, 2) int complain(const char *format, ...);
-
-/*
- * The same about a word that is not in a NULL-terminated list: names the word,
- * the nearest in the list if one is near, and the whole list.
- *
- * what  goes before the word: "no channel"
- */
-int complain_unknown(const char *what, const char *word,
-                     const char *const *known);
-
-/* A whole number in [min, max]. 0, or EXIT_BAD_INPUT after complaining. */
-int arg_number(const struct arg *arg, uint64_t min, uint64_t max,
-               uint64_t *out);
-
-/* A flag without a value. 0, or EXIT_BAD_INPUT after complaining. */
-int arg_flag(const struct arg *arg, bool *out);
-
-/* An argument that takes a value has one, likewise. */
-int arg_needs_value(const struct arg *arg);
-
-/* The pattern, or the channel, of that name. 0, or EXIT_BAD_INPUT after
- * complaining. */
+/* The pattern of that name. 0, or EXIT_BAD_INPUT after complaining. */
 int arg_pattern(const char *name, const struct pattern **out);
-int arg_channel(const char *name, const struct weft_chan_impl **out);
 
 /* Whether a run of that length can end within that limit, 0 being no limit
  * that was given; likewise. */
 int arg_timeout_fits(int64_t timeout_ns, int64_t time_ns);
-
-/* The channel in a shared object, likewise. */
-int arg_load(const char *path, const struct weft_chan_impl **out);
 
 #endif

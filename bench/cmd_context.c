@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/args.h"
 #include "bench/command.h"
-#include "bench/json.h"
 #include "bench/machine.h"
+#include "cli/args.h"
+#include "cli/json.h"
 
 #if defined(__clang__)
 #define COMPILER "clang " __clang_version__

@@ -6,7 +6,7 @@
 
 #include "bench/args.h"
 #include "bench/command.h"
-#include "bench/json.h"
+#include "cli/json.h"
 
 struct request {
 	bool patterns, channels, json;

@@ -9,7 +9,7 @@
 #ifndef BENCH_GFLAGS_H
 #define BENCH_GFLAGS_H
 
-#include "bench/args.h"
+#include "cli/args.h"
 
 #define GFLAGS_MAX 20
 

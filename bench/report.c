@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "bench/json.h"
 #include "bench/report.h"
+#include "cli/json.h"
 
 #define SCHEMA 1
 

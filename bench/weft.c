@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/args.h"
 #include "bench/command.h"
+#include "cli/args.h"
 #include "cli/plain.h"
 
 static bool stdout_is_closed;

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "bench/json.h"
+#include "cli/json.h"
 #include "cli/plain.h"
 
 void json_init(struct json *j, FILE *to)

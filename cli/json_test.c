@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "bench/json.h"
+#include "cli/json.h"
 
 /* Open a document in memory; done_is() closes it and looks. */
 struct document {

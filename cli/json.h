@@ -5,8 +5,8 @@
  * cannot say becomes what it can: a number that is not finite is null, bytes
  * that are not UTF-8 are U+FFFD.
  */
-#ifndef BENCH_JSON_H
-#define BENCH_JSON_H
+#ifndef WEFT_CLI_JSON_H
+#define WEFT_CLI_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
