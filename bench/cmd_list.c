@@ -245,15 +245,13 @@ static void print_text(const struct request *r)
 static int parse_option(const struct arg *arg, struct request *r)
 {
 	static const char *const known[] = { "--json", "--load", NULL };
-	char word[ARG_KEY_BYTES + 2];
 
 	if (strcmp(arg->key, "json") == 0)
 		return arg_flag(arg, &r->json);
 	if (strcmp(arg->key, "load") == 0)
 		return arg_needs_value(arg) ? EXIT_BAD_INPUT
 		                            : arg_load(arg->value, &r->loaded);
-	snprintf(word, sizeof(word), "--%s", arg->key);
-	return complain_unknown("list has no option", word, known);
+	return complain_option("list has no option", arg, known);
 }
 
 static int parse(int argc, char **argv, struct request *r)

@@ -54,6 +54,15 @@ int complain_unknown(const char *what, const char *word,
 	return EXIT_BAD_INPUT;
 }
 
+int complain_option(const char *what, const struct arg *arg,
+                    const char *const *known)
+{
+	char word[ARG_KEY_BYTES + 2];
+
+	snprintf(word, sizeof(word), "--%s", arg->key);
+	return complain_unknown(what, word, known);
+}
+
 int arg_needs_value(const struct arg *arg)
 {
 	if (arg->value)

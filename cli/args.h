@@ -9,7 +9,8 @@
 #include <weft/chan.h>
 #include <weft/export.h>
 
-/* The exit status for bad input. */
+/* Exit statuses beside 0. */
+#define EXIT_FAILED 1
 #define EXIT_BAD_INPUT 2
 
 #define ARG_KEY_BYTES 64
@@ -34,6 +35,14 @@ WEFT_PRINTF(1, 2) int complain(const char *format, ...);
  */
 int complain_unknown(const char *what, const char *word,
                      const char *const *known);
+
+/*
+ * An option that the command does not have: complain_unknown() with its dashes.
+ *
+ * what  "check has no option"
+ */
+int complain_option(const char *what, const struct arg *arg,
+                    const char *const *known);
 
 /* A whole number in [min, max]. 0, or EXIT_BAD_INPUT after complaining. */
 int arg_number(const struct arg *arg, uint64_t min, uint64_t max,

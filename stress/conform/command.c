@@ -9,6 +9,7 @@
 #include <weft/chan_impl.h>
 #include <weft/time.h>
 
+#include "cli/json.h"
 #include "stress/conform/absent.h"
 #include "stress/conform/conform.h"
 #include "stress/conform/options.h"
@@ -42,7 +43,7 @@ struct request {
 
 	/* While it runs. */
 	unsigned columns; /* see screen_columns() */
-	bool first;
+	struct json writer;
 	unsigned counts[CONFORM_UNTRIED + 1]; /* of the current channel */
 	unsigned failed;                      /* of all */
 	int64_t ns;
@@ -50,67 +51,81 @@ struct request {
 
 /* --- JSON --- */
 
-static void json_text(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c == '\n')
-			fputs("\\n", stdout);
-		else if (c < 0x20 || c >= 0x7f)
-			printf("\\u%04x", c < 0x80 ? c : 0xfffd);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
-static void json_member(const char *before, const char *key, const char *text)
-{
-	printf("%s\"%s\": ", before, key);
-	json_text(text);
-}
-
+/* A line each, so that it can be read as it comes. */
 static void json_result(struct request *q, const struct conform_result *r)
 {
-	json_member(q->first ? "\n  { " : ",\n  { ", "channel", r->impl->name);
-	json_member(", ", "check", conform_name(r->check));
-	json_member(", ", "scenarios", conform_scenarios(r->check));
-	json_member(", ", "verdict", conform_verdict_name(r->verdict));
-	printf(", \"seconds\": %.6f", (double)r->ns / 1e9);
-	json_member(", ", "where", r->verdict == CONFORM_PASS ? "" : r->where);
-	json_member(", ", "why", r->why);
-	json_member(", ", "note", r->note);
+	struct json *j = &q->writer;
+
+	fputc('\n', stdout);
+	json_object_begin(j, NULL);
+	json_string(j, "channel", r->impl->name);
+	json_string(j, "check", conform_name(r->check));
+	json_string(j, "scenarios", conform_scenarios(r->check));
+	json_string(j, "verdict", conform_verdict_name(r->verdict));
+	json_double(j, "seconds", (double)r->ns / 1e9);
+	json_string(j, "where", r->verdict == CONFORM_PASS ? "" : r->where);
+	json_string(j, "why", r->why);
+	json_string(j, "note", r->note);
 	if (r->verdict != CONFORM_PASS && r->verdict != CONFORM_NA)
-		json_member(", ", "log", r->log);
-	fputs(" }", stdout);
-	q->first = false;
+		json_string(j, "log", r->log);
+	json_object_end(j);
+}
+
+static void json_begin(struct request *q)
+{
+	struct json *j = &q->writer;
+
+	json_init(j, stdout);
+	json_object_begin(j, NULL);
+	json_int(j, "schema", 1);
+	json_uint(j, "seed", q->opts.seed);
+	json_array_begin(j, "results");
+}
+
+static void json_end(struct request *q)
+{
+	struct json *j = &q->writer;
+
+	fputc('\n', stdout);
+	json_array_end(j);
+	json_uint(j, "failed", q->failed);
+	json_object_end(j);
+	json_finish(j);
+}
+
+static void json_checks(struct json *j)
+{
+	const struct conform_check *check;
+
+	json_array_begin(j, "checks");
+	for (size_t i = 0; (check = conform_at(i)); i++) {
+		json_object_begin(j, NULL);
+		json_string(j, "name", conform_name(check));
+		json_string(j, "scenarios", conform_scenarios(check));
+		json_object_end(j);
+	}
+	json_array_end(j);
 }
 
 static void json_list(void)
 {
-	const struct conform_check *check;
-	const struct absent *a;
+	struct json j;
 
-	fputs("{ \"schema\": 1, \"checks\": [", stdout);
-	for (size_t i = 0; (check = conform_at(i)); i++) {
-		json_member(i ? ",\n  { " : "\n  { ", "name",
-		            conform_name(check));
-		json_member(", ", "scenarios", conform_scenarios(check));
-		fputs(" }", stdout);
+	json_init(&j, stdout);
+	json_object_begin(&j, NULL);
+	json_int(&j, "schema", 1);
+	json_checks(&j);
+	json_array_begin(&j, "not_checked");
+	for (const struct absent *a = absent_scenarios; a->scenario; a++) {
+		json_object_begin(&j, NULL);
+		json_string(&j, "scenario", a->scenario);
+		json_string(&j, "what", a->what);
+		json_string(&j, "why", a->why);
+		json_object_end(&j);
 	}
-	fputs("\n], \"not_checked\": [", stdout);
-	for (a = absent_scenarios; a->scenario; a++) {
-		json_member(a == absent_scenarios ? "\n  { " : ",\n  { ",
-		            "scenario", a->scenario);
-		json_member(", ", "what", a->what);
-		json_member(", ", "why", a->why);
-		fputs(" }", stdout);
-	}
-	fputs("\n] }\n", stdout);
+	json_array_end(&j);
+	json_object_end(&j);
+	json_finish(&j);
 }
 
 /* --- text --- */
@@ -220,7 +235,7 @@ static int check_one(struct request *q, const struct weft_chan_impl *impl)
 	if (failed < 0) {
 		fprintf(stderr, "weft: cannot run the checks: %s\n",
 		        strerror(-failed));
-		return EXIT_STATUS_FAILED;
+		return EXIT_FAILED;
 	}
 	if (!q->json)
 		text_totals(q);
@@ -234,19 +249,17 @@ static int check_all(struct request *q)
 	int err = 0;
 
 	q->columns = q->json ? 0 : screen_columns(stdout);
-	q->first = true;
 	if (q->json)
-		printf("{ \"schema\": 1, \"seed\": %" PRIu64 ", \"results\": [",
-		       q->opts.seed);
+		json_begin(q);
 	else
 		printf("seed %" PRIu64 "\n\n", q->opts.seed);
 	for (size_t i = 0; !err && (impl = chosen_at(&q->chosen, i)); i++)
 		err = check_one(q, impl);
 	if (q->json)
-		printf("\n], \"failed\": %u }\n", q->failed);
+		json_end(q);
 	if (err)
 		return err;
-	return q->failed ? EXIT_STATUS_FAILED : 0;
+	return q->failed ? EXIT_FAILED : 0;
 }
 
 /* --- the command line --- */
@@ -262,53 +275,63 @@ static int only_is_good(const char *only)
 
 	if (err) {
 		regerror(err, &regex, why, sizeof(why));
-		return bad_input("--only=%s: %s", only, why);
+		return complain("--only=%s: %s", only, why);
 	}
 	for (size_t i = 0; (check = conform_at(i)); i++)
 		found |= regexec(&regex, conform_name(check), 0, NULL, 0) == 0;
 	regfree(&regex);
 	if (!found)
-		return bad_input("--only=%s: no check has such a name (weft "
-		                 "check --list has them all)",
-		                 only);
+		return complain("--only=%s: no check has such a name (weft "
+		                "check --list has them all)",
+		                only);
 	return 0;
 }
 
-static int take_option(struct request *q, const char *arg)
+static int take_option(struct request *q, const struct arg *arg)
 {
-	const char *value;
+	static const char *const known[] = {
+		"--all",  "--chan",    "--json", "--list",       "--load",
+		"--only", "--percent", "--seed", "--time-limit", NULL
+	};
 	bool taken;
 	int err = chosen_option(&q->chosen, arg, &taken);
 
 	if (err || taken)
 		return err;
-	if (option_is(arg, "only", &value))
-		return option_text("only", value, &q->opts.only);
-	if (option_is(arg, "seed", &value))
-		return option_number("seed", value, 1, UINT64_MAX,
-		                     &q->opts.seed);
-	if (option_is(arg, "time-limit", &value))
-		return option_seconds("time-limit", value,
-		                      &q->opts.time_limit_ns);
-	if (option_is(arg, "percent", &value))
-		return option_number("percent", value, 1, 100000, &q->percent);
-	if (option_is(arg, "json", &value))
-		return option_flag("json", value, &q->json);
-	if (option_is(arg, "list", &value))
-		return option_flag("list", value, &q->list);
-	return bad_input("check has no option '%s' (there are: --all, --chan, "
-	                 "--json, --list, --load, --only, --percent, "
-	                 "--seed, --time-limit)",
-	                 arg);
+	if (strcmp(arg->key, "only") == 0)
+		return arg_text(arg, &q->opts.only);
+	if (strcmp(arg->key, "seed") == 0)
+		return arg_number(arg, 1, UINT64_MAX, &q->opts.seed);
+	if (strcmp(arg->key, "time-limit") == 0)
+		return arg_seconds(arg, &q->opts.time_limit_ns);
+	if (strcmp(arg->key, "percent") == 0)
+		return arg_number(arg, 1, 100000, &q->percent);
+	if (strcmp(arg->key, "json") == 0)
+		return arg_flag(arg, &q->json);
+	if (strcmp(arg->key, "list") == 0)
+		return arg_flag(arg, &q->list);
+	return complain_option("check has no option", arg, known);
+}
+
+static int take_options(struct request *q, int argc, char **argv)
+{
+	struct arg arg;
+	int err = 0;
+
+	for (int i = 1; i < argc && !err; i++)
+		err = arg_split(argv[i], &arg)
+		              ? take_option(q, &arg)
+		              : complain("check: cannot make sense of '%s': "
+		                         "give --KEY or --KEY=VALUE",
+		                         argv[i]);
+	return err;
 }
 
 int conform_main(int argc, char **argv)
 {
 	struct request q = { .opts = { .seed = 1 }, .percent = 100 };
-	int err = 0;
+	int err = take_options(&q, argc, argv);
 
-	for (int i = 1; i < argc && !err; i++)
-		err = take_option(&q, argv[i]);
 	if (!err && !q.list)
 		err = chosen_settle(&q.chosen, false);
 	if (!err && q.opts.only)

@@ -134,7 +134,7 @@ static int say_totals(const struct stress *s)
 		       t->episodes, t->items, t->failed);
 		failed += t->failed;
 	}
-	return failed ? EXIT_STATUS_FAILED : 0;
+	return failed ? EXIT_FAILED : 0;
 }
 
 /* --- running --- */
@@ -152,7 +152,7 @@ static int one_turn(struct stress *s, struct tally *t, int64_t ns)
 	if (err) {
 		fprintf(stderr, "weft: cannot run an episode: %s\n",
 		        strerror(-err));
-		return EXIT_STATUS_FAILED;
+		return EXIT_FAILED;
 	}
 	t->episodes += r.episodes;
 	t->items += r.items;
@@ -229,8 +229,8 @@ static int run(struct stress *s)
 	if (s->channels == 0) {
 		if (s->chosen.all)
 			return 0;
-		return bad_input("stress %s has nothing to do with channel %s",
-		                 s->subject->name, s->chosen.one->name);
+		return complain("stress %s has nothing to do with channel %s",
+		                s->subject->name, s->chosen.one->name);
 	}
 	s->begin_ns = s->said_ns = weft_now();
 	err = run_turns(s);
@@ -239,38 +239,55 @@ static int run(struct stress *s)
 
 /* --- the command line --- */
 
-static int take_option(struct stress *s, const char *arg)
+static int take_option(struct stress *s, const struct arg *arg)
 {
-	const char *value;
+	static const char *const known[] = { "--all",        "--chan",
+		                             "--failures",   "--load",
+		                             "--seconds",    "--seed",
+		                             "--time-limit", NULL };
 	bool taken;
 	int err = chosen_option(&s->chosen, arg, &taken);
 
 	if (err || taken)
 		return err;
-	if (option_is(arg, "seed", &value))
-		return option_number("seed", value, 1, UINT64_MAX, &s->seed);
-	if (option_is(arg, "seconds", &value))
-		return option_seconds("seconds", value, &s->ns);
-	if (option_is(arg, "time-limit", &value))
-		return option_seconds("time-limit", value, &s->limit_ns);
-	if (option_is(arg, "failures", &value))
-		return option_number("failures", value, 1, UINT64_MAX,
-		                     &s->failures);
-	return bad_input("stress %s has no option '%s' (there are: --all, "
-	                 "--chan, --failures, --load, --seconds, --seed, "
-	                 "--time-limit)",
-	                 s->subject->name, arg);
+	if (strcmp(arg->key, "seed") == 0)
+		return arg_number(arg, 1, UINT64_MAX, &s->seed);
+	if (strcmp(arg->key, "seconds") == 0)
+		return arg_seconds(arg, &s->ns);
+	if (strcmp(arg->key, "time-limit") == 0)
+		return arg_seconds(arg, &s->limit_ns);
+	if (strcmp(arg->key, "failures") == 0)
+		return arg_number(arg, 1, UINT64_MAX, &s->failures);
+	return complain_option("stress has no option", arg, known);
 }
 
-static const struct subject *subject_find(const char *name)
+static int take_options(struct stress *s, int argc, char **argv)
+{
+	struct arg arg;
+	int err = 0;
+
+	for (int i = 2; i < argc && !err; i++)
+		err = arg_split(argv[i], &arg)
+		              ? take_option(s, &arg)
+		              : complain("stress: cannot make sense of '%s': "
+		                         "give --KEY=VALUE",
+		                         argv[i]);
+	return err;
+}
+
+/* 0, or EXIT_BAD_INPUT after complaining. */
+static int find_subject(const char *name, const struct subject **out)
 {
 	static const struct subject *const subjects[] = { &subject_chan,
 		                                          &subject_select };
+	static const char *const known[] = { "chan", "select", NULL };
 
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
-		if (strcmp(subjects[i]->name, name) == 0)
-			return subjects[i];
-	return NULL;
+		if (strcmp(subjects[i]->name, name) == 0) {
+			*out = subjects[i];
+			return 0;
+		}
+	return complain_unknown("nothing to stress called", name, known);
 }
 
 int stress_main(int argc, char **argv)
@@ -278,17 +295,13 @@ int stress_main(int argc, char **argv)
 	struct stress s = { .ns = 60 * WEFT_SEC,
 		            .limit_ns = CONFORM_TIME_LIMIT,
 		            .failures = FAILURES };
-	int err = 0;
+	int err;
 
 	if (argc < 2)
-		return bad_input("stress what? (there are: chan, select)");
-	s.subject = subject_find(argv[1]);
-	if (!s.subject)
-		return bad_input("stress has nothing called '%s' (there are: "
-		                 "chan, select)",
-		                 argv[1]);
-	for (int i = 2; i < argc && !err; i++)
-		err = take_option(&s, argv[i]);
+		return complain("stress what? (there are: chan, select)");
+	err = find_subject(argv[1], &s.subject);
+	if (!err)
+		err = take_options(&s, argc, argv);
 	if (!err)
 		err = chosen_settle(&s.chosen, true);
 	return err ? err : run(&s);
