@@ -64,7 +64,8 @@ struct state {
 	bool uniform, tries;
 	struct worker *worker;
 
-	int64_t missing; /* permits, at the end */
+	int64_t missing;   /* permits, at the end */
+	uint64_t too_many; /* or at least one more than there were */
 
 	_Alignas(WEFT_CACHE_LINE) _Atomic int64_t held, most;
 	_Atomic bool halted;
@@ -107,6 +108,8 @@ static void shape(const struct params *p, struct cell_shape *out)
 	out->cap = 1; /* without tokens any channel will do */
 	if (param(p, "variant") != CHANNEL)
 		return;
+	/* What counts its elements exactly frees one at a time, too. */
+	out->needs = WEFT_CAN_BOUNDED | WEFT_CAN_LEN;
 	out->cap = (size_t)param(p, "permits");
 	out->senders = out->receivers = workers;
 }
@@ -126,8 +129,15 @@ static int make(struct cell *cell, struct state *s)
 	const struct weft_semaphore_opts weighted = { .permits = s->permits };
 	const struct weft_chan_opts chan = { .wait = cell->wait };
 
+	size_t cap;
+	int err;
+
 	switch (cell->variant) {
 	case CHANNEL:
+		/* One that rounds its capacity up has more permits. */
+		err = kernel_probe(cell, &cap);
+		if (err || cap != cell->cap)
+			return err ? err : -ENOTSUP;
 		return weft_chan_new(&s->tokens, cell->chan, cell->cap,
 		                     sizeof(uint64_t), &chan);
 	case SEM_T:
@@ -340,14 +350,17 @@ static void run_worker(struct cell *cell, unsigned id)
 
 /* --- afterwards --- */
 
-/* All permits have to be there. */
+/* All permits have to be there, and no more. */
 static void stop(struct cell *cell)
 {
 	struct state *s = cell->state;
 
+	if (!s->weighted && !s->tokens && !s->posix)
+		return; /* they could not be made */
 	s->missing = s->permits;
 	while (s->missing > 0 && !take(s, 1, false))
 		s->missing--;
+	s->too_many = !s->missing && !take(s, 1, false);
 }
 
 static void report(struct text *why, const char *what, uint64_t n)
@@ -376,6 +389,7 @@ static void verify(struct cell *cell, struct text *why)
 	       most > s->permits ? (uint64_t)(most - s->permits) : 0);
 	report(why, "tokens were lost", lost);
 	report(why, "tokens were corrupt", corrupt);
+	report(why, "permit too many at the end", s->too_many);
 	/* After an error some are still held. */
 	if (!weft_load_acquire(&cell->error))
 		report(why, "permits are missing at the end",

@@ -3,10 +3,9 @@
 weft_add_pattern_mutant(semaphore lets_one_too_many_in semaphore/semaphore.c
   "free_in(word) >= n)"
   "free_in(word) >= n - 1)"
-  KNOBS "permits=2 workers=4 work=2000"
-  TRIES 50
+  KNOBS "permits=2 workers=4"
   CHANNELS handoff
-  WORDS held at once)
+  WORDS too many)
 weft_add_pattern_mutant(semaphore gives_one_back_too_few semaphore/semaphore.c
   "word_plus(word, n)"
   "word_plus(word, n - (n > 1))"
