@@ -228,6 +228,19 @@ static int64_t some_time(const struct hurry *h)
 	return weft_deadline_in((int64_t)(weft_rand() % h->window) * WEFT_US);
 }
 
+/* Now and then for longer than the peer is going to wait, so that deadlines
+ * pass on a quick machine and on a slow one. */
+static void linger(const struct hurry *h)
+{
+	int64_t until_ns;
+
+	if (weft_rand() % 8)
+		return;
+	until_ns = weft_deadline_in(2 * h->window * WEFT_US);
+	while (weft_now() < until_ns)
+		weft_yield();
+}
+
 static int sends_with_deadlines(void *arg)
 {
 	struct hurry *h = arg;
@@ -243,6 +256,7 @@ static int sends_with_deadlines(void *arg)
 		REQUIRE(err == 0 || weft_now() >= deadline,
 		        "a send timed out before its deadline");
 		ledger_sent(&h->ledger, tag, err == 0);
+		linger(h);
 	}
 	return 0;
 }
@@ -253,10 +267,13 @@ static int receives_with_deadlines(void *arg)
 	struct ledger_order order = { { 0 } };
 
 	for (;;) {
-		int64_t deadline = some_time(h);
+		int64_t deadline;
 		uint32_t tag;
-		int err = tag_recv(h->c, &tag, deadline);
+		int err;
 
+		linger(h);
+		deadline = some_time(h);
+		err = tag_recv(h->c, &tag, deadline);
 		if (err == -EPIPE)
 			return 0;
 		if (err == 0) {
