@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/instrumented.h"
 #include "chan/internal.h"
 
 static const struct weft_chan_impl *const builtin[] = {
@@ -182,6 +183,11 @@ int weft_chan_load(const char *path, const struct weft_chan_impl **out,
 	err = impl ? impl_check(impl, why, why_bytes)
 	           : refuse(why, why_bytes,
 	                    "does not export the symbol weft_chan_impl");
+	if (!err && !weft_is_instrumented(impl))
+		err = refuse(why, why_bytes,
+		             "is built without -fsanitize=thread; this weft is "
+		             "built with it and would report races that are "
+		             "none");
 	if (err) {
 		dlclose(object);
 		return err;

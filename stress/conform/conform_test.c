@@ -432,6 +432,11 @@ static void the_command_says_what_is_wrong(void **state)
 	assert_int_equal(COMMAND("--load=/nonexistent/x.so"), 2);
 	assert_int_equal(COMMAND("--load=" BROKEN "/dying.so"), 2);
 	assert_int_equal(COMMAND("--load=" BROKEN "/leaving.so"), 2);
+	/* What it orders would be reported as a race. */
+	assert_int_equal(
+	        COMMAND("--load=" BROKEN "/unsanitized.so",
+	                "--only=^what_was_written_before_a_send_is_visible$"),
+	        WITH_TSAN ? 2 : 0);
 	assert_int_equal(COMMAND("--all", "--percent=0"), 2);
 	assert_int_equal(COMMAND("--chan=handoff", "--all"), 2);
 	assert_int_equal(COMMAND("--seed=1"), 2);

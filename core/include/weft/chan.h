@@ -97,7 +97,8 @@ WEFT_API const struct weft_chan_impl *weft_chan_impl_at(size_t i);
  *      NULL when why_bytes is 0.
  *
  * Returns 0; -ENOENT when the file cannot be loaded; -EINVAL when it does not
- * export the symbol, has another ABI version, or contradicts itself.
+ * export the symbol, has another ABI version, contradicts itself, or is built
+ * without the thread sanitizer where weft is built with it.
  */
 WEFT_API WEFT_NODISCARD int weft_chan_load(const char *path,
                                            const struct weft_chan_impl **out,
