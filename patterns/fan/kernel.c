@@ -273,15 +273,14 @@ static void halt(struct cell *cell)
 
 /* Look at one result. What a merge brings has been signed by its sender, from
  * 0, and not changed. */
-static inline void look_at(struct cell *cell, const unsigned char *m)
+KERNEL_INLINE void look_at(struct cell *cell, const unsigned char *m)
 {
 	const struct state *s = cell->state;
 	uint64_t value = message_value(m), seq = message_seq(value);
 	bool merged = merges(cell->variant);
 	uint64_t by = message_who(value) - !merged; /* unsigned: -1 is none */
 
-	kernel_record(cell, 0, merged ? seq * s->workers + by : seq,
-	              kernel_now(cell));
+	kernel_record(cell, 0, merged ? seq * s->workers + by : seq);
 	if (by >= s->workers)
 		tally_corrupt(cell->tally, 0, value);
 	else
@@ -458,19 +457,11 @@ static void verify(struct cell *cell, struct text *why)
 }
 
 const struct pattern pattern_fan = {
-	.name = "fan",
+	KERNEL(fan),
 	.flag = "fan",
 	.title = "Fan-out/Fan-in",
 	.summary = "items go to several workers, their results come together",
-	.knobs = knobs,
 	.accept = accept_window,
-	.shape = shape,
-	.state_bytes = sizeof(struct state),
-	.setup = setup,
-	.work = run_driver,
-	.halt = halt,
 	.stop = stop,
 	.verify = verify,
-	.teardown = teardown,
-	.demo = fan_demo,
 };

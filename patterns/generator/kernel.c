@@ -131,13 +131,13 @@ static void note_ahead(struct state *s)
 }
 
 /* Make up to `most` messages; returns how many. */
-static inline size_t make(struct cell *cell, unsigned char *m, size_t most)
+KERNEL_INLINE size_t make(struct cell *cell, unsigned char *m, size_t most)
 {
 	struct state *s = cell->state;
 	size_t n = due(cell, s->next, most);
 
 	kernel_write(cell, m, n, s->next);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; cell->work && i < n; i++)
 		work_for(cell->work);
 	s->next += n;
 	note_ahead(s);
@@ -302,7 +302,7 @@ static void run_driver(struct cell *cell, unsigned driver)
 		kernel_count(cell, 0, 0, i, m, i);
 		if (n++ == 0)
 			s->first_ns = weft_now() - cell->t0;
-		kernel_record(cell, 0, i, kernel_now(cell));
+		kernel_record(cell, 0, i);
 	}
 	s->end = err;
 	cell->share[0] = n;
@@ -404,18 +404,10 @@ static void verify(struct cell *cell, struct text *why)
 }
 
 const struct pattern pattern_generator = {
-	.name = "generator",
+	KERNEL(generator),
 	.flag = "generator",
 	.title = "Generator",
 	.summary = "a stream whose elements are made when they are asked for",
-	.knobs = knobs,
-	.shape = shape,
-	.state_bytes = sizeof(struct state),
-	.setup = setup,
-	.work = run_driver,
-	.halt = halt,
 	.stop = stop,
 	.verify = verify,
-	.teardown = teardown,
-	.demo = generator_demo,
 };

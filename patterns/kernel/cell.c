@@ -330,6 +330,7 @@ static void read_knobs(struct cell *cell)
 	cell->cap = cell->shape.cap;
 	cell->work = param_or_0(p, "work");
 	cell->wait = (enum weft_wait)param_or_0(p, "wait");
+	cell->timed = cell->pace_ns > 0 && cell->latency;
 	cell->in_order =
 	        cell->chan->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
 	if (cell->work || param_or_0(p, "prod_work"))

@@ -46,3 +46,11 @@ void kernel_end(struct cell *cell, int err)
 	else
 		kernel_fail(cell, err);
 }
+
+void kernel_record_latency(struct cell *cell, unsigned consumer, uint64_t item,
+                           int64_t now)
+{
+	if (item < cell->items)
+		hist_record(&cell->latency[consumer],
+		            now - pace_due(cell, item));
+}

@@ -33,6 +33,13 @@
 
 #define KERNEL_INLINE static inline __attribute__((always_inline))
 
+/* The fields of a struct pattern that each kernel fills with what it has under
+ * these names: knobs[], struct state, and the functions. */
+#define KERNEL(id)                                                             \
+	.name = #id, .knobs = knobs, .state_bytes = sizeof(struct state),      \
+	.shape = shape, .setup = setup, .work = run_driver, .halt = halt,      \
+	.teardown = teardown, .demo = id##_demo
+
 /* --- rows of a table of knobs --- */
 
 #define KERNEL_ITEMS_MAX (INT64_C(1) << 26)
@@ -157,26 +164,31 @@ KERNEL_INLINE int kernel_produce(struct cell *cell, unsigned sender,
 
 /* --- receiving --- */
 
-/* Whether it matters to this run when a message comes. */
-KERNEL_INLINE bool kernel_is_timed(const struct cell *cell)
-{
-	return cell->pace_ns > 0 && cell->latency;
-}
-
-/* The time, where it matters. */
+/* The time, where it matters when a message comes. */
 KERNEL_INLINE int64_t kernel_now(const struct cell *cell)
 {
-	return kernel_is_timed(cell) ? weft_now() : 0;
+	return cell->timed ? weft_now() : 0;
 }
 
-/* Where it matters: item `item` of the cell has come to a consumer, at `now`.
- */
-KERNEL_INLINE void kernel_record(struct cell *cell, unsigned consumer,
-                                 uint64_t item, int64_t now)
+/* Out of line, for the sake of runs where it does not matter. */
+void kernel_record_latency(struct cell *cell, unsigned consumer, uint64_t item,
+                           int64_t now);
+
+/* Where it matters: item `item` of the cell, if there is such, has come to a
+ * consumer at `now`. */
+KERNEL_INLINE void kernel_record_at(struct cell *cell, unsigned consumer,
+                                    uint64_t item, int64_t now)
 {
-	if (kernel_is_timed(cell) && item < cell->items)
-		hist_record(&cell->latency[consumer],
-		            now - pace_due(cell, item));
+	if (__builtin_expect(cell->timed, 0))
+		kernel_record_latency(cell, consumer, item, now);
+}
+
+/* The same, now. */
+KERNEL_INLINE void kernel_record(struct cell *cell, unsigned consumer,
+                                 uint64_t item)
+{
+	if (__builtin_expect(cell->timed, 0))
+		kernel_record_latency(cell, consumer, item, weft_now());
 }
 
 /* Item `seq` of `producer` has come to a consumer as m, which must be all of

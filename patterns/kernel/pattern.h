@@ -119,9 +119,10 @@ struct cell {
 	size_t payload, batch, cap;
 	int64_t work;
 	enum weft_wait wait;
-	bool in_order;       /* what one sender sends stays in order; by default
-	                        what the channel promises */
-	struct tally *tally; /* NULL: nothing to look at */
+	bool timed;    /* latency is recorded, from when each item was due */
+	bool in_order; /* what one sender sends stays in order; by default
+	                  what the channel promises */
+	struct tally *tally;     /* NULL: nothing to look at */
 	unsigned char **message; /* buffers of kernel_buffers() */
 	unsigned messages;
 

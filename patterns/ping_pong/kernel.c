@@ -276,18 +276,10 @@ static void verify(struct cell *cell, struct text *why)
 }
 
 const struct pattern pattern_ping_pong = {
-	.name = "ping_pong",
+	KERNEL(ping_pong),
 	.flag = "ping-pong",
 	.title = "Ping-Pong",
 	.summary = "a client waits for the reply to each of its requests",
-	.knobs = knobs,
 	.closed_loop = true,
-	.shape = shape,
-	.state_bytes = sizeof(struct state),
-	.setup = setup,
-	.work = run_driver,
-	.halt = halt,
 	.verify = verify,
-	.teardown = teardown,
-	.demo = ping_pong_demo,
 };

@@ -304,7 +304,7 @@ static inline uint64_t look_at_all(struct cell *cell, const unsigned char *m,
 			kernel_count(cell, 0, 0, x, m, x);
 		else
 			tally_corrupt(cell->tally, 0, message_value(m));
-		kernel_record(cell, 0, x, now);
+		kernel_record_at(cell, 0, x, now);
 	}
 	return x;
 }
@@ -419,19 +419,11 @@ static void verify(struct cell *cell, struct text *why)
 }
 
 const struct pattern pattern_pipeline = {
-	.name = "pipeline",
+	KERNEL(pipeline),
 	.flag = "pipeline",
 	.title = "Pipeline",
 	.summary = "items flow through stages that work at the same time",
-	.knobs = knobs,
 	.accept = accept_tasks,
-	.shape = shape,
-	.state_bytes = sizeof(struct state),
-	.setup = setup,
-	.work = run_driver,
-	.halt = halt,
 	.stop = stop,
 	.verify = verify,
-	.teardown = teardown,
-	.demo = pipeline_demo,
 };

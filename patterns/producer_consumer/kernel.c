@@ -209,7 +209,7 @@ static inline int take(struct cell *cell, struct party *me, size_t most,
 }
 
 /* What is to be done with n items that have come. */
-static inline void consume(struct cell *cell, struct party *me, size_t n)
+KERNEL_INLINE void consume(struct cell *cell, struct party *me, size_t n)
 {
 	const struct state *s = cell->state;
 	int64_t now = kernel_now(cell);
@@ -223,8 +223,8 @@ static inline void consume(struct cell *cell, struct party *me, size_t n)
 		if (cell->tally) {
 			kernel_count(cell, me->consumer, (unsigned)who, seq, m,
 			             value);
-			kernel_record(cell, me->consumer,
-			              seq * s->putters + who, now);
+			kernel_record_at(cell, me->consumer,
+			                 seq * s->putters + who, now);
 		}
 		if (cell->work)
 			work_for(cell->work);
@@ -236,17 +236,17 @@ static inline void consume(struct cell *cell, struct party *me, size_t n)
  * had its share. */
 static void take_all(struct cell *cell, struct party *me)
 {
-	uint64_t items =
-	        cell->tally ? UINT64_MAX
-	                    : tally_share(cell->items, cell->shape.consumers,
-	                                  me->consumer);
-	size_t n, most = cell->batch;
+	uint64_t left, items = tally_share(cell->items, cell->shape.consumers,
+	                                   me->consumer);
+	size_t n;
 	int err = 0;
 
-	while (!err && me->count < items) {
-		if (items - me->count < most)
-			most = (size_t)(items - me->count);
-		err = take(cell, me, most, &n);
+	while (cell->tally && !(err = take(cell, me, cell->batch, &n)))
+		consume(cell, me, n);
+	while (!cell->tally && !err && me->count < items) {
+		left = items - me->count;
+		err = take(cell, me,
+		           left < cell->batch ? (size_t)left : cell->batch, &n);
 		if (!err)
 			consume(cell, me, n);
 	}
@@ -422,7 +422,7 @@ static void preproduce(struct cell *cell, struct state *s)
 	unsigned char *m = cell->message[0];
 	int err = 0;
 
-	cell->pace_ns = 0;
+	cell->timed = false;
 	for (uint64_t i = 0; i < cell->items && !err; i++) {
 		kernel_write(cell, m, 1,
 		             message_value_of(i % s->putters, i / s->putters));
@@ -540,19 +540,11 @@ static void verify(struct cell *cell, struct text *why)
 }
 
 const struct pattern pattern_producer_consumer = {
-	.name = "producer_consumer",
+	KERNEL(producer_consumer),
 	.flag = "producer-consumer",
 	.title = "Producer-Consumer",
 	.summary = "several tasks fill one bounded buffer, several empty it",
-	.knobs = knobs,
 	.no_data = true,
 	.accept = accept_variant,
-	.shape = shape,
-	.state_bytes = sizeof(struct state),
-	.setup = setup,
-	.work = run_driver,
-	.halt = halt,
 	.verify = verify,
-	.teardown = teardown,
-	.demo = producer_consumer_demo,
 };

@@ -15,7 +15,8 @@
  * Several writers take the items off a common count (but with mixed), so that
  * `share`, how many went over each channel, shows how even the choice was. A
  * message says which item it is and who sent it; over each channel items have
- * to come in ascending order. All but the forwarders are drivers.
+ * to come in ascending order. All tasks are drivers: the writers, the reader,
+ *the forwarders.
  */
 #include "kernel/kernel.h"
 #include "mux.h"
@@ -48,22 +49,13 @@ static const struct knob knobs[] = {
 	KNOB_END,
 };
 
-/* One task of ours besides the drivers. */
-struct forwarder {
-	struct cell *cell;
-	struct weft_task *task;
-	struct weft_chan *from;
-	unsigned char *m;
-};
-
 struct state {
 	/* Constant once made. */
 	unsigned writers;
-	struct weft_chan **chan;
+	struct weft_chan **chan; /* the common one behind all others */
 	unsigned chans;
 	struct weft_chan *common; /* plain, forward: what the reader reads */
 	struct weft_mux *mux[2];  /* both: one for each side */
-	struct forwarder *forwarders;
 	uint64_t deal; /* items that are taken off the count at once */
 
 	/* Where the writers' next item comes from. */
@@ -103,7 +95,8 @@ static void shape(const struct params *p, struct cell_shape *out)
 	int v = (int)param(p, "variant");
 
 	out->drivers = v == BOTH ? 2 : writers + 1;
-	out->helpers = v == FORWARD ? writers : 0;
+	if (v == FORWARD)
+		out->drivers += writers;
 	out->consumers = v == BOTH ? 2 * writers : writers;
 	if (has_common(v))
 		out->senders = writers;
@@ -119,10 +112,8 @@ static void teardown(struct cell *cell)
 
 	for (unsigned i = 0; i < 2; i++)
 		weft_mux_free(s->mux[i]);
-	for (unsigned i = 0; s->chan && i < s->chans; i++)
+	for (unsigned i = 0; i < s->chans; i++)
 		weft_chan_unref(s->chan[i]);
-	weft_chan_unref(s->common);
-	free(s->forwarders);
 	free(s->chan);
 }
 
@@ -145,90 +136,57 @@ static unsigned list_impls(const struct cell *cell,
 	return n;
 }
 
-static int make_channel(struct cell *cell, const struct weft_chan_impl *impl,
-                        struct weft_chan **out)
-{
-	struct weft_chan_opts opts = { .wait = cell->wait };
-
-	cell->in_order &=
-	        (impl->can & (WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO)) != 0;
-	return weft_chan_new(out, impl, cell->cap, cell->payload, &opts);
-}
-
 static int make_channels(struct cell *cell, struct state *s)
 {
 	const struct weft_chan_impl *impls[IMPLS_MAX];
-	unsigned n = list_impls(cell, impls);
+	const struct weft_chan_opts opts = { .wait = cell->wait };
+	unsigned n = list_impls(cell, impls),
+	         common = has_common(cell->variant);
+	unsigned own = cell->variant == PLAIN ? 0 : cell->shape.consumers;
 	int err = 0;
 
-	if (has_common(cell->variant))
-		err = make_channel(cell, cell->chan, &s->common);
-	if (cell->variant == PLAIN)
-		return err;
-	s->chan = calloc(cell->shape.consumers, sizeof(struct weft_chan *));
+	s->chan = calloc(own + common, sizeof(struct weft_chan *));
 	if (!s->chan)
 		return -ENOMEM;
-	s->chans = cell->shape.consumers;
-	for (unsigned i = 0; i < s->chans && !err; i++)
-		err = make_channel(cell, impls[i % n], &s->chan[i]);
-	return err;
-}
+	s->chans = own + common;
+	for (unsigned i = 0; i < s->chans && !err; i++) {
+		const struct weft_chan_impl *impl = impls[i % n];
 
-/* A mux of n inputs and n outputs, where there are. The inputs come first, so
- * that a port has the number of its channel among them. */
-static int make_mux(const struct cell *cell, unsigned i,
-                    struct weft_chan **inputs, struct weft_chan **outputs)
-{
-	struct state *s = cell->state;
-	struct weft_mux_opts opts = { .elem_size = cell->payload,
-		                      .wait = cell->wait };
-	int err = weft_mux_new(&s->mux[i], &opts);
-
-	for (unsigned w = 0; inputs && w < s->writers && !err; w++)
-		err = weft_mux_add(s->mux[i], inputs[w], WEFT_CASE_RECV, NULL);
-	for (unsigned w = 0; outputs && w < s->writers && !err; w++)
-		err = weft_mux_add(s->mux[i], outputs[w], WEFT_CASE_SEND, NULL);
-	return err;
-}
-
-/* With variant=both the first half of the channels leads from side 0 to 1. */
-static int make_muxes(const struct cell *cell, const struct state *s)
-{
-	struct weft_chan **forth = s->chan, **back = s->chan + s->writers;
-	int err;
-
-	switch (cell->variant) {
-	case RECV:
-	case MIXED:
-		return make_mux(cell, 0, s->chan, NULL);
-	case SEND:
-		return make_mux(cell, 0, NULL, s->chan);
-	case BOTH:
-		err = make_mux(cell, 0, back, forth);
-		return err ? err : make_mux(cell, 1, forth, back);
-	default:
-		return 0;
+		cell->in_order &= (impl->can & (WEFT_CAN_FIFO |
+		                                WEFT_CAN_PRODUCER_FIFO)) != 0;
+		err = weft_chan_new(&s->chan[i], impl, cell->cap, cell->payload,
+		                    &opts);
 	}
+	s->common = common ? s->chan[own] : NULL;
+	return err;
 }
 
-static int forward(void *arg);
-
-static int start_forwarders(struct cell *cell, struct state *s)
+static int add_ports(const struct state *s, struct weft_mux *mux,
+                     unsigned first, enum weft_case_op op)
 {
-	const struct weft_task_opts opts = { .name = "forward" };
 	int err = 0;
 
-	s->forwarders = calloc(s->writers, sizeof(*s->forwarders));
-	if (!s->forwarders)
-		return -ENOMEM;
-	for (unsigned w = 0; w < s->writers && !err; w++) {
-		struct forwarder *f = &s->forwarders[w];
+	for (unsigned w = 0; w < s->writers && !err; w++)
+		err = weft_mux_add(mux, s->chan[first + w], op, NULL);
+	return err;
+}
 
-		f->cell = cell;
-		f->from = s->chan[w];
-		f->m = cell->message[2 * cell->shape.drivers + w];
-		err = weft_spawn(&f->task, &opts, forward, f);
-	}
+/* A side's channels in are those out of the other: with variant=both the first
+ * half of them leads from side 0 to side 1. Ports in come first, so that they
+ * have the numbers of their channels. */
+static int make_mux(const struct cell *cell, struct state *s, unsigned side)
+{
+	struct weft_mux_opts opts = { .elem_size = cell->payload,
+		                      .wait = cell->wait };
+	int v = cell->variant, err = weft_mux_new(&s->mux[side], &opts);
+
+	if (!err && v != SEND)
+		err = add_ports(s, s->mux[side],
+		                v == BOTH ? (1 - side) * s->writers : 0,
+		                WEFT_CASE_RECV);
+	if (!err && (v == SEND || v == BOTH))
+		err = add_ports(s, s->mux[side], side * s->writers,
+		                WEFT_CASE_SEND);
 	return err;
 }
 
@@ -251,30 +209,25 @@ static int setup(struct cell *cell)
 	s->writers = (unsigned)param(&cell->params, "writers");
 	s->deal = items_per_deal(cell, s->writers);
 	weft_store_relaxed(&s->senders, s->writers);
-	/* Each driver's in and out, and the forwarders'. */
-	err = kernel_buffers(cell, 2 * cell->shape.drivers + s->writers, 1);
+	err = kernel_buffers(cell, 2 * cell->shape.drivers, 1);
 	if (!err)
 		err = make_channels(cell, s);
-	if (!err)
-		err = make_muxes(cell, s);
-	if (!err)
-		err = tally_new(&cell->tally, cell->variant == BOTH ? 2 : 1,
-		                cell->shape.consumers, cell->items);
-	if (!err && cell->variant == FORWARD)
-		err = start_forwarders(cell, s);
-	return err;
+	if (!err && cell->variant <= MIXED)
+		err = make_mux(cell, s, 0);
+	if (!err && cell->variant == BOTH)
+		err = make_mux(cell, s, 1);
+	return err ? err
+	           : tally_new(&cell->tally, cell->variant == BOTH ? 2 : 1,
+	                       cell->shape.consumers, cell->items);
 }
 
-/* Close all channels. */
 static void halt(struct cell *cell)
 {
 	struct state *s = cell->state;
 
-	for (unsigned i = 0; s->chan && i < s->chans; i++)
+	for (unsigned i = 0; i < s->chans; i++)
 		if (s->chan[i])
 			weft_chan_close(s->chan[i]);
-	if (s->common)
-		weft_chan_close(s->common);
 }
 
 /* --- what one driver needs --- */
@@ -303,7 +256,7 @@ static struct side side_of(struct cell *cell, unsigned driver, unsigned mux,
 }
 
 /* A message has come over the side's channel `which`. */
-static inline void came(struct side *side, size_t which)
+KERNEL_INLINE void came(struct side *side, size_t which)
 {
 	struct cell *cell = side->cell;
 	uint64_t value = message_value(side->in), seq = message_seq(value);
@@ -314,8 +267,7 @@ static inline void came(struct side *side, size_t which)
 		kernel_count(cell, at, side->producer, seq, side->in, value);
 	else
 		tally_corrupt(cell->tally, at, value);
-	kernel_record(cell, at, both ? 2 * seq + side->producer : seq,
-	              kernel_now(cell));
+	kernel_record(cell, at, both ? 2 * seq + side->producer : seq);
 	side->count[which]++;
 	if (cell->work)
 		work_for(cell->work);
@@ -454,21 +406,18 @@ static void read_all(struct cell *cell)
 	halt(cell);
 }
 
-/* The task of a forwarder. */
-static int forward(void *arg)
+static void forward(struct cell *cell, unsigned w, unsigned char *m)
 {
-	const struct forwarder *f = arg;
-	struct state *s = f->cell->state;
+	struct state *s = cell->state;
 	int err;
 
 	do {
-		err = weft_chan_recv(f->from, f->m, WEFT_FOREVER);
+		err = weft_chan_recv(s->chan[w], m, WEFT_FOREVER);
 		if (!err)
-			err = weft_chan_send(s->common, f->m, WEFT_FOREVER);
+			err = weft_chan_send(s->common, m, WEFT_FOREVER);
 	} while (!err);
-	kernel_fail(f->cell, err == -EPIPE ? 0 : err);
+	kernel_fail(cell, err == -EPIPE ? 0 : err);
 	leave_common(s);
-	return 0;
 }
 
 /* --- one writer, and readers of one channel each --- */
@@ -568,22 +517,14 @@ static void run_driver(struct cell *cell, unsigned driver)
 		read_one(cell, driver - 1);
 	else if (driver < s->writers)
 		write_one(cell, driver);
-	else
+	else if (driver == s->writers)
 		read_all(cell);
+	else
+		forward(cell, driver - s->writers - 1,
+		        cell->message[2 * driver]);
 }
 
 /* --- afterwards --- */
-
-/* A forwarder that was not given the end has been given it by halt. */
-static void stop(struct cell *cell)
-{
-	struct state *s = cell->state;
-
-	halt(cell);
-	for (unsigned w = 0; s->forwarders && w < s->writers; w++)
-		if (s->forwarders[w].task)
-			weft_join(s->forwarders[w].task, NULL);
-}
 
 /* Whether the muxes have counted what was received and sent. */
 static void verify(struct cell *cell, struct text *why)
@@ -605,20 +546,11 @@ static void verify(struct cell *cell, struct text *why)
 }
 
 const struct pattern pattern_select = {
-	.name = "select",
+	KERNEL(select),
 	.flag = "select",
 	.title = "Select",
 	.summary = "one task waits for several channels and uses the first "
 	           "that is ready",
-	.knobs = knobs,
 	.accept = accept_mixed,
-	.shape = shape,
-	.state_bytes = sizeof(struct state),
-	.setup = setup,
-	.work = run_driver,
-	.halt = halt,
-	.stop = stop,
 	.verify = verify,
-	.teardown = teardown,
-	.demo = select_demo,
 };

@@ -308,7 +308,7 @@ static int acquire_all(struct cell *cell, unsigned id, uint64_t seq, unsigned n,
 		if (err)
 			return err;
 		note_held(s, weight);
-		kernel_record(cell, id, item, kernel_now(cell));
+		kernel_record(cell, id, item);
 		if (cell->work)
 			work_for(cell->work);
 	}
@@ -330,7 +330,7 @@ static int give_all(struct cell *cell, unsigned id, uint64_t seq, unsigned n)
 	return err;
 }
 
-static void run_worker(struct cell *cell, unsigned id)
+static void run_driver(struct cell *cell, unsigned id)
 {
 	const struct state *s = cell->state;
 	uint64_t items = tally_share(cell->items, s->workers, id), seq = 0;
@@ -402,19 +402,11 @@ static void verify(struct cell *cell, struct text *why)
 }
 
 const struct pattern pattern_semaphore = {
-	.name = "semaphore",
+	KERNEL(semaphore),
 	.flag = "semaphore",
 	.title = "Semaphore",
 	.summary = "no more tasks at work than there are permits",
-	.knobs = knobs,
 	.accept = accept,
-	.shape = shape,
-	.state_bytes = sizeof(struct state),
-	.setup = setup,
-	.work = run_worker,
-	.halt = halt,
 	.stop = stop,
 	.verify = verify,
-	.teardown = teardown,
-	.demo = semaphore_demo,
 };
