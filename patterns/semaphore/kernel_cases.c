@@ -2,7 +2,9 @@
 #include "testing/kernel_cases.h"
 
 static const struct kernel_case verified[] = {
-	{ .knobs = "variant=* permits=1 workers=8" },
+	{ .knobs = "variant=weighted|sem_t permits=1 workers=8" },
+	/* Those that keep an exact count, and take several senders. */
+	{ .knobs = "variant=channel permits=1 workers=8", .channels = 4 },
 	{ .knobs = "variant=* permits=64 workers=8 weight=4 weights=* "
 	           "burst=2" },
 	{ .knobs = "variant=* mode=try wait=park" },
