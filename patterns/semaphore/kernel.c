@@ -112,9 +112,10 @@ static void shape(const struct params *p, struct cell_shape *out)
 	out->needs = WEFT_CAN_BOUNDED | WEFT_CAN_LEN;
 	out->cap = (size_t)param(p, "permits");
 	out->senders = out->receivers = workers;
-	/* Without an exact count, each of several senders may be let into the
-	 * last place that there is. */
-	out->needs = WEFT_CAN_LEN;
+	/* It is the lack of space that makes them wait; and without an exact
+	 * count, each of several senders may be let into the last space that
+	 * there is. */
+	out->needs = WEFT_CAN_BOUNDED | WEFT_CAN_LEN;
 }
 
 /* --- setup and teardown --- */

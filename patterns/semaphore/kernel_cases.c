@@ -3,8 +3,8 @@
 
 static const struct kernel_case verified[] = {
 	{ .knobs = "variant=weighted|sem_t permits=1 workers=8" },
-	/* Those that keep an exact count, and take several senders. */
-	{ .knobs = "variant=channel permits=1 workers=8", .channels = 4 },
+	/* Bounded, with an exact count, and for several senders. */
+	{ .knobs = "variant=channel permits=1 workers=8", .channels = 3 },
 	{ .knobs = "variant=* permits=64 workers=8 weight=4 weights=* "
 	           "burst=2" },
 	{ .knobs = "variant=* mode=try wait=park" },
