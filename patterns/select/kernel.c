@@ -15,8 +15,7 @@
  * Several writers take the items off a common count (but with mixed), so that
  * `share`, how many went over each channel, shows how even the choice was. A
  * message says which item it is and who sent it; over each channel items have
- * to come in ascending order. All tasks are drivers: the writers, the reader,
- *the forwarders.
+ * to come in ascending order. All tasks, forwarders too, are drivers.
  */
 #include "kernel/kernel.h"
 #include "mux.h"
