@@ -9,6 +9,7 @@
 #include <weft/atomic.h>
 #include <weft/sync.h>
 
+#include "base/cacheline.h"
 #include "common/ending.h"
 
 #define BODY_MAX (WEFT_ELEM_MAX - WEFT_LINK_HEAD)
@@ -117,10 +118,9 @@ int weft_link_new(struct weft_link **out, const struct weft_link_opts *opts)
 
 	if (!out)
 		return -EINVAL;
-	l = aligned_alloc(_Alignof(struct weft_link), sizeof(*l));
+	l = cacheline_new(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	memset(l, 0, sizeof(*l));
 	if (opts)
 		l->opts = *opts;
 	weft_ending_init(&l->end, &ending_ops, l);

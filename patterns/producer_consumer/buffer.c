@@ -7,6 +7,7 @@
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
 
+#include "base/cacheline.h"
 #include "common/ending.h"
 #include "common/ends.h"
 #include "task/spin.h"
@@ -124,10 +125,9 @@ int weft_buffer_new(struct weft_buffer **out,
 	impl = opts->impl ? opts->impl : weft_chan_impl_find("handoff");
 	if (!are_sound(opts, impl))
 		return -EINVAL;
-	b = aligned_alloc(_Alignof(struct weft_buffer), sizeof(*b));
+	b = cacheline_new(1, sizeof(*b)); /* every count begins at 0 */
 	if (!b)
 		return -ENOMEM;
-	memset(b, 0, sizeof(*b)); /* every count begins at 0 */
 	weft_ending_init(&b->end, &ending_ops, b);
 	err = open_chan(b, impl, opts);
 	if (err) {
