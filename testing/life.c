@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <weft/atomic.h>
 
@@ -76,8 +78,9 @@ static const struct life *life;
 
 static void *make(struct weft_ctx *ctx)
 {
-	struct life_opts o = { .ctx = ctx };
+	static struct life_opts o;
 
+	o.ctx = ctx;
 	ledger_clear();
 	return life->make(&o);
 }
@@ -674,12 +677,71 @@ static int it_may_be_stopped_at_any_moment(void *arg)
 	return 0;
 }
 
+/* --- the check: nobody can wake anybody --- */
+
+/* The exit status of a program that was told. */
+#define TOLD 77
+
+static void told(void *arg)
+{
+	(void)arg;
+	_exit(TOLD);
+}
+
+struct sleeper {
+	enum verb verb;
+};
+
+/* Wait on that side of a component that nobody else knows of. */
+static int sleep_for_good(void *arg)
+{
+	const struct sleeper *s = arg;
+	void *t = make(NULL);
+
+	while (!call(t, s->verb, WEFT_FOREVER))
+		;
+	_exit(0); /* it came back; its own tasks may still sleep */
+}
+
+/* What a component waits with must show that it waits: a loop that wakes up to
+ * look would hide a program that has come to a standstill. */
+static bool is_told(enum verb v)
+{
+	const struct weft_run_opts opts = { .asleep = told };
+	struct sleeper s = { v };
+	int status;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	CHECK(child >= 0);
+	if (child == 0) {
+		alarm(60);
+		weft_run(WEFT_THREADS, &opts, sleep_for_good, &s);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	return WIFEXITED(status) && WEXITSTATUS(status) == TOLD;
+}
+
+/* Outside of a run: the child has one of its own. */
+static int a_program_that_sleeps_for_good_is_told(void *arg)
+{
+	(void)arg;
+	for (enum verb v = IN; v < VERBS; v++)
+		if (can_wait_in(v) && !is_told(v))
+			return -EIO;
+	return 0;
+}
+
 /* --- the suite --- */
+
+#define OUTSIDE_OF_A_RUN (-1)
 
 static const struct check {
 	const char *name;
 	weft_task_fn fn;
-	enum weft_clock clock;
+	int clock; /* an enum weft_clock, or OUTSIDE_OF_A_RUN */
 } checks[] = {
 #define CHECK_ON(clock, fn)                                                    \
 	{                                                                      \
@@ -705,6 +767,8 @@ static const struct check {
 	CHECK_ON(MANUAL, null_is_refused),
 	CHECK_ON(MANUAL, figures_are_told_or_refused),
 	CHECK_ON(MONOTONIC, it_may_be_stopped_at_any_moment),
+	{ "a_program_that_sleeps_for_good_is_told",
+	  a_program_that_sleeps_for_good_is_told, OUTSIDE_OF_A_RUN },
 #undef CHECK_ON
 };
 #define CHECKS (sizeof(checks) / sizeof(checks[0]))
@@ -720,7 +784,13 @@ static void run_entry(void **state)
 	const struct entry *e = *state;
 
 	life = e->life;
-	assert_int_equal(testing_run_clean(e->check->clock, e->check->fn), 0);
+	if (e->check->clock == OUTSIDE_OF_A_RUN)
+		assert_int_equal(e->check->fn(NULL), 0);
+	else
+		assert_int_equal(
+		        testing_run_clean((enum weft_clock)e->check->clock,
+		                          e->check->fn),
+		        0);
 }
 
 static size_t rows_of(const struct life *rows)

@@ -39,6 +39,7 @@ enum fault {
 	TAKES_NULL,
 	TELLS_NULL,
 	LOSES_WHAT_IS_IN_HAND,
+	FOREVER_ENDS,
 	FAULTS,
 };
 
@@ -168,6 +169,8 @@ static int64_t until(int64_t deadline_ns)
 {
 	if (fault == NOW_WAITS && deadline_ns == WEFT_NOW)
 		return WEFT_FOREVER;
+	if (fault == FOREVER_ENDS && deadline_ns == WEFT_FOREVER)
+		return weft_deadline_in(50 * WEFT_MS);
 	return deadline_ns + (fault == LATE_BY_ONE && deadline_ns > WEFT_NOW &&
 	                      deadline_ns < WEFT_FOREVER);
 }
@@ -312,6 +315,7 @@ static const struct {
 	{ TAKES_NULL, "null_is_refused" },
 	{ TELLS_NULL, "figures_are_told_or_refused" },
 	{ LOSES_WHAT_IS_IN_HAND, "it_may_be_stopped_at_any_moment" },
+	{ FOREVER_ENDS, "a_program_that_sleeps_for_good_is_told" },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
