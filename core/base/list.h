@@ -46,6 +46,12 @@ static inline void list_push(struct list *head, struct list *node)
 	head->prev = node;
 }
 
+/* Link at the front of the queue that `head` heads. */
+static inline void list_push_front(struct list *head, struct list *node)
+{
+	list_push(head->next, node);
+}
+
 static inline void list_unlink(struct list *node)
 {
 	node->prev->next = node->next;

@@ -136,8 +136,8 @@ static void chan_drop_all(struct weft_chan *c)
 /* Waits that are registered, in the front or inside. */
 static size_t chan_waiting(const struct weft_chan *c)
 {
-	return weft_load_relaxed(&c->senders.n) +
-	       weft_load_relaxed(&c->receivers.n) +
+	return weft_load_relaxed(&c->senders.registered) +
+	       weft_load_relaxed(&c->receivers.registered) +
 	       (c->completing ? c->completing->waiting(c->state) : 0);
 }
 

@@ -321,13 +321,21 @@ static void link_hints(struct selection *s)
 
 static void rearm_hints(struct selection *s)
 {
+	bool any = false;
+
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct entry *e = &s->entry[s->order[i]];
+		bool told;
 
-		if (!e->cs->c->completing)
-			e->owed |= weft_waitq_rearm(
-			        chan_queue(e->cs->c, e->cs->op), &e->w);
+		if (e->cs->c->completing)
+			continue;
+		told = weft_waitq_rearm(chan_queue(e->cs->c, e->cs->op), &e->w);
+		e->owed |= told;
+		any |= told;
 	}
+	if (any)
+		weft_barrier_registered(); /* pairs with barrier_light_is_set()
+		                            */
 }
 
 static void leave_hint(struct entry *e, int err)

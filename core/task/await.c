@@ -49,14 +49,26 @@ static void await_leave(const struct awaiting *w, const struct stop *stop,
 		waitq_notify(w->q, 1);
 }
 
+/* As await_enter(), for those that were notified. */
+static void await_rearm(const struct awaiting *w, const struct stop *stop,
+                        struct waiter *mine, struct waiter *stopped)
+{
+	bool told = stop && weft_waitq_rearm(stop->q, stopped);
+
+	told |= weft_waitq_rearm(w->q, mine);
+	if (told && !w->seq_cst)
+		weft_barrier_registered(); /* pairs with barrier_light_is_set()
+		                            */
+}
+
 /*
  * The look comes before the verdict: an expired deadline still takes what is
  * there.
  *
- * A notification that rearm takes away is owed to nobody, since there is one
- * look before anything can end the wait: it takes what the notification stood
- * for, or somebody else has, and nothing is left to pass on. What comes after
- * the rearm is a notification anew, for await_leave() to find.
+ * A notification that await_rearm() takes away is owed to nobody, since there
+ * is one look before anything can end the wait: it takes what it stood for, or
+ * another task has, and nothing is left to pass on. What comes after
+ * await_rearm() is a notification anew, for await_leave() to find.
  */
 static int await_park(const struct awaiting *w, const struct stop *stop,
                       int64_t deadline_ns)
@@ -72,9 +84,7 @@ static int await_park(const struct awaiting *w, const struct stop *stop,
 	while ((err = await_look(w, stop)) == -EAGAIN && !expired) {
 		expired = weft_waitq_park(w->q, w->what, until_ns) &&
 		          until_ns == deadline_ns;
-		weft_waitq_rearm(w->q, &mine);
-		if (stop)
-			weft_waitq_rearm(stop->q, &stopped);
+		await_rearm(w, stop, &mine, &stopped);
 	}
 	if (err == -EAGAIN)
 		err = -ETIMEDOUT;

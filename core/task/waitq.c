@@ -8,27 +8,32 @@
 void weft_waitq_init(struct waitq *q)
 {
 	weft_store_relaxed(&q->n, 0u);
+	weft_store_relaxed(&q->registered, 0u);
 	spin_init(&q->lock);
 	list_init(&q->waiters);
 	weft_store_relaxed(&q->wakes, 0u);
 	weft_store_relaxed(&q->parks, 0u);
 }
 
-/* Mark up to `k` waiters as notified and collect their tasks. */
+/* Under the lock: w is told, and no longer counts. Returns its task, which must
+ * be read before: w may be gone once the lock is released. */
+static struct weft_task *waitq_tell(struct waitq *q, struct waiter *w)
+{
+	w->notified = true;
+	weft_fetch_sub_relaxed(&q->n, 1u);
+	weft_fetch_add_relaxed(&q->wakes, 1u);
+	return w->task;
+}
+
+/* Tell up to `k` waiters and collect their tasks. */
 static size_t waitq_collect(struct waitq *q, struct weft_task **tasks, size_t k)
 {
+	struct list *node;
 	size_t n = 0;
 
-	for (struct list *l = q->waiters.next; l != &q->waiters && n < k;
-	     l = l->next) {
-		struct waiter *w = list_entry(l, struct waiter, link);
-
-		if (w->notified)
-			continue;
-		w->notified = true;
-		tasks[n++] = w->task;
-	}
-	weft_fetch_add_relaxed(&q->wakes, n);
+	while (n < k && (node = list_pop(&q->waiters)))
+		tasks[n++] =
+		        waitq_tell(q, list_entry(node, struct waiter, link));
 	return n;
 }
 
@@ -51,13 +56,11 @@ void weft_waitq_notify_slow(struct waitq *q, size_t k)
 
 void weft_waitq_wake_all_locked(struct waitq *q)
 {
-	for (struct list *l = q->waiters.next; l != &q->waiters; l = l->next) {
-		struct waiter *w = list_entry(l, struct waiter, link);
+	struct list *node;
 
-		w->notified = true;
-		weft_unpark(w->task);
-		weft_fetch_add_relaxed(&q->wakes, 1u);
-	}
+	while ((node = list_pop(&q->waiters)))
+		weft_unpark(
+		        waitq_tell(q, list_entry(node, struct waiter, link)));
 }
 
 void weft_waitq_link(struct waitq *q, struct waiter *w)
@@ -66,6 +69,7 @@ void weft_waitq_link(struct waitq *q, struct waiter *w)
 	w->notified = false;
 	spin_lock(&q->lock);
 	list_push(&q->waiters, &w->link);
+	weft_fetch_add_relaxed(&q->registered, 1u);
 	weft_fetch_add_seq_cst(&q->n, 1u);
 	spin_unlock(&q->lock);
 }
@@ -82,7 +86,11 @@ bool weft_waitq_rearm(struct waitq *q, struct waiter *w)
 
 	spin_lock(&q->lock);
 	notified = w->notified;
-	w->notified = false;
+	if (notified) {
+		w->notified = false;
+		list_push_front(&q->waiters, &w->link);
+		weft_fetch_add_seq_cst(&q->n, 1u);
+	}
 	spin_unlock(&q->lock);
 	return notified;
 }
@@ -92,9 +100,12 @@ bool weft_waitq_leave(struct waitq *q, struct waiter *w)
 	bool notified;
 
 	spin_lock(&q->lock);
-	list_unlink(&w->link);
-	weft_fetch_sub_relaxed(&q->n, 1u);
 	notified = w->notified;
+	if (!notified) {
+		list_unlink(&w->link);
+		weft_fetch_sub_relaxed(&q->n, 1u);
+	}
+	weft_fetch_sub_relaxed(&q->registered, 1u);
 	spin_unlock(&q->lock);
 	return notified;
 }

@@ -5,8 +5,10 @@
  * Two kinds of object meet it:
  *
  * - A notifying one only says "look again". A waiter registers, looks again,
- *   parks; when woken it looks, and if it finds nothing it keeps its place
- *   (weft_waitq_rearm) and parks again. The claim word is not used.
+ *   parks. A notification takes it off the queue, so that until it has looked
+ *   it does not count as waiting: what happens meanwhile costs nobody anything.
+ *   When it finds nothing it gets its old place back (weft_waitq_rearm), looks
+ *   again, and parks again. The claim word is not used.
  *
  * - A completing one finishes the waiter's operation for it, under its own
  *   lock: it claims the waiter, moves the element, and completes the claim.
@@ -17,7 +19,8 @@
  * Rules for notifying ones, each of which costs a lost wake-up if broken:
  *
  * 1. Whoever changes the state notifies after the change: waitq_notify().
- * 2. A waiter looks again between weft_waitq_register() and its first park.
+ * 2. A waiter looks again between weft_waitq_register() and its first park, and
+ *    between weft_waitq_rearm() and the next.
  * 3. A waiter that was notified and leaves, for whatever reason, while there
  *    is more to be had passes the notification on: weft_waitq_leave() says so.
  *
@@ -45,7 +48,7 @@ struct claim; /* task/claim.h */
 struct waiter {
 	struct list link; /* guarded by the queue's lock */
 	struct weft_task *task;
-	bool notified; /* guarded by the queue's lock */
+	bool notified; /* guarded by the queue's lock; then it is not linked */
 
 	/* Completing queues only. */
 	struct claim *claim;
@@ -55,12 +58,13 @@ struct waiter {
 };
 
 struct waitq {
-	/* Registered waiters. Written under the lock; looked at by everyone
-	 * who changes the state, so alone on its line with what goes along
-	 * with it. */
+	/* Linked waiters. Written under the lock; looked at by everyone who
+	 * changes the state, so alone on its line with what goes along with
+	 * it. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint32_t n;
 	struct spin lock;
 	struct list waiters;
+	_Atomic uint32_t registered;   /* those that were notified included */
 	_Atomic uint64_t parks, wakes; /* so far */
 };
 
@@ -69,9 +73,9 @@ void weft_waitq_init(struct waitq *q);
 void weft_waitq_notify_slow(struct waitq *q, size_t k);
 
 /*
- * Tell up to k waiters to look again, the longest waiting first. A notified
- * waiter that has not looked yet does not count: each notification finds a
- * different one. Call it after the change was published.
+ * Tell up to k waiters to look again, the longest waiting first, and take them
+ * off the queue: each notification finds a different one. Call it after the
+ * change was published.
  */
 static inline void waitq_notify(struct waitq *q, size_t k)
 {
@@ -103,11 +107,15 @@ void weft_waitq_link(struct waitq *q, struct waiter *w);
  * w is visible after this. */
 void weft_waitq_register(struct waitq *q, struct waiter *w);
 
-/* w, still linked, is about to look again: it may be notified anew. True when
- * it held a notification, which is now the caller's to use up or pass on. */
+/*
+ * w is about to look again: link it in front, its old place, if it was
+ * notified. True then: the notification is the caller's to use up or pass on,
+ * and before the look there has to be what weft_waitq_register() has, a
+ * weft_barrier_registered(), unless the look is seq_cst.
+ */
 bool weft_waitq_rearm(struct waitq *q, struct waiter *w);
 
-/* Unlink w. True when it holds a notification: see rule 3. */
+/* w waits no more. True when it holds a notification: see rule 3. */
 bool weft_waitq_leave(struct waitq *q, struct waiter *w);
 
 /* Park as a waiter of q; `what` is for the state dump. As weft_park(). */
