@@ -61,6 +61,21 @@ static void await_rearm(const struct awaiting *w, const struct stop *stop,
 		                            */
 }
 
+/* Woken tasks lose what they were told of to running ones all the time, who
+ * will soon have more: look around before it is time to wait in line again.
+ * What was told to this one is still its own, to use up or pass on. */
+static int await_look_around(const struct awaiting *w, const struct stop *stop,
+                             int64_t deadline_ns)
+{
+	struct spinner s;
+	int err = await_look(w, stop);
+
+	weft_spinner_init_woken(&s, w->policy, w->gap, deadline_ns);
+	while (err == -EAGAIN && weft_spinner_turn(&s))
+		err = await_look(w, stop);
+	return err;
+}
+
 /*
  * The look comes before the verdict: an expired deadline still takes what is
  * there.
@@ -84,6 +99,9 @@ static int await_park(const struct awaiting *w, const struct stop *stop,
 	while ((err = await_look(w, stop)) == -EAGAIN && !expired) {
 		expired = weft_waitq_park(w->q, w->what, until_ns) &&
 		          until_ns == deadline_ns;
+		err = await_look_around(w, stop, deadline_ns);
+		if (err != -EAGAIN)
+			break;
 		await_rearm(w, stop, &mine, &stopped);
 	}
 	if (err == -EAGAIN)

@@ -25,6 +25,8 @@
 #define DEEP_GAP 32u
 /* Rounds of yields that stand in for the pauses. */
 #define DEEP_YIELDS 8u
+/* Rounds of a task that was woken and finds nothing, before it parks again. */
+#define WOKEN_YIELDS 4u
 
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
                        int64_t deadline_ns)
@@ -41,6 +43,15 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 		s->pauses = 0;
 		s->yields += DEEP_YIELDS;
 	}
+}
+
+void weft_spinner_init_woken(struct spinner *s, enum weft_wait policy,
+                             uint32_t gap, int64_t deadline_ns)
+{
+	*s = (struct spinner){ .policy = policy, .deadline_ns = deadline_ns };
+	if (policy == WEFT_WAIT_ADAPTIVE && gap >= DEEP_GAP &&
+	    !weft_self()->yield_ban)
+		s->yields = WOKEN_YIELDS;
 }
 
 static void spinner_pause(struct spinner *s)

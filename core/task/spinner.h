@@ -46,6 +46,10 @@ struct spinner {
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
                        int64_t deadline_ns);
 
+/* For a task that has parked and was woken. */
+void weft_spinner_init_woken(struct spinner *s, enum weft_wait policy,
+                             uint32_t gap, int64_t deadline_ns);
+
 /* Pass some time. False, at once, when it is time to park, or when the
  * deadline has expired, which a park then finds out again. */
 bool weft_spinner_turn(struct spinner *s);
