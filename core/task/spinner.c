@@ -11,9 +11,9 @@
 #define YIELDS_MAX 256u
 #define SHORT_PARK_NS (100 * WEFT_US)
 
-/* Switching to a task that waits as we do and back takes a few microseconds, a
- * time slice takes milliseconds. */
-#define SLOW_YIELD_NS (100 * WEFT_US)
+/* Peers that each have a buffer's worth to move take some hundred microseconds
+ * for a round; a time slice of another process takes milliseconds. */
+#define SLOW_YIELD_NS (1 * WEFT_MS)
 /* Parks after a slow yield before yielding is tried again. */
 #define SLOW_YIELD_PARKS 128u
 
