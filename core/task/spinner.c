@@ -23,8 +23,11 @@
 #define LONE_YIELDS 16u
 /* From this gap on, a wait is for many messages' worth of work of a peer. */
 #define DEEP_GAP 32u
-/* Rounds of yields that stand in for the pauses. */
-#define DEEP_YIELDS 8u
+/* Rounds of yields of such a wait, on one CPU, too: the first task that it
+ * yields to may be one that waits as it does. */
+#define DEEP_YIELDS 4u
+/* Further ones that stand in for the pauses where yields find company. */
+#define COMPANY_YIELDS 8u
 /* Rounds of a task that was woken and finds nothing, before it parks again. */
 #define WOKEN_YIELDS 4u
 
@@ -39,9 +42,14 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 	s->pauses = s->alone ? 0 : PAUSES;
 	s->yields = s->alone ? !me->yield_ban : me->yields;
 	s->deadline_ns = deadline_ns;
-	if (!s->alone && gap >= DEEP_GAP && me->company && !me->yield_ban) {
+	if (gap < DEEP_GAP)
+		return;
+	s->yields = me->yield_ban ? 0 : DEEP_YIELDS;
+	if (me->yield_ban)
 		s->pauses = 0;
-		s->yields += DEEP_YIELDS;
+	if (!s->alone && me->company && !me->yield_ban) {
+		s->pauses = 0;
+		s->yields += COMPANY_YIELDS;
 	}
 }
 
