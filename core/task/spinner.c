@@ -56,8 +56,9 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 void weft_spinner_init_woken(struct spinner *s, enum weft_wait policy,
                              uint32_t gap, int64_t deadline_ns)
 {
-	*s = (struct spinner){ .policy = policy, .deadline_ns = deadline_ns };
-	if (policy == WEFT_WAIT_ADAPTIVE && gap >= DEEP_GAP &&
+	*s = (struct spinner){ .policy = WEFT_WAIT_ADAPTIVE,
+		               .deadline_ns = deadline_ns };
+	if (policy != WEFT_WAIT_PARK && gap >= DEEP_GAP &&
 	    !weft_self()->yield_ban)
 		s->yields = WOKEN_YIELDS;
 }
