@@ -6,18 +6,19 @@
  * gaps that double, five microseconds in all; then it yields between polls,
  * for as many rounds as paid off for this task lately; then it is time to park.
  * On a single allowed CPU every poll would only keep the peer from running: it
- * yields once, then parks.
+ * yields once, four times at a deep buffer, and then parks.
  *
  * Nor do pauses help where a peer has much to do before the wait can end, which
  * a deep buffer means, and may not even have a CPU to do it on: in a pipeline
  * with more stages than CPUs it is the pauses that keep the next stage from
  * running. Whether another task wants this CPU shows in how long a yield
- * takes. So a task whose yields found company begins a wait at a deep buffer
- * with them.
+ * takes. So a wait at a deep buffer has four yields, and with company eight
+ *more instead of the pauses.
  *
  * A yield that is slow to return went to somebody who is not waiting for us
  * and used up a time slice. Then yielding is given up for a while: a parked
- * task gets its CPU back at once when it is woken. docs/adr/0004 has figures.
+ * task gets its CPU back at once when it is woken. docs/adr/0004 and 0009 have
+ * figures.
  *
  *	spinner_init(&s, policy, gap, deadline_ns);
  *	while (!ready && spinner_turn(&s))
