@@ -13,7 +13,7 @@
  * with more stages than CPUs it is the pauses that keep the next stage from
  * running. Whether another task wants this CPU shows in how long a yield
  * takes. So a wait at a deep buffer has four yields, and with company eight
- *more instead of the pauses.
+ * more instead of the pauses.
  *
  * A yield that is slow to return went to somebody who is not waiting for us
  * and used up a time slice. Then yielding is given up for a while: a parked
