@@ -6,6 +6,9 @@ RESULTS ?=
 SECONDS ?= 600
 JOBS ?= $(shell nproc)
 
+# Tests wait as much as they compute.
+TEST_JOBS ?= $(shell expr $(JOBS) + 1)
+
 # The tree is formatted with clang-format 14; another version serves, but may
 # see a few lines differently.
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
@@ -38,7 +41,7 @@ list_compiled = 'import json, sys; \
 release: build-release ## build everything (the default)
 
 test: build-release ## build everything and run all tests
-	ctest --preset release -j $(JOBS)
+	ctest --preset release -j $(TEST_JOBS)
 
 bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|patterns|semaphore into results/ (or RESULTS=folder)
 	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)")
@@ -63,15 +66,15 @@ stress-select: build-release ## stress selects over mixed channels at random for
 	build/release/weft stress select --seconds=$(SECONDS)
 
 dev: build-dev ## build for debugging and run all tests
-	ctest --preset dev -j $(JOBS)
+	ctest --preset dev -j $(TEST_JOBS)
 
 clang: build-clang ## build with clang, warnings as errors
 
 asan: build-asan ## build with the address and undefined behaviour sanitizers, run all tests
-	$(FIXED_LAYOUT) ctest --preset asan -j $(JOBS)
+	$(FIXED_LAYOUT) ctest --preset asan -j $(TEST_JOBS)
 
 tsan: build-tsan ## build with the thread sanitizer, run all tests
-	$(FIXED_LAYOUT) ctest --preset tsan -j $(JOBS)
+	$(FIXED_LAYOUT) ctest --preset tsan -j $(TEST_JOBS)
 
 check-format: ## say which files clang-format would change
 	@$(call have,git,)

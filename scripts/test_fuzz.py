@@ -32,7 +32,7 @@ REFERENCE = next(ROOT.glob("results/reference/*/"))
 
 SEED = 1
 CASES = 400
-SECONDS = 20
+SECONDS = 10
 #: Far beyond what any case takes, on a machine that has other work.
 CASE_SECONDS = 60
 

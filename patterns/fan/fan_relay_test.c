@@ -424,7 +424,7 @@ static void *stopped_new(void *arg)
 	opts.drop = drop_all_copies;
 	net->one = draw_chan(opts);
 	CHECK_EQ(weft_ctx_with_cancel(&net->ctx, NULL), 0);
-	if (net->merges)
+	if (kind < 2)
 		merge(net, bys[kind]);
 	else
 		broadcast(net);

@@ -13,8 +13,9 @@
  */
 #include <semaphore.h>
 
+#include <weft/patterns/semaphore.h>
+
 #include "kernel/kernel.h"
-#include "semaphore.h"
 
 enum variant { WEIGHTED, CHANNEL, SEM_T };
 enum weights { SAME, UNIFORM };
@@ -42,7 +43,8 @@ static const struct knob knobs[] = {
 	KNOB_CHOICE("mode", "wait for permits, or try until they are there",
 	            ACQUIRE, TRY, mode_choices, "acquire"),
 	KNOB_ITEMS,
-	KNOB_WORK("work", "computation with the permits held", "0,100,10000"),
+	{ "work", "ns", "computation with the permits held", 100, 0, 1000000000,
+	  NULL, "0,100,10000" },
 	KNOB_WAIT,
 	KNOB_END,
 };
