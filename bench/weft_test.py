@@ -597,7 +597,8 @@ class Terminal(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, "it's my channel.so")
             shutil.copy("%s/corrupting.so" % BROKEN, file)
-            for args in (["check", "--only=every_element_arrives_exactly"],
+            # Enough of them for a fault in every thousandth, sanitizer or not.
+            for args in (["check", "--only=every_element_arrives_exactly", "--percent=1000"],
                          ["stress", "chan", "--seconds=30", "--failures=1"]):
                 answer = weft(*args, "--load=" + file)
                 self.assertEqual(answer.status, 1, answer.err)
