@@ -556,7 +556,10 @@ class Terminal(unittest.TestCase):
     """What `weft check` and `weft stress` show on a terminal, and for a shell."""
 
     def shown(self, columns, term, *args):
-        leader, terminal = pty.openpty()
+        try:
+            leader, terminal = pty.openpty()
+        except OSError as err:  # a root without /dev/pts
+            self.skipTest("no terminal to be had: %s" % err)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ,
                     struct.pack("HHHH", 24, columns, 0, 0))
         child = subprocess.Popen([WEFT, *args], stdin=subprocess.DEVNULL,

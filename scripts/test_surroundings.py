@@ -336,7 +336,10 @@ class Terminals(Runs):
     def on_terminal(self, columns, **env):
         """What a sweep shows on a terminal of so many columns, while its standard
         output is a file."""
-        leader, terminal = pty.openpty()
+        try:
+            leader, terminal = pty.openpty()
+        except OSError as err:  # a root without /dev/pts
+            self.skipTest("no terminal to be had: %s" % err)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ,
                     struct.pack("HHHH", 24, columns, 0, 0))
         child = subprocess.Popen(
