@@ -32,9 +32,9 @@ static const char *const mode_choices[] = { "acquire", "try", NULL };
 static const struct knob knobs[] = {
 	KNOB_CHOICE("variant", "what holds the permits", WEIGHTED, SEM_T,
 	            variant_choices, "weighted,channel,sem_t"),
-	KNOB_COUNT("workers", "tasks that acquire and release", 4, 1,
+	KNOB_COUNT("workers", "tasks that acquire and release", 2, 1,
 	           WORKERS_MAX, "1,2,4,8,16"),
-	KNOB_COUNT("permits", "permits in all", 2, 1, 65536, "1,2,8,64"),
+	KNOB_COUNT("permits", "permits in all", 1, 1, 65536, "1,2,8,64"),
 	KNOB_COUNT("weight", "permits of one acquire", 1, 1, 65536, "1"),
 	KNOB_CHOICE("weights", "the same for all, or 1 to weight", SAME,
 	            UNIFORM, weights_choices, "same"),

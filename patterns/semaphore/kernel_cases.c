@@ -36,8 +36,9 @@ static const struct kernel_case caught[] = {
 };
 
 static const struct kernel_case refused[] = {
-	{ .knobs = "weight=3", "weight=3 with permits=2: allowed 1..2" },
-	{ .knobs = "burst=2",
+	{ .knobs = "permits=2 weight=3",
+	  "weight=3 with permits=2: allowed 1..2" },
+	{ .knobs = "workers=4 permits=2 burst=2",
 	  "4 workers that hold up to 2 permits, got one by one: allowed with "
 	  "permits=8 and more, or they wait for one another" },
 	{ 0 },
