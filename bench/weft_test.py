@@ -351,7 +351,8 @@ class Broken(unittest.TestCase):
 
     def test_permits_that_are_tokens_in_a_channel(self):
         # Every one of them is at stake, and none comes before another.
-        cell = ["semaphore", "--variant=channel", "--items=20000", "--json"]
+        cell = ["semaphore", "--variant=channel", "--workers=4", "--permits=2",
+                "--items=20000", "--json"]
         for channel, verdict, words in (
                 ("dropping", "FAILED", "lost"),
                 ("duplicating", "FAILED", "permits|tokens"),
