@@ -18,6 +18,13 @@
 
 #define LIMIT (2 * WEFT_SEC)
 
+/*
+ * What a planted fault may take to be found. A stretch ends with the first
+ * failure, within a second or two: the rest is for a sanitizer on a loaded
+ * machine, where the rarest of them has taken a thousand episodes.
+ */
+#define PATIENCE (90 * WEFT_SEC)
+
 static const struct {
 	enum fault fault;
 	const struct weft_chan_impl *impl;
@@ -53,8 +60,8 @@ static void planted_faults_are_found(void **state)
 
 		fault = planted[i].fault;
 		assert_int_equal(stretch_run(&subject_chan, planted[i].impl, 1,
-		                             false, 10 * WEFT_SEC, LIMIT, NULL,
-		                             NULL, &s),
+		                             false, PATIENCE, LIMIT, NULL, NULL,
+		                             &s),
 		                 0);
 		printf("fault %d on %s: %s after %u episodes: %s\n", fault,
 		       planted[i].impl->name, conform_verdict_name(s.verdict),
