@@ -31,12 +31,39 @@ int testing_held_still(struct testing_held before);
  */
 int testing_run_clean(enum weft_clock clock, weft_task_fn fn);
 
+/* A test, known from before main() is called. */
+struct testing_case {
+	const char *name;
+	void (*fn)(void **state);
+	int line;
+	struct testing_case *next;
+};
+void testing_register(struct testing_case *c);
+
+/* Run all of them, in the order of their lines; the exit status of the test.
+ * What has no main() gets one that does this. */
+int testing_main(void);
+
 /* How long tasks may take on their way out before they are left behind. */
 extern int64_t testing_patience_ns;
 
 /* TEST, TEST_MANUAL, testing_spawn() and more. */
 #define TESTING_RUN testing_run_clean
+#define TESTING_REGISTER(test)                                                 \
+	__attribute__((constructor)) static void test##_register(void)         \
+	{                                                                      \
+		static struct testing_case c = { #test, test, __LINE__,        \
+			                         NULL };                       \
+                                                                               \
+		testing_register(&c);                                          \
+	}
 #include "task/testing.h"
+
+/* A test outside of a run. */
+#define TEST_OUTSIDE(name)                                                     \
+	static void name(void **state);                                        \
+	TESTING_REGISTER(name)                                                 \
+	static void name(__attribute__((unused)) void **state)
 
 /* One cell, run as the bench would. */
 struct testing_cell {

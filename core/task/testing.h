@@ -88,8 +88,16 @@ static inline int testing_run(enum weft_clock clock, weft_task_fn fn)
 #define TESTING_RUN testing_run
 #endif
 
+/* What makes a test known to a main() that runs them all; nothing, where main()
+ * lists them. */
+#ifndef TESTING_REGISTER
+#define TESTING_REGISTER(name)
+#endif
+
 #define TEST_ON(clock, name)                                                   \
 	static int name##_body(void *arg);                                     \
+	static void name(void **state);                                        \
+	TESTING_REGISTER(name)                                                 \
 	static void name(void **state)                                         \
 	{                                                                      \
 		(void)state;                                                   \
