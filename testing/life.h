@@ -61,6 +61,36 @@ struct life {
 	bool needs_peer;
 };
 
+/* For a row, the calls of weft_<of>_<verb>() as the functions <of>_<verb>(). */
+#define LIFE_STOP_FAIL_FREE(of)                                                \
+	static int of##_stop(void *t)                                          \
+	{                                                                      \
+		return weft_##of##_stop(t);                                    \
+	}                                                                      \
+	static int of##_fail(void *t, int err)                                 \
+	{                                                                      \
+		return weft_##of##_fail(t, err);                               \
+	}                                                                      \
+	static void of##_free(void *t)                                         \
+	{                                                                      \
+		weft_##of##_free(t);                                           \
+	}
+#define LIFE_CLOSE(of)                                                         \
+	static int of##_close(void *t)                                         \
+	{                                                                      \
+		return weft_##of##_close(t);                                   \
+	}
+#define LIFE_JOIN(of)                                                          \
+	static int of##_join(void *t, int64_t deadline_ns)                     \
+	{                                                                      \
+		return weft_##of##_join(t, deadline_ns);                       \
+	}
+#define LIFE_STATS(of)                                                         \
+	static int of##_stats(const void *t, void *out)                        \
+	{                                                                      \
+		return weft_##of##_stats(t, out);                              \
+	}
+
 /* The drop function. */
 void life_drop(void *elem, void *arg);
 

@@ -64,36 +64,16 @@ static int out(void *g, uint64_t *item, int64_t deadline_ns)
 	return weft_gen_next(g, item, deadline_ns);
 }
 
-static int stop(void *g)
-{
-	return weft_gen_stop(g);
-}
-
-static int fail_with(void *g, int err)
-{
-	return weft_gen_fail(g, err);
-}
-
-static int join(void *g, int64_t deadline_ns)
-{
-	return weft_gen_join(g, deadline_ns);
-}
-
-static int stats(const void *g, void *out_stats)
-{
-	return weft_gen_stats(g, out_stats);
-}
-
-static void free_gen(void *g)
-{
-	weft_gen_free(g);
-}
+LIFE_STOP_FAIL_FREE(gen)
+LIFE_JOIN(gen)
+LIFE_STATS(gen)
 
 #define ROW(row_name, make_fn)                                                 \
 	{                                                                      \
 		.name = (row_name), .make = (make_fn), .out = out,             \
-		.stop = stop, .fail = fail_with, .join = join, .stats = stats, \
-		.free = free_gen, .receivers = 1, .endless = true              \
+		.stop = gen_stop, .fail = gen_fail, .join = gen_join,          \
+		.stats = gen_stats, .free = gen_free, .receivers = 1,          \
+		.endless = true                                                \
 	}
 
 const struct life life_gen[] = {
