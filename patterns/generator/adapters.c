@@ -5,7 +5,6 @@
 
 #include <weft/atomic.h>
 
-#include "base/cacheline.h"
 #include "internal.h"
 
 /* --- take --- */
@@ -30,23 +29,23 @@ static int pull_take(struct weft_gen *g, void *elem, int64_t deadline_ns)
 }
 
 static const struct gen_kind take_kind = {
+	.bytes = sizeof(struct take),
+	.passes_on = true,
 	.pull = pull_take,
 };
 
 int weft_gen_take(struct weft_gen **out, struct weft_gen *in, uint64_t n)
 {
-	struct weft_gen *g;
 	int err;
 
 	if (!out || !in)
 		return -EINVAL;
-	err = weft_gen_make_like(&g, &take_kind, sizeof(struct take), &in, 1);
+	err = weft_gen_make(out, &take_kind, in->elem_size, 0, &in, 1);
 	if (err)
 		return err;
-	((struct take *)g)->left = n;
+	((struct take *)*out)->left = n;
 	if (n == 0)
 		weft_gen_end(in, -ECANCELED);
-	*out = g;
 	return 0;
 }
 
@@ -56,52 +55,39 @@ struct map {
 	struct weft_gen gen;
 	int (*fn)(const void *in, void *out, void *arg);
 	void *arg;
-	unsigned char *in;
 };
 
 static int pull_map(struct weft_gen *g, void *elem, int64_t deadline_ns)
 {
 	struct map *m = (struct map *)g;
-	int err = weft_gen_pull_input(g, 0, m->in, deadline_ns);
+	int err = weft_gen_pull_input(g, 0, g->room, deadline_ns);
 
 	if (err)
 		return err;
-	err = m->fn(m->in, elem, m->arg);
+	err = m->fn(g->room, elem, m->arg);
 	return err ? weft_gen_failed(g, err) : 0;
 }
 
-static void release_map(struct weft_gen *g)
-{
-	free(((struct map *)g)->in);
-}
-
 static const struct gen_kind map_kind = {
+	.bytes = sizeof(struct map),
+	.calls = true,
 	.pull = pull_map,
-	.release = release_map,
 };
 
 int weft_gen_map(struct weft_gen **out, struct weft_gen *in, size_t out_size,
                  int (*fn)(const void *in, void *out, void *arg), void *arg)
 {
-	struct weft_gen *g;
 	struct map *m;
 	int err;
 
 	if (!out || !in || !fn)
 		return -EINVAL;
-	err = weft_gen_make(&g, &map_kind, sizeof(*m), out_size, &in, 1);
+	err = weft_gen_make(out, &map_kind, out_size, in->elem_size, &in, 1);
 	if (err)
 		return err;
-	m = (struct map *)g;
+	m = (struct map *)*out;
 	m->fn = fn;
 	m->arg = arg;
-	m->in = cacheline_new(1, in->elem_size);
-	if (!m->in) {
-		weft_gen_unmake(g);
-		return -ENOMEM;
-	}
-	g->calls = true;
-	*out = g;
 	return 0;
 }
 
@@ -169,6 +155,9 @@ static int pull_filter(struct weft_gen *g, void *elem, int64_t deadline_ns)
 }
 
 static const struct gen_kind filter_kind = {
+	.bytes = sizeof(struct filter),
+	.passes_on = true,
+	.calls = true,
 	.pull = pull_filter,
 	.drop_held = drop_held_filter,
 };
@@ -176,20 +165,17 @@ static const struct gen_kind filter_kind = {
 int weft_gen_filter(struct weft_gen **out, struct weft_gen *in,
                     int (*fn)(const void *elem, void *arg), void *arg)
 {
-	struct weft_gen *g;
 	struct filter *f;
 	int err;
 
 	if (!out || !in || !fn)
 		return -EINVAL;
-	err = weft_gen_make_like(&g, &filter_kind, sizeof(*f), &in, 1);
+	err = weft_gen_make(out, &filter_kind, in->elem_size, 0, &in, 1);
 	if (err)
 		return err;
-	f = (struct filter *)g;
+	f = (struct filter *)*out;
 	f->fn = fn;
 	f->arg = arg;
-	g->calls = true;
-	*out = g;
 	return 0;
 }
 
@@ -215,6 +201,8 @@ static int pull_chain(struct weft_gen *g, void *elem, int64_t deadline_ns)
 }
 
 static const struct gen_kind chain_kind = {
+	.bytes = sizeof(struct chain),
+	.passes_on = true,
 	.pull = pull_chain,
 };
 
@@ -229,8 +217,7 @@ int weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 		    in[i]->drop != in[0]->drop ||
 		    in[i]->drop_arg != in[0]->drop_arg)
 			return -EINVAL;
-	return weft_gen_make_like(out, &chain_kind, sizeof(struct chain), in,
-	                          n);
+	return weft_gen_make(out, &chain_kind, in[0]->elem_size, 0, in, n);
 }
 
 /* --- zip --- */
@@ -238,9 +225,9 @@ int weft_gen_chain(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 struct zip {
 	struct weft_gen gen;
 
-	/* The parts that have come, of `have` inputs: kept from one call to the
-	 * next, because the deadline may expire between them. */
-	unsigned char *parts;
+	/* In its room are the parts that have come, of `have` inputs: kept from
+	 * one call to the next, because the deadline may expire between them.
+	 */
 	size_t have, bytes;
 };
 
@@ -250,13 +237,13 @@ static int pull_zip(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	int err;
 
 	for (; z->have < g->ninputs; z->have++) {
-		err = weft_gen_pull_input(g, z->have, z->parts + z->bytes,
+		err = weft_gen_pull_input(g, z->have, g->room + z->bytes,
 		                          deadline_ns);
 		if (err)
 			return err;
 		z->bytes += g->inputs[z->have]->elem_size;
 	}
-	gen_copy(elem, z->parts, z->bytes);
+	gen_copy(elem, g->room, z->bytes);
 	z->have = z->bytes = 0;
 	return 0;
 }
@@ -278,20 +265,17 @@ static void drop_zipped(void *elem, void *arg)
 
 static void release_zip(struct weft_gen *g)
 {
-	struct zip *z = (struct zip *)g;
-
-	drop_parts(g, z->parts, z->have);
-	free(z->parts);
+	drop_parts(g, g->room, ((struct zip *)g)->have);
 }
 
 static const struct gen_kind zip_kind = {
+	.bytes = sizeof(struct zip),
 	.pull = pull_zip,
 	.release = release_zip,
 };
 
 int weft_gen_zip(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 {
-	struct weft_gen *g;
 	size_t bytes = 0;
 	bool owns = false;
 	int err;
@@ -302,19 +286,11 @@ int weft_gen_zip(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 		bytes += in[i] ? in[i]->elem_size : 0;
 		owns |= in[i] && in[i]->drop;
 	}
-	err = weft_gen_make(&g, &zip_kind, sizeof(struct zip), bytes, in, n);
+	err = weft_gen_make(out, &zip_kind, bytes, bytes, in, n);
 	if (err)
 		return err;
-	((struct zip *)g)->parts = cacheline_new(1, bytes);
-	if (!((struct zip *)g)->parts) {
-		weft_gen_unmake(g);
-		return -ENOMEM;
-	}
-	if (owns) {
-		g->drop = drop_zipped;
-		g->drop_arg = g;
-	}
-	*out = g;
+	if (owns)
+		weft_gen_set_drop(*out, drop_zipped, *out);
 	return 0;
 }
 
@@ -326,6 +302,8 @@ static int pull_until(struct weft_gen *g, void *elem, int64_t deadline_ns)
 }
 
 static const struct gen_kind until_kind = {
+	.bytes = sizeof(struct weft_gen),
+	.passes_on = true,
 	.pull = pull_until,
 };
 
@@ -337,7 +315,7 @@ int weft_gen_until(struct weft_gen **out, struct weft_gen *in,
 
 	if (!out || !in)
 		return -EINVAL;
-	err = weft_gen_make_like(&g, &until_kind, sizeof(*g), &in, 1);
+	err = weft_gen_make(&g, &until_kind, in->elem_size, 0, &in, 1);
 	if (err)
 		return err;
 	err = weft_ending_watch(&g->end, ctx);

@@ -35,7 +35,6 @@ struct gen_body {
 	_Atomic uint64_t made, ahead;
 	uint64_t asked_seen; /* of asked, when we last looked */
 	uint64_t credit;     /* asked for and not yet yielded */
-	unsigned char *held; /* one element, to be dropped or passed on */
 
 	/* 0, or what it has failed with. Published by the end of the crew, and
 	 * by the close of elems unless a stop has closed that. */
@@ -50,15 +49,7 @@ struct gen_body {
 	size_t nbuffer, next;  /* buffer[next .. nbuffer) are not given */
 };
 
-static const struct gen_kind body_kind, ahead_kind;
-
-/* NULL when g has no body. */
-static struct gen_body *body_of(const struct weft_gen *g)
-{
-	return g->kind == &body_kind || g->kind == &ahead_kind
-	               ? (struct gen_body *)(void *)(uintptr_t)g
-	               : NULL;
-}
+static const struct gen_kind body_kind;
 
 static struct gen_body *body_at(struct weft_crew_member *m)
 {
@@ -137,19 +128,26 @@ static void drop_unsent(struct gen_body *b, const void *elems, size_t i,
                         size_t n)
 {
 	for (; i < n; i++) {
-		/* An ahead yields `held` itself. */
+		/* An ahead yields its room itself. */
 		if (b->gen.elem_size)
-			memmove(b->held, at(b, elems, i), b->gen.elem_size);
-		gen_drop(&b->gen, b->held);
+			memmove(b->gen.room, at(b, elems, i), b->gen.elem_size);
+		gen_drop(&b->gen, b->gen.room);
 	}
+}
+
+static bool runs_in(const struct weft_gen *g, const struct weft_task *task)
+{
+	const struct gen_body *b = (const struct gen_body *)g;
+
+	return weft_load_relaxed(&b->in_fn) == task;
 }
 
 /* The body of g, when that is the caller; NULL otherwise. */
 static struct gen_body *own_body(const struct weft_gen *g)
 {
-	struct gen_body *b = body_of(g);
-
-	return b && weft_load_relaxed(&b->in_fn) == weft_self() ? b : NULL;
+	return g->kind == &body_kind && runs_in(g, weft_self())
+	               ? (struct gen_body *)(void *)(uintptr_t)g
+	               : NULL;
 }
 
 size_t weft_gen_wanted(const struct weft_gen *g)
@@ -206,11 +204,23 @@ static int body_work(struct weft_crew_member *m)
 	if (!err && !weft_ending_is_set(&b->gen.end)) {
 		err = b->fn(&b->gen, b->arg);
 		/* That of an input was told apart where it came from. */
-		if (b->gen.kind == &body_kind)
+		if (!b->gen.ninputs)
 			err = gen_failure_of(err);
 		b->result = verdict(b, err);
 	}
 	return 0;
+}
+
+/* Some may be closed already: by the body, or by a stop. */
+static void close_chans(struct weft_gen *g)
+{
+	struct gen_body *b = (struct gen_body *)g;
+
+	/* In this order: a consumer that cannot send a request finds the other
+	 * one closed. */
+	weft_chan_close(b->elems);
+	if (b->requests)
+		weft_chan_close(b->requests);
 }
 
 /* `status` is not 0 when the body has not returned. */
@@ -226,11 +236,7 @@ static void body_left(struct weft_crew_member *m, int status)
 	weft_gen_drop_held(&b->gen);
 	for (size_t i = 0; i < b->gen.ninputs; i++)
 		weft_gen_end(b->gen.inputs[i], -ECANCELED);
-	/* In this order: a consumer that cannot send a request finds the other
-	 * one closed. */
-	weft_chan_close(b->elems);
-	if (b->requests)
-		weft_chan_close(b->requests);
+	close_chans(&b->gen);
 }
 
 static const struct weft_crew_ops crew_ops = { .work = body_work,
@@ -298,31 +304,14 @@ static int pull_body(struct weft_gen *g, void *elem, int64_t deadline_ns)
 
 /* --- the end --- */
 
-static void stop_body(struct weft_gen *g)
+static int join_body(struct weft_gen *g, int64_t deadline_ns, int *error)
 {
 	struct gen_body *b = (struct gen_body *)g;
+	int err = weft_crew_wait(&b->crew, deadline_ns);
 
-	/* Some may be closed already, by the body. */
-	weft_chan_close(b->elems);
-	if (b->requests)
-		weft_chan_close(b->requests);
-}
-
-static int join_body(struct weft_gen *g, int64_t deadline_ns)
-{
-	return weft_crew_wait(&((struct gen_body *)g)->crew, deadline_ns);
-}
-
-static int result_of(const struct weft_gen *g)
-{
-	return ((const struct gen_body *)g)->result;
-}
-
-static bool runs_in(const struct weft_gen *g, const struct weft_task *task)
-{
-	const struct gen_body *b = (const struct gen_body *)g;
-
-	return weft_load_relaxed(&b->in_fn) == task;
+	if (!err && !*error)
+		*error = b->result;
+	return err;
 }
 
 static void tell_stats(const struct weft_gen *g, struct weft_gen_stats *out)
@@ -349,13 +338,11 @@ static void release_body(struct weft_gen *g)
 	weft_chan_unref(b->elems);
 	weft_chan_unref(b->requests);
 	free(b->buffer);
-	free(b->held);
 }
 
 static const struct gen_task_ops task_ops = {
-	.stop = stop_body,
+	.stop = close_chans,
 	.join = join_body,
-	.result = result_of,
 	.runs_in = runs_in,
 	.stats = tell_stats,
 };
@@ -363,12 +350,8 @@ static const struct gen_task_ops task_ops = {
 /* --- making --- */
 
 static const struct gen_kind body_kind = {
-	.pull = pull_body,
-	.release = release_body,
-	.task = &task_ops,
-};
-
-static const struct gen_kind ahead_kind = {
+	.bytes = sizeof(struct gen_body),
+	.passes_on = true,
 	.pull = pull_body,
 	.release = release_body,
 	.task = &task_ops,
@@ -401,31 +384,14 @@ static int make_chans(struct gen_body *b, const struct weft_gen_opts *opts)
 	                     &chan);
 }
 
-static int make_buffers(struct gen_body *b)
-{
-	size_t size = b->gen.elem_size;
-
-	b->held = cacheline_new(1, size);
-	b->buffer = b->batch > 1 ? cacheline_new(b->batch, size) : NULL;
-	return b->held && (b->buffer || b->batch == 1) ? 0 : -ENOMEM;
-}
-
-static int start(struct gen_body *b, const struct weft_gen_opts *opts)
-{
-	struct weft_task_opts task = { .name = opts->name,
-		                       .stack_bytes = opts->stack_bytes };
-
-	if (!task.name)
-		task.name = "generator";
-	return weft_crew_start(&b->crew, &crew_ops, &b->member, 1,
-	                       sizeof(b->member), &task);
-}
-
 static int set_up(struct gen_body *b, const struct weft_gen_opts *opts)
 {
+	const struct weft_task_opts task = {
+		.name = opts->name ? opts->name : "generator",
+		.stack_bytes = opts->stack_bytes,
+	};
 	int err;
 
-	b->gen.calls = false; /* none on the consumer's task */
 	if (opts->drop) {
 		b->gen.drop = opts->drop;
 		b->gen.drop_arg = opts->drop_arg;
@@ -434,25 +400,33 @@ static int set_up(struct gen_body *b, const struct weft_gen_opts *opts)
 	err = make_chans(b, opts);
 	if (err)
 		return err;
-	err = make_buffers(b);
-	if (err)
-		return err;
+	if (b->batch > 1) {
+		b->buffer = cacheline_new(b->batch, b->gen.elem_size);
+		if (!b->buffer)
+			return -ENOMEM;
+	}
 	/* Both channels are there for a context that has ended to close. */
 	err = weft_ending_watch(&b->gen.end, opts->ctx);
 	if (err)
 		return err;
-	return start(b, opts);
+	return weft_crew_start(&b->crew, &crew_ops, &b->member, 1,
+	                       sizeof(b->member), &task);
 }
 
-/* Start the body of g, which was made by weft_gen_make(). */
-static int start_body(struct weft_gen **out, struct weft_gen *g,
-                      weft_gen_body fn, void *arg,
-                      const struct weft_gen_opts *opts)
+/* A generator whose body is fn, over an input or (NULL) none. */
+static int make_body(struct weft_gen **out, size_t elem_size,
+                     struct weft_gen *in, weft_gen_body fn, void *arg,
+                     const struct weft_gen_opts *opts)
 {
 	static const struct weft_gen_opts defaults;
-	struct gen_body *b = (struct gen_body *)g;
-	int err;
+	struct weft_gen *g;
+	struct gen_body *b;
+	int err = weft_gen_make(&g, &body_kind, elem_size, elem_size, &in,
+	                        in ? 1 : 0);
 
+	if (err)
+		return err;
+	b = (struct gen_body *)g;
 	b->fn = fn;
 	b->arg = arg;
 	err = set_up(b, opts ? opts : &defaults);
@@ -467,26 +441,19 @@ static int start_body(struct weft_gen **out, struct weft_gen *g,
 int weft_gen_new(struct weft_gen **out, size_t elem_size, weft_gen_body body,
                  void *arg, const struct weft_gen_opts *opts)
 {
-	struct weft_gen *g;
-	int err;
-
-	if (!out || !body)
-		return -EINVAL;
-	err = weft_gen_make(&g, &body_kind, sizeof(struct gen_body), elem_size,
-	                    NULL, 0);
-	return err ? err : start_body(out, g, body, arg, opts);
+	return out && body ? make_body(out, elem_size, NULL, body, arg, opts)
+	                   : -EINVAL;
 }
 
 /* --- ahead: a body that asks another generator --- */
 
 static int pass_on(struct weft_gen *g, void *arg)
 {
-	struct gen_body *b = (struct gen_body *)g;
 	int err;
 
 	(void)arg;
-	while (!(err = weft_gen_pull(g->inputs[0], b->held, WEFT_FOREVER))) {
-		err = weft_gen_yield(g, b->held);
+	while (!(err = weft_gen_pull(g->inputs[0], g->room, WEFT_FOREVER))) {
+		err = weft_gen_yield(g, g->room);
 		if (err)
 			break;
 	}
@@ -496,12 +463,7 @@ static int pass_on(struct weft_gen *g, void *arg)
 int weft_gen_ahead(struct weft_gen **out, struct weft_gen *in,
                    const struct weft_gen_opts *opts)
 {
-	struct weft_gen *g;
-	int err;
-
-	if (!out || !in)
-		return -EINVAL;
-	err = weft_gen_make_like(&g, &ahead_kind, sizeof(struct gen_body), &in,
-	                         1);
-	return err ? err : start_body(out, g, pass_on, NULL, opts);
+	return out && in
+	               ? make_body(out, in->elem_size, in, pass_on, NULL, opts)
+	               : -EINVAL;
 }

@@ -195,15 +195,17 @@ static int adopt(struct weft_gen *g, struct weft_gen *const *inputs, size_t n)
 		if (weft_xchg_acq_rel(&in->owned, true))
 			return -EBUSY;
 		g->inputs[g->ninputs] = in;
-		g->calls |= in->calls;
+		/* A task calls them itself. */
+		g->calls |= in->calls && !g->kind->task;
 	}
 	return 0;
 }
 
 int weft_gen_make(struct weft_gen **out, const struct gen_kind *kind,
-                  size_t bytes, size_t elem_size,
-                  struct weft_gen *const *inputs, size_t n)
+                  size_t elem_size, size_t room, struct weft_gen *const *inputs,
+                  size_t n)
 {
+	const size_t head = cacheline_round_up(kind->bytes);
 	struct weft_gen *g;
 	int err;
 
@@ -212,32 +214,24 @@ int weft_gen_make(struct weft_gen **out, const struct gen_kind *kind,
 	for (size_t i = 0; i < n; i++)
 		if (!inputs[i])
 			return -EINVAL;
-	g = cacheline_new(1, bytes);
+	g = cacheline_alloc(head, 1, room);
 	if (!g)
 		return -ENOMEM;
+	memset(g, 0, head);
 	g->kind = kind;
 	g->elem_size = elem_size;
+	g->calls = kind->calls;
+	g->room = (unsigned char *)g + head;
 	weft_ending_init(&g->end, &ending_ops, g);
+	if (n && kind->passes_on) {
+		g->drop = inputs[0]->drop;
+		g->drop_arg = inputs[0]->drop_arg;
+	}
 	err = n ? adopt(g, inputs, n) : 0;
 	if (err) {
 		weft_gen_unmake(g);
 		return err;
 	}
-	*out = g;
-	return 0;
-}
-
-int weft_gen_make_like(struct weft_gen **out, const struct gen_kind *kind,
-                       size_t bytes, struct weft_gen *const *inputs, size_t n)
-{
-	struct weft_gen *g;
-	int err =
-	        weft_gen_make(&g, kind, bytes, inputs[0]->elem_size, inputs, n);
-
-	if (err)
-		return err;
-	g->drop = inputs[0]->drop;
-	g->drop_arg = inputs[0]->drop_arg;
 	*out = g;
 	return 0;
 }
@@ -300,13 +294,8 @@ int weft_gen_fail(struct weft_gen *g, int err)
 static int join_all(struct weft_gen *g, int64_t deadline_ns, int *error)
 {
 	const struct gen_task_ops *task = g->kind->task;
-	int err = 0;
+	int err = task ? task->join(g, deadline_ns, error) : 0;
 
-	if (task) {
-		err = task->join(g, deadline_ns);
-		if (!err && !*error)
-			*error = task->result(g);
-	}
 	for (size_t i = 0; i < g->ninputs && !err; i++)
 		err = join_all(g->inputs[i], deadline_ns, error);
 	return err;

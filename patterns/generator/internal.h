@@ -12,8 +12,12 @@
 #include "common/ending.h"
 #include "gen.h"
 
-/* One kind of generator. Its state is a struct that begins with weft_gen. */
+/* One kind of generator. */
 struct gen_kind {
+	size_t bytes;   /* of its state, a struct that begins with weft_gen */
+	bool calls;     /* runs functions of others on the consumer */
+	bool passes_on; /* its elements are those of its inputs */
+
 	/*
 	 * Make the next element, on the task whose turn it is. 0; -EPIPE when
 	 * g is at its end; or what is wrong with this call alone, such as
@@ -37,11 +41,9 @@ struct gen_task_ops {
 	/* Wake the task, and the consumer: g->end is set. */
 	void (*stop)(struct weft_gen *g);
 
-	/* Wait until the task has ended: 0, or -ETIMEDOUT. */
-	int (*join)(struct weft_gen *g, int64_t deadline_ns);
-
-	/* After that: 0, or what it has failed with. */
-	int (*result)(const struct weft_gen *g);
+	/* Wait until the task has ended: 0, or -ETIMEDOUT. *error becomes what
+	 * it has failed with, unless that is set already. */
+	int (*join)(struct weft_gen *g, int64_t deadline_ns, int *error);
 
 	bool (*runs_in)(const struct weft_gen *g, const struct weft_task *task);
 
@@ -58,7 +60,8 @@ struct weft_gen {
 	/* Of an element that nobody gets; NULL: there is nothing to release. */
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
-	bool calls; /* runs functions of others on the consumer */
+	bool calls;          /* of its own, or of an input without a task */
+	unsigned char *room; /* the kind's own, in cache lines of their own */
 
 	_Atomic bool owned; /* by an adapter, which alone asks it */
 
@@ -72,15 +75,11 @@ struct weft_gen {
 	_Atomic uint64_t taken;
 };
 
-/* Make a generator of `bytes`, zeroed, and take the inputs over. Errors as the
- * adapters have them. */
+/* Make a generator, zeroed, with `room` bytes that are the kind's, and take the
+ * inputs over. Errors as the adapters have them. */
 int weft_gen_make(struct weft_gen **out, const struct gen_kind *kind,
-                  size_t bytes, size_t elem_size,
-                  struct weft_gen *const *inputs, size_t n);
-
-/* The same, whose elements are those of its first input. */
-int weft_gen_make_like(struct weft_gen **out, const struct gen_kind *kind,
-                       size_t bytes, struct weft_gen *const *inputs, size_t n);
+                  size_t elem_size, size_t room, struct weft_gen *const *inputs,
+                  size_t n);
 
 /* Undo weft_gen_make(): the inputs are the caller's again. */
 void weft_gen_unmake(struct weft_gen *g);

@@ -23,8 +23,8 @@ weft_add_pattern_mutant(generator runs_too_far_ahead_in_secret generator/body.c
   KNOBS "variant=push cap=16" ITEMS 20000 TRIES 20
   WORDS source ahead driver)
 weft_add_pattern_mutant(generator takes_one_too_many generator/adapters.c
-  "((struct take *)g)->left = n;"
-  "((struct take *)g)->left = n + 1;"
+  "((struct take *)*out)->left = n;"
+  "((struct take *)*out)->left = n + 1;"
   KNOBS "variant=inline"
   WORDS "never sent")
 # A stop that lets out what was inside.

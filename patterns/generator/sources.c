@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cacheline.h"
 #include "internal.h"
 
 /* --- array and repeat --- */
@@ -11,8 +10,7 @@
 struct array {
 	struct weft_gen gen;
 	bool once;
-	size_t n, next;
-	unsigned char *elems;
+	size_t n, next; /* in its room */
 };
 
 static int pull_array(struct weft_gen *g, void *elem, int64_t deadline_ns)
@@ -25,43 +23,34 @@ static int pull_array(struct weft_gen *g, void *elem, int64_t deadline_ns)
 			return -EPIPE;
 		a->next = 0;
 	}
-	gen_copy(elem, a->elems + a->next * g->elem_size, g->elem_size);
+	gen_copy(elem, g->room + a->next * g->elem_size, g->elem_size);
 	a->next++;
 	return 0;
 }
 
-static void release_array(struct weft_gen *g)
-{
-	free(((struct array *)g)->elems);
-}
-
 static const struct gen_kind array_kind = {
+	.bytes = sizeof(struct array),
 	.pull = pull_array,
-	.release = release_array,
 };
 
 static int make_array(struct weft_gen **out, const void *elems, size_t n,
                       size_t elem_size, bool once)
 {
-	struct weft_gen *g;
 	struct array *a;
+	size_t bytes;
 	int err;
 
 	if (!out || (!elems && n && elem_size) || (!n && !once))
 		return -EINVAL;
-	err = weft_gen_make(&g, &array_kind, sizeof(*a), elem_size, NULL, 0);
+	if (__builtin_mul_overflow(n, elem_size, &bytes))
+		return -ENOMEM;
+	err = weft_gen_make(out, &array_kind, elem_size, bytes, NULL, 0);
 	if (err)
 		return err;
-	a = (struct array *)g;
+	a = (struct array *)*out;
+	gen_copy(a->gen.room, elems, bytes);
 	a->once = once;
 	a->n = n;
-	a->elems = cacheline_new(n, elem_size);
-	if (!a->elems) {
-		weft_gen_unmake(g);
-		return -ENOMEM;
-	}
-	gen_copy(a->elems, elems, n * elem_size);
-	*out = g;
 	return 0;
 }
 
@@ -94,25 +83,26 @@ static int pull_calls(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	return err ? weft_gen_failed(g, err) : 0;
 }
 
-static const struct gen_kind calls_kind = { .pull = pull_calls };
+static const struct gen_kind calls_kind = {
+	.bytes = sizeof(struct calls),
+	.calls = true,
+	.pull = pull_calls,
+};
 
 int weft_gen_repeat_fn(struct weft_gen **out, size_t elem_size,
                        int (*fn)(void *elem, void *arg), void *arg)
 {
-	struct weft_gen *g;
 	struct calls *c;
 	int err;
 
 	if (!out || !fn)
 		return -EINVAL;
-	err = weft_gen_make(&g, &calls_kind, sizeof(*c), elem_size, NULL, 0);
+	err = weft_gen_make(out, &calls_kind, elem_size, 0, NULL, 0);
 	if (err)
 		return err;
-	c = (struct calls *)g;
+	c = (struct calls *)*out;
 	c->fn = fn;
 	c->arg = arg;
-	g->calls = true;
-	*out = g;
 	return 0;
 }
 
@@ -138,7 +128,10 @@ static int pull_range(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	return 0;
 }
 
-static const struct gen_kind range_kind = { .pull = pull_range };
+static const struct gen_kind range_kind = {
+	.bytes = sizeof(struct range),
+	.pull = pull_range,
+};
 
 /* How many steps of `stride` begin within `distance`. */
 static uint64_t steps(uint64_t distance, uint64_t stride)
@@ -158,20 +151,17 @@ static uint64_t count(int64_t from, int64_t to, int64_t step)
 int weft_gen_range(struct weft_gen **out, int64_t from, int64_t to,
                    int64_t step)
 {
-	struct weft_gen *g;
 	struct range *r;
 	int err;
 
 	if (!out || !step)
 		return -EINVAL;
-	err = weft_gen_make(&g, &range_kind, sizeof(*r), sizeof(int64_t), NULL,
-	                    0);
+	err = weft_gen_make(out, &range_kind, sizeof(int64_t), 0, NULL, 0);
 	if (err)
 		return err;
-	r = (struct range *)g;
+	r = (struct range *)*out;
 	r->next = (uint64_t)from;
 	r->step = (uint64_t)step;
 	r->left = count(from, to, step);
-	*out = g;
 	return 0;
 }
