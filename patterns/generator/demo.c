@@ -2,6 +2,7 @@
  * asked for; then two generators of five items each that work at the same
  * time. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "gen.h"
@@ -18,20 +19,26 @@ static void pretend_to_work(int64_t ms)
 	weft_sleep_until(weft_deadline_in((ms + more) * WEFT_MS));
 }
 
-/* --- an endless stream, consumed lazily --- */
+struct source {
+	FILE *out;
+	const char *makes;
+	int n;
+};
 
-static int all_numbers(struct weft_gen *g, void *arg)
+static int numbered(struct weft_gen *g, void *arg)
 {
-	FILE *out = arg;
+	const struct source *s = arg;
 	int err = 0;
 
-	for (int number = 1; !err; number++) {
+	for (int i = 1; i <= s->n && !err; i++) {
 		pretend_to_work(GENERATE_MS);
-		fprintf(out, "Generated: %d\n", number);
-		err = weft_gen_yield(g, &number);
+		fprintf(s->out, "%s %d\n", s->makes, i);
+		err = weft_gen_yield(g, &i);
 	}
 	return err;
 }
+
+/* --- an endless stream, consumed lazily --- */
 
 static int square(const void *in, void *out, void *arg)
 {
@@ -55,12 +62,13 @@ static int show_numbers(FILE *out, struct weft_gen *g)
 static int show_lazy_stream(FILE *out)
 {
 	const struct weft_gen_opts opts = { .on_demand = true };
+	struct source endless = { out, "Generated:", INT_MAX };
 	struct weft_gen *g, *numbers;
 	struct weft_gen_stats stats;
 	int err;
 
 	fprintf(out, "An endless stream, consumed lazily:\n");
-	err = weft_gen_new(&numbers, sizeof(int), all_numbers, out, &opts);
+	err = weft_gen_new(&numbers, sizeof(int), numbered, &endless, &opts);
 	if (err)
 		return err;
 	g = numbers;
@@ -79,24 +87,6 @@ static int show_lazy_stream(FILE *out)
 
 /* --- two generators at the same time --- */
 
-struct source {
-	FILE *out;
-	char name;
-};
-
-static int five_items(struct weft_gen *g, void *arg)
-{
-	const struct source *s = arg;
-	int err = 0;
-
-	for (int item = 1; item <= ITEMS && !err; item++) {
-		pretend_to_work(GENERATE_MS);
-		fprintf(s->out, "Generator %c: item %d\n", s->name, item);
-		err = weft_gen_yield(g, &item);
-	}
-	return err;
-}
-
 static int show_pairs(FILE *out, struct weft_gen *pairs)
 {
 	int pair[2], err, n = 0;
@@ -112,28 +102,24 @@ static int show_pairs(FILE *out, struct weft_gen *pairs)
 
 static int show_two_generators(FILE *out)
 {
-	struct source a = { out, 'A' }, b = { out, 'B' };
-	struct weft_gen *in[2], *pairs;
+	struct source a = { out, "Generator A: item", ITEMS };
+	struct source b = { out, "Generator B: item", ITEMS };
+	struct weft_gen *in[2] = { NULL, NULL }, *pairs;
 	int err;
 
 	fprintf(out, "Two generators, working at the same time:\n");
-	err = weft_gen_new(&in[0], sizeof(int), five_items, &a, NULL);
-	if (err)
+	err = weft_gen_new(&in[0], sizeof(int), numbered, &a, NULL);
+	if (!err)
+		err = weft_gen_new(&in[1], sizeof(int), numbered, &b, NULL);
+	if (!err)
+		err = weft_gen_zip(&pairs, in, 2);
+	if (err) {
+		weft_gen_free(in[1]);
+		weft_gen_free(in[0]);
 		return err;
-	err = weft_gen_new(&in[1], sizeof(int), five_items, &b, NULL);
-	if (err)
-		goto free_a;
-	err = weft_gen_zip(&pairs, in, 2);
-	if (err)
-		goto free_b;
+	}
 	err = show_pairs(out, pairs);
 	weft_gen_free(pairs);
-	return err;
-
-free_b:
-	weft_gen_free(in[1]);
-free_a:
-	weft_gen_free(in[0]);
 	return err;
 }
 

@@ -99,7 +99,7 @@ struct weft_gen_stats {
 	size_t cap;     /* of its channel, as the implementation rounded it */
 };
 
-/* --- where elements come from --- */
+/* --- bodies --- */
 
 /*
  * Make the elements of a generator: by calls of weft_gen_yield(g), in a task of
@@ -153,12 +153,14 @@ WEFT_API WEFT_NODISCARD int weft_gen_yield_many(struct weft_gen *g,
 WEFT_API size_t weft_gen_wanted(const struct weft_gen *g);
 
 /*
- * The n elements of an array, which is copied: once, or over and over without
- * end.
+ * --- sources without a task ---
  *
- * Returns 0; -EINVAL for NULL, an elem_size above WEFT_ELEM_MAX, or to repeat
- * nothing; -ENOMEM. On failure *out is untouched.
+ * All return 0; -EINVAL for NULL, an elem_size above WEFT_ELEM_MAX, and as
+ * said; -ENOMEM. On failure *out is untouched.
  */
+
+/* The n elements of an array, which is copied: once, or over and over without
+ * end. -EINVAL to repeat nothing. */
 WEFT_API WEFT_NODISCARD int weft_gen_array(struct weft_gen **out,
                                            const void *elems, size_t n,
                                            size_t elem_size);
@@ -166,25 +168,16 @@ WEFT_API WEFT_NODISCARD int weft_gen_repeat(struct weft_gen **out,
                                             const void *elems, size_t n,
                                             size_t elem_size);
 
-/*
- * What fn writes to elem, one call for each element, until it returns -EPIPE
- * (the end) or -errno. Elements that own something: see weft_gen_set_drop().
- *
- * Returns 0; -EINVAL for NULL or an elem_size above WEFT_ELEM_MAX; -ENOMEM. On
- * failure *out is untouched.
- */
+/* What fn writes to elem, one call for each element, until it returns -EPIPE
+ * (the end) or -errno. Elements that own something: see weft_gen_set_drop(). */
 WEFT_API WEFT_NODISCARD int weft_gen_repeat_fn(struct weft_gen **out,
                                                size_t elem_size,
                                                int (*fn)(void *elem, void *arg),
                                                void *arg);
 
-/*
- * The int64_t numbers from, from + step, ... up to, and without, `to`; down to
- * it when step is negative. None when `to` does not lie that way.
- *
- * Returns 0; -EINVAL for NULL or a step of 0; -ENOMEM. On failure *out is
- * untouched.
- */
+/* The int64_t numbers from, from + step, ... up to, and without, `to`; down to
+ * it when step is negative. None when `to` does not lie that way. -EINVAL for a
+ * step of 0. */
 WEFT_API WEFT_NODISCARD int weft_gen_range(struct weft_gen **out, int64_t from,
                                            int64_t to, int64_t step);
 

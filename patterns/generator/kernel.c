@@ -274,20 +274,6 @@ static void halt(struct cell *cell)
 
 /* --- the driver --- */
 
-static inline int next(const struct cell *cell, unsigned char *m, uint64_t n)
-{
-	struct state *s = cell->state;
-
-	weft_store_relaxed(&s->asked, n + 1);
-	return weft_gen_next(s->gen, m, WEFT_FOREVER);
-}
-
-/* Whether the driver is to ask once more. */
-static bool wants(const struct cell *cell, const struct state *s, uint64_t n)
-{
-	return s->how == TAKE || n < cell->items;
-}
-
 static void run_driver(struct cell *cell, unsigned driver)
 {
 	struct state *s = cell->state;
@@ -297,7 +283,12 @@ static void run_driver(struct cell *cell, unsigned driver)
 
 	(void)driver;
 	begin(s);
-	while (wants(cell, s, n) && !(err = next(cell, m, n))) {
+	/* A take says when to end; a stop is up to us. */
+	while (s->how == TAKE || n < cell->items) {
+		weft_store_relaxed(&s->asked, n + 1);
+		err = weft_gen_next(s->gen, m, WEFT_FOREVER);
+		if (err)
+			break;
 		i = message_value(m) - s->depth;
 		kernel_count(cell, 0, 0, i, m, i);
 		if (n++ == 0)
@@ -333,6 +324,8 @@ static uint64_t ahead_max(const struct cell *cell)
 	const struct state *s = cell->state;
 	uint64_t batch = cell->batch;
 
+	if (cell->variant == INLINE)
+		return 0;
 	return cell->variant == PULL ? batch - 1 : s->cap + 2 * batch - 1;
 }
 
@@ -341,15 +334,9 @@ static uint64_t ahead_max(const struct cell *cell)
 static uint64_t source_ahead_max(const struct cell *cell)
 {
 	const struct state *s = cell->state;
+	uint64_t tasks = cell->variant == STAGED ? s->depth : 0;
 
-	switch (cell->variant) {
-	case INLINE:
-		return 0;
-	case STAGED:
-		return ahead_max(cell) + s->depth * (s->cap + cell->batch + 1);
-	default:
-		return ahead_max(cell);
-	}
+	return ahead_max(cell) + tasks * (s->cap + cell->batch + 1);
 }
 
 static void check_source(const struct cell *cell, struct text *why)
@@ -357,12 +344,11 @@ static void check_source(const struct cell *cell, struct text *why)
 	const struct state *s = cell->state;
 	uint64_t most = source_ahead_max(cell);
 
-	if (s->ahead <= most)
-		return;
-	text_find(why,
-	          "the source was %" PRIu64 " ahead of the driver, not %" PRIu64
-	          " at most",
-	          s->ahead, most);
+	if (s->ahead > most)
+		text_find(why,
+		          "the source was %" PRIu64
+		          " ahead of the driver, not %" PRIu64 " at most",
+		          s->ahead, most);
 }
 
 /* Returns how far the body was ahead. */
@@ -372,12 +358,11 @@ static uint64_t check_body(const struct cell *cell, size_t i, struct text *why)
 	struct weft_gen_stats stats;
 
 	weft_gen_stats(s->bodied[i], &stats);
-	if (stats.ahead > ahead_max(cell)) {
+	if (stats.ahead > ahead_max(cell))
 		text_find(why,
 		          "body %zu was %" PRIu64
 		          " ahead of its consumer, not %" PRIu64 " at most",
 		          i, stats.ahead, ahead_max(cell));
-	}
 	return stats.ahead;
 }
 
@@ -386,9 +371,8 @@ static void verify(struct cell *cell, struct text *why)
 	const struct state *s = cell->state;
 	uint64_t most = 0, ahead;
 
-	if (s->end != (s->how == STOP ? -ECANCELED : -EPIPE)) {
+	if (s->end != (s->how == STOP ? -ECANCELED : -EPIPE))
 		text_find(why, "the stream ended with: %s", strerror(-s->end));
-	}
 	check_source(cell, why);
 	for (size_t i = 0; i < s->nbodied; i++) {
 		ahead = check_body(cell, i, why);

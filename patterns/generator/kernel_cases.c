@@ -57,17 +57,9 @@ static const struct kernel_case refused[] = {
 
 static const struct figure_case figures[] = {
 	/* How long a stop takes is told of what has to be stopped. */
-	{ .knobs = "variant=* end=stop cap=2 depth=3",
-	  "stop",
-	  0,
-	  1e10,
-	  .items = 99 },
-	{ .knobs = "variant=* end=stop cap=2 depth=3",
-	  "stop",
-	  0,
-	  1e10,
-	  .items = 198 },
-	{ .knobs = "variant=*", "stop", .absent = true },
+	{ "variant=* end=stop cap=2 depth=3", "stop", 0, 1e10, 99, false },
+	{ "variant=* end=stop cap=2 depth=3", "stop", 0, 1e10, 198, false },
+	{ "variant=*", "stop", 0, 0, 0, true },
 	{ 0 },
 };
 
@@ -81,35 +73,17 @@ static bool are_a_pair(const int *numbers, int nth)
 	return numbers[0] == nth && numbers[1] == nth;
 }
 
+/* The form, how often, and since, after, in_order, ahead_of, by and holds. */
 static const struct demo_form demo[] = {
 	{ .form = "An endless stream, consumed lazily:", 1 },
 	/* Nothing is made before what was made last has been received. */
-	{ .form = "Generated: #n",
-	  5,
-	  .since = 1,
-	  .ahead_of = 3,
-	  .by = 1,
-	  .holds = demo_counts_from_1 },
-	{ .form = "Received: #y",
-	  5,
-	  .ahead_of = 2,
-	  .by = 0,
-	  .holds = is_square },
+	{ "Generated: #n", 5, 1, 0, false, 3, 1, demo_counts_from_1 },
+	{ "Received: #y", 5, 0, 0, false, 2, 0, is_square },
 	{ .form = "Asked for 5, generated 5", 1, .since = 3 },
 	{ .form = "Two generators, working at the same time:", 1, .since = 4 },
 	/* Each is ahead by no more than the one item in its hands. */
-	{ .form = "Generator A: item #a",
-	  5,
-	  .since = 5,
-	  .ahead_of = 8,
-	  .by = 2,
-	  .holds = demo_counts_from_1 },
-	{ .form = "Generator B: item #b",
-	  5,
-	  .since = 5,
-	  .ahead_of = 8,
-	  .by = 2,
-	  .holds = demo_counts_from_1 },
+	{ "Generator A: item #a", 5, 5, 0, false, 8, 2, demo_counts_from_1 },
+	{ "Generator B: item #b", 5, 5, 0, false, 8, 2, demo_counts_from_1 },
 	{ .form = "Received: A#a and B#b", 5, .after = 6, .holds = are_a_pair },
 	{ .form = "Received: A#a and B#b", 5, .after = 7 },
 	{ .form = "Generator completed: 2 x 5 items!", 1, .since = 9 },
