@@ -8,8 +8,8 @@
 
 #include <weft/atomic.h>
 
+#include "chan/testing.h"
 #include "kernel/cell.h"
-#include "task/spin.h"
 
 /* --- runs --- */
 
@@ -147,135 +147,58 @@ void testing_caught(struct testing_cell t, const char *words)
 	}
 }
 
-/* --- a ring under a lock, and what can be wrong with it --- */
+/* --- the ring of core/chan/testing.h, and what can be wrong with it --- */
 
-enum fault { NONE, DROP, REPEAT, SWAP, CORRUPT, CORRUPT_END, REFUSE };
-
-struct ring {
-	struct spin lock;
-	enum fault fault;
-	bool closed, holding;
-	size_t head, len, cap, elem_size;
-	uint64_t sent;
-	unsigned char held[WEFT_ELEM_MAX];
-	unsigned char buffer[];
-};
-
-static int ring_create(void **state, const struct weft_chan_config *config,
-                       enum fault fault)
+/* The faults happen to elements 50, 150, 250, ... */
+static bool is_due(const struct ring *r)
 {
-	/* Room for what a fault adds. */
-	size_t slots = config->cap + 2;
-	struct ring *r = calloc(1, sizeof(*r) + slots * config->elem_size);
-
-	if (!r)
-		return -ENOMEM;
-	r->cap = config->cap;
-	r->elem_size = config->elem_size;
-	r->fault = fault;
-	*state = r;
-	return 0;
+	return r->sent % 100 == 51;
 }
 
-static void ring_destroy(void *state)
+static int push_dropping(struct ring *r, const void *elem)
 {
-	free(state);
+	return is_due(r) ? 0 : ring_push(r, elem);
 }
 
-static void push(struct ring *r, const void *elem)
+static int push_repeating(struct ring *r, const void *elem)
 {
-	size_t at = (r->head + r->len++) % (r->cap + 2);
-
-	memcpy(r->buffer + at * r->elem_size, elem, r->elem_size);
+	if (is_due(r))
+		ring_push(r, elem);
+	return ring_push(r, elem);
 }
 
-static void push_corrupt(struct ring *r, const void *elem)
+/* The one that is due is put behind the next one, where it stays unseen until
+ * that has come. */
+static int push_swapping(struct ring *r, const void *elem)
 {
-	unsigned char copy[WEFT_ELEM_MAX];
-
-	memcpy(copy, elem, r->elem_size);
-	copy[r->fault == CORRUPT ? 2 : r->elem_size - 1] ^= 0x10;
-	push(r, copy);
-}
-
-/* The faults happen to the 50th of each hundred. */
-static int push_faulty(struct ring *r, const void *elem)
-{
-	bool now = r->fault && r->sent++ % 100 == 50;
-
-	if (now && r->fault == REFUSE)
-		return -ENOMEM;
-	if (!now || r->fault == REPEAT || r->fault == NONE) {
-		push(r, elem);
-	} else if (r->fault == CORRUPT || r->fault == CORRUPT_END) {
-		push_corrupt(r, elem);
-	} else if (r->fault == SWAP) {
-		memcpy(r->held, elem, r->elem_size);
-		r->holding = true;
+	if (is_due(r)) {
+		ring_copy(r, ring_at(r, r->len + 1), elem);
 		return 0;
 	}
-	if (now && r->fault == REPEAT)
-		push(r, elem);
-	if (r->holding)
-		push(r, r->held);
-	r->holding = false;
+	ring_push(r, elem);
+	r->len += r->sent % 100 == 52;
 	return 0;
 }
 
-static int ring_try_send(void *state, const void *elem)
+static int push_corrupting(struct ring *r, const void *elem)
 {
-	struct ring *r = state;
-	int err = 0;
-
-	spin_lock(&r->lock);
-	if (r->closed)
-		err = -EPIPE;
-	else if (r->len >= r->cap)
-		err = -EAGAIN;
-	else
-		err = push_faulty(r, elem);
-	spin_unlock(&r->lock);
-	return err;
+	ring_push(r, elem);
+	if (is_due(r))
+		ring_at(r, r->len - 1)[2] ^= 0x10;
+	return 0;
 }
 
-static int ring_try_recv(void *state, void *elem)
+static int push_corrupting_end(struct ring *r, const void *elem)
 {
-	struct ring *r = state;
-	int err = 0;
-
-	spin_lock(&r->lock);
-	if (r->len > 0) {
-		memcpy(elem, r->buffer + r->head * r->elem_size, r->elem_size);
-		r->head = (r->head + 1) % (r->cap + 2);
-		r->len--;
-	} else {
-		err = r->closed ? -EPIPE : -EAGAIN;
-	}
-	spin_unlock(&r->lock);
-	return err;
+	ring_push(r, elem);
+	if (is_due(r))
+		ring_at(r, r->len - 1)[r->elem_size - 1] ^= 0x10;
+	return 0;
 }
 
-static int ring_close(void *state)
+static int push_refusing(struct ring *r, const void *elem)
 {
-	struct ring *r = state;
-	bool was;
-
-	spin_lock(&r->lock);
-	was = r->closed;
-	r->closed = true;
-	spin_unlock(&r->lock);
-	return was ? -EPIPE : 0;
-}
-
-static size_t ring_len(const void *state)
-{
-	struct ring *r = (struct ring *)(uintptr_t)state;
-	size_t len;
-
-	spin_lock(&r->lock);
-	len = r->len < r->cap ? r->len : r->cap;
-	spin_unlock(&r->lock);
-	return len;
+	return is_due(r) ? -ENOMEM : ring_push(r, elem);
 }
 
 /* What two counters that are read one after the other may come to. */
@@ -286,22 +209,12 @@ static size_t ring_miscounted(const void *state)
 	return len == 1 ? SIZE_MAX : 1000 * len;
 }
 
-#define RING(fault)                                                            \
-	static int fault##_create(void **state,                                \
-	                          const struct weft_chan_config *config)       \
+#define RING_IMPL(testing_name, push, ends, length)                            \
+	static int testing_name##_try_send(void *state, const void *elem)      \
 	{                                                                      \
-		return ring_create(state, config, fault);                      \
-	}
-
-RING(NONE)
-RING(DROP)
-RING(REPEAT)
-RING(SWAP)
-RING(CORRUPT)
-RING(CORRUPT_END)
-RING(REFUSE)
-
-#define RING_IMPL(testing_name, fault, ends, length)                           \
+		return ring_send_by(state, elem, push);                        \
+	}                                                                      \
+                                                                               \
 	const struct weft_chan_impl testing_##testing_name = {                 \
 		WEFT_CHAN_ABI_HEADER,                                          \
 		.name = #testing_name,                                         \
@@ -310,22 +223,22 @@ RING(REFUSE)
 		       WEFT_CAN_LEN,                                           \
 		.max_senders = ends,                                           \
 		.max_receivers = ends,                                         \
-		.create = fault##_create,                                      \
+		.create = ring_create,                                         \
 		.destroy = ring_destroy,                                       \
-		.try_send = ring_try_send,                                     \
+		.try_send = testing_name##_try_send,                           \
 		.try_recv = ring_try_recv,                                     \
 		.close = ring_close,                                           \
 		.len = length,                                                 \
 	}
 
-RING_IMPL(drops, DROP, 0, ring_len);
-RING_IMPL(repeats, REPEAT, 0, ring_len);
-RING_IMPL(swaps, SWAP, 0, ring_len);
-RING_IMPL(corrupts, CORRUPT, 0, ring_len);
-RING_IMPL(corrupts_end, CORRUPT_END, 0, ring_len);
-RING_IMPL(refuses, REFUSE, 0, ring_len);
-RING_IMPL(one_to_one, NONE, 1, ring_len);
-RING_IMPL(miscounts, NONE, 0, ring_miscounted);
+RING_IMPL(drops, push_dropping, 0, ring_len);
+RING_IMPL(repeats, push_repeating, 0, ring_len);
+RING_IMPL(swaps, push_swapping, 0, ring_len);
+RING_IMPL(corrupts, push_corrupting, 0, ring_len);
+RING_IMPL(corrupts_end, push_corrupting_end, 0, ring_len);
+RING_IMPL(refuses, push_refusing, 0, ring_len);
+RING_IMPL(one_to_one, ring_push, 1, ring_len);
+RING_IMPL(miscounts, ring_push, 0, ring_miscounted);
 
 /* --- the floor --- */
 

@@ -18,96 +18,9 @@
 #include <weft/weft.h>
 
 #include "base/check.h"
-#include "chan/elem.h"
-#include "task/spin.h"
+#include "chan/testing.h"
 
 /* --- plain: a ring under a lock, without waiting --- */
-
-struct plain {
-	struct spin lock;
-	bool closed;
-	size_t head, len, cap, elem_size;
-	unsigned char buffer[];
-};
-
-static int plain_create(void **state, const struct weft_chan_config *config)
-{
-	struct plain *p =
-	        calloc(1, sizeof(*p) + config->cap * config->elem_size);
-
-	if (!p)
-		return -ENOMEM;
-	p->cap = config->cap;
-	p->elem_size = config->elem_size;
-	*state = p;
-	return 0;
-}
-
-static void plain_destroy(void *state)
-{
-	free(state);
-}
-
-static unsigned char *plain_slot(struct plain *p, size_t i)
-{
-	return p->buffer + (p->head + i) % p->cap * p->elem_size;
-}
-
-static int plain_try_send(void *state, const void *elem)
-{
-	struct plain *p = state;
-	int err = 0;
-
-	spin_lock(&p->lock);
-	if (p->closed)
-		err = -EPIPE;
-	else if (p->len == p->cap)
-		err = -EAGAIN;
-	else
-		elem_copy(plain_slot(p, p->len++), elem, p->elem_size);
-	spin_unlock(&p->lock);
-	return err;
-}
-
-static int plain_try_recv(void *state, void *elem)
-{
-	struct plain *p = state;
-	int err = 0;
-
-	spin_lock(&p->lock);
-	if (p->len > 0) {
-		elem_copy(elem, plain_slot(p, 0), p->elem_size);
-		p->head = (p->head + 1) % p->cap;
-		p->len--;
-	} else {
-		err = p->closed ? -EPIPE : -EAGAIN;
-	}
-	spin_unlock(&p->lock);
-	return err;
-}
-
-static int plain_close(void *state)
-{
-	struct plain *p = state;
-	bool was;
-
-	spin_lock(&p->lock);
-	was = p->closed;
-	p->closed = true;
-	spin_unlock(&p->lock);
-	return was ? -EPIPE : 0;
-}
-
-static size_t plain_len(const void *state)
-{
-	struct plain *p = (struct plain *)(uintptr_t)state;
-	size_t len;
-
-	spin_lock(&p->lock);
-	len = p->len;
-	spin_unlock(&p->lock);
-	return len;
-}
 
 static const struct weft_chan_impl plain = {
 	WEFT_CHAN_ABI_HEADER,
@@ -116,12 +29,12 @@ static const struct weft_chan_impl plain = {
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_TIMEOUT |
 	       WEFT_CAN_LEN,
 	.max_cap = 1 << 20,
-	.create = plain_create,
-	.destroy = plain_destroy,
-	.try_send = plain_try_send,
-	.try_recv = plain_try_recv,
-	.close = plain_close,
-	.len = plain_len,
+	.create = ring_create,
+	.destroy = ring_destroy,
+	.try_send = ring_try_send,
+	.try_recv = ring_try_recv,
+	.close = ring_close,
+	.len = ring_len,
 };
 
 /* --- how the tests run --- */

@@ -4,11 +4,6 @@
  */
 #include "base.h"
 
-static inline void fault(struct ring *r)
-{
-	(void)r;
-}
-
 static int deaf_send(void *state, const void *elem, int64_t deadline_ns)
 {
 	int err;
@@ -33,13 +28,5 @@ static int deaf_recv(void *state, void *elem, int64_t deadline_ns)
 	return -ETIMEDOUT;
 }
 
-WEFT_API extern const struct weft_chan_impl weft_chan_impl;
-const struct weft_chan_impl weft_chan_impl = {
-	WEFT_CHAN_ABI_HEADER,
-	.name = "deaf",
-	.summary = "for tests: never wakes a receiver",
-	.can = RING_CAN,
-	RING_OPS,
-	.send = deaf_send,
-	.recv = deaf_recv,
-};
+PLUG_IN("deaf", "for tests: never wakes a receiver", RING_CAN, RING_OPS,
+        .send = deaf_send, .recv = deaf_recv);

@@ -1,12 +1,9 @@
 /* dropping: accepts every item and loses one in a thousand. */
 #include "base.h"
 
-static inline void fault(struct ring *r)
+static int push(struct ring *r, const void *elem)
 {
-	if (!is_due(r))
-		return;
-	ring_set_len(r, ring_len(r) - 1);
-	has_struck(r);
+	return strikes(r, true) ? 0 : ring_push(r, elem);
 }
 
-BROKEN_RING("dropping", "for tests: loses one item in a thousand");
+BROKEN_RING("dropping", "for tests: loses one item in a thousand", push);

@@ -6,14 +6,10 @@
 
 #include "base.h"
 
-static inline void fault(struct ring *r)
-{
-	(void)r;
-}
-
 __attribute__((constructor)) static void take_over(void)
 {
 	setlocale(LC_ALL, "");
 }
 
-BROKEN_RING("foreign", "for tests: sets the locale of the process");
+PLUG_IN("foreign", "for tests: sets the locale of the process", RING_CAN,
+        RING_OPS);

@@ -35,10 +35,9 @@ static enum mood next_mood(void)
 	return n > 0 ? (enum mood)moods[0] : GOOD;
 }
 
-static inline void fault(struct ring *r)
+static int push(struct ring *r, const void *elem)
 {
-	if (mood == LOSES && r->pushed == 1)
-		ring_set_len(r, ring_len(r) - 1);
+	return mood == LOSES && r->sent == 1 ? 0 : ring_push(r, elem);
 }
 
 static int moody_create(void **state, const struct weft_chan_config *config)
@@ -54,19 +53,9 @@ static int moody_try_send(void *state, const void *elem)
 {
 	if (mood == CRASHES)
 		raise(SIGKILL);
-	return mood == HANGS ? -EAGAIN : ring_try_send(state, elem);
+	return mood == HANGS ? -EAGAIN : ring_send_by(state, elem, push);
 }
 
-WEFT_API extern const struct weft_chan_impl weft_chan_impl;
-const struct weft_chan_impl weft_chan_impl = {
-	WEFT_CHAN_ABI_HEADER,
-	.name = "moody",
-	.summary = "for tests: each process finds it in another mood",
-	.can = RING_CAN & ~WEFT_CAN_SELECT,
-	.create = moody_create,
-	.destroy = ring_destroy,
-	.try_send = moody_try_send,
-	.try_recv = ring_try_recv,
-	.close = ring_close,
-	.len = ring_length,
-};
+PLUG_IN("moody", "for tests: each process finds it in another mood",
+        RING_CAN & ~WEFT_CAN_SELECT,
+        RING_OPS_BUT(moody_create, moody_try_send, ring_try_recv));

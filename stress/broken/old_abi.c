@@ -1,11 +1,6 @@
 /* old_abi: built for another version of weft/chan_impl.h. */
 #include "base.h"
 
-static inline void fault(struct ring *r)
-{
-	(void)r;
-}
-
 WEFT_API extern const struct weft_chan_impl weft_chan_impl;
 const struct weft_chan_impl weft_chan_impl = {
 	.abi = WEFT_CHAN_ABI - 1,

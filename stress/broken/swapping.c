@@ -1,19 +1,18 @@
 /* swapping: delivers two neighbours in a thousand in the wrong order. */
 #include "base.h"
 
-static inline void fault(struct ring *r)
+static int push(struct ring *r, const void *elem)
 {
-	unsigned char spare[WEFT_ELEM_MAX], *a, *b;
+	unsigned char *last = ring_at(r, r->len), *neighbour;
 
 	/* Strikes late when there is no neighbour. */
-	if (!is_due(r) || ring_len(r) < 2)
-		return;
-	a = ring_at(r, ring_len(r) - 2);
-	b = ring_at(r, ring_len(r) - 1);
-	memcpy(spare, a, r->elem_size);
-	memcpy(a, b, r->elem_size);
-	memcpy(b, spare, r->elem_size);
-	has_struck(r);
+	if (!strikes(r, r->len > 0))
+		return ring_push(r, elem);
+	neighbour = ring_at(r, r->len - 1);
+	ring_copy(r, last, neighbour);
+	ring_copy(r, neighbour, elem);
+	r->len++;
+	return 0;
 }
 
-BROKEN_RING("swapping", "for tests: swaps two neighbours in a thousand");
+BROKEN_RING("swapping", "for tests: swaps two neighbours in a thousand", push);

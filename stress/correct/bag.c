@@ -3,7 +3,7 @@
  * capacity is rounded up to a power of two, and its len is no more than an
  * impression.
  */
-#include "stress/correct/ring.h"
+#include "core/chan/testing.h"
 
 static size_t round_up(size_t cap)
 {
@@ -24,22 +24,14 @@ static int bag_create(void **state, const struct weft_chan_config *config)
 	return ring_create(state, &rounded);
 }
 
+static void pop_last(struct ring *r, void *elem)
+{
+	ring_copy(r, elem, ring_at(r, --r->len));
+}
+
 static int bag_try_recv(void *state, void *elem)
 {
-	struct ring *r = state;
-	int err = 0;
-
-	ring_lock(r);
-	if (ring_len(r) > 0) {
-		ring_set_len(r, ring_len(r) - 1);
-		if (r->elem_size)
-			memcpy(elem, ring_at(r, ring_len(r)), r->elem_size);
-		r->changes++;
-	} else {
-		err = r->closed ? -EPIPE : -EAGAIN;
-	}
-	ring_unlock(r);
-	return err;
+	return ring_recv_by(state, elem, pop_last);
 }
 
 /* Now the whole of it, and now a half. */

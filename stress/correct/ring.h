@@ -1,13 +1,8 @@
-/* ring: the small correct channel of stress/broken, without a fault. */
+/* ring: the ring of core/chan/testing.h with waits of its own. */
 #ifndef STRESS_CORRECT_RING_H
 #define STRESS_CORRECT_RING_H
 
-#include "stress/broken/base.h"
-
-static inline void fault(struct ring *r)
-{
-	(void)r;
-}
+#include "core/chan/testing.h"
 
 /*
  * Call `op`, which does not wait, again and again until it can or the deadline
