@@ -44,10 +44,12 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 	s->deadline_ns = deadline_ns;
 	if (gap < DEEP_GAP)
 		return;
-	s->yields = me->yield_ban ? 0 : DEEP_YIELDS;
-	if (me->yield_ban)
-		s->pauses = 0;
-	if (!s->alone && me->company && !me->yield_ban) {
+	if (me->yield_ban) {
+		s->pauses = s->yields = 0;
+		return;
+	}
+	s->yields = DEEP_YIELDS;
+	if (!s->alone && me->company) {
 		s->pauses = 0;
 		s->yields += COMPANY_YIELDS;
 	}
