@@ -110,13 +110,11 @@ static void shape(const struct params *p, struct cell_shape *out)
 	out->cap = 1; /* without tokens any channel will do */
 	if (param(p, "variant") != CHANNEL)
 		return;
-	/* What counts its elements exactly frees one at a time, too. */
-	out->needs = WEFT_CAN_BOUNDED | WEFT_CAN_LEN;
 	out->cap = (size_t)param(p, "permits");
 	out->senders = out->receivers = workers;
-	/* It is the lack of space that makes them wait; and without an exact
+	/* It is the lack of space that makes them wait. And without an exact
 	 * count, each of several senders may be let into the last space that
-	 * there is. */
+	 * there is, and a channel may free its space in lumps. */
 	out->needs = WEFT_CAN_BOUNDED | WEFT_CAN_LEN;
 }
 
