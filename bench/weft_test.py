@@ -6,20 +6,22 @@
 BROKEN_DIR holds the broken channels of stress/broken as shared objects.
 """
 
-import fcntl
 import json
 import os
-import pty
 import re
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import unittest
 from collections import namedtuple
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+sys.dont_write_bytecode = True
+
+import terminal  # noqa: E402
 
 WEFT = ""
 BROKEN = ""
@@ -557,28 +559,7 @@ class Terminal(unittest.TestCase):
     """What `weft check` and `weft stress` show on a terminal, and for a shell."""
 
     def shown(self, columns, term, *args):
-        try:
-            leader, terminal = pty.openpty()
-        except OSError as err:  # a root without /dev/pts
-            self.skipTest("no terminal to be had: %s" % err)
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ,
-                    struct.pack("HHHH", 24, columns, 0, 0))
-        child = subprocess.Popen([WEFT, *args], stdin=subprocess.DEVNULL,
-                                 stdout=terminal, stderr=terminal,
-                                 env={**os.environ, "TERM": term})
-        os.close(terminal)
-        shown = b""
-        while True:
-            try:
-                piece = os.read(leader, 65536)
-            except OSError:  # nobody writes any more
-                break
-            if not piece:
-                break
-            shown += piece
-        os.close(leader)
-        child.wait(timeout=120)
-        return shown.decode()
+        return terminal.run([WEFT, *args], columns, env={**os.environ, "TERM": term})[1]
 
     CHECK = ["check", "--chan=ring", "--only=^(a_deadline_in|len_is_never)"]
     STRESS = ["stress", "chan", "--chan=ring", "--seconds=1"]

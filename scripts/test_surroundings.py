@@ -6,19 +6,15 @@ a full disk, bytes that are no text, an odd Python, a narrow terminal.
 """
 
 import contextlib
-import fcntl
 import io
 import json
 import os
-import pty
 import resource
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 import unittest
 from pathlib import Path
@@ -29,6 +25,7 @@ sys.dont_write_bytecode = True
 
 from fixture import FakeRuns  # noqa: E402
 import sweep  # noqa: E402
+import terminal  # noqa: E402
 from weftlib import (Problem, binary, files, progress, summary,  # noqa: E402
                      sweepfile)
 
@@ -336,29 +333,12 @@ class Terminals(Runs):
     def on_terminal(self, columns, **env):
         """What a sweep shows on a terminal of so many columns, while its standard
         output is a file."""
-        try:
-            leader, terminal = pty.openpty()
-        except OSError as err:  # a root without /dev/pts
-            self.skipTest("no terminal to be had: %s" % err)
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ,
-                    struct.pack("HHHH", 24, columns, 0, 0))
-        child = subprocess.Popen(
-            self.command("rounds=2\nlatency=0\npattern=pipeline cap=0"),
-            stdout=subprocess.DEVNULL, stderr=terminal, start_new_session=True,
+        status, shown = terminal.run(
+            self.command("rounds=2\nlatency=0\npattern=pipeline cap=0"), columns,
+            stdout=subprocess.DEVNULL, start_new_session=True,
             env=self.env("alpha,slow", **{"TERM": "xterm", **env}))
-        os.close(terminal)
-        shown = b""
-        while True:
-            try:
-                piece = os.read(leader, 65536)
-            except OSError:  # nobody writes any more
-                break
-            if not piece:
-                break
-            shown += piece
-        os.close(leader)
-        self.assertEqual(child.wait(), 0, shown)
-        return shown.decode()
+        self.assertEqual(status, 0, shown)
+        return shown
 
     def bars(self, shown):
         return [line for line in shown.replace("\n", "\r").split("\r")
