@@ -13,6 +13,7 @@
 #include "bench/gflags.h"
 #include "bench/interrupt.h"
 #include "bench/isolated.h"
+#include "stress/conform/options.h"
 
 #define REPETITIONS 3
 
@@ -349,7 +350,7 @@ static int set_option(struct bench *bench, const struct arg *arg,
 
 	if (strcmp(arg->key, "load") == 0) {
 		err = arg_needs_value(arg);
-		return err ? err : arg_load(arg->value, &bench->loaded);
+		return err ? err : load_channel(arg->value, &bench->loaded);
 	}
 	if (strcmp(arg->key, "time") == 0) {
 		err = arg_number(arg, 1, 60000, &n);

@@ -7,6 +7,7 @@
 #include "bench/args.h"
 #include "bench/command.h"
 #include "cli/json.h"
+#include "stress/conform/options.h"
 
 struct request {
 	bool patterns, channels, json;
@@ -249,8 +250,9 @@ static int parse_option(const struct arg *arg, struct request *r)
 	if (strcmp(arg->key, "json") == 0)
 		return arg_flag(arg, &r->json);
 	if (strcmp(arg->key, "load") == 0)
-		return arg_needs_value(arg) ? EXIT_BAD_INPUT
-		                            : arg_load(arg->value, &r->loaded);
+		return arg_needs_value(arg)
+		               ? EXIT_BAD_INPUT
+		               : load_channel(arg->value, &r->loaded);
 	return complain_option("list has no option", arg, known);
 }
 

@@ -1,18 +1,22 @@
 /* weft run: measures one cell. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/args.h"
 #include "bench/command.h"
+#include "bench/isolated.h"
 #include "bench/report.h"
 #include "bench/runner.h"
+#include "stress/conform/options.h"
 
 #define DEFAULT_CHANNEL "handoff"
 
 struct request {
 	struct plan plan;
-	bool chosen; /* a channel was given */
+	bool chosen;      /* a channel was given */
+	const char *path; /* of its shared object; or NULL */
 	bool json;
 	/* The last option that only an open loop has a use for; or NULL. */
 	const char *open_loop_option;
@@ -35,9 +39,10 @@ static int set_channel(struct request *r, const struct arg *arg)
 		                "--load",
 		                arg->key, arg->value);
 	r->chosen = true;
-	if (strcmp(arg->key, "load") == 0)
-		return arg_load(arg->value, &r->plan.chan);
-	return arg_channel(arg->value, &r->plan.chan);
+	if (strcmp(arg->key, "load") != 0)
+		return arg_channel(arg->value, &r->plan.chan);
+	r->path = arg->value;
+	return load_channel(arg->value, &r->plan.chan);
 }
 
 static int set_knob(struct request *r, const struct arg *arg)
@@ -219,6 +224,29 @@ static void show_and_end(const struct result *out, void *arg)
 	runner_abandon(verdict_exit(out->verdict));
 }
 
+/*
+ * A shared object is measured in a child process: its operations could end the
+ * process, and with any status. Returns 0, or EXIT_FAILED after complaining.
+ */
+static int measure(struct request *r, struct result *out)
+{
+	char why[256];
+	int err;
+
+	if (!r->path) {
+		runner_measure(&r->plan, out, show_and_end, r);
+		return 0;
+	}
+	err = isolated_measure(&r->plan, out, why, sizeof(why));
+	if (!err)
+		return 0;
+	if (err != -EIO)
+		snprintf(why, sizeof(why), "cannot start a process: %s",
+		         strerror(-err));
+	complain("--load=%s: %s", r->path, why);
+	return EXIT_FAILED;
+}
+
 static int run(int argc, char **argv)
 {
 	struct request r = { 0 };
@@ -230,9 +258,11 @@ static int run(int argc, char **argv)
 	out = malloc(sizeof(*out));
 	if (!out)
 		return complain("out of memory");
-	runner_measure(&r.plan, out, show_and_end, &r);
-	show(out, r.json);
-	err = verdict_exit(out->verdict);
+	err = measure(&r, out);
+	if (!err) {
+		show(out, r.json);
+		err = verdict_exit(out->verdict);
+	}
 	free(out);
 	return err;
 }

@@ -379,6 +379,17 @@ class Broken(unittest.TestCase):
                       "--items=900", broken("dropping"))
         self.assertEqual(answer.status, 0, answer.out)
 
+    def test_a_process_that_the_channel_ends_is_no_success(self):
+        for command in (["run", *self.CELLS[0]], ["run", *self.CELLS[0], "--json"]):
+            answer = weft(*command, broken("leaving"), WEFT_LEAVES="create")
+            self.assertEqual(answer.status, 1, answer)
+            self.assertEqual(answer.out, "")
+            self.assertRegex(answer.err, r"\Aweft: .*leaving.so: CRASHED: exit status 0\n\Z")
+        answer = weft("bench", broken("leaving"), "--benchmark_filter=^fan/.*leaving",
+                      WEFT_LEAVES="create")
+        self.assertEqual(answer.status, 1, answer)
+        self.assertIn("leaving", answer.out)
+
     def test_deaf_is_ended_by_the_watchdog(self):
         for cell in self.CELLS:
             if cell[0] == "select":
@@ -472,9 +483,9 @@ class BadInput(unittest.TestCase):
          ["nothing_is_called_that"]),
     ]
 
-    def is_refused(self, args, words):
-        with self.subTest(args=args):
-            answer = weft(*args)
+    def is_refused(self, args, words, **env):
+        with self.subTest(args=args, **env):
+            answer = weft(*args, **env)
             self.assertEqual(answer.status, 2, answer)
             self.assertEqual(answer.out, "")
             self.assertRegex(answer.err, r"\A[^\n]+\n\Z")
@@ -495,6 +506,16 @@ class BadInput(unittest.TestCase):
                         ["contradicting.so", "batch", "try_send_many"])
         self.is_refused(["run", "pipeline", broken("reserving")],
                         ["reserving.so", "reserved"])
+
+    def test_a_plug_in_that_ends_the_process(self):
+        moments = ["load", "unload"]
+        if strict(weft("context", "--json").out)["sanitize"] == "thread":
+            moments.remove("unload")  # there, a process ends without it
+        for command in (["run", "pipeline"], ["list"], ["bench"],
+                        ["check"], ["stress", "chan"]):
+            for moment in moments:
+                self.is_refused([*command, broken("leaving")],
+                                ["leaving.so", "exit status 0"], WEFT_LEAVES=moment)
 
     def test_an_impossible_cell_is_an_object_with_json(self):
         answer = weft("run", "pipeline", "--chan=condvar", "--cap=0", "--json")

@@ -140,12 +140,3 @@ int arg_channel(const char *name, const struct weft_chan_impl **out)
 		names[i] = c->name;
 	return complain_unknown("no channel", name, names);
 }
-
-int arg_load(const char *path, const struct weft_chan_impl **out)
-{
-	char why[512];
-
-	if (weft_chan_load(path, out, why, sizeof(why)))
-		return complain("--load=%s: %s", path, why);
-	return 0;
-}

@@ -63,7 +63,4 @@ int arg_seconds(const struct arg *arg, int64_t *ns);
 /* The channel of that name. 0, or EXIT_BAD_INPUT after complaining. */
 int arg_channel(const char *name, const struct weft_chan_impl **out);
 
-/* The channel in a shared object, likewise. */
-int arg_load(const char *path, const struct weft_chan_impl **out);
-
 #endif

@@ -28,13 +28,17 @@ int chosen_option(struct chosen *chosen, const struct arg *arg, bool *taken)
 
 #define LOAD_LIMIT (10 * WEFT_SEC)
 
+/* The exit status of a child that was left alone: none that anything else ends
+ * a process with. */
+#define LOADED 42
+
 static int loads(void *arg)
 {
 	const struct weft_chan_impl *impl;
 
 	/* What is wrong with it otherwise is said later. */
 	(void)!weft_chan_load(arg, &impl, NULL, 0);
-	return 0;
+	return LOADED;
 }
 
 /* What a shared object does by itself while it is loaded and unloaded, it does
@@ -57,7 +61,7 @@ static int try_to_load(const char *path)
 		err = complain("--load=%s: kills the process that loads it "
 		               "(%s)",
 		               path, strsignal(child.status));
-	else if (child.status || !child_meant_to_leave(0))
+	else if (child.status != LOADED || !child_meant_to_leave(LOADED))
 		err = complain("--load=%s: ends the process that loads it, "
 		               "with exit status %d",
 		               path, child.status);
@@ -65,14 +69,13 @@ static int try_to_load(const char *path)
 	return err;
 }
 
-static int load(struct chosen *chosen)
+int load_channel(const char *path, const struct weft_chan_impl **out)
 {
 	char why[512];
-	int err = try_to_load(chosen->path);
+	int err = try_to_load(path);
 
-	if (!err &&
-	    weft_chan_load(chosen->path, &chosen->one, why, sizeof(why)))
-		err = complain("--load=%s: %s", chosen->path, why);
+	if (!err && weft_chan_load(path, out, why, sizeof(why)))
+		err = complain("--load=%s: %s", path, why);
 	return err;
 }
 
@@ -90,7 +93,7 @@ int chosen_settle(struct chosen *chosen, bool all_is_default)
 		chosen->all = true;
 	if (chosen->name)
 		return arg_channel(chosen->name, &chosen->one);
-	return chosen->path ? load(chosen) : 0;
+	return chosen->path ? load_channel(chosen->path, &chosen->one) : 0;
 }
 
 const struct weft_chan_impl *chosen_at(const struct chosen *chosen, size_t i)
