@@ -80,7 +80,7 @@ static void *make(struct weft_ctx *ctx)
 {
 	static struct life_opts o;
 
-	o.ctx = ctx;
+	o = (struct life_opts){ ctx, life->shape };
 	ledger_clear();
 	return life->make(&o);
 }

@@ -22,10 +22,12 @@
 
 struct life_opts {
 	struct weft_ctx *ctx; /* for the option of that name */
+	const void *shape;    /* that of the row */
 };
 
 struct life {
-	const char *name; /* NULL ends the rows */
+	const char *name;  /* NULL ends the rows */
+	const void *shape; /* what make() has to know of this one */
 
 	/*
 	 * Make one that holds at least one element between in and out, or none
@@ -61,35 +63,30 @@ struct life {
 	bool needs_peer;
 };
 
-/* For a row, the calls of weft_<of>_<verb>() as the functions <of>_<verb>(). */
+/* For a row, one of these calls in terms of the component's:
+ *
+ *	LIFE_CALL(stop, (void *t), weft_relay_stop(relay_of(t))) */
+#define LIFE_CALL(name, parameters, call)                                      \
+	static int name parameters                                             \
+	{                                                                      \
+		return call;                                                   \
+	}
+
+/* The calls of weft_<of>_<verb>() as the functions <of>_<verb>(). */
 #define LIFE_STOP_FAIL_FREE(of)                                                \
-	static int of##_stop(void *t)                                          \
-	{                                                                      \
-		return weft_##of##_stop(t);                                    \
-	}                                                                      \
-	static int of##_fail(void *t, int err)                                 \
-	{                                                                      \
-		return weft_##of##_fail(t, err);                               \
-	}                                                                      \
+	LIFE_CALL(of##_stop, (void *t), weft_##of##_stop(t))                   \
+	LIFE_CALL(of##_fail, (void *t, int err), weft_##of##_fail(t, err))     \
 	static void of##_free(void *t)                                         \
 	{                                                                      \
 		weft_##of##_free(t);                                           \
 	}
-#define LIFE_CLOSE(of)                                                         \
-	static int of##_close(void *t)                                         \
-	{                                                                      \
-		return weft_##of##_close(t);                                   \
-	}
+#define LIFE_CLOSE(of) LIFE_CALL(of##_close, (void *t), weft_##of##_close(t))
 #define LIFE_JOIN(of)                                                          \
-	static int of##_join(void *t, int64_t deadline_ns)                     \
-	{                                                                      \
-		return weft_##of##_join(t, deadline_ns);                       \
-	}
+	LIFE_CALL(of##_join, (void *t, int64_t until),                         \
+	          weft_##of##_join(t, until))
 #define LIFE_STATS(of)                                                         \
-	static int of##_stats(const void *t, void *out)                        \
-	{                                                                      \
-		return weft_##of##_stats(t, out);                              \
-	}
+	LIFE_CALL(of##_stats, (const void *t, void *out),                      \
+	          weft_##of##_stats(t, out))
 
 /* The drop function. */
 void life_drop(void *elem, void *arg);

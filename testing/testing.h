@@ -59,6 +59,18 @@ extern int64_t testing_patience_ns;
 	}
 #include "task/testing.h"
 
+/* A channel of that implementation, by its name, without options. */
+static inline struct weft_chan *testing_chan(const char *impl, size_t cap,
+                                             size_t elem_size)
+{
+	struct weft_chan *c;
+
+	CHECK_EQ(weft_chan_new(&c, weft_chan_impl_find(impl), cap, elem_size,
+	                       NULL),
+	         0);
+	return c;
+}
+
 /* A test outside of a run. */
 #define TEST_OUTSIDE(name)                                                     \
 	static void name(void **state);                                        \

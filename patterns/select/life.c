@@ -13,9 +13,14 @@ struct muxed {
 	struct weft_chan *c;
 };
 
-static struct muxed *make_of(const struct life_opts *o, const char *impl,
-                             bool input, bool output)
+struct mux_shape {
+	const char *impl;
+	bool input, output;
+};
+
+static void *make(const struct life_opts *o)
 {
+	const struct mux_shape *shape = o->shape;
 	const struct weft_mux_opts mux = { .elem_size = sizeof(uint64_t),
 		                           .ctx = o->ctx };
 	const struct weft_chan_opts chan = { .drop = life_drop };
@@ -23,51 +28,35 @@ static struct muxed *make_of(const struct life_opts *o, const char *impl,
 
 	CHECK(x != NULL);
 	CHECK_EQ(weft_mux_new(&x->m, &mux), 0);
-	CHECK_EQ(weft_chan_new(&x->c, weft_chan_impl_find(impl), 2,
+	CHECK_EQ(weft_chan_new(&x->c, weft_chan_impl_find(shape->impl), 2,
 	                       sizeof(uint64_t), &chan),
 	         0);
 	if (weft_ctx_err(o->ctx))
 		return x; /* takes no ports */
-	if (input)
+	if (shape->input)
 		CHECK_EQ(weft_mux_add(x->m, x->c, WEFT_CASE_RECV, NULL), 0);
-	if (output)
+	if (shape->output)
 		CHECK_EQ(weft_mux_add(x->m, x->c, WEFT_CASE_SEND, NULL), 0);
 	return x;
 }
 
-static void *make_both(const struct life_opts *o)
+static struct weft_mux *mux_of(const void *t)
 {
-	return make_of(o, "handoff", true, true);
+	return t ? ((const struct muxed *)t)->m : NULL;
 }
 
-static void *make_input(const struct life_opts *o)
-{
-	return make_of(o, "ring", true, false);
-}
-
-static void *make_output(const struct life_opts *o)
-{
-	return make_of(o, "ring", false, true);
-}
-
-static int in(void *t, uint64_t item, int64_t deadline_ns)
-{
-	const struct muxed *x = t;
-
-	return weft_mux_send(x ? x->m : NULL, &item, NULL, deadline_ns);
-}
-
-static int out(void *t, uint64_t *item, int64_t deadline_ns)
-{
-	const struct muxed *x = t;
-
-	return weft_mux_recv(x ? x->m : NULL, item, NULL, deadline_ns);
-}
+LIFE_CALL(in, (void *t, uint64_t item, int64_t until),
+          weft_mux_send(mux_of(t), &item, NULL, until))
+LIFE_CALL(out, (void *t, uint64_t *item, int64_t until),
+          weft_mux_recv(mux_of(t), item, NULL, until))
+LIFE_CALL(stop, (void *t), weft_mux_stop(mux_of(t)))
+LIFE_CALL(fail_with, (void *t, int err), weft_mux_fail(mux_of(t), err))
+LIFE_CALL(stats, (const void *t, void *figures),
+          weft_mux_stats(mux_of(t), figures))
 
 static int close(void *t)
 {
 	const struct muxed *x = t;
-
 	int err;
 
 	if (!x)
@@ -79,58 +68,28 @@ static int close(void *t)
 	return err;
 }
 
-static int stop(void *t)
-{
-	const struct muxed *x = t;
-
-	return weft_mux_stop(x ? x->m : NULL);
-}
-
-static int fail_with(void *t, int err)
-{
-	const struct muxed *x = t;
-
-	return weft_mux_fail(x ? x->m : NULL, err);
-}
-
-static int stats(const void *t, void *out_stats)
-{
-	const struct muxed *x = t;
-
-	return weft_mux_stats(x ? x->m : NULL, out_stats);
-}
-
 static void free_mux(void *t)
 {
 	struct muxed *x = t;
 
-	weft_mux_free(x ? x->m : NULL);
+	weft_mux_free(mux_of(t));
 	if (x)
 		weft_chan_unref(x->c);
 	free(x);
 }
 
-#define COMMON .stop = stop, .fail = fail_with, .stats = stats, .free = free_mux
+#define MUX(title, channel, has_input, has_output, ...)                        \
+	{                                                                      \
+		.name = title,                                                 \
+		.shape = &(const struct mux_shape){ channel, has_input,        \
+			                            has_output },              \
+		.make = make, .stop = stop, .fail = fail_with, .stats = stats, \
+		.free = free_mux, .senders = 9, .receivers = 9, __VA_ARGS__    \
+	}
 
 const struct life life_mux[] = {
-	{ .name = "mux of both",
-	  .make = make_both,
-	  .in = in,
-	  .out = out,
-	  .senders = 9,
-	  .receivers = 9,
-	  COMMON },
-	{ .name = "mux of an input",
-	  .make = make_input,
-	  .out = out,
-	  .close = close,
-	  .receivers = 9,
-	  COMMON },
-	{ .name = "mux of an output",
-	  .make = make_output,
-	  .in = in,
-	  .close = close,
-	  .senders = 9,
-	  COMMON },
+	MUX("mux of both", "handoff", true, true, .in = in, .out = out),
+	MUX("mux of an input", "ring", true, false, .out = out, .close = close),
+	MUX("mux of an output", "ring", false, true, .in = in, .close = close),
 	{ .name = NULL },
 };
