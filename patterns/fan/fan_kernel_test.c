@@ -21,13 +21,3 @@ TEST(figures_tell_how_far_results_are_from_their_order)
 	CHECK(t.figure[2].value < t.figure[1].value);
 	return 0;
 }
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-		        figures_tell_how_far_results_are_from_their_order),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}

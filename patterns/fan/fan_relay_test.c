@@ -14,25 +14,21 @@
 #define ITEMS (TESTING_SLOW ? 200 : 2000)
 #define MANY_MAX 8
 
-static const enum weft_merge_by bys[] = { WEFT_MERGE_BY_FORWARDERS,
-	                                  WEFT_MERGE_BY_SELECT };
-
-static struct weft_chan *new_chan(const char *impl, size_t cap)
-{
-	struct weft_chan *c;
-
-	CHECK_EQ(weft_chan_new(&c, weft_chan_impl_find(impl), cap, sizeof(int),
-	                       NULL),
-	         0);
-	return c;
-}
+/* The kinds of relay. */
+enum kind {
+	FORWARDERS = WEFT_MERGE_BY_FORWARDERS,
+	SELECT = WEFT_MERGE_BY_SELECT,
+	BROADCAST,
+	KINDS,
+};
+#define MERGES BROADCAST
 
 /* One channel on one side, n on the other, all alike. */
 struct net {
 	struct weft_chan *one, *many[MANY_MAX];
 	size_t n;
+	enum kind kind;
 	struct weft_relay *r;
-	bool merges;
 	struct weft_ctx *ctx;
 	_Atomic int sent, received, dropped;
 };
@@ -45,45 +41,75 @@ static void drop(void *elem, void *arg)
 	weft_fetch_add_relaxed(&net->dropped, 1);
 }
 
-static struct net *new_net(size_t n, size_t cap)
+static int try_relay(struct net *net, void (*drop_fn)(void *elem, void *arg))
+{
+	struct weft_relay_opts opts = { .by = (enum weft_merge_by)net->kind,
+		                        .drop = drop_fn,
+		                        .drop_arg = net,
+		                        .ctx = net->ctx };
+
+	if (net->kind == BROADCAST)
+		return weft_broadcast(&net->r, net->many, net->n, net->one,
+		                      &opts);
+	return weft_merge(&net->r, net->one, net->n ? net->many : NULL, net->n,
+	                  &opts);
+}
+
+static struct net *net_without_relay(enum kind kind, size_t n, size_t cap)
 {
 	struct net *net = calloc(1, sizeof(*net));
 
 	CHECK(net != NULL);
+	net->kind = kind;
 	net->n = n;
-	net->one = new_chan("handoff", cap);
+	net->one = testing_chan("handoff", cap, sizeof(int));
 	for (size_t i = 0; i < n; i++)
-		net->many[i] = new_chan("handoff", cap);
+		net->many[i] = testing_chan("handoff", cap, sizeof(int));
 	return net;
 }
 
-static void merge(struct net *net, enum weft_merge_by by)
+static struct net *new_net(enum kind kind, size_t n, size_t cap)
 {
-	struct weft_relay_opts opts = {
-		.by = by, .drop = drop, .drop_arg = net, .ctx = net->ctx
-	};
+	struct net *net = net_without_relay(kind, n, cap);
 
-	CHECK_EQ(weft_merge(&net->r, net->one, net->many, net->n, &opts), 0);
+	CHECK_EQ(try_relay(net, drop), 0);
+	return net;
 }
 
-static void broadcast(struct net *net)
-{
-	struct weft_relay_opts opts = { .drop = drop,
-		                        .drop_arg = net,
-		                        .ctx = net->ctx };
-
-	CHECK_EQ(weft_broadcast(&net->r, net->many, net->n, net->one, &opts),
-	         0);
-}
-
-static void free_net(struct net *net)
+/* What is inside is dropped. */
+static void put_net(struct net *net)
 {
 	weft_relay_free(net->r);
 	weft_chan_unref(net->one);
 	for (size_t i = 0; i < net->n; i++)
 		weft_chan_unref(net->many[i]);
+}
+
+static void free_net(struct net *net)
+{
+	put_net(net);
 	free(net);
 }
+
+/* A TEST or TEST_MANUAL of every merge, or of a broadcast, with n channels of a
+ * capacity, which may depend on the `kind`: the body has a `net`. */
+#define NET_TEST(test, name, first, end, n, cap)                               \
+	static void name##_on(struct net *net);                                \
+	test(name)                                                             \
+	{                                                                      \
+		for (enum kind kind = first; kind < end; kind++) {             \
+			struct net *net = new_net(kind, n, cap);               \
+                                                                               \
+			name##_on(net);                                        \
+			free_net(net);                                         \
+		}                                                              \
+		return 0;                                                      \
+	}                                                                      \
+	static void name##_on(struct net *net)
+
+#define MERGE_TEST(test, name, n, cap) NET_TEST(test, name, 0, MERGES, n, cap)
+#define BROADCAST_TEST(test, name, n, cap)                                     \
+	NET_TEST(test, name, BROADCAST, KINDS, n, cap)
 
 /* Sends begin, begin + 1, ... up to end, excluded, and closes. */
 struct input {
@@ -123,15 +149,14 @@ static int send_main(void *arg)
 /* --- merge --- */
 
 /* Input i gives sizes[i] items, at most 10000. */
-static void merge_sizes(enum weft_merge_by by, size_t cap, size_t n,
-                        const int *sizes)
+static void merge_sizes(enum kind by, size_t cap, size_t n, const int *sizes)
 {
-	struct net *net = new_net(n, cap);
+	struct net *net = new_net(by, n, cap);
 	struct input inputs[MANY_MAX];
 	struct weft_task *tasks[MANY_MAX];
 	int next[MANY_MAX] = { 0 }, v, err;
+	struct weft_relay_stats stats;
 
-	merge(net, by);
 	for (size_t i = 0; i < n; i++) {
 		inputs[i] = (struct input){ net->many[i], (int)i * 10000,
 			                    (int)i * 10000 + sizes[i] };
@@ -146,6 +171,7 @@ static void merge_sizes(enum weft_merge_by by, size_t cap, size_t n,
 		CHECK_EQ(next[i], sizes[i]);
 		CHECK_EQ(moved(net, i), (uint64_t)sizes[i]);
 	}
+	CHECK_EQ(weft_relay_stats(net->r, n, &stats), -EINVAL);
 	/* E1: it was closed once, by the relay. */
 	CHECK_EQ(weft_chan_close(net->one), -EPIPE);
 	CHECK_EQ(weft_load_relaxed(&net->dropped), 0);
@@ -155,100 +181,74 @@ static void merge_sizes(enum weft_merge_by by, size_t cap, size_t n,
 /* E3, and E4: each input's items in their order. */
 TEST(what_goes_into_any_input_comes_out_once)
 {
-	for (size_t by = 0; by < 2; by++)
+	for (enum kind by = 0; by < MERGES; by++)
 		for (size_t cap = 0; cap < 3; cap++) {
-			merge_sizes(bys[by], cap, 3, (int[]){ 2, 2, 2 });
-			merge_sizes(bys[by], cap, 1, (int[]){ ITEMS });
-			merge_sizes(bys[by], cap, 4,
+			merge_sizes(by, cap, 3, (int[]){ 2, 2, 2 });
+			merge_sizes(by, cap, 1, (int[]){ ITEMS });
+			merge_sizes(by, cap, 4,
 			            (int[]){ 0, ITEMS, 1, ITEMS / 10 });
-			merge_sizes(bys[by], cap, MANY_MAX,
+			merge_sizes(by, cap, MANY_MAX,
 			            (int[]){ 9, 8, 7, 6, 5, 4, 3, 2 });
 		}
 	return 0;
 }
 
 /* E2. */
-TEST(a_merge_of_nothing_ends_at_once)
+MERGE_TEST(TEST, a_merge_of_nothing_ends_at_once, 0, 1)
 {
-	for (size_t by = 0; by < 2; by++) {
-		struct net *net = new_net(0, 1);
-		struct weft_relay_opts opts = { .by = bys[by] };
-		int v;
+	int v;
 
-		CHECK_EQ(weft_merge(&net->r, net->one, NULL, 0, &opts), 0);
-		CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), -EPIPE);
-		CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), 0);
-		free_net(net);
-	}
-	return 0;
+	CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), -EPIPE);
+	CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), 0);
 }
 
 /* E1: not before the last input has ended. */
-TEST_MANUAL(a_merge_ends_with_its_last_input)
+MERGE_TEST(TEST_MANUAL, a_merge_ends_with_its_last_input, 3, 4)
 {
-	for (size_t by = 0; by < 2; by++) {
-		struct net *net = new_net(3, 4);
-		int v = 5;
+	int v = 5;
 
-		merge(net, bys[by]);
-		CHECK_EQ(weft_chan_close(net->many[0]), 0);
-		CHECK_EQ(weft_chan_close(net->many[2]), 0);
-		CHECK_EQ(weft_clock_settle(), 0);
-		CHECK_EQ(weft_relay_join(net->r, WEFT_NOW), -ETIMEDOUT);
-		CHECK_EQ(weft_chan_try_recv(net->one, &v), -EAGAIN);
-		CHECK_EQ(weft_chan_send(net->many[1], &v, WEFT_FOREVER), 0);
-		CHECK_EQ(weft_chan_close(net->many[1]), 0);
-		v = 0;
-		CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), 0);
-		CHECK_EQ(v, 5);
-		CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), -EPIPE);
-		free_net(net);
-	}
-	return 0;
+	CHECK_EQ(weft_chan_close(net->many[0]), 0);
+	CHECK_EQ(weft_chan_close(net->many[2]), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_relay_join(net->r, WEFT_NOW), -ETIMEDOUT);
+	CHECK_EQ(weft_chan_try_recv(net->one, &v), -EAGAIN);
+	CHECK_EQ(weft_chan_send(net->many[1], &v, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_chan_close(net->many[1]), 0);
+	v = 0;
+	CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), 0);
+	CHECK_EQ(v, 5);
+	CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), -EPIPE);
 }
 
 /* E5. */
-TEST(an_input_that_gives_nothing_holds_up_no_other)
+MERGE_TEST(TEST, an_input_that_gives_nothing_holds_up_no_other, 3, 0)
 {
-	for (size_t by = 0; by < 2; by++) {
-		struct net *net = new_net(3, 0);
-		struct input input = { net->many[1], 0, 100 };
-		struct weft_task *t;
-		int v;
+	struct input input = { net->many[1], 0, 100 };
+	struct weft_task *t = testing_spawn(input_main, &input);
+	int v;
 
-		merge(net, bys[by]);
-		t = testing_spawn(input_main, &input);
-		for (int i = 0; i < 100; i++) {
-			CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), 0);
-			CHECK_EQ(v, i);
-		}
-		CHECK_EQ(testing_join(t), 0);
-		free_net(net);
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), 0);
+		CHECK_EQ(v, i);
 	}
-	return 0;
+	CHECK_EQ(testing_join(t), 0);
 }
 
 /* E7: closing the output is enough; nobody waits in vain. */
-TEST(a_consumer_of_a_merge_may_leave_early)
+MERGE_TEST(TEST, a_consumer_of_a_merge_may_leave_early, 4, kind)
 {
-	for (size_t by = 0; by < 2; by++) {
-		struct net *net = new_net(4, by);
-		struct weft_task *senders[3];
-		int v;
+	struct weft_task *senders[3];
+	int v;
 
-		merge(net, bys[by]);
-		for (int i = 0; i < 3; i++)
-			senders[i] = testing_spawn(send_main, net->many[i]);
-		for (int i = 0; i < 5; i++)
-			CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), 0);
-		CHECK_EQ(weft_chan_close(net->one), 0);
-		for (int i = 0; i < 3; i++)
-			CHECK_EQ(testing_join(senders[i]), -EPIPE);
-		CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), -EPIPE);
-		CHECK_LE(1, weft_load_relaxed(&net->dropped));
-		free_net(net);
-	}
-	return 0;
+	for (int i = 0; i < 3; i++)
+		senders[i] = testing_spawn(send_main, net->many[i]);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(weft_chan_recv(net->one, &v, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_chan_close(net->one), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(testing_join(senders[i]), -EPIPE);
+	CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), -EPIPE);
+	CHECK_LE(1, weft_load_relaxed(&net->dropped));
 }
 
 /* --- broadcast --- */
@@ -269,12 +269,11 @@ TEST(every_channel_of_a_broadcast_gets_everything_in_order)
 	static const int sizes[] = { 0, 1, 6, ITEMS };
 
 	for (size_t i = 0; i < 12; i++) {
-		struct net *net = new_net(1 + i % 4, i % 3);
+		struct net *net = new_net(BROADCAST, 1 + i % 4, i % 3);
 		struct input input = { net->one, 0, sizes[i / 3] };
-		struct weft_task *t, *readers[MANY_MAX];
+		struct weft_task *t = testing_spawn(input_main, &input);
+		struct weft_task *readers[MANY_MAX];
 
-		broadcast(net);
-		t = testing_spawn(input_main, &input);
 		for (size_t k = 0; k < net->n; k++)
 			readers[k] = testing_spawn(in_order_main, net->many[k]);
 		for (size_t k = 0; k < net->n; k++) {
@@ -288,16 +287,13 @@ TEST(every_channel_of_a_broadcast_gets_everything_in_order)
 	return 0;
 }
 
-TEST_MANUAL(a_full_channel_pauses_a_broadcast_to_all)
+BROADCAST_TEST(TEST_MANUAL, a_full_channel_pauses_a_broadcast_to_all, 2, 2)
 {
-	struct net *net = new_net(2, 2);
 	struct input input = { net->one, 0, 10 };
-	struct weft_task *t, *other;
+	struct weft_task *t = testing_spawn(input_main, &input);
+	struct weft_task *other = testing_spawn(in_order_main, net->many[1]);
 	int v;
 
-	broadcast(net);
-	t = testing_spawn(input_main, &input);
-	other = testing_spawn(in_order_main, net->many[1]);
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(weft_chan_len(net->many[0]), 2u);
 	CHECK_EQ(moved(net, 1), 2u);
@@ -311,17 +307,13 @@ TEST_MANUAL(a_full_channel_pauses_a_broadcast_to_all)
 	}
 	CHECK_EQ(testing_join(t), 0);
 	CHECK_EQ(testing_join(other), 10);
-	free_net(net);
-	return 0;
 }
 
-TEST(a_reader_of_a_broadcast_may_leave_early)
+BROADCAST_TEST(TEST, a_reader_of_a_broadcast_may_leave_early, 3, 0)
 {
-	struct net *net = new_net(3, 0);
 	struct input input = { net->one, 0, 100 };
 	struct weft_task *t, *readers[2];
 
-	broadcast(net);
 	CHECK_EQ(weft_chan_close(net->many[1]), 0);
 	t = testing_spawn(input_main, &input);
 	readers[0] = testing_spawn(in_order_main, net->many[0]);
@@ -331,23 +323,16 @@ TEST(a_reader_of_a_broadcast_may_leave_early)
 	CHECK_EQ(testing_join(t), 0);
 	CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_load_relaxed(&net->dropped), 100);
-	free_net(net);
-	return 0;
 }
 
-TEST(a_broadcast_that_nobody_reads_ends)
+BROADCAST_TEST(TEST, a_broadcast_that_nobody_reads_ends, 2, 0)
 {
-	struct net *net = new_net(2, 0);
-	struct weft_task *sender;
+	struct weft_task *sender = testing_spawn(send_main, net->one);
 
-	broadcast(net);
-	sender = testing_spawn(send_main, net->one);
 	CHECK_EQ(weft_chan_close(net->many[0]), 0);
 	CHECK_EQ(weft_chan_close(net->many[1]), 0);
 	CHECK_EQ(testing_join(sender), -EPIPE);
 	CHECK_EQ(weft_relay_join(net->r, WEFT_FOREVER), -EPIPE);
-	free_net(net);
-	return 0;
 }
 
 /* --- a callback that does not return --- */
@@ -360,19 +345,14 @@ static void drop_and_exit(void *elem, void *arg)
 
 TEST(a_drop_that_ends_its_task_leaves_nobody_waiting)
 {
-	for (int kind = 0; kind < 3; kind++) {
-		struct net *net = new_net(1, 0);
-		struct weft_relay_opts opts = { .by = bys[kind % 2],
-			                        .drop = drop_and_exit,
-			                        .drop_arg = net };
-		struct weft_chan *from = kind < 2 ? net->many[0] : net->one;
-		struct weft_chan *to = kind < 2 ? net->one : net->many[0];
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		struct net *net = net_without_relay(kind, 1, 0);
+		bool merges = kind < MERGES;
+		struct weft_chan *from = merges ? net->many[0] : net->one;
+		struct weft_chan *to = merges ? net->one : net->many[0];
 		int v = 1;
 
-		CHECK_EQ(kind < 2
-		                 ? weft_merge(&net->r, to, &from, 1, &opts)
-		                 : weft_broadcast(&net->r, &to, 1, from, &opts),
-		         0);
+		CHECK_EQ(try_relay(net, drop_and_exit), 0);
 		CHECK_EQ(weft_chan_send(from, &v, WEFT_FOREVER), 0);
 		CHECK_EQ(weft_chan_close(to), 0);
 		CHECK_LT(weft_relay_join(net->r, WEFT_FOREVER), 0);
@@ -385,6 +365,11 @@ TEST(a_drop_that_ends_its_task_leaves_nobody_waiting)
 
 /* --- at a random moment --- */
 
+static int copies_in(const struct net *net)
+{
+	return net->kind == BROADCAST ? (int)net->n : 1;
+}
+
 /* What a channel has inside at the end: of the side of one it is all copies
  * that there would have been. */
 static void drop_all_copies(void *elem, void *arg)
@@ -392,7 +377,7 @@ static void drop_all_copies(void *elem, void *arg)
 	struct net *net = arg;
 
 	(void)elem;
-	weft_fetch_add_relaxed(&net->dropped, net->merges ? 1 : (int)net->n);
+	weft_fetch_add_relaxed(&net->dropped, copies_in(net));
 }
 
 static struct weft_chan *draw_chan(struct weft_chan_opts opts)
@@ -413,21 +398,17 @@ static void *stopped_new(void *arg)
 {
 	struct net *net = calloc(1, sizeof(*net));
 	struct weft_chan_opts opts = { .drop = drop, .drop_arg = net };
-	uint64_t kind = weft_rand() % 3;
 
 	(void)arg;
 	CHECK(net != NULL);
 	net->n = 3;
-	net->merges = kind < 2;
+	net->kind = (enum kind)(weft_rand() % KINDS);
 	for (size_t i = 0; i < net->n; i++)
 		net->many[i] = draw_chan(opts);
 	opts.drop = drop_all_copies;
 	net->one = draw_chan(opts);
 	CHECK_EQ(weft_ctx_with_cancel(&net->ctx, NULL), 0);
-	if (kind < 2)
-		merge(net, bys[kind]);
-	else
-		broadcast(net);
+	CHECK_EQ(try_relay(net, drop), 0);
 	return net;
 }
 
@@ -436,7 +417,8 @@ static void *stopped_new(void *arg)
 static void stopped_go(void *thing, unsigned id)
 {
 	struct net *net = thing;
-	bool sends = net->merges == (id < 3), leaves = weft_rand() % 4 == 0;
+	bool sends = (net->kind < MERGES) == (id < 3);
+	bool leaves = weft_rand() % 4 == 0;
 	struct weft_chan *c = id < 3 ? net->many[id] : net->one;
 	int64_t deadline_ns;
 	int v = 0, err;
@@ -468,16 +450,12 @@ static void stopped_stop(void *thing)
 static void stopped_end(void *thing)
 {
 	struct net *net = thing;
-	int copies = net->merges ? 1 : (int)net->n, err;
+	int err = weft_relay_join(net->r, WEFT_FOREVER);
 
-	err = weft_relay_join(net->r, WEFT_FOREVER);
 	CHECK(err == 0 || err == -ECANCELED || err == -EPIPE);
-	weft_relay_free(net->r);
-	for (size_t i = 0; i < net->n; i++)
-		weft_chan_unref(net->many[i]);
-	weft_chan_unref(net->one);
+	put_net(net);
 	weft_ctx_unref(net->ctx);
-	CHECK_EQ(weft_load_relaxed(&net->sent) * copies,
+	CHECK_EQ(weft_load_relaxed(&net->sent) * copies_in(net),
 	         weft_load_relaxed(&net->received) +
 	                 weft_load_relaxed(&net->dropped));
 	free(net);
@@ -495,110 +473,46 @@ TEST(a_relay_may_be_stopped_at_any_moment)
 
 /* --- bad input --- */
 
-static int merge_of(struct weft_chan *to, struct weft_chan *a,
-                    struct weft_chan *b, enum weft_merge_by by)
+static int refused(enum kind kind, struct weft_chan *one, struct weft_chan *a,
+                   struct weft_chan *b)
 {
-	struct weft_chan *from[] = { a, b };
-	struct weft_relay_opts opts = { .by = by };
-	struct weft_relay *r = NULL;
-	int err = weft_merge(&r, to, from, 2, &opts);
+	struct net net = { .kind = kind, .one = one, .many = { a, b }, .n = 2 };
+	int err = try_relay(&net, drop);
 
-	CHECK(r == NULL);
-	return err;
-}
-
-static int broadcast_to(struct weft_chan *from, struct weft_chan *a,
-                        struct weft_chan *b)
-{
-	struct weft_chan *to[] = { a, b };
-	struct weft_relay *r = NULL;
-	int err = weft_broadcast(&r, to, 2, from, NULL);
-
-	CHECK(r == NULL);
+	CHECK(net.r == NULL);
 	return err;
 }
 
 /* E2: and no channel is touched. */
 TEST(channels_that_make_no_sense_are_refused)
 {
-	struct weft_chan *a = new_chan("ring", 4), *b = new_chan("list", 1);
-	struct weft_chan *one = new_chan("spsc", 4), *wide;
+	struct weft_chan *a = testing_chan("ring", 4, sizeof(int)),
+	                 *b = testing_chan("list", 1, sizeof(int));
+	struct weft_chan *lone = testing_chan("spsc", 4, sizeof(int));
+	struct weft_chan *wide = testing_chan("ring", 1, 16);
+	struct weft_chan *unselectable = testing_chan("pipe", 4, sizeof(int));
+	struct weft_chan *all[] = { a, b, lone, unselectable };
 	struct weft_relay *r;
 
-	CHECK_EQ(weft_chan_new(&wide, weft_chan_impl_find("ring"), 1, 16, NULL),
-	         0);
-	for (size_t by = 0; by < 2; by++) {
-		CHECK_EQ(merge_of(NULL, a, b, bys[by]), -EINVAL);
-		CHECK_EQ(merge_of(b, a, NULL, bys[by]), -EINVAL);
-		CHECK_EQ(merge_of(b, a, b, bys[by]), -EINVAL);
-		CHECK_EQ(merge_of(b, a, wide, bys[by]), -EINVAL);
-		CHECK_EQ(merge_of(wide, a, b, bys[by]), -EINVAL);
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		CHECK_EQ(refused(kind, NULL, a, b), -EINVAL);
+		CHECK_EQ(refused(kind, b, a, NULL), -EINVAL);
+		CHECK_EQ(refused(kind, b, a, b), -EINVAL);
+		CHECK_EQ(refused(kind, b, a, wide), -EINVAL);
+		CHECK_EQ(refused(kind, wide, a, b), -EINVAL);
 	}
-	CHECK_EQ(merge_of(one, a, b, WEFT_MERGE_BY_FORWARDERS), -EINVAL);
-	CHECK_EQ(merge_of(one, a, b, (enum weft_merge_by)5), -EINVAL);
+	CHECK_EQ(refused(FORWARDERS, lone, a, b), -EINVAL);
+	CHECK_EQ(refused(KINDS, lone, a, b), -EINVAL);
+	CHECK_EQ(refused(SELECT, b, unselectable, a), -EOPNOTSUPP);
 	CHECK_EQ(weft_merge(NULL, a, &b, 1, NULL), -EINVAL);
 	CHECK_EQ(weft_merge(&r, a, NULL, 1, NULL), -EINVAL);
-	CHECK_EQ(broadcast_to(NULL, a, b), -EINVAL);
-	CHECK_EQ(broadcast_to(one, a, NULL), -EINVAL);
-	CHECK_EQ(broadcast_to(a, a, b), -EINVAL);
-	CHECK_EQ(broadcast_to(one, a, wide), -EINVAL);
 	CHECK_EQ(weft_broadcast(&r, &a, 0, b, NULL), -EINVAL);
 	CHECK_EQ(weft_broadcast(&r, NULL, 1, b, NULL), -EINVAL);
 	CHECK_EQ(weft_broadcast(NULL, &a, 1, b, NULL), -EINVAL);
-	CHECK_EQ(weft_chan_close(a), 0);
-	CHECK_EQ(weft_chan_close(b), 0);
-	CHECK_EQ(weft_chan_close(one), 0);
-	weft_chan_unref(a);
-	weft_chan_unref(b);
-	weft_chan_unref(one);
+	for (size_t i = 0; i < 4; i++) {
+		CHECK_EQ(weft_chan_close(all[i]), 0);
+		weft_chan_unref(all[i]);
+	}
 	weft_chan_unref(wide);
 	return 0;
-}
-
-TEST(a_select_of_channels_that_cannot_is_refused)
-{
-	struct weft_chan *a = new_chan("pipe", 4), *b = new_chan("ring", 4);
-	struct weft_chan *to = new_chan("ring", 4);
-
-	CHECK_EQ(merge_of(to, a, b, WEFT_MERGE_BY_SELECT), -EOPNOTSUPP);
-	weft_chan_unref(a);
-	weft_chan_unref(b);
-	weft_chan_unref(to);
-	return 0;
-}
-
-TEST(figures_of_a_channel_that_there_is_not_are_refused)
-{
-	struct net *net = new_net(2, 0);
-	struct weft_relay_stats stats;
-
-	merge(net, WEFT_MERGE_BY_SELECT);
-	CHECK_EQ(weft_relay_stats(net->r, 2, &stats), -EINVAL);
-	free_net(net);
-	return 0;
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_goes_into_any_input_comes_out_once),
-		cmocka_unit_test(a_merge_of_nothing_ends_at_once),
-		cmocka_unit_test(a_merge_ends_with_its_last_input),
-		cmocka_unit_test(an_input_that_gives_nothing_holds_up_no_other),
-		cmocka_unit_test(a_consumer_of_a_merge_may_leave_early),
-		cmocka_unit_test(
-		        every_channel_of_a_broadcast_gets_everything_in_order),
-		cmocka_unit_test(a_full_channel_pauses_a_broadcast_to_all),
-		cmocka_unit_test(a_reader_of_a_broadcast_may_leave_early),
-		cmocka_unit_test(a_broadcast_that_nobody_reads_ends),
-		cmocka_unit_test(
-		        a_drop_that_ends_its_task_leaves_nobody_waiting),
-		cmocka_unit_test(a_relay_may_be_stopped_at_any_moment),
-		cmocka_unit_test(channels_that_make_no_sense_are_refused),
-		cmocka_unit_test(a_select_of_channels_that_cannot_is_refused),
-		cmocka_unit_test(
-		        figures_of_a_channel_that_there_is_not_are_refused),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,27 +9,6 @@
 
 #define ROUNDS (TESTING_SLOW ? 1000 : 4000)
 
-/* --- stop --- */
-
-/* E7: the consumer says that it leaves by stopping the fan. */
-TEST(a_consumer_may_leave_early)
-{
-	for (size_t i = 0; i < SHAPES; i++) {
-		struct weft_fan *f = new_fan(
-		        shapes[i],
-		        (struct weft_fan_opts){ .workers = 3, .cap = i % 2 });
-		struct weft_task *sender = testing_spawn(send_main, f);
-		int result;
-
-		for (int n = 0; n < 5; n++)
-			CHECK_EQ(weft_fan_recv(f, &result, WEFT_FOREVER), 0);
-		CHECK_EQ(weft_fan_stop(f), 0);
-		CHECK_EQ(testing_join(sender), -ECANCELED);
-		weft_fan_free(f);
-	}
-	return 0;
-}
-
 struct self {
 	struct weft_fan *f;
 	_Atomic bool known;
@@ -51,10 +30,8 @@ TEST(the_function_may_stop_its_own_fan)
 		struct self self = { 0 };
 		int item = 1;
 
-		self.f = new_fan(shapes[i],
-		                 (struct weft_fan_opts){ .fn = stop_own_fan,
-		                                         .arg = &self,
-		                                         .workers = 2 });
+		self.f = new_fan(shapes[i], OPTS(.fn = stop_own_fan,
+		                                 .arg = &self, .workers = 2));
 		weft_store_release(&self.known, true);
 		CHECK_EQ(weft_fan_send(self.f, &item, WEFT_FOREVER), 0);
 		CHECK_EQ(weft_fan_join(self.f, WEFT_FOREVER), -ECANCELED);
@@ -65,18 +42,11 @@ TEST(the_function_may_stop_its_own_fan)
 
 /* --- too late --- */
 
-static int swallow(const void *in, void *out, unsigned worker, void *arg)
-{
-	pass(in, out, worker, arg);
-	return WEFT_SKIP;
-}
-
 /* Items have gone in and reached the end, and so has the end; then a stop. */
 static struct weft_fan *stopped_fan(struct shape shape, weft_fan_fn fn)
 {
-	struct weft_fan *f = new_fan(
-	        shape,
-	        (struct weft_fan_opts){ .fn = fn, .workers = 2, .cap = 8 });
+	struct weft_fan *f =
+	        new_fan(shape, OPTS(.fn = fn, .workers = 2, .cap = 8));
 
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(weft_fan_send(f, &i, WEFT_FOREVER), 0);
@@ -107,7 +77,7 @@ TEST(a_stop_is_too_late_only_when_nothing_is_left_to_receive)
 
 /* What becomes of the items: each is counted once on each side. */
 struct stopped {
-	struct shape shape;
+	int copies; /* of an item */
 	struct weft_fan *f;
 	struct weft_ctx *ctx;
 	_Atomic int sent, received;          /* by callers */
@@ -135,44 +105,35 @@ static int make_some(const void *in, void *out, unsigned worker, void *arg)
 
 static void drop_in(void *elem, void *arg)
 {
-	struct stopped *s = arg;
-
 	(void)elem;
-	weft_fetch_add_relaxed(&s->dropped_in, 1);
+	weft_fetch_add_relaxed(&((struct stopped *)arg)->dropped_in, 1);
 }
 
 static void drop_out(void *elem, void *arg)
 {
-	struct stopped *s = arg;
-
 	(void)elem;
-	weft_fetch_add_relaxed(&s->dropped_out, 1);
+	weft_fetch_add_relaxed(&((struct stopped *)arg)->dropped_out, 1);
 }
 
 static void *stopped_new(void *arg)
 {
 	static const char *const impls[] = { "handoff", "ring", "condvar" };
 	struct stopped *s = calloc(1, sizeof(*s));
+	struct shape shape = shapes[weft_rand() % SHAPES];
+	unsigned workers = 1 + (unsigned)(weft_rand() % 3);
 	size_t impl = weft_rand() % 3;
 
 	(void)arg;
 	CHECK(s != NULL);
-	s->shape = shapes[weft_rand() % SHAPES];
+	s->copies = (int)copies_of(shape, workers);
 	CHECK_EQ(weft_ctx_with_cancel(&s->ctx, NULL), 0);
-	s->f = new_fan(s->shape,
-	               (struct weft_fan_opts){
-	                       .fn = make_some,
-	                       .arg = s,
-	                       .on_error = WEFT_ON_ERROR_SKIP,
-	                       .impl = weft_chan_impl_find(impls[impl]),
-	                       .cap = (impl > 0) + weft_rand() % 3,
-	                       .workers = 1 + (unsigned)(weft_rand() % 3),
-	                       .batch = 1 + weft_rand() % 4,
-	                       .drop_in = drop_in,
-	                       .drop_out = drop_out,
-	                       .drop_arg = s,
-	                       .ctx = s->ctx,
-	               });
+	s->f = new_fan(
+	        shape,
+	        OPTS(.fn = make_some, .arg = s, .on_error = WEFT_ON_ERROR_SKIP,
+	             .impl = weft_chan_impl_find(impls[impl]),
+	             .cap = (impl > 0) + weft_rand() % 3, .workers = workers,
+	             .batch = 1 + weft_rand() % 4, .drop_in = drop_in,
+	             .drop_out = drop_out, .drop_arg = s, .ctx = s->ctx));
 	return s;
 }
 
@@ -208,18 +169,10 @@ static void stopped_stop(void *thing)
 static void stopped_end(void *thing)
 {
 	struct stopped *s = thing;
-	int copies = 1;
 
-	if (s->shape.deal == WEFT_FAN_BROADCAST) {
-		struct weft_fan_worker_stats w;
-
-		for (copies = 0;
-		     !weft_fan_worker_stats(s->f, (unsigned)copies, &w);)
-			copies++;
-	}
 	weft_fan_free(s->f);
 	weft_ctx_unref(s->ctx);
-	CHECK_EQ(weft_load_relaxed(&s->sent) * copies,
+	CHECK_EQ(weft_load_relaxed(&s->sent) * s->copies,
 	         weft_load_relaxed(&s->called) +
 	                 weft_load_relaxed(&s->dropped_in));
 	CHECK_EQ(weft_load_relaxed(&s->made),
@@ -228,7 +181,8 @@ static void stopped_end(void *thing)
 	free(s);
 }
 
-/* Items that own something are released once, wherever they are. */
+/* Items that own something are released once, wherever they are; and E7: all
+ * senders learn of it when a consumer leaves early by stopping the fan. */
 TEST(a_fan_may_be_stopped_at_any_moment)
 {
 	testing_stop_often(&(struct testing_stop){ .setup = stopped_new,
@@ -241,75 +195,45 @@ TEST(a_fan_may_be_stopped_at_any_moment)
 
 /* --- deadlines --- */
 
-/* Sends with short deadlines from several tasks, of which some time out while
- * others are behind them. */
-struct hasty {
-	struct weft_fan *f;
-	int begin;
-	int sent;
-};
-
+/* Sends with short deadlines; how many went in. */
 static int hasty_main(void *arg)
 {
-	struct hasty *h = arg;
-	int item, err;
+	int sent = 0, err;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		item = h->begin + i;
-		err = weft_fan_send(h->f, &item, weft_deadline_in(2000));
+		err = weft_fan_send(arg, &i, weft_deadline_in(2000));
 		CHECK(err == 0 || err == -ETIMEDOUT);
-		h->sent += !err;
+		sent += !err;
 	}
-	return 0;
+	return sent;
 }
 
 static void hurry(struct shape shape)
 {
-	struct weft_fan *f = new_fan(
-	        shape,
-	        (struct weft_fan_opts){ .workers = 2, .cap = 1, .window = 4 });
-	struct hasty senders[3];
-	struct weft_task *tasks[3], *receivers[2];
-	int sent = 0;
+	struct weft_fan *f =
+	        new_fan(shape, OPTS(.workers = 2, .cap = 1, .window = 4));
+	struct weft_task *senders[3], *receivers[2];
+	uint64_t sent = 0;
 
 	for (int i = 0; i < 2; i++)
 		receivers[i] = testing_spawn(recv_main, f);
-	for (int i = 0; i < 3; i++) {
-		senders[i] = (struct hasty){ .f = f, .begin = i * ROUNDS };
-		tasks[i] = testing_spawn(hasty_main, &senders[i]);
-	}
-	for (int i = 0; i < 3; i++) {
-		testing_join(tasks[i]);
-		sent += senders[i].sent;
-	}
+	for (int i = 0; i < 3; i++)
+		senders[i] = testing_spawn(hasty_main, f);
+	for (int i = 0; i < 3; i++)
+		sent += (uint64_t)testing_join(senders[i]);
 	CHECK_EQ(weft_fan_close(f), 0);
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(testing_join(receivers[i]), -EPIPE);
 	CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), 0);
-	CHECK_EQ(stats_of(f).in,
-	         (uint64_t)sent * (shape.deal == WEFT_FAN_BROADCAST ? 2 : 1));
+	CHECK_EQ(stats_of(f).in, sent * copies_of(shape, 2));
 	CHECK_EQ(stats_of(f).out, stats_of(f).in);
 	weft_fan_free(f);
 }
 
+/* Some time out while others are behind them. */
 TEST(a_send_that_times_out_sends_nothing_and_holds_up_nobody)
 {
 	for (size_t i = 0; i < SHAPES; i++)
 		hurry(shapes[i]);
 	return 0;
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_consumer_may_leave_early),
-		cmocka_unit_test(the_function_may_stop_its_own_fan),
-		cmocka_unit_test(
-		        a_stop_is_too_late_only_when_nothing_is_left_to_receive),
-		cmocka_unit_test(a_fan_may_be_stopped_at_any_moment),
-		cmocka_unit_test(
-		        a_send_that_times_out_sends_nothing_and_holds_up_nobody),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,16 +10,18 @@
 #include "fan.h"
 #include "testing/testing.h"
 
-#define WORKERS_MAX 8
-
 /* How a fan deals and merges. */
 struct shape {
 	enum weft_fan_deal deal;
 	enum weft_fan_merge merge;
 };
 
-static const struct shape shared = { WEFT_FAN_SHARED, WEFT_FAN_UNORDERED };
 static const struct shape ordered = { WEFT_FAN_SHARED, WEFT_FAN_ORDERED };
+
+static inline struct shape dealt(enum weft_fan_deal deal)
+{
+	return (struct shape){ deal, WEFT_FAN_UNORDERED };
+}
 
 /* All there are: four without order, the same four with it, and then the only
  * one that gives an item to several workers. */
@@ -38,7 +40,9 @@ static const struct shape shapes[] = {
 #define SINGLE_SHAPES (SHAPES - 1)
 #define UNORDERED_SHAPES 4
 
-/* --- functions, and how they are held up --- */
+#define OPTS(...) ((struct weft_fan_opts){ __VA_ARGS__ })
+
+/* --- functions --- */
 
 static inline int pass(const void *in, void *out, unsigned worker, void *arg)
 {
@@ -48,49 +52,10 @@ static inline int pass(const void *in, void *out, unsigned worker, void *arg)
 	return WEFT_EMIT;
 }
 
-/* What a fan's function and a test share. */
-struct site {
-	struct weft_chan *gate; /* received from while at item `held` */
-	int held;
-	_Atomic int active, most; /* calls at once */
-	_Atomic int active_of[WORKERS_MAX];
-	_Atomic int last_of[WORKERS_MAX]; /* item + 1 */
-	_Atomic int calls;
-};
-
-static inline struct site *new_site(int held)
+static inline int swallow(const void *in, void *out, unsigned worker, void *arg)
 {
-	struct site *s = calloc(1, sizeof(*s));
-
-	CHECK(s != NULL);
-	s->held = held;
-	CHECK_EQ(weft_chan_new(&s->gate, weft_chan_impl_find("handoff"), 0, 0,
-	                       NULL),
-	         0);
-	return s;
-}
-
-static inline void free_site(struct site *s)
-{
-	weft_chan_unref(s->gate);
-	free(s);
-}
-
-static inline void open_gate(struct site *s)
-{
-	CHECK_EQ(weft_chan_close(s->gate), 0);
-}
-
-/* Waits at the gate with item `held` (all of them when that is -1). */
-static inline int held_up(const void *in, void *out, unsigned worker, void *arg)
-{
-	struct site *s = arg;
-	int item = *(const int *)in;
-
-	weft_fetch_add_relaxed(&s->calls, 1);
-	if (s->held < 0 || item == s->held)
-		CHECK_EQ(weft_chan_recv(s->gate, NULL, WEFT_FOREVER), -EPIPE);
-	return pass(in, out, worker, NULL);
+	pass(in, out, worker, arg);
+	return WEFT_SKIP;
 }
 
 /* --- fans, and tasks around them --- */
@@ -103,10 +68,15 @@ static inline struct weft_fan *new_fan(struct shape shape,
 	opts.deal = shape.deal;
 	opts.merge = shape.merge;
 	opts.fn = opts.fn ? opts.fn : pass;
-	opts.workers = opts.workers ? opts.workers : 1;
 	opts.elem_size = sizeof(int);
 	CHECK_EQ(weft_fan_new(&f, &opts), 0);
 	return f;
+}
+
+/* How many results one item has. */
+static inline unsigned copies_of(struct shape shape, unsigned workers)
+{
+	return shape.deal == WEFT_FAN_BROADCAST ? workers : 1;
 }
 
 static inline struct weft_fan_stats stats_of(const struct weft_fan *f)
@@ -167,27 +137,53 @@ static inline int recv_main(void *arg)
 	return err;
 }
 
-/* Receive to the end: of the items below n, those that `step` divides, each of
- * them once, and in order when that is asked. */
-static inline void expect_all(struct weft_fan *f, int n, int step,
-                              bool in_order)
+/* Whether `item` is the last of `every` in a row; 0: none is. */
+static inline bool is_nth(int item, int every)
+{
+	return every && item % every == every - 1;
+}
+
+/* Receive to the end: so many copies of the items below n, but none of every
+ * `every`th, and in order where that is promised. */
+static inline void expect_results(struct weft_fan *f, struct shape shape, int n,
+                                  int every, unsigned copies)
 {
 	unsigned char *seen = calloc((size_t)n + 1, 1);
-	int result, last = -1, count = 0, err;
+	int result, last = -1, err;
 
 	CHECK(seen != NULL);
 	while (!(err = weft_fan_recv(f, &result, WEFT_FOREVER))) {
-		CHECK(0 <= result && result < n && result % step == 0);
-		CHECK_EQ(seen[result], 0);
-		seen[result] = 1;
-		if (in_order)
+		CHECK(0 <= result && result < n);
+		seen[result]++;
+		if (shape.merge == WEFT_FAN_ORDERED)
 			CHECK_LT(last, result);
 		last = result;
-		count++;
 	}
 	CHECK_EQ(err, -EPIPE);
-	CHECK_EQ(count, (n + step - 1) / step);
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(seen[i], is_nth(i, every) ? 0u : copies);
 	free(seen);
+}
+
+/* The whole life of a fan of n items, of which every `every`th has no result.
+ * Its figures at the end. */
+static inline struct weft_fan_stats
+run_through(struct shape shape, struct weft_fan_opts opts, int n, int every)
+{
+	struct weft_fan *f = new_fan(shape, opts);
+	struct source source = { f, 0, n, true };
+	struct weft_task *t = testing_spawn(source_main, &source);
+	unsigned copies = copies_of(shape, opts.workers);
+	struct weft_fan_stats stats;
+
+	expect_results(f, shape, n, every, copies);
+	CHECK_EQ(testing_join(t), 0);
+	CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), 0);
+	stats = stats_of(f);
+	CHECK_EQ(stats.in, (uint64_t)n * copies);
+	CHECK_EQ(stats.queued, 0u);
+	weft_fan_free(f);
+	return stats;
 }
 
 #endif
