@@ -76,6 +76,12 @@ static inline bool fan_is_dealt(const struct weft_fan *f)
 	return !f->entry;
 }
 
+/* Add to a figure that nobody else writes. */
+static inline void fan_count(_Atomic uint64_t *figure, uint64_t n)
+{
+	weft_store_relaxed(figure, weft_load_relaxed(figure) + n);
+}
+
 /* weft_waiters_wait(); what is there already is taken without the call. */
 static inline int fan_wait(struct weft_waiters *w, const char *what,
                            int (*look)(void *arg), void *arg,

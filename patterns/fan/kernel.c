@@ -80,8 +80,8 @@ static const struct knob knobs[] = {
 struct state {
 	/* Constant once made. */
 	struct weft_fan *fan;     /* NULL for merges and serial */
-	struct weft_relay *relay; /* of the merges, with their channels */
-	struct weft_chan **from, *to;
+	struct weft_relay *relay; /* of the merges; NULL for others */
+	struct weft_chan *from[WORKERS_MAX], *to; /* its channels */
 	unsigned workers;
 	int64_t cost[COSTS];
 
@@ -151,9 +151,8 @@ static void teardown(struct cell *cell)
 
 	weft_fan_free(s->fan);
 	weft_relay_free(s->relay);
-	for (unsigned i = 0; s->from && i < s->workers; i++)
+	for (unsigned i = 0; i < s->workers; i++)
 		weft_chan_unref(s->from[i]);
-	free(s->from);
 	weft_chan_unref(s->to);
 }
 
@@ -221,13 +220,9 @@ static int make_merge(const struct cell *cell, struct state *s)
 		.by = cell->variant == MERGE_SELECT ? WEFT_MERGE_BY_SELECT
 		                                    : WEFT_MERGE_BY_FORWARDERS
 	};
-	int err;
+	int err = weft_chan_new(&s->to, cell->chan, cell->cap, cell->payload,
+	                        &chan);
 
-	s->from = calloc(s->workers, sizeof(struct weft_chan *));
-	if (!s->from)
-		return -ENOMEM;
-	err = weft_chan_new(&s->to, cell->chan, cell->cap, cell->payload,
-	                    &chan);
 	for (unsigned i = 0; i < s->workers && !err; i++)
 		err = weft_chan_new(&s->from[i], cell->chan, cell->cap,
 		                    cell->payload, &chan);

@@ -76,13 +76,6 @@ static void drop(const struct weft_relay *r, void *elem)
 		r->opts.drop(elem, r->opts.drop_arg);
 }
 
-static void count(struct weft_relay *r, size_t i)
-{
-	_Atomic uint64_t *n = &r->moved[i].n;
-
-	weft_store_relaxed(n, weft_load_relaxed(n) + 1);
-}
-
 /* --- merging --- */
 
 /* Send what came from channel i on. Whether to go on. */
@@ -93,7 +86,7 @@ static bool forward(struct weft_relay *r, size_t i, void *elem)
 	if (!weft_ending_is_set(&r->end))
 		err = weft_chan_send(r->to[0], elem, WEFT_FOREVER);
 	if (!err) {
-		count(r, i);
+		fan_count(&r->moved[i].n, 1);
 		return true;
 	}
 	/* A receiver that closes the channel wants no more. */
@@ -158,7 +151,7 @@ static size_t send_to_all(struct weft_relay *r, void *elem)
 		              ? -EPIPE
 		              : weft_chan_send(r->to[i], elem, WEFT_FOREVER);
 		if (!err) {
-			count(r, i);
+			fan_count(&r->moved[i].n, 1);
 			n++;
 			continue;
 		}
@@ -204,15 +197,13 @@ static void all_left(struct weft_crew *c)
 	close_all(r->to, r->nto);
 }
 
-static const struct weft_crew_ops forwarders = { .work = run_forwarder,
-	                                         .left = carrier_left,
-	                                         .last = all_left };
-static const struct weft_crew_ops selecting = { .work = run_select,
-	                                        .left = carrier_left,
-	                                        .last = all_left };
-static const struct weft_crew_ops broadcasting = { .work = run_broadcast,
-	                                           .left = carrier_left,
-	                                           .last = all_left };
+#define CARRIERS(run)                                                          \
+	{                                                                      \
+		.work = run, .left = carrier_left, .last = all_left            \
+	}
+static const struct weft_crew_ops forwarders = CARRIERS(run_forwarder);
+static const struct weft_crew_ops selecting = CARRIERS(run_select);
+static const struct weft_crew_ops broadcasting = CARRIERS(run_broadcast);
 
 /* --- making --- */
 
@@ -306,7 +297,8 @@ static int make(struct weft_relay **out, struct weft_chan *const *from,
 
 	if (!r)
 		return -ENOMEM;
-	r->opts = *opts;
+	if (opts)
+		r->opts = *opts;
 	weft_ending_init(&r->end, &ending_ops, r);
 	r->elem_size = weft_chan_elem_size(to[0]);
 	r->from = ref_all(from, nfrom);
@@ -317,14 +309,6 @@ static int make(struct weft_relay **out, struct weft_chan *const *from,
 	r->moved = cacheline_new(r->nmoved, sizeof(*r->moved));
 	*out = r;
 	return r->from && r->to && r->moved ? 0 : -ENOMEM;
-}
-
-static const struct weft_relay_opts *
-or_defaults(const struct weft_relay_opts *opts)
-{
-	static const struct weft_relay_opts defaults;
-
-	return opts ? opts : &defaults;
 }
 
 /* Whether the channels can be merged this way. */
@@ -348,15 +332,13 @@ int weft_merge(struct weft_relay **out, struct weft_chan *to,
                struct weft_chan *const *from, size_t n,
                const struct weft_relay_opts *opts)
 {
+	enum weft_merge_by by = opts ? opts->by : WEFT_MERGE_BY_FORWARDERS;
+	int err = out ? check_merge(to, from, n, by) : -EINVAL;
+	bool select = by == WEFT_MERGE_BY_SELECT;
 	struct weft_relay *r = NULL;
-	bool select;
-	int err;
 
-	opts = or_defaults(opts);
-	err = out ? check_merge(to, from, n, opts->by) : -EINVAL;
 	if (err)
 		return err;
-	select = opts->by == WEFT_MERGE_BY_SELECT;
 	err = make(&r, from, n, &to, 1, opts);
 	if (!err)
 		err = make_carriers(r, select && n ? 1 : n, select ? n : 1);
@@ -382,7 +364,7 @@ int weft_fan_broadcast(struct weft_relay **out, struct weft_chan *const *to,
 
 	if (!out || n == 0 || !fit_together(&from, 1, to, n))
 		return -EINVAL;
-	err = make(&r, &from, 1, to, n, or_defaults(opts));
+	err = make(&r, &from, 1, to, n, opts);
 	if (!err)
 		err = make_carriers(r, 1, 1);
 	if (!err) {

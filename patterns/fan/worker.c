@@ -11,11 +11,6 @@
 
 #include "internal.h"
 
-static void count(_Atomic uint64_t *figure, uint64_t n)
-{
-	weft_store_relaxed(figure, weft_load_relaxed(figure) + n);
-}
-
 /* The number of item i of an ordered fan's batch. */
 static uint64_t number(const struct worker *w, size_t i)
 {
@@ -52,7 +47,7 @@ static bool take(struct worker *w)
 /* The item has failed. Whether the worker goes on. */
 static bool fail(struct worker *w, int err)
 {
-	count(&w->failed, 1);
+	fan_count(&w->failed, 1);
 	if (w->f->opts.on_error == WEFT_ON_ERROR_STOP)
 		weft_ending_fail(&w->f->end, err);
 	return !weft_ending_is_set(&w->f->end);
@@ -69,7 +64,7 @@ static int call(struct worker *w, size_t i)
 		in = weft_reorder_in(order, number(w, i));
 		out = weft_reorder_out(order, number(w, i));
 	}
-	count(&w->in, 1);
+	fan_count(&w->in, 1);
 	return o->fn(in, out, (unsigned)w->member.index, o->arg);
 }
 
@@ -139,7 +134,7 @@ static bool pass_on(struct worker *w)
 		settle(w);
 	else if (w->nmade)
 		err = send(w);
-	count(&w->out, w->sent);
+	fan_count(&w->out, w->sent);
 	/* Only a stop closes the channel before its senders have ended. */
 	if (err && err != -EPIPE)
 		weft_ending_fail(&f->end, err);
