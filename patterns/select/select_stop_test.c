@@ -1,5 +1,4 @@
 /* Tests of the mux: stopping it, and many that select at once. */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "select_testing.h"
@@ -12,16 +11,14 @@
 /* --- stop --- */
 
 /* What the life-cycle suite does not call, and what is left to do. */
-TEST_MANUAL(a_stop_reaches_every_kind_of_call)
+RIG_TEST_MANUAL(a_stop_reaches_every_kind_of_call)
 {
-	struct weft_mux *m = new_mux();
-	struct weft_chan *empty = new_chan("handoff", 0);
-	struct waiting w = selecting(m, 1);
+	struct weft_chan *empty = input(r, "handoff", 0);
 	enum weft_case_op op;
+	struct waiting w;
 	int v = 0;
 
-	add_input(m, empty);
-	begin_call(&w);
+	begin_select(&w, m, 1, WEFT_FOREVER);
 	CHECK_EQ(weft_mux_fail(m, -EXDEV), 0);
 	CHECK_EQ(testing_join(w.task), -EXDEV);
 	CHECK_EQ(weft_mux_add(m, empty, WEFT_CASE_RECV, NULL), -EXDEV);
@@ -29,58 +26,49 @@ TEST_MANUAL(a_stop_reaches_every_kind_of_call)
 	CHECK_EQ(weft_mux_close(m), -EPIPE);
 	CHECK_EQ(weft_mux_remove(m, 0), 0);
 	CHECK_EQ(weft_mux_recv(m, &v, NULL, WEFT_FOREVER), -EXDEV);
-	weft_mux_free(m);
-	free_chan(empty);
-	return 0;
 }
 
-TEST_MANUAL(a_stop_releases_a_call_that_holds_without_a_port)
+RIG_TEST_MANUAL(a_stop_releases_a_call_that_holds_without_a_port)
 {
-	struct weft_mux *m = mux_of(&(struct weft_mux_opts){ .hold = true });
-	struct waiting w = receiving(m);
+	struct waiting w;
 
-	begin_call(&w);
+	m = replace_mux(r, (struct weft_mux_opts){ .hold = true });
+	begin_recv(&w, m);
 	CHECK_EQ(weft_mux_stop(m), 0);
 	CHECK_EQ(testing_join(w.task), -ECANCELED);
-	weft_mux_free(m);
-	return 0;
 }
 
-TEST(a_closed_mux_may_still_be_stopped)
+RIG_TEST(a_closed_mux_may_still_be_stopped)
 {
-	struct weft_mux *m = new_mux();
-
 	CHECK_EQ(weft_mux_close(m), 0);
 	CHECK_EQ(weft_mux_stop(m), 0);
 	CHECK_EQ(weft_mux_recv(m, &(int){ 0 }, NULL, WEFT_NOW), -ECANCELED);
-	weft_mux_free(m);
-	return 0;
 }
 
 /* --- the context --- */
 
-static struct weft_mux *mux_under(struct weft_ctx *ctx)
+/* A mux under a context that ends in a second. */
+static struct weft_mux *replace_by_timed(struct rig *r)
 {
-	return mux_of(&(struct weft_mux_opts){ .elem_size = sizeof(int),
-	                                       .ctx = ctx });
+	struct weft_mux_opts opts = { .elem_size = sizeof(int) };
+
+	CHECK_EQ(weft_ctx_with_timeout(&opts.ctx, NULL, WEFT_SEC), 0);
+	replace_mux(r, opts);
+	weft_ctx_unref(opts.ctx);
+	return r->m;
 }
 
-TEST_MANUAL(a_context_ends_calls_at_its_deadline)
+RIG_TEST_MANUAL(a_context_ends_calls_at_its_deadline)
 {
 	int64_t deadline_ns = weft_deadline_in(WEFT_SEC);
-	struct weft_chan *c = new_chan("ring", 1);
 	struct weft_run_stats before, after;
-	struct weft_ctx *ctx;
-	struct weft_mux *m;
+	struct weft_chan *c;
 	struct waiting w;
 
-	CHECK_EQ(weft_ctx_with_deadline(&ctx, NULL, deadline_ns), 0);
-	m = mux_under(ctx);
-	weft_ctx_unref(ctx);
-	add_input(m, c);
+	m = replace_by_timed(r);
+	c = input(r, "ring", 1);
 	weft_run_stats(&before);
-	w = receiving(m);
-	begin_call(&w);
+	begin_recv(&w, m);
 	CHECK_EQ(testing_join_moving(w.task), -ETIMEDOUT);
 	CHECK_EQ(w.returned_at, deadline_ns);
 	/* No timer task; our own call's is the one. */
@@ -90,26 +78,17 @@ TEST_MANUAL(a_context_ends_calls_at_its_deadline)
 	/* An earlier deadline of the call comes first. */
 	put(c, 1);
 	CHECK_EQ(weft_mux_recv(m, &w.in, NULL, WEFT_NOW), -ETIMEDOUT);
-	weft_mux_free(m);
-	free_chan(c);
-	return 0;
 }
 
 /* The context is a case of every wait, and no stop of its own. */
-TEST_MANUAL(a_context_that_ended_before_a_stop_stays_the_reason)
+RIG_TEST_MANUAL(a_context_that_ended_before_a_stop_stays_the_reason)
 {
-	struct weft_ctx *ctx;
-	struct weft_mux *m;
 	int v;
 
-	CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, WEFT_SEC), 0);
-	m = mux_under(ctx);
+	m = replace_by_timed(r);
 	testing_pass(WEFT_SEC);
 	CHECK_EQ(weft_mux_stop(m), 0);
 	CHECK_EQ(weft_mux_recv(m, &v, NULL, WEFT_FOREVER), -ETIMEDOUT);
-	weft_mux_free(m);
-	weft_ctx_unref(ctx);
-	return 0;
 }
 
 /* --- stop, at any moment --- */
@@ -118,32 +97,28 @@ TEST_MANUAL(a_context_that_ended_before_a_stop_stays_the_reason)
  * another may receive; there is less space than is sent. */
 struct torn {
 	struct weft_ctx *ctx;
-	struct weft_mux *m;
-	struct weft_chan *c[3];
+	struct rig r;
 };
 
 static void *torn_setup(void *arg)
 {
 	static const char *const impls[] = { "handoff", "ring", "list",
 		                             "condvar" };
-	struct torn *t = malloc(sizeof(*t));
+	struct torn *t = calloc(1, sizeof(*t));
 
 	(void)arg;
 	CHECK(t != NULL);
 	CHECK_EQ(weft_ctx_with_cancel(&t->ctx, NULL), 0);
-	t->m = mux_of(&(struct weft_mux_opts){ .elem_size = sizeof(int),
-	                                       .hold = weft_rand() % 2,
-	                                       .ctx = t->ctx });
-	for (int i = 0; i < 3; i++) {
-		t->c[i] = new_chan(impls[i ? weft_rand() % 4 : 0],
-		                   i ? 1 + weft_rand() % 2 : 0);
-		add_input(t->m, t->c[i]);
-		add_output(t->m, t->c[i]);
-	}
+	replace_mux(&t->r, (struct weft_mux_opts){ .elem_size = sizeof(int),
+	                                           .hold = weft_rand() % 2,
+	                                           .ctx = t->ctx });
+	for (int i = 0; i < 3; i++)
+		add_output(t->r.m, input(&t->r, impls[i ? weft_rand() % 4 : 0],
+		                         i ? 1 + weft_rand() % 2 : 0));
 	return t;
 }
 
-static int torn_call(struct torn *t, unsigned id)
+static int torn_call(struct rig *r, unsigned id)
 {
 	enum weft_case_op op;
 	size_t port;
@@ -152,24 +127,25 @@ static int torn_call(struct torn *t, unsigned id)
 	switch (id) {
 	case 0:
 	case 1:
-		return weft_mux_recv(t->m, &v, NULL, WEFT_FOREVER);
+		return weft_mux_recv(r->m, &v, NULL, WEFT_FOREVER);
 	case 2:
 	case 3:
-		return weft_mux_send(t->m, &v, NULL, WEFT_FOREVER);
+		return weft_mux_send(r->m, &v, NULL, WEFT_FOREVER);
 	case 4:
-		return weft_mux_select(t->m, &v, &v, &op, NULL, WEFT_FOREVER);
+		return weft_mux_select(r->m, &v, &v, &op, NULL, WEFT_FOREVER);
 	default:
-		err = weft_mux_add(t->m, t->c[weft_rand() % 3],
+		err = weft_mux_add(r->m, r->c[weft_rand() % 3],
 		                   (enum weft_case_op)(weft_rand() % 2), &port);
-		return err ? err : weft_mux_remove(t->m, port);
+		return err ? err : weft_mux_remove(r->m, port);
 	}
 }
 
 static void torn_go(void *thing, unsigned id)
 {
+	struct torn *t = thing;
 	int err;
 
-	while (!(err = torn_call(thing, id)))
+	while (!(err = torn_call(&t->r, id)))
 		;
 	CHECK_EQ(err, -ECANCELED);
 }
@@ -179,7 +155,7 @@ static void torn_stop(void *thing)
 	struct torn *t = thing;
 
 	if (weft_rand() % 2)
-		CHECK_EQ(weft_mux_stop(t->m), 0);
+		CHECK_EQ(weft_mux_stop(t->r.m), 0);
 	else
 		CHECK_EQ(weft_ctx_cancel(t->ctx, 0), 0);
 }
@@ -187,16 +163,14 @@ static void torn_stop(void *thing)
 static void torn_end(void *thing)
 {
 	struct torn *t = thing;
-	struct weft_mux_stats stats = mux_stats(t->m);
+	struct weft_mux_stats stats = mux_stats(t->r.m);
 	uint64_t inside = 0;
 
 	for (int i = 0; i < 3; i++)
-		inside += weft_chan_len(t->c[i]);
+		inside += weft_chan_len(t->r.c[i]);
 	CHECK_EQ(stats.sent, stats.received + inside);
-	weft_mux_free(t->m);
+	free_rig(&t->r);
 	weft_ctx_unref(t->ctx);
-	for (int i = 0; i < 3; i++)
-		free_chan(t->c[i]);
 	free(t);
 }
 
@@ -219,96 +193,86 @@ TEST(a_mux_may_be_stopped_at_any_moment)
  */
 struct crossing {
 	struct weft_chan *c[4];
-	_Atomic int senders, receivers;
 	_Atomic uint64_t sum_out, sum_in;
 };
 
-static int plain_send(void *arg)
-{
-	struct crossing *x = arg;
-	int me = weft_fetch_add_relaxed(&x->senders, 1);
+struct crosser {
+	struct crossing *x;
+	enum weft_case_op op;
+	struct weft_chan *c; /* NULL: all of them, by select */
+	struct weft_task *task;
+};
 
-	for (int i = 0; i < MESSAGES; i++) {
-		CHECK_EQ(weft_chan_send(x->c[me], &i, WEFT_FOREVER), 0);
-		weft_fetch_add_relaxed(&x->sum_out, (uint64_t)i);
+static void note(const struct crosser *me, int v)
+{
+	weft_fetch_add_relaxed(me->op == WEFT_CASE_SEND ? &me->x->sum_out
+	                                                : &me->x->sum_in,
+	                       (uint64_t)v);
+}
+
+static int cross_plainly(const struct crosser *me)
+{
+	for (int i = 0, v; i < MESSAGES; i++) {
+		v = i;
+		CHECK_EQ(me->op == WEFT_CASE_SEND
+		                 ? weft_chan_send(me->c, &v, WEFT_FOREVER)
+		                 : weft_chan_recv(me->c, &v, WEFT_FOREVER),
+		         0);
+		note(me, v);
 	}
 	return 0;
 }
 
-static int plain_recv(void *arg)
+static int cross_by_select(const struct crosser *me)
 {
-	struct crossing *x = arg;
-	int me = weft_fetch_add_relaxed(&x->receivers, 1), v;
-
-	for (int i = 0; i < MESSAGES; i++) {
-		CHECK_EQ(weft_chan_recv(x->c[me], &v, WEFT_FOREVER), 0);
-		weft_fetch_add_relaxed(&x->sum_in, (uint64_t)v);
-	}
-	return 0;
-}
-
-static void remove_when_done(struct weft_mux *m, int *left, size_t which)
-{
-	if (--left[which] == 0)
-		CHECK_EQ(weft_mux_remove(m, which), 0);
-}
-
-static int select_send(void *arg)
-{
-	struct crossing *x = arg;
-	struct weft_mux *m = new_mux();
-	int left[4], err;
-	size_t which;
-
-	for (int i = 0; i < 4; i++) {
-		left[i] = MESSAGES;
-		add_output(m, x->c[i]);
-	}
-	for (int i = 0; !(err = weft_mux_send(m, &i, &which, WEFT_FOREVER));
-	     i++) {
-		weft_fetch_add_relaxed(&x->sum_out, (uint64_t)i);
-		remove_when_done(m, left, which);
-	}
-	CHECK_EQ(mux_stats(m).sent, 4u * MESSAGES);
-	weft_mux_free(m);
-	return err;
-}
-
-static int select_recv(void *arg)
-{
-	struct crossing *x = arg;
 	struct weft_mux *m = new_mux();
 	int left[4], v, err;
 	size_t which;
 
 	for (int i = 0; i < 4; i++) {
 		left[i] = MESSAGES;
-		add_input(m, x->c[i]);
+		CHECK_EQ(weft_mux_add(m, me->x->c[i], me->op, NULL), 0);
 	}
-	while (!(err = weft_mux_recv(m, &v, &which, WEFT_FOREVER))) {
-		weft_fetch_add_relaxed(&x->sum_in, (uint64_t)v);
-		remove_when_done(m, left, which);
+	for (int i = 0;; i++) {
+		v = i;
+		err = me->op == WEFT_CASE_SEND
+		              ? weft_mux_send(m, &v, &which, WEFT_FOREVER)
+		              : weft_mux_recv(m, &v, &which, WEFT_FOREVER);
+		if (err)
+			break;
+		note(me, v);
+		if (--left[which] == 0)
+			CHECK_EQ(weft_mux_remove(m, which), 0);
 	}
-	CHECK_EQ(mux_stats(m).received, 4u * MESSAGES);
+	CHECK_EQ(mux_stats(m).sent + mux_stats(m).received, 4u * MESSAGES);
 	weft_mux_free(m);
 	return err;
+}
+
+static int cross_main(void *arg)
+{
+	const struct crosser *me = arg;
+
+	return me->c ? cross_plainly(me) : cross_by_select(me);
 }
 
 static void cross(const char *const *impls, const size_t *caps)
 {
 	struct crossing x = { .sum_in = 0 };
-	struct weft_task *tasks[10];
+	struct crosser crossers[10];
 
 	for (int i = 0; i < 4; i++)
 		x.c[i] = new_chan(impls[i], caps[i]);
-	for (int i = 0; i < 4; i++) {
-		tasks[i] = testing_spawn(plain_send, &x);
-		tasks[4 + i] = testing_spawn(plain_recv, &x);
+	for (int i = 0; i < 10; i++) {
+		crossers[i] = (struct crosser){
+			.x = &x,
+			.op = i % 2 ? WEFT_CASE_SEND : WEFT_CASE_RECV,
+			.c = i < 8 ? x.c[i / 2] : NULL,
+		};
+		crossers[i].task = testing_spawn(cross_main, &crossers[i]);
 	}
-	tasks[8] = testing_spawn(select_send, &x);
-	tasks[9] = testing_spawn(select_recv, &x);
 	for (int i = 0; i < 10; i++)
-		CHECK_EQ(testing_join(tasks[i]), i < 8 ? 0 : -EPIPE);
+		CHECK_EQ(testing_join(crossers[i].task), i < 8 ? 0 : -EPIPE);
 	CHECK_EQ(weft_load_relaxed(&x.sum_in), weft_load_relaxed(&x.sum_out));
 	for (int i = 0; i < 4; i++) {
 		CHECK_EQ(weft_chan_len(x.c[i]), 0u);
@@ -326,22 +290,4 @@ TEST(selects_and_plain_calls_lose_and_double_nothing)
 	cross(same, (const size_t[]){ 0, 0, 2, 3 });
 	cross(mixed, (const size_t[]){ 0, 1, 2, 3 });
 	return 0;
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_stop_reaches_every_kind_of_call),
-		cmocka_unit_test(
-		        a_stop_releases_a_call_that_holds_without_a_port),
-		cmocka_unit_test(a_closed_mux_may_still_be_stopped),
-		cmocka_unit_test(a_context_ends_calls_at_its_deadline),
-		cmocka_unit_test(
-		        a_context_that_ended_before_a_stop_stays_the_reason),
-		cmocka_unit_test(a_mux_may_be_stopped_at_any_moment),
-		cmocka_unit_test(
-		        selects_and_plain_calls_lose_and_double_nothing),
-	};
-
-	return cmocka_run_group_tests_name("select.stop", tests, NULL, NULL);
 }
