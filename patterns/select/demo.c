@@ -16,22 +16,54 @@ static int64_t in_ms(int64_t ms)
 	return weft_deadline_in(ms * WEFT_MS);
 }
 
+/* --- a task, and the channel over which the mux hears of it --- */
+
+struct speaker {
+	FILE *out;
+	int number;
+	struct weft_chan *chan;
+	struct weft_task *task;
+};
+
+static int begin(struct speaker *s, struct weft_mux *m, size_t cap,
+                 const char *name, weft_task_fn fn)
+{
+	const struct weft_task_opts opts = { name, 0 };
+	int err = weft_chan_new(&s->chan, weft_chan_impl_find("handoff"), cap,
+	                        sizeof(int), NULL);
+
+	if (!err)
+		err = weft_mux_add(m, s->chan, WEFT_CASE_RECV, NULL);
+	return err ? err : weft_spawn(&s->task, &opts, fn, s);
+}
+
+/* Whatever became of it. Returns the first error. */
+static int end(struct speaker *s, int err)
+{
+	int status = 0;
+
+	if (s->chan)
+		weft_chan_close(s->chan);
+	if (s->task)
+		weft_join(s->task, &status);
+	weft_chan_unref(s->chan);
+	return err ? err : status;
+}
+
 /* --- 1: a timeout --- */
 
-/* There is space for the answer: whoever gives it does not have to wait for
- * somebody who has given up. */
 static int answer(void *arg)
 {
-	struct weft_chan *answers = arg;
+	const struct speaker *me = arg;
 	int n = 42;
 
 	weft_sleep_until(in_ms(ANSWER_S * 1000));
-	return weft_chan_send(answers, &n, WEFT_FOREVER);
+	return weft_chan_send(me->chan, &n, WEFT_FOREVER);
 }
 
 static int wait_twice(FILE *out, struct weft_mux *m)
 {
-	int64_t begin = weft_now();
+	int64_t begun_at = weft_now();
 	int n, err;
 
 	fprintf(out, "Waiting %d s for an answer that takes %d s...\n",
@@ -40,119 +72,71 @@ static int wait_twice(FILE *out, struct weft_mux *m)
 	if (err != -ETIMEDOUT)
 		return err ? err : -EPROTO;
 	fprintf(out, "Timed out after %d s\n",
-	        (int)((weft_now() - begin) / WEFT_SEC));
+	        (int)((weft_now() - begun_at) / WEFT_SEC));
 	err = weft_mux_recv(m, &n, NULL, WEFT_FOREVER);
 	if (!err)
 		fprintf(out, "The answer came after %d s: %d\n",
-		        (int)((weft_now() - begin) / WEFT_SEC), n);
+		        (int)((weft_now() - begun_at) / WEFT_SEC), n);
 	return err;
 }
 
 static int show_timeout(FILE *out, struct weft_mux *m)
 {
-	const struct weft_chan_impl *handoff = weft_chan_impl_find("handoff");
-	struct weft_chan *answers;
-	struct weft_task *task;
-	int err, status;
+	struct speaker s = { .out = out };
+	int err;
 
 	fprintf(out, "\n1. Select with a timeout:\n");
-	err = weft_chan_new(&answers, handoff, 1, sizeof(int), NULL);
-	if (err)
-		return err;
-	err = weft_mux_add(m, answers, WEFT_CASE_RECV, NULL);
+	/* With space for an answer that nobody waits for any more. */
+	err = begin(&s, m, 1, "answer", answer);
 	if (!err)
-		err = weft_spawn(&task, &(struct weft_task_opts){ "answer", 0 },
-		                 answer, answers);
-	if (!err) {
 		err = wait_twice(out, m);
-		weft_join(task, &status);
-		err = err ? err : status;
-	}
-	weft_chan_close(answers);
-	weft_chan_unref(answers);
-	return err;
+	return end(&s, err);
 }
 
 /* --- 2: two producers --- */
 
-struct producer {
-	FILE *out;
-	int number;
-	struct weft_chan *items;
-	struct weft_task *task;
-	size_t port;
-};
-
 static int produce(void *arg)
 {
-	struct producer *me = arg;
+	const struct speaker *me = arg;
 	int err = 0;
 
 	for (int i = 1; i <= ITEMS && !err; i++) {
 		weft_sleep_until(in_ms(100 + (int64_t)(weft_rand() % 200)));
 		/* Before it is sent: the receiver's line comes after it. */
 		fprintf(me->out, "Producer %d sends: %d\n", me->number, i);
-		err = weft_chan_send(me->items, &i, WEFT_FOREVER);
+		err = weft_chan_send(me->chan, &i, WEFT_FOREVER);
 	}
-	weft_chan_close(me->items);
+	weft_chan_close(me->chan);
 	return err == -EPIPE ? 0 : err;
 }
 
-static int begin(struct producer *p, FILE *out, int number, struct weft_mux *m)
-{
-	const struct weft_chan_impl *handoff = weft_chan_impl_find("handoff");
-	int err;
-
-	p->out = out;
-	p->number = number;
-	err = weft_chan_new(&p->items, handoff, 0, sizeof(int), NULL);
-	if (!err)
-		err = weft_mux_add(m, p->items, WEFT_CASE_RECV, &p->port);
-	if (!err)
-		err = weft_spawn(&p->task,
-		                 &(struct weft_task_opts){ "producer", 0 },
-		                 produce, p);
-	return err;
-}
-
-static int end(struct producer *p)
-{
-	int status = 0;
-
-	if (p->items)
-		weft_chan_close(p->items);
-	if (p->task)
-		weft_join(p->task, &status);
-	weft_chan_unref(p->items);
-	return status;
-}
-
-/* Receive from whoever has something, until both are done. */
-static int receive(FILE *out, struct weft_mux *m, const struct producer *p)
+/* Receive from whoever has something, until both are done. Port 0 was that of
+ * the answer, so a producer's has its number. */
+static int receive(FILE *out, struct weft_mux *m)
 {
 	size_t which;
 	int item, err;
 
 	while (!(err = weft_mux_recv(m, &item, &which, WEFT_FOREVER)))
-		fprintf(out, "Received from producer %d: %d\n",
-		        which == p[0].port ? p[0].number : p[1].number, item);
+		fprintf(out, "Received from producer %zu: %d\n", which, item);
 	return err == -EPIPE ? 0 : err;
 }
 
 static int show_two(FILE *out, struct weft_mux *m)
 {
-	struct producer p[PRODUCERS] = { 0 };
-	int err = 0, status;
+	struct speaker s[PRODUCERS] = { 0 };
+	int err = 0;
 
 	fprintf(out, "\n2. Select over two producers:\n");
-	for (int i = 0; i < PRODUCERS && !err; i++)
-		err = begin(&p[i], out, i + 1, m);
-	if (!err)
-		err = receive(out, m, p);
-	for (int i = 0; i < PRODUCERS; i++) {
-		status = end(&p[i]);
-		err = err ? err : status;
+	for (int i = 0; i < PRODUCERS && !err; i++) {
+		s[i].out = out;
+		s[i].number = i + 1;
+		err = begin(&s[i], m, 0, "producer", produce);
 	}
+	if (!err)
+		err = receive(out, m);
+	for (int i = 0; i < PRODUCERS; i++)
+		err = end(&s[i], err);
 	return err;
 }
 

@@ -2,15 +2,7 @@
  * The kernel: messages between one task and several, each of which has a
  * channel of its own; the one task selects.
  *
- *	recv     writers send, one reader selects (SelectTime, Chalmers)
- *	send     one writer selects, readers receive
- *	both     two sides, with channels in both directions: each sends and
- *	         receives in one select, so that select meets select
- *	mixed    as recv, over channels of all implementations that there are
- *	bare     as recv, by weft_select() itself: what the component costs
- *	plain    no select: all writers share one channel
- *	forward  no select: a task for each writer's channel passes what comes
- *	         on to a common one
+ * README.md says what the variants do.
  *
  * Several writers take the items off a common count (but with mixed), so that
  * `share`, how many went over each channel, shows how even the choice was. A
@@ -51,7 +43,7 @@ static const struct knob knobs[] = {
 struct state {
 	/* Constant once made. */
 	unsigned writers;
-	struct weft_chan **chan; /* the common one behind all others */
+	struct weft_chan *chan[2 * WRITERS_MAX]; /* the common one is last */
 	unsigned chans;
 	struct weft_chan *common; /* plain, forward: what the reader reads */
 	struct weft_mux *mux[2];  /* both: one for each side */
@@ -113,7 +105,6 @@ static void teardown(struct cell *cell)
 		weft_mux_free(s->mux[i]);
 	for (unsigned i = 0; i < s->chans; i++)
 		weft_chan_unref(s->chan[i]);
-	free(s->chan);
 }
 
 /* The implementations of the channels in turn: what the cell asks for, and with
@@ -144,9 +135,6 @@ static int make_channels(struct cell *cell, struct state *s)
 	unsigned own = cell->variant == PLAIN ? 0 : cell->shape.consumers;
 	int err = 0;
 
-	s->chan = calloc(own + common, sizeof(struct weft_chan *));
-	if (!s->chan)
-		return -ENOMEM;
 	s->chans = own + common;
 	for (unsigned i = 0; i < s->chans && !err; i++) {
 		const struct weft_chan_impl *impl = impls[i % n];
