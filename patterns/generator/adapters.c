@@ -296,17 +296,7 @@ int weft_gen_zip(struct weft_gen **out, struct weft_gen *const *in, size_t n)
 
 /* --- until --- */
 
-static int pull_until(struct weft_gen *g, void *elem, int64_t deadline_ns)
-{
-	return weft_gen_pull_input(g, 0, elem, deadline_ns);
-}
-
-static const struct gen_kind until_kind = {
-	.bytes = sizeof(struct weft_gen),
-	.passes_on = true,
-	.pull = pull_until,
-};
-
+/* A take of all there are, which also ends with a context. */
 int weft_gen_until(struct weft_gen **out, struct weft_gen *in,
                    struct weft_ctx *ctx)
 {
@@ -315,7 +305,7 @@ int weft_gen_until(struct weft_gen **out, struct weft_gen *in,
 
 	if (!out || !in)
 		return -EINVAL;
-	err = weft_gen_make(&g, &until_kind, in->elem_size, 0, &in, 1);
+	err = weft_gen_take(&g, in, UINT64_MAX);
 	if (err)
 		return err;
 	err = weft_ending_watch(&g->end, ctx);

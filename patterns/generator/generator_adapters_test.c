@@ -93,6 +93,7 @@ TEST(sources_that_make_no_sense_are_refused)
 	CHECK_EQ(weft_gen_array(&g, NULL, 1, sizeof(v)), -EINVAL);
 	CHECK_EQ(weft_gen_array(&g, &v, 1, WEFT_ELEM_MAX + 1), -EINVAL);
 	CHECK_EQ(weft_gen_array(&g, &v, SIZE_MAX / 2, sizeof(v)), -ENOMEM);
+	CHECK_EQ(weft_gen_array(&g, &v, SIZE_MAX / 4 + 2, sizeof(v)), -ENOMEM);
 	CHECK_EQ(weft_gen_repeat(&g, &v, 0, sizeof(v)), -EINVAL);
 	CHECK_EQ(weft_gen_repeat(NULL, &v, 1, sizeof(v)), -EINVAL);
 	CHECK_EQ(weft_gen_repeat_fn(NULL, 4, count_up, NULL), -EINVAL);
