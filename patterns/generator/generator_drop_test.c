@@ -22,14 +22,20 @@ static struct weft_gen *zipped(struct weft_gen *first, struct weft_gen *second)
 	return g;
 }
 
-/* Take some; then nothing may be left of those that nobody took. */
+/* Nothing may be left of what was not taken. Frees g. */
+static void expect_none_left(struct weft_gen *g, const struct owned *o)
+{
+	weft_gen_free(g);
+	CHECK_EQ(weft_load_relaxed(&o->alive), 0);
+}
+
+/* The same, after so many. */
 static void expect_dropped(struct weft_gen *g, struct owned *o, int taken)
 {
 	for (int i = 0; i < taken; i++)
 		next_owned(g, o);
 	CHECK_EQ(weft_clock_settle(), 0);
-	weft_gen_free(g);
-	CHECK_EQ(weft_load_relaxed(&o->alive), 0);
+	expect_none_left(g, o);
 }
 
 TEST_MANUAL(what_a_filter_turns_away_is_dropped)
@@ -57,8 +63,7 @@ TEST_MANUAL(what_finds_no_partner_is_dropped)
 	}
 	CHECK_EQ(weft_gen_next(g, p, WEFT_FOREVER), -EPIPE);
 	CHECK_EQ(weft_load_relaxed(&a.alive), 1);
-	weft_gen_free(g);
-	CHECK_EQ(weft_load_relaxed(&a.alive), 0);
+	expect_none_left(g, &a);
 	CHECK_EQ(weft_load_relaxed(&b.alive), 0);
 	return 0;
 }
@@ -78,8 +83,7 @@ TEST_MANUAL(pairs_that_nobody_gets_are_dropped_part_by_part)
 
 	g = filter(ahead(g, 1), turn_all_away, &calls);
 	CHECK_EQ(weft_gen_next(g, p, WEFT_FOREVER), -EPIPE);
-	weft_gen_free(g);
-	CHECK_EQ(weft_load_relaxed(&a.alive), 0);
+	expect_none_left(g, &a);
 	CHECK_EQ(weft_load_relaxed(&b.alive), 0);
 	return 0;
 }
@@ -232,8 +236,7 @@ static void expect_nothing_left(struct weft_gen *g, struct owned *o, int parts,
 	CHECK_EQ(testing_join(testing_spawn(drain_owned, &d)),
 	         q->thread ? -ECANCELED : -EIO);
 	CHECK_EQ(q->calls, 8);
-	weft_gen_free(g);
-	CHECK_EQ(weft_load_relaxed(&o->alive), 0);
+	expect_none_left(g, o);
 }
 
 static struct weft_gen *quitting(struct owned *o, struct quitter *q)

@@ -57,9 +57,9 @@ static const struct kernel_case refused[] = {
 
 static const struct figure_case figures[] = {
 	/* How long a stop takes is told of what has to be stopped. */
-	{ "variant=* end=stop cap=2 depth=3", "stop", 0, 1e10, 99, false },
-	{ "variant=* end=stop cap=2 depth=3", "stop", 0, 1e10, 198, false },
-	{ "variant=*", "stop", 0, 0, 0, true },
+	{ "variant=* end=stop cap=2 depth=3", "stop", 0, 1e10, .items = 99 },
+	{ "variant=* end=stop cap=2 depth=3", "stop", 0, 1e10, .items = 198 },
+	{ "variant=*", "stop", .absent = true },
 	{ 0 },
 };
 
