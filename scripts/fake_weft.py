@@ -40,6 +40,11 @@ if args[0] == "context":
 if args[0] == "list" and os.environ.get("FAKE_LIST"):
     print(os.environ["FAKE_LIST"])
     sys.exit()
+PEERS = json.loads(os.environ.get("FAKE_PEERS", "{}"))
+NS = json.loads(os.environ.get("FAKE_NS", "{}"))
+if args[:2] == ["list", "peers"]:
+    print(json.dumps(PEERS.get(os.path.basename(sys.argv[0]), [])))
+    sys.exit()
 if args[0] == "list":
     names = os.environ.get("FAKE_CHANNELS", "alpha,beta").split(",")
     names += ["mine"] if "load" in options else []
@@ -64,7 +69,7 @@ if chan in ("sleeps", "slow", "works"):
     time.sleep({"sleeps": 100, "slow": 0.2}.get(chan, 1.5))
 workers = int(options.get("workers") or options.get("producers") or 1)
 items = int(options.get("items", 1000 * workers))
-ns = items * 100 * (2 if chan == "beta" else 1)
+ns = items * NS.get(chan, 200 if chan == "beta" else 100)
 if chan == "uneven" and options.get("latency") == "0":
     ns *= 1000
 latency = {"kind": "open-loop sojourn", "load": 0.5, "capacity_per_second": 1e7,
@@ -83,7 +88,8 @@ if args[1] == "ping_pong":
 skip = {"time", "reps", "seed", "json", "latency", "chan", "load",
         "arrivals", "utilization"}
 print(json.dumps({
-    "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers, "cpus": 2,
+    "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers,
+    "cpus": len(os.sched_getaffinity(0)) if PEERS else 2,
     "params": {**{k: int(v) for k, v in options.items() if k not in skip},
                "items": items},
     "oversubscribed": workers > 1, "verdict": verdict, "why": why,

@@ -18,11 +18,16 @@ class FakeRuns(unittest.TestCase):
     def setUp(self):
         self.dir = Path(tempfile.mkdtemp(prefix="weft-test-"))
         self.addCleanup(shutil.rmtree, self.dir)
-        self.weft = self.dir / "weft"
-        self.weft.write_text("#!%s -IS\n%s" % (
-            sys.executable, (SCRIPTS / "fake_weft.py").read_text()))
-        self.weft.chmod(0o755)
+        self.weft = self.fake("weft")
         self.results = self.dir / "results"
+
+    def fake(self, name):
+        """A copy of fake_weft.py under that name."""
+        path = self.dir / name
+        path.write_text("#!%s -IS\n%s" % (
+            sys.executable, (SCRIPTS / "fake_weft.py").read_text()))
+        path.chmod(0o755)
+        return path
 
     # Python's own site would take longer to load than all of a command (-S).
 

@@ -7,11 +7,8 @@ cell once, in a seeded shuffled order, so that what drifts on the machine hits
 all of them alike.
 """
 
-import argparse
 import os
-import re
 import sys
-import warnings
 
 # Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
@@ -19,8 +16,9 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import plot
 from weftlib import (ROOT, Problem, Refused, binary, cells as cellmaker, command,
                      context, files, gbench, gnuplot, plan, rundir, shape, shown, summary,
-                     sweepfile, tables, whole)
-from weftlib.command import INTERRUPTED, output
+                     sweepfile, tables)
+from weftlib.command import (INTERRUPTED, number_in, output, pattern, relative,
+                             shown_argv)
 from weftlib.progress import Progress
 from weftlib.runner import Interrupt, Runner
 
@@ -67,25 +65,6 @@ def parse_arguments(argv):
     return parser.parse_args(argv)
 
 
-def number_in(low, high):
-    """An argparse type: a whole number from low to high."""
-    def parse(text):
-        if whole(text) is None or not low <= whole(text) <= high:
-            raise argparse.ArgumentTypeError(
-                "'%s' must be a whole number from %d to %d" % (text, low, high))
-        return whole(text)
-    return parse
-
-
-def pattern(text):
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise argparse.ArgumentTypeError("'%s': %s" % (text, error))
-
-
 def choose_cells(options, weft, sweep):
     """The cells to measure, fitted to the budget, and that budget."""
     patterns = weft.entries("patterns")
@@ -103,28 +82,10 @@ def choose_cells(options, weft, sweep):
     return (plan.fit(cells, budget) if budget else cells), budget
 
 
-def refuse_sanitized(machine, options):
-    """Sanitizers cost several times the channel: such numbers mislead."""
-    sanitize = str(machine.get("sanitize") or "none")
-    if sanitize.lower() not in ("none", "unknown", "off") and not (
-            options.allow_sanitized):
-        raise Problem("this weft is built with sanitizers (%s); build the release "
-                      "preset with `make`, or say --allow-sanitized" % sanitize)
-
-
 def print_list(sweep, cells):
     for cell in cells:
         output.say(cell.name)
     output.say(tables.estimate_line(sweep.name, cells, plan.estimate(cells)))
-
-
-def shown_argv(argv):
-    """The arguments without the paths of this machine."""
-    result = []
-    for word in argv:
-        key, equals, value = word.rpartition("=")
-        result.append(key + equals + (shown(value) if os.sep in value else value))
-    return ["scripts/sweep.py"] + result
 
 
 def measure(run, info, cells, budget, weft, options, interrupt):
@@ -190,14 +151,6 @@ def report(result, run, pictures):
         output.say("FAIL      and %d more, all in summary.md" % (len(bad) - BAD_SHOWN))
 
 
-def relative(path):
-    """From where the user stands, unless that is longer than the full path."""
-    try:
-        return min((os.path.relpath(path), str(path)), key=len)
-    except OSError:  # the current folder is gone
-        return str(path)
-
-
 def sweep(options, argv):
     """Checks everything that can be checked, then measures."""
     sweep_file = sweepfile.load(sweepfile.find(options.sweep))
@@ -209,11 +162,11 @@ def sweep(options, argv):
         print_list(sweep_file, cells)
         return 0
     machine = weft.ask(shape.has(), "context", "--json")
-    refuse_sanitized(machine, options)
+    binary.refuse_sanitized(machine, options.allow_sanitized)
     seed = options.seed
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "little") >> 1
-    info = context.capture(machine, weft, sweep_file, cells, seed, shown_argv(argv))
+    info = context.capture(machine, weft, sweep_file, cells, seed, shown_argv("scripts/sweep.py", argv))
     with Interrupt(weft) as interrupt, rundir.RunDir(
             options.results, context.directory_name(info)) as run:
         if not options.quiet:

@@ -127,12 +127,13 @@ class Weft:
             raise Problem("`weft list %s` lists nothing" % what)
         return found
 
-    def run(self, args, timeout):
-        """Runs it once; kills it with all it started after `timeout` s."""
+    def run(self, args, timeout, cpus=None):
+        """Runs it once, on these CPUs alone if any are given; kills it with all it
+        started after `timeout` s."""
         begun = time.monotonic()
         timed_out = False
         try:
-            child = self.start(args)
+            child = self.start(args, cpus)
         except OSError as error:
             return Answer(127, "", reason(error), 0.0, False)
         with child:
@@ -151,9 +152,10 @@ class Weft:
         return Answer(child.returncode, as_text(out), as_text(err),
                       time.monotonic() - begun, timed_out)
 
-    def start(self, args):
+    def start(self, args, cpus):
         self.child = subprocess.Popen(
             [str(self.path), *args], start_new_session=True,
+            preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if self.stopped:
             self.kill()
@@ -213,6 +215,14 @@ def signal_name(number):
         return signal.Signals(number).name
     except ValueError:
         return "signal %d" % number
+
+
+def refuse_sanitized(machine, allowed):
+    """Sanitizers cost several times the channel: such numbers mislead."""
+    sanitize = str(machine.get("sanitize") or "none")
+    if sanitize.lower() not in ("none", "unknown", "off") and not allowed:
+        raise Problem("this weft is built with sanitizers (%s); build the release "
+                      "preset with `make`, or say --allow-sanitized" % sanitize)
 
 
 def load_channels(weft, files, builtin, pattern):

@@ -39,6 +39,10 @@ class Cell:
         parts = [self.pattern, "chan:" + self.chan]
         return "/".join(parts + ["%s:%s" % knob for knob in self.knobs])
 
+    def facts(self):
+        """What its records say of it beside its pattern, channel and knobs."""
+        return {}
+
     def measures_latency(self, turn):
         """Whether round `turn` is one of those with a latency repetition.
 

@@ -13,8 +13,9 @@ import os
 import re
 import signal
 import sys
+import warnings
 
-from . import Problem
+from . import Problem, shown, whole
 
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 #: What a shell reports for a command that a signal has ended.
@@ -38,6 +39,42 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message, file=None):
         output.write(message)
+
+
+def number_in(low, high):
+    """An argparse type: a whole number from low to high."""
+    def parse(text):
+        if whole(text) is None or not low <= whole(text) <= high:
+            raise argparse.ArgumentTypeError(
+                "'%s' must be a whole number from %d to %d" % (text, low, high))
+        return whole(text)
+    return parse
+
+
+def pattern(text):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise argparse.ArgumentTypeError("'%s': %s" % (text, error))
+
+
+def shown_argv(script, argv):
+    """The command line without the paths of this machine."""
+    result = []
+    for word in argv:
+        key, equals, value = word.rpartition("=")
+        result.append(key + equals + (shown(value) if os.sep in value else value))
+    return [script] + result
+
+
+def relative(path):
+    """From where the user stands, unless that is longer than the full path."""
+    try:
+        return min((os.path.relpath(path), str(path)), key=len)
+    except OSError:  # the current folder is gone
+        return str(path)
 
 
 class Output:

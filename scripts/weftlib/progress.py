@@ -20,12 +20,13 @@ class Progress:
     the measurements, so writing to it never raises.
     """
 
-    def __init__(self, stream, total, rounds, estimate, quiet=False):
+    def __init__(self, stream, total, rounds, estimate, quiet=False, name="sweep"):
         self.stream = stream
         self.total = total
         self.rounds = rounds
         self.estimate = estimate
         self.quiet = quiet
+        self.name = name
         self.terminal = is_terminal(stream)
         self.begun = time.monotonic()
         self.shown = None
@@ -47,8 +48,8 @@ class Progress:
         if self.terminal:
             self.draw(done, left, cell, turn)
         else:
-            self.write("sweep: %d of %d slices, round %d of %d, %s elapsed, "
-                       "%s left: %s\n" % (done, self.total, turn + 1, self.rounds,
+            self.write("%s: %d of %d slices, round %d of %d, %s elapsed, "
+                       "%s left: %s\n" % (self.name, done, self.total, turn + 1, self.rounds,
                                           duration(elapsed), left, one_line(cell)))
 
     def time_left(self, elapsed, cost_done):
@@ -75,8 +76,8 @@ class Progress:
         """The last word: the bar goes, a plain log gets its last line."""
         self.clear()
         if not self.quiet:
-            self.write("sweep: %d of %d slices in %s\n" % (
-                done, self.total, duration(time.monotonic() - self.begun)))
+            self.write("%s: %d of %d slices in %s\n" % (
+                self.name, done, self.total, duration(time.monotonic() - self.begun)))
 
     def clear(self):
         if self.bar_drawn:

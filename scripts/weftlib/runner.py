@@ -62,7 +62,7 @@ class Runner:
         for turn in range(max(cell.rounds for cell in self.cells)):
             if not self.another_fits(turn):
                 break
-            for order, cell in enumerate(round_order(self.cells, turn, self.seed)):
+            for order, cell in enumerate(self.order(turn)):
                 if self.interrupt.signal:
                     return False
                 self.step(cell, turn, order)
@@ -70,6 +70,10 @@ class Runner:
                 return False
             self.rounds_done = turn + 1
         return True
+
+    def order(self, turn):
+        """The cells of a round, as they are run."""
+        return round_order(self.cells, turn, self.seed)
 
     def another_fits(self, turn):
         """Whether round `turn` still fits the budget, going by those before.
@@ -99,7 +103,7 @@ class Runner:
     def measure(self, cell, turn, order):
         started = datetime.now(timezone.utc)
         limit = slice_limit(cell, self.patience)
-        answer = self.weft.run(self.arguments(cell, turn), limit)
+        answer = self.ask(cell, self.arguments(cell, turn), limit)
         if self.interrupt.signal:
             return  # the slice was cut off, its answer means nothing
         judged = judge(answer, limit)
@@ -111,6 +115,9 @@ class Runner:
                 last_lines(answer.stderr, 1) or "exit status 2"))
         self.keep(cell, answer, *judged)
         self.sink(record(cell, turn, order, started, answer, *judged))
+
+    def ask(self, _cell, args, limit):
+        return self.weft.run(args, limit)
 
     def arguments(self, cell, turn):
         """The command line of one slice, without the binary."""
@@ -151,7 +158,7 @@ def record(cell, turn, order, started, answer, verdict, why):
         verdict=verdict, why=why, round=turn, order=order,
         utc=started.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         exit_status=answer.status, wall_seconds=round(answer.seconds, 6),
-    )
+        **cell.facts())
     if verdict not in MEASURED:
         line["stderr"] = last_lines(answer.stderr, STDERR_LINES)
     return line

@@ -166,7 +166,9 @@ def fairness(measured):
 
 def command(entry):
     """How to run this cell alone; a user's own channel needs --load instead."""
-    words = ["weft", "run", entry["pattern"], "--chan=" + entry["chan"]]
+    words = ["taskset", "-c", str(entry["cpu"])] if "cpu" in entry else []
+    words += [entry.get("binary", "weft"), "run", entry["pattern"],
+              "--chan=" + entry["chan"]]
     words += ["--%s=%s" % knob for knob in entry["knobs"].items()]
     items = (entry.get("params") or {}).get("items")
     if items and "items" not in entry["knobs"]:
