@@ -1,0 +1,256 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// channel is what is said of an implementation; a limit of 0 is none.
+type channel struct {
+	name, library, summary string
+	adapter                string // what is added here to what the library has
+	minCap                 int
+	open                   func(*cell) loops
+	patterns               []string
+}
+
+var channels = []channel{
+	{name: "go", library: "go", summary: "Go's own channel, between goroutines",
+		open: chanLoops, patterns: []string{"producer_consumer", "ping_pong"}},
+	{name: "xsync", library: "github.com/puzpuzpuz/xsync/v4",
+		summary: "xsync's SPSCQueue or MPMCQueue, between goroutines",
+		adapter: "spins only, yielding to other goroutines; close by a flag",
+		minCap:  1, open: openXsync,
+		patterns: []string{"producer_consumer"}},
+}
+
+func openXsync(c *cell) loops {
+	if c.producers == 1 && c.consumers == 1 {
+		return spscLoops(c)
+	}
+	return mpmcLoops(c)
+}
+
+// key is a knob or an option: a number from..to, or one word.
+type key struct {
+	name          string
+	def, from, to uint64
+	word          string
+}
+
+const (
+	itemsMax = 1 << 26
+	capMax   = 1 << 20
+	workMax  = 1000000000
+)
+
+type pattern struct {
+	name    string
+	keys    []key
+	drivers func(*cell, uint64) []driver
+}
+
+// The knobs of each pattern, under the names that they have in weft.
+var patterns = []pattern{
+	{"ping_pong", []key{
+		{name: "pairs", def: 1, from: 1, to: 64},
+		{name: "cap", def: 0, from: 0, to: capMax},
+		{name: "payload", def: 8, from: 8, to: 8},
+		{name: "work", def: 0, from: 0, to: workMax},
+		{name: "wait", word: "adaptive"},
+		{name: "items", def: 0, from: 0, to: itemsMax},
+	}, pingPong},
+	{"producer_consumer", []key{
+		{name: "variant", word: "plain"},
+		{name: "producers", def: 1, from: 1, to: 256},
+		{name: "consumers", def: 1, from: 1, to: 256},
+		{name: "cap", def: 64, from: 0, to: capMax},
+		{name: "payload", def: 8, from: 8, to: 8},
+		{name: "prod_work", def: 0, from: 0, to: workMax},
+		{name: "work", def: 0, from: 0, to: workMax},
+		{name: "batch", def: 1, from: 1, to: 1},
+		{name: "wait", word: "adaptive"},
+		{name: "items", def: 0, from: 0, to: itemsMax},
+	}, producerConsumer},
+}
+
+// What is said about the measurement; without a timeout it is chosen by what is
+// asked.
+var options = []key{
+	{name: "reps", def: 5, from: 1, to: 1000},
+	{name: "time", def: 100, from: 1, to: 60000},
+	{name: "latency", def: 0, from: 0, to: 0},
+	{name: "timeout", def: 0, from: 1, to: 86400},
+	{name: "seed", def: 1, from: 0, to: 1<<64 - 1},
+}
+
+type cell struct {
+	pattern                     *pattern
+	chan_                       *channel
+	producers, consumers, pairs int
+	cap                         int
+	prodWork, work              uint64
+}
+
+// plan is one cell and how to measure it.
+type plan struct {
+	cell
+	values        map[string]uint64
+	items, seed   uint64
+	reps          int
+	time, timeout time.Duration
+	json          bool
+}
+
+func (c *cell) tasks() int {
+	if c.pairs > 0 {
+		return 2 * c.pairs
+	}
+	return c.producers + c.consumers
+}
+
+// receivers are the drivers that share what comes: every step-th from first on.
+func (c *cell) receivers() (first, step int) {
+	if c.pairs > 0 {
+		return 0, 2
+	}
+	return c.producers, 1
+}
+
+// impossible says why this channel cannot do it, if it cannot.
+func (c *cell) impossible() string {
+	for _, name := range c.chan_.patterns {
+		if name == c.pattern.name && c.cap >= c.chan_.minCap {
+			return ""
+		}
+	}
+	if c.cap < c.chan_.minCap {
+		return fmt.Sprintf("channel %s has no capacity %d, allowed %d and up",
+			c.chan_.name, c.cap, c.chan_.minCap)
+	}
+	return fmt.Sprintf("channel %s is not here for pattern %s, but for %s",
+		c.chan_.name, c.pattern.name, strings.Join(c.chan_.patterns, ", "))
+}
+
+func names[T any](all []T, name func(*T) string) string {
+	words := make([]string, len(all))
+	for i := range all {
+		words[i] = name(&all[i])
+	}
+	return strings.Join(words, ", ")
+}
+
+func find[T any](all []T, name func(*T) string, wanted string) *T {
+	for i := range all {
+		if name(&all[i]) == wanted {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+func patternName(p *pattern) string { return p.name }
+func channelName(c *channel) string { return c.name }
+func keyName(k *key) string         { return k.name }
+
+func (k *key) parse(text string) (uint64, error) {
+	if k.word != "" {
+		if text == k.word {
+			return 0, nil
+		}
+		return 0, fmt.Errorf("--%s=%s: allowed %s", k.name, text, k.word)
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err == nil && n >= k.from && n <= k.to {
+		return n, nil
+	}
+	if k.from == k.to {
+		return 0, fmt.Errorf("--%s=%s: allowed %d", k.name, text, k.from)
+	}
+	return 0, fmt.Errorf("--%s=%s: allowed %d..%d", k.name, text, k.from, k.to)
+}
+
+func (p *plan) set(name, value string) error {
+	if name == "chan" {
+		p.chan_ = find(channels, channelName, value)
+		if p.chan_ == nil {
+			return fmt.Errorf("--chan=%s: no such channel here; there are %s", value,
+				names(channels, channelName))
+		}
+		return nil
+	}
+	k := find(p.pattern.keys, keyName, name)
+	if k == nil {
+		k = find(options, keyName, name)
+	}
+	if k == nil {
+		return fmt.Errorf("%s has no key '%s' here; it has chan, json, %s, %s",
+			p.pattern.name, name, names(p.pattern.keys, keyName), names(options, keyName))
+	}
+	n, err := k.parse(value)
+	p.values[name] = n
+	return err
+}
+
+func findPattern(args []string) (*pattern, error) {
+	var found *pattern
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "--") {
+			continue
+		}
+		if found != nil {
+			return nil, fmt.Errorf("cannot make sense of '%s'", arg)
+		}
+		found = find(patterns, patternName, arg)
+		if found == nil {
+			return nil, fmt.Errorf("no pattern '%s' here; there are %s", arg,
+				names(patterns, patternName))
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("run needs a pattern; there are %s",
+			names(patterns, patternName))
+	}
+	return found, nil
+}
+
+// parse reads the arguments after `run`, in the words of `weft run`.
+func parse(args []string) (*plan, error) {
+	pat, err := findPattern(args)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{cell: cell{pattern: pat, chan_: &channels[0]}, values: map[string]uint64{}}
+	for _, k := range append(append([]key{}, pat.keys...), options...) {
+		p.values[k.name] = k.def
+	}
+	for _, arg := range args {
+		word, isOption := strings.CutPrefix(arg, "--")
+		name, value, hasValue := strings.Cut(word, "=")
+		switch {
+		case !isOption:
+		case arg == "--json":
+			p.json = true
+		case !hasValue:
+			return nil, fmt.Errorf("%s: give it a value, %s=VALUE", arg, arg)
+		default:
+			if err := p.set(name, value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	p.take()
+	return p, nil
+}
+
+func (p *plan) take() {
+	v := p.values
+	p.producers, p.consumers = int(v["producers"]), int(v["consumers"])
+	p.pairs, p.cap = int(v["pairs"]), int(v["cap"])
+	p.prodWork, p.work = v["prod_work"], v["work"]
+	p.items, p.seed, p.reps = v["items"], v["seed"], int(v["reps"])
+	p.time = time.Duration(v["time"]) * time.Millisecond
+	p.timeout = time.Duration(v["timeout"]) * time.Second
+}

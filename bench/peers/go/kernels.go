@@ -1,0 +1,243 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/puzpuzpuz/xsync/v4"
+)
+
+// The kernels: what each goroutine does with the channel. What is done for a
+// message beside sending and receiving it is what the kernels of weft do
+// (patterns/*/kernel.c), in the same loop, but for one thing: how many items are
+// inside at once is not looked at. Go has no store that costs as little as
+// theirs and may be read by another goroutine.
+
+// party is what a driver has moved: on a line of its own, this costs a store.
+type party struct {
+	moved uint64
+	_     [56]byte
+}
+
+// source gives a producer its messages.
+type source struct {
+	me          int
+	items, work uint64
+	party       *party
+}
+
+// sent is called after each message.
+func (s *source) sent(seq uint64) {
+	s.party.moved = seq + 1
+}
+
+// prepare is called before each message, and returns it.
+func (s *source) prepare(seq uint64) uint64 {
+	if s.work > 0 {
+		workFor(s.work)
+	}
+	return valueOf(s.me, seq)
+}
+
+// sink takes a consumer's messages.
+type sink struct {
+	*seen
+	work  uint64
+	party *party
+}
+
+func (s *sink) take(value uint64) {
+	s.count(value)
+	if s.work > 0 {
+		workFor(s.work)
+	}
+	s.party.moved++
+}
+
+func (s *sink) part() part {
+	return part{seen: s.seen, share: s.party.moved}
+}
+
+// closer is told by each producer that it is done, and calls end for the last.
+type closer struct {
+	left atomic.Int64
+	end  func()
+}
+
+func (c *closer) done() {
+	if c.left.Add(-1) == 0 {
+		c.end()
+	}
+}
+
+// loops are an implementation's own: all that one producer sends, all that one
+// consumer receives, and how the channel is closed.
+type loops struct {
+	send func(*source)
+	recv func(*sink)
+	end  func()
+}
+
+// chanLoops are those of Go's own channel.
+func chanLoops(c *cell) loops {
+	ch := make(chan uint64, c.cap)
+	return loops{
+		send: func(s *source) {
+			for seq := uint64(0); seq < s.items; seq++ {
+				ch <- s.prepare(seq)
+				s.sent(seq)
+			}
+		},
+		recv: func(s *sink) {
+			for value := range ch {
+				s.take(value)
+			}
+		},
+		end: func() { close(ch) },
+	}
+}
+
+// spscLoops and mpmcLoops are those of xsync's queues. They have no close: a flag
+// that is set after the last message stands for it. They have no waiting: who
+// finds no space or item yields.
+func spscLoops(c *cell) loops {
+	q := xsync.NewSPSCQueue[uint64](c.cap)
+	var closed atomic.Bool
+	return loops{
+		send: func(s *source) {
+			for seq := uint64(0); seq < s.items; seq++ {
+				for value := s.prepare(seq); !q.TryEnqueue(value); {
+					runtime.Gosched()
+				}
+				s.sent(seq)
+			}
+		},
+		recv: func(s *sink) {
+			for last := false; ; {
+				if value, ok := q.TryDequeue(); ok {
+					s.take(value)
+				} else if last {
+					return
+				} else if last = closed.Load(); !last {
+					runtime.Gosched()
+				}
+			}
+		},
+		end: func() { closed.Store(true) },
+	}
+}
+
+func mpmcLoops(c *cell) loops {
+	q := xsync.NewMPMCQueue[uint64](c.cap)
+	var closed atomic.Bool
+	return loops{
+		send: func(s *source) {
+			for seq := uint64(0); seq < s.items; seq++ {
+				for value := s.prepare(seq); !q.TryEnqueue(value); {
+					runtime.Gosched()
+				}
+				s.sent(seq)
+			}
+		},
+		// A try may also fail because another consumer was faster; that one
+		// tries again after it, so the last item is not left.
+		recv: func(s *sink) {
+			for last := false; ; {
+				if value, ok := q.TryDequeue(); ok {
+					s.take(value)
+				} else if last {
+					return
+				} else if last = closed.Load(); !last {
+					runtime.Gosched()
+				}
+			}
+		},
+		end: func() { closed.Store(true) },
+	}
+}
+
+func producerConsumer(c *cell, items uint64) []driver {
+	l := c.chan_.open(c)
+	parties := make([]party, c.producers+c.consumers)
+	end := &closer{end: l.end}
+	end.left.Store(int64(c.producers))
+	var all []driver
+	for p := range c.producers {
+		s := &source{me: p, items: share(items, c.producers, p), work: c.prodWork,
+			party: &parties[p]}
+		all = append(all, func() part {
+			l.send(s)
+			end.done()
+			return part{}
+		})
+	}
+	for i := range c.consumers {
+		s := &sink{seen: newSeen(items, c.producers), work: c.work,
+			party: &parties[c.producers+i]}
+		all = append(all, func() part {
+			l.recv(s)
+			return s.part()
+		})
+	}
+	return all
+}
+
+// side is what one side of a pair has seen.
+type side struct {
+	due, came, odd uint64
+}
+
+func (s *side) lookAt(value uint64) {
+	if value == s.due {
+		s.due++
+		s.came++
+	} else {
+		s.odd++
+	}
+}
+
+func (s *side) why(what string, pair int, items uint64) string {
+	if s.odd > 0 {
+		return fmt.Sprintf("%d %s out of turn in pair %d", s.odd, what, pair)
+	}
+	if s.came != items {
+		return fmt.Sprintf("%d of %d %s came in pair %d", s.came, items, what, pair)
+	}
+	return ""
+}
+
+// ping_pong over Go's own channel: each request is sent when the reply to the
+// one before has come, which is its complement.
+func pingPongPair(c *cell, pair int, items uint64) []driver {
+	requests, replies := make(chan uint64, c.cap), make(chan uint64, c.cap)
+	client := func() part {
+		s := side{due: valueOf(pair, 0)}
+		for seq := uint64(0); seq < items; seq++ {
+			requests <- valueOf(pair, seq)
+			s.lookAt(^<-replies)
+		}
+		close(requests)
+		return part{share: s.came, why: s.why("replies", pair, items)}
+	}
+	server := func() part {
+		s := side{due: valueOf(pair, 0)}
+		for value := range requests {
+			s.lookAt(value)
+			if c.work > 0 {
+				workFor(c.work)
+			}
+			replies <- ^value
+		}
+		return part{why: s.why("requests", pair, items)}
+	}
+	return []driver{client, server}
+}
+
+func pingPong(c *cell, items uint64) []driver {
+	var all []driver
+	for p := range c.pairs {
+		all = append(all, pingPongPair(c, p, share(items, c.pairs, p))...)
+	}
+	return all
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// faulty is Go's channel with a fault in it: what a receiver gets is what fault
+// makes of each message.
+func faulty(fault func(seq uint64, value uint64, give func(uint64))) func(*cell) loops {
+	return func(c *cell) loops {
+		ch := make(chan uint64, c.cap)
+		return loops{
+			send: func(s *source) {
+				for seq := uint64(0); seq < s.items; seq++ {
+					fault(seq, s.prepare(seq), func(v uint64) { ch <- v })
+				}
+			},
+			recv: func(s *sink) {
+				for value := range ch {
+					s.take(value)
+				}
+			},
+			end: func() { close(ch) },
+		}
+	}
+}
+
+func testPlan(open func(*cell) loops, producers, consumers, capacity int) *plan {
+	p := &plan{items: 3000, reps: 1, time: time.Millisecond, timeout: 20 * time.Second}
+	p.pattern = find(patterns, patternName, "producer_consumer")
+	p.chan_ = &channel{name: "test", open: open, patterns: []string{"producer_consumer"}}
+	p.producers, p.consumers, p.cap = producers, consumers, capacity
+	return p
+}
+
+func wantFailure(t *testing.T, why string, open func(*cell) loops) {
+	t.Helper()
+	o := measure(testPlan(open, 2, 2, 16))
+	if o.verdict != failed || !strings.Contains(o.why, why) {
+		t.Errorf("%s: %q, want FAILED: %q", o.verdict, o.why, why)
+	}
+	if o.rate() != nil {
+		t.Error("a wrong channel has a speed")
+	}
+}
+
+func TestALostMessageIsFound(t *testing.T) {
+	wantFailure(t, "lost 2 of 3000 items", faulty(
+		func(seq, value uint64, give func(uint64)) {
+			if seq != 700 {
+				give(value)
+			}
+		}))
+}
+
+func TestAMessageDeliveredTwiceIsFound(t *testing.T) {
+	wantFailure(t, "delivered 2 of 3000 items twice", faulty(
+		func(seq, value uint64, give func(uint64)) {
+			give(value)
+			if seq == 700 {
+				give(value)
+			}
+		}))
+}
+
+func TestALossDoesNotHideBehindADuplicate(t *testing.T) {
+	wantFailure(t, "delivered 2 of 3000 items twice; lost 2 of", faulty(
+		func(seq, value uint64, give func(uint64)) {
+			if seq == 700 {
+				value--
+			}
+			give(value)
+		}))
+}
+
+func TestMessagesOutOfOrderAreFound(t *testing.T) {
+	open := faulty(func(seq, value uint64, give func(uint64)) {
+		switch seq {
+		case 700:
+		case 701:
+			give(value)
+			give(value - 1)
+		default:
+			give(value)
+		}
+	})
+	o := measure(testPlan(open, 2, 1, 16))
+	if o.verdict != failed || o.why != "2 of 3000 items out of order" {
+		t.Errorf("%s: %q", o.verdict, o.why)
+	}
+}
+
+func TestWhatWasNeverSentIsFound(t *testing.T) {
+	wantFailure(t, "received 2 corrupt items", faulty(
+		func(seq, value uint64, give func(uint64)) {
+			if seq == 700 {
+				give(valueOf(9, 0))
+			}
+			give(value)
+		}))
+}
+
+func TestAHangIsEnded(t *testing.T) {
+	open := func(c *cell) loops {
+		l := chanLoops(c)
+		l.end = func() {} // no consumer learns that it was the last
+		return l
+	}
+	p := testPlan(open, 2, 3, 16)
+	p.timeout = 200 * time.Millisecond
+	o := measure(p)
+	if o.verdict != hung || o.why != "3 of 5 drivers had not ended after 0.2 s" {
+		t.Errorf("%s: %q", o.verdict, o.why)
+	}
+}
+
+func TestAPanicIsAFailure(t *testing.T) {
+	open := func(c *cell) loops {
+		l := chanLoops(c)
+		l.send = func(*source) { panic("no") }
+		l.end = func() {}
+		return l
+	}
+	p := testPlan(open, 1, 0, 16)
+	o := measure(p)
+	if o.verdict != failed || o.why != "driver 0 panicked: no" {
+		t.Errorf("%s: %q", o.verdict, o.why)
+	}
+}
+
+func TestEveryChannelKeepsEveryMessage(t *testing.T) {
+	for i := range channels {
+		for _, ends := range [][2]int{{1, 1}, {4, 1}, {1, 4}, {3, 3}} {
+			for _, capacity := range []int{0, 1, 3, 64} {
+				p := testPlan(channels[i].open, ends[0], ends[1], capacity)
+				p.chan_ = &channels[i]
+				o := measure(p)
+				want := verified
+				if capacity < channels[i].minCap {
+					want = notHere
+				}
+				if o.verdict != want {
+					t.Errorf("%s %v cap %d: %s: %s", p.chan_.name, ends, capacity,
+						o.verdict, o.why)
+				}
+			}
+		}
+	}
+}
+
+func TestARoundTripIsWhatWasSent(t *testing.T) {
+	for _, capacity := range []int{0, 1, 64} {
+		p, err := parse([]string{"ping_pong", "--pairs=3", "--items=500", "--reps=1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.cap = capacity
+		if o := measure(p); o.verdict != verified {
+			t.Errorf("cap %d: %s: %s", capacity, o.verdict, o.why)
+		}
+	}
+}
+
+func TestWhatIsNotAllowedIsNamed(t *testing.T) {
+	for arg, why := range map[string]string{
+		"--cap=-1":       "--cap=-1: allowed 0..1048576",
+		"--payload=64":   "--payload=64: allowed 8",
+		"--variant=try":  "--variant=try: allowed plain",
+		"--chan=nope":    "there are go, xsync",
+		"--sides=1":      "no key 'sides'",
+		"--json=1":       "no key 'json'",
+		"--cap":          "--cap=VALUE",
+		"ping_pong":      "cannot make sense of 'ping_pong'",
+		"--producers=0":  "allowed 1..256",
+		"--timeout=0":    "allowed 1..86400",
+		"--latency=1":    "--latency=1: allowed 0",
+		"--producers= 1": "allowed 1..256",
+	} {
+		_, err := parse([]string{"producer_consumer", arg})
+		if err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", arg, err, why)
+		}
+	}
+	if _, err := parse(nil); err == nil || !strings.Contains(err.Error(), "ping_pong") {
+		t.Errorf("no pattern: %v", err)
+	}
+}
