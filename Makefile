@@ -35,7 +35,7 @@ list_compiled = 'import json, sys; \
 	               if "/mutants/" not in e["file"]}), sep="\0", end="")'
 
 .DEFAULT_GOAL := release
-.PHONY: release test bench ratios demo stress-chan stress-select dev clang asan tsan \
+.PHONY: release test bench ratios peers peers-test demo stress-chan stress-select dev clang asan tsan \
 	check-format format lint clean help
 
 release: build-release ## build everything (the default)
@@ -49,6 +49,13 @@ bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|flo
 ratios: build-release ## measure the sweep patterns, and say whether they cost what they may against a hop and a loop
 	scripts/sweep.py --sweep patterns $(if $(RESULTS),--results "$(RESULTS)")
 	scripts/ratios.py $(if $(RESULTS),--results "$(RESULTS)")
+
+peers: build-release ## measure our channels beside those of others into results/ (or RESULTS=folder); Go and Rust join in where found
+	@bench/peers/build.sh
+	scripts/peers.py $(if $(RESULTS),--results "$(RESULTS)")
+
+peers-test: ## test the kernels in Go and Rust, where found
+	@bench/peers/build.sh --test
 
 demo: build-release ## show each pattern at work
 	build/release/cmp-pattern --fan

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Measures our channels beside those of others, and leaves the table in results/.
+
+Raw work, the same for all: producer_consumer over one channel, every message
+checked. Each slice is one process. In every round each cell is run by all
+participants one after the other, in an order that turns from round to round.
+`make peers` builds the channels of other languages first, where those are found;
+docs/peers.md says who they are and what was added to them.
+"""
+
+import os
+import sys
+from types import SimpleNamespace
+
+# Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+from weftlib import (ROOT, Refused, binary, command, context, files, peers, plan, rundir,
+                     shape, summary, tables, versus)
+from weftlib.command import (INTERRUPTED, number_in, output, pattern, relative,
+                             shown_argv)
+from weftlib.progress import Progress
+from weftlib.runner import Interrupt
+from weftlib.stats import duration
+
+NAME = "peers.py"
+DESCRIPTION = "Measures our channels beside those of others; the table lands in results/."
+EPILOG = """\
+exit status: 0 every cell is verified or impossible (N/A); 1 a cell failed its
+check, hung or crashed, ours or a peer's; 2 bad input, nothing measured; 130
+interrupted, what was measured is kept in a folder whose name ends in .partial
+"""
+#: Of all rounds together, in seconds; what is written takes a few more.
+BUDGET = 540
+ROUNDS, TIME_MS = 7, 250
+
+
+def parse_arguments(argv):
+    parser = command.Parser(NAME, DESCRIPTION, EPILOG)
+    add = parser.add_argument
+    add("--weft", metavar="PATH", default=str(ROOT / "build/release/weft"),
+        help="the measuring command (default: build/release/weft)")
+    add("--peers", metavar="DIR", default=str(ROOT / "build/peers"),
+        help="where peer_go and peer_rust are (default: build/peers)")
+    add("--results", metavar="DIR", default=str(ROOT / "results"),
+        help="where the run's folder is made (default: results)")
+    add("--rounds", type=number_in(1, 1000), metavar="N",
+        help="rounds of every cell (default: as many as fit 9 minutes, at most %d)"
+        % ROUNDS)
+    add("--time", type=number_in(1, 60000), metavar="MS",
+        help="length of every slice (default: as long as fits, at most %d)" % TIME_MS)
+    add("--seed", type=number_in(0, 2**31 - 1), metavar="N",
+        help="of the order and of the patterns (default: a new one)")
+    add("--cells", type=pattern, metavar="REGEX",
+        help="only cells whose name matches, such as '^4:4 cap 64|one CPU'")
+    add("--chans", type=names, metavar="NAME,...", default=[],
+        help="only these channels, ours and peers")
+    add("--slice-timeout", type=number_in(1, 86400), metavar="S", default=15,
+        help="a run that takes longer is HUNG (default: %(default)s)")
+    add("--list", action="store_true",
+        help="print channels, cells and the estimated time, measure nothing")
+    add("--quiet", action="store_true", help="no progress, only the result")
+    add("--allow-sanitized", action="store_true",
+        help="measure a sanitized build all the same")
+    return parser.parse_args(argv)
+
+
+def names(text):
+    return [name for name in text.split(",") if name]
+
+
+def choose_cells(options, chosen):
+    """The cells, fitted to the budget unless they are told how long to take."""
+    cells = peers.build(chosen, options.cells, options.time or TIME_MS,
+                        options.rounds or ROUNDS)
+    if options.rounds or options.time:
+        return cells, None
+    return peers.fit(cells, BUDGET), BUDGET
+
+
+def estimate_line(cells):
+    return ("peers: %d cells of %d channels, %d rounds of %d ms; about %s" % (
+        len({cell.row for cell in cells}), len({cell.who for cell in cells}),
+        max(cell.rounds for cell in cells), cells[0].time_ms,
+        duration(plan.estimate(cells))))
+
+
+def print_list(chosen, missing, cells):
+    for who in chosen:
+        output.say("channel %-12s %s" % (who.name, about(who)))
+    for line in missing:
+        output.say("without " + line)
+    for row in dict.fromkeys(cell.row for cell in cells):
+        output.say("cell    " + row.name)
+    output.say(estimate_line(cells))
+
+
+def about(who):
+    words = [who.side, who.library, "tasks are " + who.tasks
+             if not who.is_threads else "", who.adapter]
+    return "; ".join(word for word in words if word)
+
+
+def measure(run, info, cells, budget, fleet, options, interrupt):
+    """Runs all rounds; whether all of them were run."""
+    run.append(info)
+    progress = Progress(sys.stderr, sum(cell.rounds for cell in cells),
+                        info["rounds"], plan.estimate(cells), options.quiet, "peers")
+    runner = peers.PeerRunner(fleet, cells, info["seed"], options.slice_timeout,
+                              budget, run.append, progress, interrupt)
+    try:
+        complete = runner.run()
+    except Refused:
+        progress.clear()
+        run.discard()
+        raise
+    progress.finish(runner.slices)
+    context.finish(info, runner.rounds_done, complete)
+    run.rewrite_context(info)
+
+
+def write_results(run, cells, chosen, missing):
+    """Everything that follows from the samples: (what was found, its context)."""
+    info, records = rundir.read_samples(run.path / rundir.SAMPLES)
+    found = versus.entries(cells, records)
+    result = summary.build(info, records)
+    result["comparison"] = versus.as_data(found)
+    run.write("summary.json", files.dumps(result, indent=1) + "\n")
+    run.write("summary.md", markdown(result, found, chosen, missing))
+    if not info["partial"]:
+        run.complete()
+    return found, info
+
+
+def notes(found, chosen):
+    lines = []
+    level = versus.level(found)
+    if level is not None:
+        lines.append("interval: of the ratio over the rounds, by order statistics, at "
+                     "least %.1f %% sure." % (100 * level))
+    lines += ["%s%s: %s" % (who.name, versus.SPINS if who.spins else "", who.adapter)
+              for who in chosen if who.adapter]
+    return lines
+
+
+def markdown(result, found, chosen, missing):
+    """summary.md: the tables, who took part, and where."""
+    parts = ["# weft beside its peers", tables.banner(result), tables.trust(
+        result["context"])]
+    for table in (versus.comparison(found), versus.medians(found, chosen)):
+        parts += ["**%s**" % tables.escape(table.title), tables.render_markdown(table)]
+    parts.append("\n".join("- " + tables.escape(line) for line in notes(found, chosen)))
+    parts.append("\n".join("- %s: %s" % (tables.escape(who.name), tables.escape(
+        who.library or "ours")) for who in chosen))
+    parts.append("\n".join("- without " + tables.escape(line) for line in missing))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def report(run, found, info, chosen):
+    """What the user sees at the end."""
+    for table in (versus.comparison(found), versus.medians(found, chosen)):
+        for block in tables.narrow(table):
+            output.say(tables.render_text(block) + "\n")
+    for line in notes(found, chosen):
+        output.say(line)
+    output.say("load before %s, after %s" % (info["load_before"], info["load_after"]))
+    output.say("\nresults   %s/ (summary.md, summary.json, samples.jsonl)"
+               % relative(run.path))
+    if info["partial"]:
+        output.say("PARTIAL   interrupted in round %d of %d" % (
+            info["rounds_done"] + 1, info["rounds"]))
+    for line in versus.bad(found):
+        output.say("FAIL      " + line)
+
+
+def compare(options, argv):
+    """Checks everything that can be checked, then measures."""
+    weft = binary.Weft(options.weft)
+    fleet, available, missing = peers.gather(weft, options.peers)
+    chosen = peers.choose(available, options.chans)
+    cells, budget = choose_cells(options, chosen)
+    if options.list:
+        print_list(chosen, missing, cells)
+        return 0
+    machine = weft.ask(shape.has(), "context", "--json")
+    binary.refuse_sanitized(machine, options.allow_sanitized)
+    seed = options.seed
+    if seed is None:
+        seed = int.from_bytes(os.urandom(4), "little") >> 1
+    rows = [row.name for row in dict.fromkeys(cell.row for cell in cells)]
+    info = context.capture(machine, weft, SimpleNamespace(
+        name="peers", text="\n".join(rows) + "\n"), cells, seed,
+        shown_argv("scripts/peers.py", argv))
+    info.update(binaries_sha256=fleet.hashes(), peers=[vars(who) for who in chosen])
+    with Interrupt(fleet) as interrupt, rundir.RunDir(
+            options.results, context.directory_name(info)) as run:
+        if not options.quiet:
+            announce(info, cells, seed, missing)
+        measure(run, info, cells, budget, fleet, options, interrupt)
+        found, info = write_results(run, cells, chosen, missing)
+        report(run, found, info, chosen)
+    if info["partial"]:
+        return INTERRUPTED
+    return 1 if versus.bad(found) else 0
+
+
+def announce(info, cells, seed, missing):
+    output.say("%s, seed %d" % (estimate_line(cells), seed))
+    output.say("on %s, %s CPUs online, load %s" % (
+        info.get("cpu"), info.get("cpus_online"), info["load_before"]))
+    for line in missing:
+        output.say("without " + line)
+
+
+def main():
+    argv = sys.argv[1:]
+    return compare(parse_arguments(argv), argv)
+
+
+if __name__ == "__main__":
+    command.run(NAME, main)

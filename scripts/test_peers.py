@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""Tests of peers.py and what it alone uses, against fake_weft.py.
+
+    python3 scripts/test_peers.py
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+from types import SimpleNamespace
+
+SCRIPTS = Path(__file__).resolve().parent
+sys.path.insert(0, str(SCRIPTS))
+sys.dont_write_bytecode = True
+
+from fixture import FakeRuns  # noqa: E402
+from weftlib import Problem, peers, plan, versus  # noqa: E402
+from weftlib.peers import Participant, Row  # noqa: E402
+
+RING = Participant("ring", "weft", "ours")
+HANDOFF = Participant("handoff", "weft", "ours")
+CONDVAR = Participant("condvar", "weft", "scale")
+GO = Participant("go", "peer_go", "peer", "go 1.2", tasks="goroutines")
+KANAL = Participant("kanal", "peer_rust", "peer", "kanal 0.1")
+RTRB = Participant("rtrb", "peer_rust", "peer", "rtrb 0.4", "spins only",
+                   min_cap=1, max_senders=1, max_receivers=1)
+ROW = Row(4, 1, 64, False)
+
+
+def entry(who, *rates):
+    return versus.Entry(who, "VERIFIED", "", dict(enumerate(rates)))
+
+
+class Ratios(unittest.TestCase):
+    def test_a_ratio_is_that_of_the_medians(self):
+        found = versus.ratio(entry(RING, 10, 40, 30), entry(GO, 10, 10, 20))
+        self.assertEqual(found.value, 3)
+
+    def test_drift_that_falls_on_both_sides_does_not_widen_the_interval(self):
+        drift = (1, 10, 3, 7, 2, 5)
+        found = versus.ratio(entry(RING, *(2 * rate for rate in drift)),
+                             entry(GO, *drift))
+        self.assertEqual((found.low, found.value, found.high), (2, 2, 2))
+
+    def test_few_rounds_give_all_there_is_and_say_how_sure_that_is(self):
+        found = versus.ratio(entry(RING, 10, 20, 30), entry(GO, 10, 10, 10))
+        self.assertEqual((found.low, found.high, found.level), (1, 3, 0.75))
+
+    def test_enough_rounds_are_95_percent_sure(self):
+        ours = entry(RING, 1, 2, 3, 4, 5, 6, 7, 8, 90)
+        found = versus.ratio(ours, entry(GO, *[1] * 9))
+        self.assertEqual((found.low, found.high), (2, 8))
+        self.assertGreaterEqual(found.level, 0.95)
+
+    def test_rounds_that_only_one_side_has_do_not_count(self):
+        ours = versus.Entry(RING, "VERIFIED", "", {0: 10, 1: 99})
+        found = versus.ratio(ours, versus.Entry(GO, "VERIFIED", "", {0: 5}))
+        self.assertEqual(found.low, 2)
+
+    def test_the_interval_holds_the_ratio(self):
+        chance = random.Random(1)
+        for _ in range(2000):
+            rates = [[chance.lognormvariate(0, 1) for _ in range(9)] for _ in "ab"]
+            found = versus.ratio(entry(RING, *rates[0]), entry(GO, *rates[1]))
+            self.assertLessEqual(found.low, found.value)
+            self.assertLessEqual(found.value, found.high)
+
+    def test_one_side_missing_is_no_ratio(self):
+        self.assertIsNone(versus.ratio(entry(RING, 1), None))
+        self.assertIsNone(versus.ratio(None, entry(RING, 1)))
+
+
+class Tables(unittest.TestCase):
+    def line(self, *all_of_it):
+        table = versus.comparison({ROW: list(all_of_it)})
+        return dict(zip(range(len(table.header)), table.rows[0]))
+
+    def test_our_best_stands_against_the_best_peer(self):
+        line = self.line(entry(RING, 3e6), entry(HANDOFF, 4e6), entry(KANAL, 2e6),
+                         entry(GO, 1e6))
+        self.assertEqual([line[i] for i in range(5)], [
+            "4:1 cap 64", "handoff 4.00", "kanal 2.00", "2.00", "-"])
+        self.assertEqual([line[i] for i in range(5, 9)], [""] * 4)
+
+    def test_what_is_for_scale_is_neither(self):
+        line = self.line(entry(RING, 3e6), entry(CONDVAR, 9e6), entry(GO, 1e6))
+        self.assertEqual((line[1], line[2]), ("ring 3.00", "go 1.00"))
+
+    def test_a_best_peer_of_other_tasks_has_the_best_of_threads_beside_it(self):
+        line = self.line(entry(RING, 2e6), entry(GO, 4e6), entry(KANAL, 1e6))
+        self.assertEqual([line[i] for i in (2, 3, 5, 6)],
+                         ["go 4.00", "0.500", "kanal 1.00", "2.00"])
+
+    def test_one_that_only_spins_stands_apart_where_it_is_faster(self):
+        line = self.line(entry(RING, 2e6), entry(RTRB, 8e6), entry(KANAL, 1e6))
+        self.assertEqual([line[i] for i in (2, 7, 8)],
+                         ["kanal 1.00", "rtrb† 8.00", "0.250"])
+        slow = self.line(entry(RING, 2e6), entry(RTRB, 5e5), entry(KANAL, 1e6))
+        self.assertEqual(slow[7], "")
+
+    def test_without_a_peer_there_is_no_ratio(self):
+        line = self.line(entry(RING, 2e6))
+        self.assertEqual([line[i] for i in (2, 3, 4)], ["-", "-", "-"])
+
+    def test_one_bad_round_takes_all_rates(self):
+        cell, = peers.build([KANAL], re.compile("^4:1 cap 64"), 1, 3)
+        good = {"cell": cell.name, "verdict": "VERIFIED",
+                "samples": [{"ns": 1000, "messages": 5}]}
+        found = versus.entry(cell, [dict(good, round=0), {
+            "cell": cell.name, "verdict": "FAILED", "why": "lost 1", "round": 1}])
+        self.assertEqual((found.verdict, found.why, found.rate),
+                         ("FAILED", "lost 1", None))
+        row = {ROW: [found, entry(RING, 1e6)]}
+        self.assertEqual(versus.medians(row, [RING, KANAL]).rows,
+                         [["4:1 cap 64", "1.00", "FAILED"]])
+        self.assertEqual(versus.bad(row), ["FAILED 4:1 cap 64: kanal: lost 1"])
+        self.assertEqual(versus.comparison(row).rows[0][2], "-")
+
+
+class Plans(unittest.TestCase):
+    def build(self, *who, cells=None, rounds=7):
+        return peers.build(list(who), cells and re.compile(cells), 250, rounds)
+
+    def test_the_cells_are_those_that_are_to_be_compared(self):
+        names = [row.name for row in peers.rows()]
+        self.assertEqual(len(names), 36)
+        for name in ("1:1 cap 0", "4:1 cap 1024", "16:16 cap 1",
+                     "one CPU, 1:4 cap 64", "one CPU, 16:16 cap 1024"):
+            self.assertIn(name, names)
+        self.assertNotIn("one CPU, 1:1 cap 0", names)
+
+    def test_what_a_channel_cannot_do_is_not_asked_of_it(self):
+        found = {cell.row.name for cell in self.build(RTRB)}
+        self.assertEqual(found, {"1:1 cap 1", "1:1 cap 64", "1:1 cap 1024",
+                                 "one CPU, 1:1 cap 64", "one CPU, 1:1 cap 1024"})
+
+    def test_all_of_a_row_run_one_after_the_other_and_take_turns(self):
+        cells = self.build(RING, GO, KANAL)
+        runner = peers.PeerRunner(SimpleNamespace(asleep=0), cells, 5, 1, None, None,
+                                  None, None)
+        orders = [runner.order(turn) for turn in range(6)]
+        self.assertEqual(orders[2], runner.order(2))
+        firsts = set()
+        for order in orders:
+            self.assertCountEqual(order, cells)
+            for start in range(0, len(order), 3):
+                self.assertEqual(len({cell.row for cell in order[start:start + 3]}), 1)
+            firsts.add(next(cell.who.name for cell in order if cell.row == ROW))
+        self.assertEqual(firsts, {"ring", "go", "kanal"})
+        self.assertNotEqual([cell.row for cell in orders[0]],
+                            [cell.row for cell in orders[1]])
+
+    def test_slices_shrink_to_what_is_comfortable_and_only_then_rounds_go(self):
+        few = peers.fit(self.build(RING, GO), 540)
+        self.assertEqual((few[0].time_ms, few[0].rounds), (250, 7))
+        many = [Participant("p%d" % i, "weft", "peer") for i in range(22)]
+        shorter = peers.fit(self.build(*many[:12]), 540)
+        self.assertEqual(shorter[0].rounds, 7)
+        self.assertGreaterEqual(shorter[0].time_ms, 100)
+        fewer = peers.fit(self.build(*many), 400)
+        self.assertLess(fewer[0].rounds, 7)
+        self.assertLessEqual(plan.estimate(fewer), 400)
+
+    def test_a_name_that_is_not_there_is_refused_with_those_that_are(self):
+        with self.assertRaisesRegex(Problem, "'nope'; there are ring, go"):
+            peers.choose([RING, GO], ["ring", "nope"])
+        self.assertEqual(peers.choose([RING, GO], ["go"]), [GO])
+
+
+class Runs(FakeRuns):
+    NS = {"ring": 50, "handoff": 100, "spsc": 400, "go": 100, "kanal": 200}
+    PEERS = {"peer_go": [{"name": "go", "why_not": "", "tasks": "goroutines",
+                          "library": "go 1.2", "adapter": ""}],
+             "peer_rust": [{"name": "kanal", "library": "kanal 0.1", "adapter": ""}]}
+
+    def setUp(self):
+        super().setUp()
+        self.peers = self.dir / "peers"
+        self.peers.mkdir()
+        for name in peers.LANGUAGES:
+            self.fake(name).rename(self.peers / name)
+
+    def words(self, *more):
+        return [sys.executable, "-S", str(SCRIPTS / "peers.py"), "--weft",
+                str(self.weft), "--peers", str(self.peers), "--results",
+                str(self.results), *more]
+
+    def fakes(self, **more):
+        listed = {**self.PEERS, **more.pop("listed", {})}
+        return self.env(more.pop("channels", "ring,handoff,spsc,condvar,list"),
+                        FAKE_PEERS=json.dumps(listed), FAKE_NS=json.dumps(self.NS))
+
+    def run_peers(self, *more, status=0, **env):
+        done = subprocess.run(self.words(*more), text=True, capture_output=True,
+                              env=self.fakes(**env), timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        return done
+
+    def refusal(self, *more, **env):
+        done = self.run_peers(*more, status=2, **env)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertFalse(self.results.exists() and list(self.results.iterdir()))
+        return done.stderr
+
+    def text(self):
+        return (self.run_folder() / "summary.md").read_text()
+
+    def test_the_table_has_the_ratio_of_the_best(self):
+        done = self.run_peers("--rounds=3", "--cells=^2:2 cap 64")
+        self.assertRegex(done.stdout, r"2:2 cap 64 +ring 20\.0 +go 10\.0 +2\.00 +"
+                                      r"2\.00 to 2\.00 +kanal 5\.00 +4\.00")
+        self.assertIn("| 2:2 cap 64 | ring 20.0 | go 10.0 | 2.00 |", self.text())
+        self.assertIn("75.0 % sure", done.stdout)
+        compared, = self.read()["comparison"]
+        self.assertEqual(compared["against_best"]["ratio"], 2)
+        self.assertEqual(compared["against_threads"]["peer"], "kanal")
+
+    def test_raw_work_is_asked_of_all_alike(self):
+        self.run_peers("--rounds=1", "--cells=^4:1 cap 64", "--seed=7", "--time=30")
+        asked = {line.replace(re.search(r"--chan=\S+ ", line).group(), "")
+                 for line in (self.dir / "log").read_text().splitlines()
+                 if line.startswith("run ")}
+        self.assertEqual(asked, {
+            "run producer_consumer --producers=4 --consumers=1 --cap=64 --time=30 "
+            "--reps=1 --seed=7 --json --latency=0 --timeout=15"})
+
+    def test_one_cpu_is_one_cpu(self):
+        self.run_peers("--rounds=1", "--cells=2:2 cap 64")
+        cpus = {(cell["name"].endswith("/cpus:1"), cell["cpus"])
+                for cell in self.read()["cells"]}
+        self.assertEqual(cpus, {(True, 1), (False, len(os.sched_getaffinity(0)))})
+        alone = [cell for cell in self.read()["cells"] if cell["cpus"] == 1
+                 and cell["chan"] == "go"][0]
+        self.assertRegex(alone["command"], r"^taskset -c \d+ peer_go run producer_con")
+
+    def test_a_failed_peer_is_said_and_the_others_are_compared(self):
+        listed = {"weft": [{"name": "drops", "library": "d 1", "adapter": "a flag"}]}
+        done = self.run_peers("--rounds=2", "--cells=^2:2 cap 64", status=1,
+                              listed=listed)
+        self.assertIn("FAIL      FAILED 2:2 cap 64: drops: 999 of 1000", done.stdout)
+        self.assertRegex(done.stdout, r"2:2 cap 64 +ring 20\.0 +go 10\.0 +2\.00")
+        self.assertIn("FAILED 2:2 cap 64", done.stdout)
+        self.assertIn("drops: a flag", self.text())
+        self.assertRegex(self.text(), r"\| FAILED \|")
+
+    def test_a_peer_that_cannot_do_a_cell_is_no_failure(self):
+        listed = {"weft": [{"name": "picky"}]}
+        done = self.run_peers("--rounds=2", "--cells=^2:2 cap 0", listed=listed)
+        self.assertRegex(done.stdout, r"N/A")
+
+    def test_what_is_missing_is_said_and_is_no_failure(self):
+        (self.peers / "peer_rust").unlink()
+        listed = {"weft": [{"name": "ck", "why_not": "not built: ck"}]}
+        done = self.run_peers("--rounds=1", "--cells=^2:2 cap 64", listed=listed)
+        self.assertIn("without Rust: no peer_rust in", done.stdout)
+        self.assertIn("without ck: not built: ck", done.stdout)
+        self.assertNotIn("kanal", done.stdout)
+
+    def test_the_run_names_its_machine_and_binaries(self):
+        done = self.run_peers("--rounds=1", "--cells=^2:2 cap 64")
+        self.assertIn("Fake CPU (R) 9000", done.stdout)
+        self.assertIn("load before", done.stdout)
+        info = self.read()["context"]
+        self.assertEqual(set(info["binaries_sha256"]), {"weft", "peer_go", "peer_rust"})
+        self.assertEqual(info["sweep"]["name"], "peers")
+        self.assertNotIn(str(self.dir), json.dumps(info) + self.text())
+
+    def test_list_measures_nothing(self):
+        done = self.run_peers("--list", "--cells=^2:2")
+        self.assertRegex(done.stdout, r"channel go +peer; go 1\.2; tasks are goroutines")
+        self.assertRegex(done.stdout, r"cell +2:2 cap 1024\n")
+        self.assertNotIn("spsc4", done.stdout)
+        self.assertFalse(self.results.exists())
+        self.assertNotIn("run ", (self.dir / "log").read_text())
+
+    def test_bad_input_is_one_line_and_nothing_is_written(self):
+        self.assertRegex(self.refusal("--chans=ring,gone"),
+                         "'gone'; there are ring, handoff, spsc, condvar, go, kanal")
+        self.assertIn("--cells '9:9' matches none", self.refusal("--cells=9:9"))
+        self.assertIn("'0' must be a whole number from 1 to 1000",
+                      self.refusal("--rounds=0"))
+        self.assertIn("1 to 60000", self.refusal("--time=x"))
+        self.assertIn("no weft command", self.refusal("--weft=/nowhere"))
+        twice = {"weft": [{"name": "go"}]}
+        self.assertIn("two channels are called 'go': one of weft, one of peer_go",
+                      self.refusal(listed=twice))
+
+    def test_an_interrupted_run_keeps_what_it_has(self):
+        child = subprocess.Popen(
+            self.words("--rounds=500", "--cells=^2:2 cap 64"), env=self.fakes(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.wait_for_log("run ", 12)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+        self.assertEqual(child.returncode, 130, err)
+        self.assertIn("PARTIAL", out)
+        self.assertTrue(self.run_folder().name.endswith(".partial"))
+        self.assertTrue(self.read()["context"]["partial"])
+
+    def wait_for_log(self, start, count):
+        log = self.dir / "log"
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            lines = log.read_text().splitlines() if log.exists() else []
+            if sum(line.startswith(start) for line in lines) >= count:
+                return
+            time.sleep(0.01)
+        self.fail("no %d runs in 30 s" % count)
+
+
+if __name__ == "__main__":
+    unittest.main()

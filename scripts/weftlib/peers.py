@@ -1,0 +1,244 @@
+"""Our channels beside those of others: who takes part, in which cells, how long.
+
+A participant is a channel of one binary: `weft` itself with the peers that it
+loads, and one binary for each other language, which reads and prints what `weft
+run` does. Every cell is the same raw work for all of them.
+"""
+
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import Problem, plan, shape, shown
+from .binary import Weft
+from .cells import Cell
+from .runner import Runner
+
+#: Those of our channels that are to be as fast as anybody's, and one that is
+#: shown for scale.
+OURS = ("ring", "handoff", "spsc")
+SCALE = ("condvar",)
+#: The binaries of other languages, and what each is called.
+LANGUAGES = {"peer_go": "Go", "peer_rust": "Rust"}
+
+PATTERN = "producer_consumer"
+SHAPES = ((1, 1), (4, 1), (1, 4), (2, 2), (4, 4), (16, 16))
+CAPS = (0, 1, 64, 1024)
+ONE_CPU_CAPS = (64, 1024)
+
+#: Below this a slice is mostly its beginning and its end.
+COMFORTABLE_MS = 100
+
+CHANNELS = shape.each(shape.has(
+    name=shape.text, why_not=shape.maybe(shape.text), tasks=shape.maybe(shape.text),
+    library=shape.maybe(shape.text), adapter=shape.maybe(shape.text),
+    **{limit: shape.maybe(shape.count) for limit in (
+        "min_cap", "max_senders", "max_receivers")}))
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A channel that takes part."""
+
+    name: str
+    binary: str  #: the name of the command that has it
+    side: str  #: "ours", "scale" or "peer"
+    library: str = ""  #: with its version
+    adapter: str = ""  #: what was added to it
+    tasks: str = "threads"
+    min_cap: int = 0
+    max_senders: int = 0  #: 0: any number
+    max_receivers: int = 0
+
+    def can(self, row):
+        """Whether it has said that it can do this row."""
+        return (row.cap >= self.min_cap
+                and row.producers <= (self.max_senders or row.producers)
+                and row.consumers <= (self.max_receivers or row.consumers))
+
+    @property
+    def spins(self):
+        """Whether its waiting is only spinning, which is no channel's."""
+        return "spins" in self.adapter
+
+    @property
+    def is_threads(self):
+        return self.tasks == "threads"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: what all participants do."""
+
+    producers: int
+    consumers: int
+    cap: int
+    one_cpu: bool
+
+    @property
+    def name(self):
+        return "%s%d:%d cap %d" % ("one CPU, " if self.one_cpu else "",
+                                   self.producers, self.consumers, self.cap)
+
+    @property
+    def knobs(self):
+        return (("producers", str(self.producers)),
+                ("consumers", str(self.consumers)), ("cap", str(self.cap)))
+
+
+@dataclass(frozen=True)
+class PeerCell(Cell):
+    """One participant in one row."""
+
+    row: Row = None
+    who: Participant = None
+    cpu: int = 0  #: the only one, where the row has one
+
+    @property
+    def name(self):
+        return super().name + ("/cpus:1" if self.row.one_cpu else "")
+
+    def facts(self):
+        facts = {"row": self.row.name, "binary": self.who.binary,
+                 "side": self.who.side}
+        if self.row.one_cpu:
+            facts["cpu"] = self.cpu
+        return facts
+
+
+class Fleet:
+    """The binaries, of which one at a time runs."""
+
+    def __init__(self, weft, others):
+        self.binaries = {"weft": weft, **others}
+
+    @property
+    def asleep(self):
+        return sum(binary.asleep for binary in self.binaries.values())
+
+    def stop(self):
+        """Ends whatever runs; for signal handlers."""
+        for binary in self.binaries.values():
+            binary.stop()
+
+    def hashes(self):
+        return {name: binary.sha256() for name, binary in self.binaries.items()}
+
+
+def gather(weft, folder):
+    """(fleet, participants, what is missing, in a line each)."""
+    found, missing, others = own(weft), [], {}
+    found += listed(weft, "weft", missing)
+    for name, language in LANGUAGES.items():
+        path = Path(folder, name)
+        if not os.path.isfile(path):
+            missing.append("%s: no %s in '%s'" % (language, name, shown(path.parent)))
+            continue
+        others[name] = Weft(path)
+        found += listed(others[name], name, missing)
+    refuse_repeated(found)
+    return Fleet(weft, others), found, missing
+
+
+def own(weft):
+    """Those of our channels that take part."""
+    entries = {entry["name"]: entry for entry in weft.ask(CHANNELS, "list", "channels",
+                                                          "--json")}
+    return [participant(entries[name], "weft", side)
+            for side, wanted in (("ours", OURS), ("scale", SCALE))
+            for name in wanted if name in entries]
+
+
+def listed(binary, name, missing):
+    """The peers that a binary has; none where it cannot say."""
+    try:
+        entries = binary.ask(CHANNELS, "list", "peers", "--json")
+    except Problem as problem:
+        missing.append("%s: %s" % (name, problem))
+        return []
+    missing += ["%s: %s" % (entry["name"], entry["why_not"]) for entry in entries
+                if entry.get("why_not")]
+    return [participant(entry, name, "peer") for entry in entries
+            if not entry.get("why_not")]
+
+
+def participant(entry, binary, side):
+    told = {key: entry[key] for key in (
+        "library", "adapter", "tasks", "min_cap", "max_senders", "max_receivers")
+        if entry.get(key)}
+    return Participant(entry["name"], binary, side, **told)
+
+
+def refuse_repeated(found):
+    seen = {}
+    for who in found:
+        if who.name in seen:
+            raise Problem("two channels are called '%s': one of %s, one of %s"
+                          % (who.name, seen[who.name], who.binary))
+        seen[who.name] = who.binary
+
+
+def choose(found, wanted):
+    """Those that are asked for by name; all without a name."""
+    if not wanted:
+        return found
+    known = [who.name for who in found]
+    for name in wanted:
+        if name not in known:
+            raise Problem("--chans: no channel '%s'; there are %s"
+                          % (name, ", ".join(known)))
+    return [who for who in found if who.name in wanted]
+
+
+def rows():
+    return [Row(producers, consumers, cap, one_cpu)
+            for one_cpu, caps in ((False, CAPS), (True, ONE_CPU_CAPS))
+            for cap in caps for producers, consumers in SHAPES]
+
+
+def build(chosen, wanted, time_ms, rounds):
+    """The cells of the rows whose names match, row by row."""
+    picked = [row for row in rows() if wanted is None or wanted.search(row.name)]
+    if not picked:
+        raise Problem("--cells '%s' matches none of the cells; --list shows their "
+                      "names" % wanted.pattern)
+    cpu = min(os.sched_getaffinity(0))
+    return [PeerCell(PATTERN, who.name, row.knobs, time_ms, rounds, 0, "peers",
+                     row=row, who=who, cpu=cpu)
+            for row in picked for who in chosen if who.can(row)]
+
+
+def fit(cells, budget):
+    """The same with shorter slices, then fewer rounds, to fit `budget` s."""
+    cells = plan.shrink_time(cells, budget, COMFORTABLE_MS)
+    cells = plan.shrink_rounds(cells, budget)
+    return plan.shrink_time(cells, budget, plan.COMFORTABLE_MS)
+
+
+class PeerRunner(Runner):
+    """Runs what is compared side by side: row by row, in each all participants
+    one after the other, beginning with another one in each round, and every other
+    round the other way round."""
+
+    def order(self, turn):
+        by_row = {}
+        for cell in self.cells:
+            by_row.setdefault(cell.row, []).append(cell)
+        order = list(by_row)
+        random.Random("%d/%d" % (self.seed, turn)).shuffle(order)
+        return [cell for row in order for cell in turned(by_row[row], turn)
+                if turn < cell.rounds]
+
+    def ask(self, cell, args, limit):
+        cpus = {cell.cpu} if cell.row.one_cpu else None
+        return self.weft.binaries[cell.who.binary].run(args, limit, cpus)
+
+    def arguments(self, cell, turn):
+        return super().arguments(cell, turn) + ["--timeout=%d" % self.patience]
+
+
+def turned(items, turn):
+    start = turn % len(items)
+    items = items[start:] + items[:start]
+    return items[::-1] if turn % 2 else items

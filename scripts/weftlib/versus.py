@@ -1,0 +1,210 @@
+"""Ours against theirs: the best of each side in every row, and their ratio.
+
+The ratio is that of the medians over the rounds. What stands in a row was run side
+by side in each round, so its interval comes from the ratios of the single rounds,
+by order statistics: what drifts from round to round falls on both sides.
+"""
+
+from dataclasses import dataclass
+
+from .binary import BAD, MEASURED
+from .stats import median, median_ci, three_digits
+from .tables import Table
+
+#: Marks a peer that only spins.
+SPINS = "†"
+
+
+@dataclass
+class Entry:
+    """What one participant did in one row."""
+
+    who: object
+    verdict: str
+    why: str
+    rates: dict  #: messages per second, by round
+
+    @property
+    def rate(self):
+        return median(self.rates.values()) if self.rates else None
+
+
+@dataclass
+class Ratio:
+    """One of ours over one of theirs."""
+
+    ours: Entry
+    peer: Entry
+    value: float
+    low: float
+    high: float
+    level: float  #: the confidence that low and high enclose it
+
+
+def entries(cells, records):
+    """{row: [entry of each of its participants]}, in the order of the cells."""
+    slices = {}
+    for record in records:
+        slices.setdefault(record["cell"], []).append(record)
+    found = {}
+    for cell in cells:
+        if cell.name in slices:
+            found.setdefault(cell.row, []).append(entry(cell, slices[cell.name]))
+    return found
+
+
+def entry(cell, slices):
+    """The verdict is that of the worst round; without a good one there are no
+    rates."""
+    bad = [record for record in slices if record["verdict"] not in MEASURED]
+    last = bad[-1] if bad else slices[-1]
+    rates = {} if bad else {record["round"]: rate(record) for record in slices
+                            if rate(record)}
+    return Entry(cell.who, last["verdict"], last.get("why") or "", rates)
+
+
+def rate(record):
+    """Messages per second of one slice, or None."""
+    rates = [sample["messages"] * 1e9 / sample["ns"]
+             for sample in record.get("samples") or []
+             if sample.get("ns") and sample.get("messages")]
+    return median(rates) if rates else None
+
+
+def best(row, allowed):
+    """The fastest of those allowed, or None."""
+    found = [one for one in row if one.rates and allowed(one.who)]
+    return max(found, key=lambda one: one.rate, default=None)
+
+
+def is_ours(who):
+    return who.side == "ours"
+
+
+def waits(who):
+    """A peer that waits as a channel does."""
+    return who.side == "peer" and not who.spins
+
+
+def waits_in_threads(who):
+    return waits(who) and who.is_threads
+
+
+def only_spins(who):
+    return who.side == "peer" and who.spins
+
+
+def ratio(ours, peer):
+    """None where either is missing."""
+    if ours is None or peer is None:
+        return None
+    value = ours.rate / peer.rate
+    rounds = [ours.rates[turn] / peer.rates[turn]
+              for turn in ours.rates if turn in peer.rates]
+    low, high, level = interval(rounds)
+    # A ratio of medians may lie outside what the rounds' own ratios say; what it
+    # is shown with has to hold it.
+    return Ratio(ours, peer, value, min(low, value), max(high, value), level)
+
+
+def interval(values):
+    """Of the median; of few values all there is, and what that is worth."""
+    found = median_ci(values)
+    if found:
+        return found
+    if not values:
+        return float("inf"), 0.0, 0.0
+    return min(values), max(values), 1 - 2.0 ** (1 - len(values))
+
+
+def ratio_texts(found):
+    if found is None:
+        return ["-", "-"]
+    if found.level == 0:  # one round says nothing of the others
+        return [three_digits(found.value), "-"]
+    return [three_digits(found.value),
+            "%s to %s" % (three_digits(found.low), three_digits(found.high))]
+
+
+def named(one):
+    """`ring 12.3`, in million messages a second."""
+    if one is None:
+        return "-"
+    return "%s%s %s" % (one.who.name, SPINS if one.who.spins else "",
+                        three_digits(one.rate / 1e6))
+
+
+def comparison(found):
+    """The table: our best against the best peer that waits; and where that one's
+    tasks are no threads, against the best of those; and where one that only spins
+    is faster than any, against that."""
+    header = ["cell", "our best", "best peer", "ratio", "interval",
+              "best of threads", "vs threads", "only spins", "vs spins"]
+    lines = []
+    for row, all_of_it in found.items():
+        ours, peer = best(all_of_it, is_ours), best(all_of_it, waits)
+        threads, spins = best(all_of_it, waits_in_threads), best(all_of_it, only_spins)
+        line = [row.name, named(ours), named(peer), *ratio_texts(ratio(ours, peer))]
+        line += extra(ours, threads, threads is not peer)
+        line += extra(ours, spins, bool(spins and (
+            not peer or spins.rate > peer.rate)))
+        lines.append(line)
+    return Table("our best against the best peer, million messages/s", header, lines, 1)
+
+
+def extra(ours, other, wanted):
+    if not wanted or other is None:
+        return ["", ""]
+    return [named(other), ratio_texts(ratio(ours, other))[0]]
+
+
+def medians(found, participants):
+    """Everybody's median, or the verdict in words."""
+    header = ["cell"] + [who.name + (SPINS if who.spins else "")
+                         for who in participants]
+    lines = []
+    for row, all_of_it in found.items():
+        texts = {one.who.name: rate_text(one) for one in all_of_it}
+        lines.append([row.name] + [texts.get(who.name, "") for who in participants])
+    return Table("medians, million messages/s", header, lines, 1)
+
+
+def rate_text(one):
+    return three_digits(one.rate / 1e6) if one.rates else one.verdict
+
+
+def bad(found):
+    """A line for each that failed, hung or crashed."""
+    return ["%s %s: %s%s" % (one.verdict, row.name, one.who.name,
+                             ": " + one.why if one.why else "")
+            for row, all_of_it in found.items() for one in all_of_it
+            if one.verdict in BAD]
+
+
+def level(found):
+    """The lowest confidence of all intervals, or None where there is none."""
+    ratios = [ratio(best(row, is_ours), best(row, waits)) for row in found.values()]
+    return min((one.level for one in ratios if one and one.level), default=None)
+
+
+def as_data(found):
+    """The comparison for programs."""
+    result = []
+    for row, all_of_it in found.items():
+        ours, peer = best(all_of_it, is_ours), best(all_of_it, waits)
+        result.append({
+            "row": row.name, "producers": row.producers, "consumers": row.consumers,
+            "cap": row.cap, "one_cpu": row.one_cpu,
+            "against_best": ratio_data(ratio(ours, peer)),
+            "against_threads": ratio_data(ratio(ours, best(all_of_it, waits_in_threads))),
+            "against_spinning": ratio_data(ratio(ours, best(all_of_it, only_spins)))})
+    return result
+
+
+def ratio_data(found):
+    if found is None:
+        return None
+    return {"ours": found.ours.who.name, "ours_per_second": found.ours.rate,
+            "peer": found.peer.who.name, "peer_per_second": found.peer.rate,
+            "ratio": found.value, "low": found.low, "high": found.high,
+            "level": found.level}
