@@ -6,13 +6,16 @@
 
 #define BACKOFF_MAX 64u
 
+#define PAUSES 64u
+
 /* Alone on its CPU a thread yields that often in some 50 us. */
 #define YIELDS 128u
 /* Sleeps double from the shortest to the longest. */
 #define NAP_NS (50 * WEFT_US)
 #define NAP_DOUBLINGS 5u
 
-void weft_spin_relent(unsigned n)
+/* The n-th turn, from 0, of waiting for one that lost its CPU. */
+static void let_run(unsigned n)
 {
 	if (n < YIELDS) {
 		weft_yield();
@@ -20,6 +23,14 @@ void weft_spin_relent(unsigned n)
 	}
 	n -= YIELDS;
 	weft_nap(NAP_NS << (n < NAP_DOUBLINGS ? n : NAP_DOUBLINGS));
+}
+
+void weft_relent(unsigned turn)
+{
+	if (turn < PAUSES)
+		weft_relax();
+	else
+		let_run(turn - PAUSES);
 }
 
 void weft_spin_lock_slow(struct spin *l)
@@ -35,7 +46,7 @@ void weft_spin_lock_slow(struct spin *l)
 				return; /* [spin] */
 		}
 		if (pauses > BACKOFF_MAX) {
-			weft_spin_relent(turns++);
+			let_run(turns++);
 			continue;
 		}
 		for (unsigned i = 0; i < pauses; i++)

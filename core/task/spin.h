@@ -38,18 +38,10 @@ static inline void spin_unlock(struct spin *l)
 	weft_store_release(&l->held, 0u); /* pairs with [spin] */
 }
 
-/* The n-th turn, from 0, of waiting for one that lost its CPU: a yield, from
- * some point on a sleep. */
-void weft_spin_relent(unsigned n);
-
-/* One turn of waiting for a peer that is a few instructions from done, unless
- * it lost its CPU: *turns counts, from 0. */
+/* weft_relent(), counting in *turns, from 0. */
 static inline void spin_for_peer(unsigned *turns)
 {
-	if (++*turns < 64)
-		weft_relax();
-	else
-		weft_spin_relent(*turns - 64);
+	weft_relent((*turns)++);
 }
 
 #endif

@@ -234,6 +234,14 @@ WEFT_API void weft_yield(void);
  * without parking. */
 WEFT_API void weft_relax(void);
 
+/*
+ * The turn-th turn, from 0, of waiting without parking for a task that is a few
+ * instructions from done, unless it lost its CPU: pauses; after some turns
+ * yields; in the end sleeps, up to 2 ms at a time, so that even a task of a
+ * lower priority on the same CPU goes on.
+ */
+WEFT_API void weft_relent(unsigned turn);
+
 /* Nanoseconds on the clock of the run; of CLOCK_MONOTONIC outside of one. */
 WEFT_API int64_t weft_now(void);
 
