@@ -73,6 +73,11 @@ struct life {
 	}
 
 /* The calls of weft_<of>_<verb>() as the functions <of>_<verb>(). */
+#define LIFE_SEND_RECV(of)                                                     \
+	LIFE_CALL(of##_send, (void *t, uint64_t item, int64_t until),          \
+	          weft_##of##_send(t, &item, until))                           \
+	LIFE_CALL(of##_recv, (void *t, uint64_t *item, int64_t until),         \
+	          weft_##of##_recv(t, item, until))
 #define LIFE_STOP_FAIL_FREE(of)                                                \
 	LIFE_CALL(of##_stop, (void *t), weft_##of##_stop(t))                   \
 	LIFE_CALL(of##_fail, (void *t, int err), weft_##of##_fail(t, err))     \

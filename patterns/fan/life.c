@@ -33,10 +33,7 @@ static void *make_fan(const struct life_opts *o)
 	return f;
 }
 
-LIFE_CALL(fan_in, (void *t, uint64_t item, int64_t until),
-          weft_fan_send(t, &item, until))
-LIFE_CALL(fan_out, (void *t, uint64_t *item, int64_t until),
-          weft_fan_recv(t, item, until))
+LIFE_SEND_RECV(fan)
 LIFE_CLOSE(fan)
 LIFE_STOP_FAIL_FREE(fan)
 LIFE_JOIN(fan)
@@ -46,7 +43,7 @@ LIFE_STATS(fan)
 	{                                                                      \
 		.name = title,                                                 \
 		.shape = &(const struct weft_fan_opts){ __VA_ARGS__ },         \
-		.make = make_fan, .in = fan_in, .out = fan_out,                \
+		.make = make_fan, .in = fan_send, .out = fan_recv,             \
 		.close = fan_close, .stop = fan_stop, .fail = fan_fail,        \
 		.join = fan_join, .stats = fan_stats, .free = fan_free,        \
 		.senders = 9, .receivers = 9                                   \
