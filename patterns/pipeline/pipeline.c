@@ -84,15 +84,6 @@ static int check_stage(const struct weft_stage *stage,
 	return 0;
 }
 
-/* Arrays for nstages stages with nworkers workers; their sizes are set. */
-static int allocate(struct weft_pipeline *p)
-{
-	p->stages = cacheline_new(p->nstages, sizeof(*p->stages));
-	p->workers = cacheline_new(p->nworkers, sizeof(*p->workers));
-	p->chans = cacheline_new(p->nstages + 1, sizeof(struct weft_chan *));
-	return p->stages && p->workers && p->chans ? 0 : -ENOMEM;
-}
-
 static void stage_name(struct stage *s, const char *name, size_t i)
 {
 	if (name)
@@ -101,8 +92,8 @@ static void stage_name(struct stage *s, const char *name, size_t i)
 		snprintf(s->name, sizeof(s->name), "stage %zu", i);
 }
 
-/* The stages as the caller gave them, wired up; channels and workers' memory
- * come later. */
+/* The stages as the caller gave them, wired up; channels and buffers come
+ * later. */
 static void wire(struct weft_pipeline *p, const struct weft_stage *stages,
                  const struct weft_pipeline_opts *opts)
 {
@@ -162,35 +153,23 @@ static size_t made_at_most(const struct stage *s)
 	return __builtin_mul_overflow(s->p->batch, s->is.out_max, &n) ? 0 : n;
 }
 
-static int make_buffers(struct weft_pipeline *p)
+static int make_buffers(struct stage *s)
 {
-	for (size_t i = 0; i < p->nworkers; i++) {
-		struct worker *w = &p->workers[i];
-		size_t most = made_at_most(w->stage);
+	size_t most = made_at_most(s);
 
-		w->taken = cacheline_new(p->batch, w->stage->in_size);
-		w->made = cacheline_new(most, w->stage->out_size);
+	for (unsigned i = 0; i < s->is.workers; i++) {
+		struct worker *w = &s->workers[i];
+
+		w->taken = cacheline_new(s->p->batch, s->in_size);
+		w->made = cacheline_new(most, s->out_size);
 		if (!w->taken || !w->made || !most)
 			return -ENOMEM;
 	}
-	return 0;
-}
-
-static int make_orders(struct weft_pipeline *p)
-{
-	int err = 0;
-
-	for (size_t i = 0; i < p->nstages && !err; i++) {
-		struct stage *s = &p->stages[i];
-
-		if (needs_order(&s->is))
-			err = weft_order_new(&s->order,
-			                     or_else(s->is.window,
-			                             2 * (size_t)s->is.workers),
-			                     made_at_most(s), s->out_size,
-			                     p->wait);
-	}
-	return err;
+	if (!needs_order(&s->is))
+		return 0;
+	return weft_order_new(&s->order,
+	                      or_else(s->is.window, 2 * (size_t)s->is.workers),
+	                      most, s->out_size, s->p->wait);
 }
 
 /* After an error some run: see weft_pipeline_free(). */
@@ -220,16 +199,17 @@ static int equip(struct weft_pipeline *p, const struct weft_stage *stages,
                  const struct weft_chan_impl *impl,
                  const struct weft_pipeline_opts *opts)
 {
-	int err = allocate(p);
+	int err;
 
-	if (err)
-		return err;
+	p->stages = cacheline_new(p->nstages, sizeof(*p->stages));
+	p->workers = cacheline_new(p->nworkers, sizeof(*p->workers));
+	p->chans = cacheline_new(p->nstages + 1, sizeof(struct weft_chan *));
+	if (!p->stages || !p->workers || !p->chans)
+		return -ENOMEM;
 	wire(p, stages, opts);
 	err = make_chans(p, impl, opts);
-	if (!err)
-		err = make_buffers(p);
-	if (!err)
-		err = make_orders(p);
+	for (size_t i = 0; i < p->nstages && !err; i++)
+		err = make_buffers(&p->stages[i]);
 	return err;
 }
 
@@ -274,39 +254,22 @@ int weft_pipeline_new(struct weft_pipeline **out,
 	return 0;
 }
 
-static void free_workers(struct weft_pipeline *p)
-{
-	for (size_t i = 0; p->workers && i < p->nworkers; i++) {
-		free(p->workers[i].taken);
-		free(p->workers[i].made);
-	}
-	free(p->workers);
-}
-
-static void free_stages(struct weft_pipeline *p)
-{
-	for (size_t i = 0; p->stages && i < p->nstages; i++) {
-		struct stage *s = &p->stages[i];
-
-		weft_order_free(s->order, s->out_size, s->drop_out.fn,
-		                s->drop_out.arg);
-	}
-	free(p->stages);
-}
-
-static void free_chans(struct weft_pipeline *p)
-{
-	for (size_t i = 0; p->chans && i <= p->nstages; i++)
-		weft_chan_unref(p->chans[i]);
-	free(p->chans);
-}
-
 /* Of a pipeline that was not started it does nothing. */
 static void join_all(struct weft_pipeline *p)
 {
 	cut_all(p);
 	for (size_t i = 0; i < p->nstages; i++)
 		weft_crew_join(&p->stages[i].crew);
+}
+
+/* Not all of it may have been made. */
+static void free_stage(struct stage *s)
+{
+	weft_order_free(s->order, s->out_size, s->drop_out.fn, s->drop_out.arg);
+	for (unsigned i = 0; i < s->is.workers; i++) {
+		free(s->workers[i].taken);
+		free(s->workers[i].made);
+	}
 }
 
 void weft_pipeline_free(struct weft_pipeline *p)
@@ -316,9 +279,13 @@ void weft_pipeline_free(struct weft_pipeline *p)
 	weft_ending_unwatch(&p->end);
 	if (p->stages && p->chans)
 		join_all(p);
-	free_workers(p);
-	free_stages(p);
-	free_chans(p);
+	for (size_t i = 0; p->stages && i < p->nstages; i++)
+		free_stage(&p->stages[i]);
+	for (size_t i = 0; p->chans && i <= p->nstages; i++)
+		weft_chan_unref(p->chans[i]);
+	free(p->chans);
+	free(p->workers);
+	free(p->stages);
 	free(p);
 }
 

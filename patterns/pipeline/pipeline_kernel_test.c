@@ -37,26 +37,14 @@ static char *numbers_of(uint64_t seed)
 	return numbers;
 }
 
-static void the_numbers_of_the_demo_depend_on_the_seed_alone(void **state)
+TEST_OUTSIDE(the_numbers_of_the_demo_depend_on_the_seed_alone)
 {
 	char *first = numbers_of(7), *again = numbers_of(7);
 	char *other = numbers_of(8);
 
-	(void)state;
 	assert_string_equal(first, again);
 	assert_string_not_equal(first, other);
 	free(first);
 	free(again);
 	free(other);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_square_leads_back_to_its_root),
-		cmocka_unit_test(
-		        the_numbers_of_the_demo_depend_on_the_seed_alone),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,14 +14,12 @@ static struct weft_pipeline *ordered(const struct shape *shape,
                                      const struct weft_stage *like)
 {
 	struct weft_stage stages[4];
-	struct weft_pipeline_opts opts = {
+	const struct weft_pipeline_opts opts = {
 		.impl = weft_chan_impl_find(shape->chan),
 		.cap = shape->cap,
-		.elem_size = sizeof(int),
 		.batch = shape->batch,
 		.tokens = shape->tokens,
 	};
-	struct weft_pipeline *p;
 
 	for (size_t i = 0; i < shape->stages; i++) {
 		stages[i] = *like;
@@ -29,23 +27,12 @@ static struct weft_pipeline *ordered(const struct shape *shape,
 		stages[i].workers = shape->workers;
 		stages[i].window = shape->window;
 	}
-	CHECK_EQ(weft_pipeline_new(&p, stages, shape->stages, &opts), 0);
-	return p;
+	return new_pipeline(stages, shape->stages, opts);
 }
 
 TEST(stages_of_one_worker_keep_the_order)
 {
-	struct weft_pipeline *p = chain(pass, 4, 3);
-	struct source s = { .p = p, .n = 500 };
-	struct weft_task *t = testing_spawn(source_main, &s);
-	int v;
-
-	for (int i = 0; i < 500; i++) {
-		CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
-		CHECK_EQ(v, i);
-	}
-	CHECK_EQ(testing_join(t), 0);
-	weft_pipeline_free(p);
+	expect_in_order(chain(pass, 4, 3), 500, 0);
 	return 0;
 }
 
@@ -78,21 +65,9 @@ TEST(an_ordered_stage_keeps_the_order_whatever_is_done_first)
 	};
 	const struct weft_stage stage = { .fn = dawdle };
 
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
-		struct weft_pipeline *p = ordered(&shapes[i], &stage);
-		struct source s = { .p = p, .n = TESTING_SLOW ? 200 : 1000 };
-		struct weft_task *t = testing_spawn(source_main, &s);
-		int v;
-
-		for (int k = 0; k < s.n; k++) {
-			CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
-			CHECK_EQ(v, k);
-		}
-		CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), -EPIPE);
-		CHECK_EQ(testing_join(t), 0);
-		CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), 0);
-		weft_pipeline_free(p);
-	}
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
+		expect_in_order(ordered(&shapes[i], &stage),
+		                TESTING_SLOW ? 200 : 1000, 0);
 	return 0;
 }
 
@@ -123,9 +98,7 @@ TEST(an_ordered_stage_keeps_what_it_makes_of_one_item_together)
 			CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
 			CHECK_EQ(v, x);
 		}
-	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), -EPIPE);
-	CHECK_EQ(testing_join(t), 0);
-	weft_pipeline_free(p);
+	expect_end(p, t, -EPIPE);
 	return 0;
 }
 
@@ -134,14 +107,6 @@ static int sleep_on_zero(const void *in, void *out, void *arg)
 	if (*(const int *)in == 0)
 		weft_sleep_until(weft_deadline_in(WEFT_SEC));
 	return pass(in, out, arg);
-}
-
-static struct weft_stage_stats figures(struct weft_pipeline *p)
-{
-	struct weft_stage_stats stats;
-
-	CHECK_EQ(weft_pipeline_stats(p, 0, &stats), 0);
-	return stats;
 }
 
 /* The reorder buffer: a slow item stops what is behind it from going on, not
@@ -156,20 +121,17 @@ TEST_MANUAL(a_slow_item_holds_up_a_window_full)
 	for (int i = 0; i < 20; i++)
 		CHECK_EQ(weft_pipeline_send(p, &i, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(figures(p).in, 5u);
-	CHECK_EQ(figures(p).held, 4u);
-	CHECK_EQ(figures(p).out, 0u);
-	CHECK_EQ(figures(p).queued, 15u);
+	CHECK_EQ(stats_of(p, 0).in, 5u);
+	CHECK_EQ(stats_of(p, 0).held, 4u);
+	CHECK_EQ(stats_of(p, 0).out, 0u);
+	CHECK_EQ(stats_of(p, 0).queued, 15u);
 	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_NOW), -ETIMEDOUT);
 
 	CHECK_EQ(weft_clock_advance(WEFT_SEC), 0);
-	for (int i = 0; i < 20; i++) {
-		CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
-		CHECK_EQ(v, i);
-	}
+	expect_items(p, 0, 20);
 	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(figures(p).held, 0u);
-	CHECK_EQ(figures(p).out, 20u);
+	CHECK_EQ(stats_of(p, 0).held, 0u);
+	CHECK_EQ(stats_of(p, 0).out, 20u);
 	weft_pipeline_free(p);
 	return 0;
 }
@@ -182,7 +144,7 @@ TEST_MANUAL(tokens_bound_what_an_ordered_stage_holds)
 	struct weft_pipeline *p = ordered(&shape, &stage);
 
 	CHECK_EQ(send_until_full(p), 3);
-	CHECK_EQ(figures(p).held, 2u);
+	CHECK_EQ(stats_of(p, 0).held, 2u);
 	CHECK_EQ(weft_clock_advance(WEFT_SEC), 0);
 	weft_pipeline_free(p);
 	return 0;
@@ -190,43 +152,17 @@ TEST_MANUAL(tokens_bound_what_an_ordered_stage_holds)
 
 TEST(an_ordered_stage_that_fails_stops_the_pipeline)
 {
-	static const enum fault faults[] = { RETURN_ERROR, EXIT_TASK,
-		                             EXIT_THREAD };
-	static const int errors[] = { -EDOM, -ERANGE, -ECANCELED };
 	const struct shape shape = { "handoff", 2, 2, 2, 0, 0, 3 };
 
-	for (int i = 0; i < 3; i++) {
-		enum fault fault = faults[i];
+	for (struct fault *f = faults(); f->seen; f++) {
 		const struct weft_stage stage = { .fn = fail_at_five,
-			                          .arg = &fault };
-		struct weft_pipeline *p = ordered(&shape, &stage);
-		struct source s = { .p = p, .n = 1000 };
-		struct weft_task *t = testing_spawn(source_main, &s);
-		int n, sum;
+			                          .arg = f };
+		struct flow flow =
+		        flow_to(ordered(&shape, &stage), 1000, f->seen);
 
-		CHECK_EQ(drain(p, &n, &sum), errors[i]);
-		CHECK_LE(n, 5);
-		CHECK_EQ(sum, n * (n - 1) / 2); /* 0, 1, ... in order */
-		CHECK_EQ(testing_join(t), errors[i]);
-		CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), errors[i]);
-		weft_pipeline_free(p);
+		CHECK_LE(flow.n, 5);
+		/* 0, 1, ... in order */
+		CHECK_EQ(flow.sum, flow.n * (flow.n - 1) / 2);
 	}
 	return 0;
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(stages_of_one_worker_keep_the_order),
-		cmocka_unit_test(
-		        an_ordered_stage_keeps_the_order_whatever_is_done_first),
-		cmocka_unit_test(
-		        an_ordered_stage_keeps_what_it_makes_of_one_item_together),
-		cmocka_unit_test(a_slow_item_holds_up_a_window_full),
-		cmocka_unit_test(tokens_bound_what_an_ordered_stage_holds),
-		cmocka_unit_test(
-		        an_ordered_stage_that_fails_stops_the_pipeline),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

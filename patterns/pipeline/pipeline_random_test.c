@@ -32,21 +32,6 @@ static void drop_item(void *elem, void *arg)
 	free(*(int **)elem);
 }
 
-/* In any of the ways there are. */
-static int fail_somehow(void)
-{
-	switch (weft_rand() % 4) {
-	case 0:
-		return -EDOM;
-	case 1:
-		return -EPIPE;
-	case 2:
-		weft_task_exit(-ERANGE);
-	default:
-		pthread_exit(NULL);
-	}
-}
-
 /* One item goes, one comes; or none, or two. */
 static int churn(const void *in, void *out, void *arg)
 {
@@ -57,7 +42,7 @@ static int churn(const void *in, void *out, void *arg)
 	free(item);
 	weft_fetch_add_relaxed(&v->used, 1);
 	if (v->fails && weft_rand() % 32 == 0)
-		return fail_somehow();
+		return fail_by(&faults()[weft_rand() % 8]); /* no -EINVAL */
 	for (int i = 0; i < n; i++)
 		to[i] = new_item(v);
 	return n;
@@ -200,13 +185,4 @@ TEST(a_pipeline_may_be_stopped_at_any_moment)
 	                                           .stop = victim_stop,
 	                                           .end = victim_end });
 	return 0;
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_pipeline_may_be_stopped_at_any_moment),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

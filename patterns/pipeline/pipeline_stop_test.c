@@ -8,68 +8,45 @@
 
 static struct weft_pipeline *own; /* of the stage that stops it */
 
-static int stop_at_five(const void *in, void *out, void *arg)
-{
-	(void)arg;
-	if (*(const int *)in == 5)
-		CHECK_EQ(weft_pipeline_stop(own), 0);
-	return pass(in, out, NULL);
-}
-
-static int cancel_at_five(const void *in, void *out, void *arg)
+/* By its context, if it is given one. */
+static int end_at_five(const void *in, void *out, void *ctx)
 {
 	if (*(const int *)in == 5)
-		CHECK_EQ(weft_ctx_cancel(arg, 0), 0);
+		CHECK_EQ(ctx ? weft_ctx_cancel(ctx, 0)
+		             : weft_pipeline_stop(own),
+		         0);
 	return pass(in, out, NULL);
-}
-
-static void expect_stopped_by(weft_stage_fn fn)
-{
-	struct weft_pipeline_opts opts = { .elem_size = sizeof(int) };
-	struct weft_stage stages[] = { { .fn = pass }, { .fn = fn } };
-	struct source s = { .n = 1000 };
-	struct weft_task *t;
-	int n, sum;
-
-	CHECK_EQ(weft_ctx_with_cancel(&opts.ctx, NULL), 0);
-	stages[1].arg = opts.ctx;
-	CHECK_EQ(weft_pipeline_new(&own, stages, 2, &opts), 0);
-	s.p = own;
-	t = testing_spawn(source_main, &s);
-	CHECK_EQ(drain(own, &n, &sum), -ECANCELED);
-	CHECK_LE(n, 5);
-	CHECK_EQ(testing_join(t), -ECANCELED);
-	CHECK_EQ(weft_pipeline_join(own, WEFT_FOREVER), -ECANCELED);
-	weft_pipeline_free(own);
-	weft_ctx_unref(opts.ctx);
 }
 
 TEST(a_stage_may_stop_its_pipeline_or_end_its_context)
 {
-	expect_stopped_by(stop_at_five);
-	expect_stopped_by(cancel_at_five);
+	struct weft_stage stages[] = { { .fn = pass }, { .fn = end_at_five } };
+
+	for (int i = 0; i < 2; i++) {
+		struct weft_ctx *ctx;
+
+		CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
+		stages[1].arg = i ? ctx : NULL;
+		own = NEW_PIPELINE(stages, .ctx = ctx);
+		CHECK_LE(flow_to(own, 1000, -ECANCELED).n, 5);
+		weft_ctx_unref(ctx);
+	}
 	return 0;
 }
 
 /* A stage that works off what a stop left in its channel would be seen. */
 TEST_MANUAL(a_stop_does_not_wait_for_what_is_inside)
 {
-	struct weft_pipeline_opts opts = { .cap = 100,
-		                           .elem_size = sizeof(int),
-		                           .batch = 16 };
-	const struct weft_stage stage = { .fn = sleep_a_second };
-	struct weft_stage_stats stats;
-	struct weft_pipeline *p;
+	const struct weft_stage stages[] = { { .fn = sleep_a_second } };
+	struct weft_pipeline *p = NEW_PIPELINE(stages, .cap = 100, .batch = 16);
 
-	CHECK_EQ(weft_pipeline_new(&p, &stage, 1, &opts), 0);
 	for (int i = 0; i < 50; i++)
 		CHECK_EQ(weft_pipeline_send(p, &i, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(weft_pipeline_stop(p), 0);
 	CHECK_EQ(weft_clock_advance(WEFT_SEC), 0);
 	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), -ECANCELED);
-	CHECK_EQ(weft_pipeline_stats(p, 0, &stats), 0);
-	CHECK_EQ(stats.in, 1u);
+	CHECK_EQ(stats_of(p, 0).in, 1u);
 	weft_pipeline_free(p);
 	return 0;
 }
@@ -80,16 +57,14 @@ TEST(a_sink_that_leaves_early_leaves_nothing_behind)
 	const struct weft_stage stages[] = { { .fn = pass, .workers = 3 },
 		                             { .fn = pass, .workers = 2 },
 		                             { .fn = pass } };
-	struct weft_pipeline *p = new_pipeline(stages, 3, 4, NULL);
-	struct source s = { .p = p, .n = 1000000 };
+	struct source s = { .p = NEW_PIPELINE(stages, .cap = 4), .n = 1000000 };
 	struct weft_task *t = testing_spawn(source_main, &s);
 	int v;
 
 	for (int i = 0; i < 3; i++)
-		CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
-	CHECK_EQ(weft_pipeline_stop(p), 0);
-	CHECK_EQ(testing_join(t), -ECANCELED);
-	weft_pipeline_free(p);
+		CHECK_EQ(weft_pipeline_recv(s.p, &v, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pipeline_stop(s.p), 0);
+	expect_end(s.p, t, -ECANCELED);
 	return 0;
 }
 
@@ -126,119 +101,55 @@ TEST(a_stop_is_too_late_only_when_nothing_is_left_to_receive)
 
 /* --- failure --- */
 
-static void expect_failure(enum fault fault, unsigned workers, int expected)
-{
-	const struct weft_stage stages[] = {
-		{ .fn = pass },
-		{ .fn = fail_at_five, .arg = &fault, .workers = workers },
-		{ .fn = pass },
-	};
-	struct weft_pipeline *p = new_pipeline(stages, 3, 1, NULL);
-	struct source s = { .p = p, .n = 1000 };
-	struct weft_task *t = testing_spawn(source_main, &s);
-	int n, sum, v = 0;
-
-	CHECK_EQ(drain(p, &n, &sum), expected);
-	CHECK_EQ(testing_join(t), expected);
-	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), expected);
-	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), expected);
-	weft_pipeline_free(p);
-}
-
-/* E4, and E9: however a stage fails, and how many workers it has. An error that
- * means something else to callers is told apart. */
-TEST(a_stage_that_fails_stops_the_pipeline)
-{
-	static const int expected[] = {
-		[RETURN_ERROR] = -EDOM,     [RETURN_NONSENSE] = -EINVAL,
-		[RETURN_AGAIN] = -EIO,      [RETURN_TIMEOUT] = -EIO,
-		[RETURN_PIPE] = -EIO,       [EXIT_TASK] = -ERANGE,
-		[EXIT_AGAIN] = -EIO,        [EXIT_WELL] = -ECANCELED,
-		[EXIT_THREAD] = -ECANCELED,
-	};
-
-	for (int fault = 0; fault <= EXIT_THREAD; fault++)
-		for (unsigned workers = 1; workers <= 4; workers += 3)
-			expect_failure((enum fault)fault, workers,
-			               expected[fault]);
-	return 0;
-}
-
-/* E4: the other policy. */
-static struct weft_pipeline *draining(enum fault *fault, unsigned workers,
-                                      size_t cap)
+/* The stage in the middle fails. */
+static struct weft_pipeline *failing(struct fault *fault, unsigned workers,
+                                     size_t cap, enum weft_on_error on_error)
 {
 	const struct weft_stage stages[] = {
 		{ .fn = pass },
 		{ .fn = fail_at_five, .arg = fault, .workers = workers },
 		{ .fn = pass, .workers = workers },
 	};
-	struct weft_pipeline_opts opts = { .cap = cap,
-		                           .elem_size = sizeof(int),
-		                           .on_error = WEFT_ON_ERROR_DRAIN };
-	struct weft_pipeline *p;
 
-	CHECK_EQ(weft_pipeline_new(&p, stages, 3, &opts), 0);
-	return p;
+	return NEW_PIPELINE(stages, .cap = cap, .on_error = on_error);
 }
 
-static void expect_drained(enum fault fault, int expected)
+/* E4, and E9: however a stage fails, and how many workers it has. An error that
+ * means something else to callers is told apart. */
+TEST(a_stage_that_fails_stops_the_pipeline)
 {
-	struct weft_pipeline *p = draining(&fault, 1, 1);
-	struct source s = { .p = p, .n = 1000 };
-	struct weft_task *t = testing_spawn(source_main, &s);
-	int n, sum, v = 0;
-
-	CHECK_EQ(drain(p, &n, &sum), expected);
-	CHECK_EQ(n, 5);
-	CHECK_EQ(sum, 0 + 1 + 2 + 3 + 4);
-	CHECK_EQ(testing_join(t), expected);
-	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), expected);
-	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), expected);
-	weft_pipeline_free(p);
+	for (struct fault *f = faults(); f->seen; f++)
+		for (unsigned workers = 1; workers <= 4; workers += 3)
+			flow_to(failing(f, workers, 1, WEFT_ON_ERROR_STOP),
+			        1000, f->seen);
+	return 0;
 }
 
+/* E4: the other policy. */
 TEST(what_is_behind_a_failed_stage_may_be_drained)
 {
-	expect_drained(RETURN_ERROR, -EDOM);
-	expect_drained(RETURN_PIPE, -EIO);
-	expect_drained(EXIT_TASK, -ERANGE);
-	expect_drained(EXIT_THREAD, -ECANCELED);
+	for (struct fault *f = faults(); f->seen; f++) {
+		struct flow flow = flow_to(
+		        failing(f, 1, 1, WEFT_ON_ERROR_DRAIN), 1000, f->seen);
+
+		CHECK_EQ(flow.n, 5);
+		CHECK_EQ(flow.sum, 0 + 1 + 2 + 3 + 4);
+	}
 	return 0;
 }
 
 TEST_MANUAL(a_pipeline_that_is_drained_may_be_stopped)
 {
-	enum fault fault = RETURN_ERROR;
-	struct weft_pipeline *p = draining(&fault, 2, 10);
-	struct source s = { .p = p, .n = 1000 };
+	struct fault *f = faults();
+	struct source s = { .p = failing(f, 2, 10, WEFT_ON_ERROR_DRAIN),
+		            .n = 1000 };
 	struct weft_task *t = testing_spawn(source_main, &s);
 	int v;
 
-	CHECK_EQ(testing_join(t), -EDOM);
 	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
-	CHECK_EQ(weft_pipeline_stop(p), 0);
-	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), -EDOM);
-	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), -EDOM);
-	weft_pipeline_free(p);
+	CHECK_EQ(weft_pipeline_recv(s.p, &v, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pipeline_stop(s.p), 0);
+	CHECK_EQ(weft_pipeline_recv(s.p, &v, WEFT_FOREVER), f->seen);
+	expect_end(s.p, t, f->seen);
 	return 0;
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-		        a_stage_may_stop_its_pipeline_or_end_its_context),
-		cmocka_unit_test(a_stop_does_not_wait_for_what_is_inside),
-		cmocka_unit_test(
-		        a_sink_that_leaves_early_leaves_nothing_behind),
-		cmocka_unit_test(
-		        a_stop_is_too_late_only_when_nothing_is_left_to_receive),
-		cmocka_unit_test(a_stage_that_fails_stops_the_pipeline),
-		cmocka_unit_test(what_is_behind_a_failed_stage_may_be_drained),
-		cmocka_unit_test(a_pipeline_that_is_drained_may_be_stopped),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,61 +42,71 @@ static inline int nothing(const void *in, void *out, void *arg)
 	return WEFT_SKIP;
 }
 
-/* What goes wrong, at item 5. */
-enum fault {
-	RETURN_ERROR,
-	RETURN_NONSENSE,
-	/* What means something else to senders and receivers. */
-	RETURN_AGAIN,
-	RETURN_TIMEOUT,
-	RETURN_PIPE,
-	EXIT_TASK,
-	EXIT_AGAIN,
-	EXIT_WELL,
-	EXIT_THREAD,
+static inline int sleep_a_second(const void *in, void *out, void *arg)
+{
+	weft_sleep_until(weft_deadline_in(WEFT_SEC));
+	return pass(in, out, arg);
+}
+
+/* --- stages that fail --- */
+
+struct fault {
+	enum { RETURN, EXIT_TASK, EXIT_THREAD } how;
+	int with; /* what it returns, or ends its task with */
+	int seen; /* by everyone else */
 };
 
-static inline int fail_at_five(const void *in, void *out, void *arg)
+/* All the ways to fail; the last one has `seen` 0. */
+static inline struct fault *faults(void)
 {
-	if (*(const int *)in != 5)
-		return pass(in, out, arg);
-	switch (*(enum fault *)arg) {
-	case RETURN_ERROR:
-		return -EDOM;
-	case RETURN_NONSENSE:
-		return 7;
-	case RETURN_AGAIN:
-		return -EAGAIN;
-	case RETURN_TIMEOUT:
-		return -ETIMEDOUT;
-	case RETURN_PIPE:
-		return -EPIPE;
-	case EXIT_TASK:
-		weft_task_exit(-ERANGE);
-	case EXIT_AGAIN:
-		weft_task_exit(-EAGAIN);
-	case EXIT_WELL:
-		weft_task_exit(0);
-	case EXIT_THREAD:
+	static struct fault all[] = {
+		{ RETURN, -EDOM, -EDOM },
+		/* What means something else to senders and receivers. */
+		{ RETURN, -EAGAIN, -EIO },
+		{ RETURN, -ETIMEDOUT, -EIO },
+		{ RETURN, -EPIPE, -EIO },
+		{ EXIT_TASK, -EAGAIN, -EIO },
+		{ EXIT_TASK, -ERANGE, -ERANGE },
+		{ EXIT_TASK, 0, -ECANCELED },
+		{ EXIT_THREAD, 0, -ECANCELED },
+		{ RETURN, 7, -EINVAL }, /* more than it may make */
+		{ RETURN, 0, 0 },
+	};
+
+	return all;
+}
+
+static inline int fail_by(const struct fault *f)
+{
+	if (f->how == EXIT_TASK)
+		weft_task_exit(f->with);
+	if (f->how == EXIT_THREAD)
 		pthread_exit(NULL);
-	}
-	return 0;
+	return f->with;
+}
+
+static inline int fail_at_five(const void *in, void *out, void *fault)
+{
+	return *(const int *)in == 5 ? fail_by(fault) : pass(in, out, NULL);
 }
 
 /* --- making one --- */
 
 static inline struct weft_pipeline *
-new_pipeline(const struct weft_stage *stages, size_t n, size_t cap,
-             const struct weft_chan_impl *impl)
+new_pipeline(const struct weft_stage *stages, size_t n,
+             struct weft_pipeline_opts opts)
 {
-	struct weft_pipeline_opts opts = { .impl = impl,
-		                           .cap = cap,
-		                           .elem_size = sizeof(int) };
 	struct weft_pipeline *p;
 
+	opts.elem_size = sizeof(int);
 	CHECK_EQ(weft_pipeline_new(&p, stages, n, &opts), 0);
 	return p;
 }
+
+/* Of an array of stages: NEW_PIPELINE(stages, .cap = 2, .batch = 3). */
+#define NEW_PIPELINE(stages, ...)                                              \
+	new_pipeline(stages, sizeof(stages) / sizeof((stages)[0]),             \
+	             (struct weft_pipeline_opts){ __VA_ARGS__ })
 
 /* n stages of one worker each, all alike. */
 static inline struct weft_pipeline *chain(weft_stage_fn fn, size_t n,
@@ -108,10 +118,21 @@ static inline struct weft_pipeline *chain(weft_stage_fn fn, size_t n,
 	CHECK(stages != NULL);
 	for (size_t i = 0; i < n; i++)
 		stages[i].fn = fn;
-	p = new_pipeline(stages, n, cap, NULL);
+	p = new_pipeline(stages, n, (struct weft_pipeline_opts){ .cap = cap });
 	free(stages);
 	return p;
 }
+
+static inline struct weft_stage_stats stats_of(const struct weft_pipeline *p,
+                                               size_t stage)
+{
+	struct weft_stage_stats stats;
+
+	CHECK_EQ(weft_pipeline_stats(p, stage, &stats), 0);
+	return stats;
+}
+
+/* --- using it --- */
 
 /* Sends 0, 1, 2, ... until it has sent `n`, then closes. */
 struct source {
@@ -129,21 +150,84 @@ static inline int source_main(void *arg)
 		err = weft_pipeline_send(s->p, &s->sent, WEFT_FOREVER);
 		s->sent += !err;
 	}
-	weft_pipeline_close(s->p);
-	return err;
+	return err ? err : weft_pipeline_close(s->p);
 }
 
-/* Receive until the end: how many, and their sum. */
-static inline int drain(struct weft_pipeline *p, int *n, int *sum)
-{
-	int value, err;
+/* What was received, to the end. */
+struct flow {
+	int n, sum;
+	int end; /* what the last receive returned */
+};
 
-	*n = *sum = 0;
-	while (!(err = weft_pipeline_recv(p, &value, WEFT_FOREVER))) {
-		++*n;
-		*sum += value;
+static inline struct flow drain(struct weft_pipeline *p)
+{
+	struct flow f = { 0 };
+	int v;
+
+	while (!(f.end = weft_pipeline_recv(p, &v, WEFT_FOREVER))) {
+		f.n++;
+		f.sum += v;
 	}
-	return err;
+	return f;
+}
+
+/* It has come to its end, with -EPIPE in order, and says so on all sides.
+ * source  the task that has sent. */
+static inline void expect_end(struct weft_pipeline *p, struct weft_task *source,
+                              int end)
+{
+	int why = end == -EPIPE ? 0 : end, v = 0;
+
+	CHECK_EQ(testing_join(source), why);
+	CHECK_EQ(weft_pipeline_join(p, WEFT_FOREVER), why);
+	CHECK_EQ(weft_pipeline_send(p, &v, WEFT_FOREVER), end);
+	CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), end);
+	weft_pipeline_free(p);
+}
+
+/* Send 0 to items - 1 and close, and receive to the end, which has to be `end`.
+ * Frees p, as those below. */
+static inline struct flow flow_to(struct weft_pipeline *p, int items, int end)
+{
+	struct source s = { .p = p, .n = items };
+	struct weft_task *t = testing_spawn(source_main, &s);
+	struct flow f = drain(p);
+
+	CHECK_EQ(f.end, end);
+	expect_end(p, t, end);
+	return f;
+}
+
+/* In order, n results with that sum. */
+static inline void expect_flow(struct weft_pipeline *p, int items, int n,
+                               int sum)
+{
+	struct flow f = flow_to(p, items, -EPIPE);
+
+	CHECK_EQ(f.n, n);
+	CHECK_EQ(f.sum, sum);
+}
+
+/* The next n of them are first, first + 1, ... */
+static inline void expect_items(struct weft_pipeline *p, int first, int n)
+{
+	int v;
+
+	for (int i = 0; i < n; i++) {
+		CHECK_EQ(weft_pipeline_recv(p, &v, WEFT_FOREVER), 0);
+		CHECK_EQ(v, first + i);
+	}
+}
+
+/* One result for each item: first, first + 1, ... */
+static inline void expect_in_order(struct weft_pipeline *p, int items,
+                                   int first)
+{
+	struct source s = { .p = p, .n = items };
+	struct weft_task *t = testing_spawn(source_main, &s);
+
+	expect_items(p, first, items);
+	expect_end(p, t, -EPIPE);
 }
 
 /* Send until no more goes in although everything has come to rest. */
@@ -157,34 +241,6 @@ static inline int send_until_full(struct weft_pipeline *p)
 			return n;
 		n++;
 	}
-}
-
-static inline int sleep_a_second(const void *in, void *out, void *arg)
-{
-	weft_sleep_until(weft_deadline_in(WEFT_SEC));
-	return pass(in, out, arg);
-}
-
-static inline int drain_main(void *arg)
-{
-	int n, sum;
-
-	CHECK_EQ(drain(arg, &n, &sum), -EPIPE);
-	return n;
-}
-
-/* Sends 0 to 99 in one call. */
-static inline int send_many_main(void *arg)
-{
-	int items[100];
-	size_t done;
-
-	for (int i = 0; i < 100; i++)
-		items[i] = i;
-	CHECK_EQ(weft_pipeline_send_many(arg, items, 100, &done, WEFT_FOREVER),
-	         0);
-	CHECK_EQ(done, 100u);
-	return weft_pipeline_close(arg);
 }
 
 #endif
