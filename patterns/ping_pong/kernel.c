@@ -4,12 +4,8 @@
  *
  * All of them are drivers: driver 2p is the client of pair p, driver 2p + 1 its
  * server. A request's value says which pair it belongs to and which one of its
- * requests it is; the reply's is its complement. Since nothing overtakes
- * anything here, either side knows what has to come next, and compares: that is
- * exact. A request or reply that is lost leaves both waiting, for the watchdog
- * to find.
- *
- * Latency is the time of each round trip as its client sees it.
+ * requests it is; the reply's is its complement. Nothing overtakes anything
+ * here, so either side knows what has to come next, and compares.
  */
 #include "kernel/kernel.h"
 #include "link.h"
@@ -51,8 +47,7 @@ struct pair {
 };
 
 struct state {
-	unsigned pairs;
-	struct pair *pair;
+	struct pair *pair; /* as many as there are consumers */
 };
 
 /* --- what the parameters mean --- */
@@ -95,7 +90,6 @@ static int setup(struct cell *cell)
 	s->pair = cacheline_new(pairs, sizeof(*s->pair));
 	if (!s->pair)
 		return -ENOMEM;
-	s->pairs = pairs;
 	for (unsigned p = 0; p < pairs && !err; p++)
 		err = make_pair(cell, &s->pair[p], p, pairs);
 	return err;
@@ -105,7 +99,7 @@ static void teardown(struct cell *cell)
 {
 	struct state *s = cell->state;
 
-	for (unsigned p = 0; p < s->pairs; p++)
+	for (unsigned p = 0; s->pair && p < cell->shape.consumers; p++)
 		weft_link_free(s->pair[p].link);
 	free(s->pair);
 }
@@ -114,7 +108,7 @@ static void halt(struct cell *cell)
 {
 	struct state *s = cell->state;
 
-	for (unsigned p = 0; p < s->pairs; p++)
+	for (unsigned p = 0; p < cell->shape.consumers; p++)
 		weft_link_stop(s->pair[p].link);
 }
 
@@ -128,13 +122,9 @@ static void look_at(struct side *s, const struct pair *pair, const void *m,
 
 	if (!message_is_of(m, pair->payload, got)) {
 		s->corrupt++;
-		return;
-	}
-	if (got == due) {
+	} else if (got == due) {
 		s->came++;
-		return;
-	}
-	if (s->odd++ == 0) {
+	} else if (s->odd++ == 0) {
 		s->odd_due = due;
 		s->odd_got = got;
 	}
@@ -198,10 +188,8 @@ static void run_client(struct cell *cell, unsigned p)
 	struct state *s = cell->state;
 	struct pair *pair = &s->pair[p];
 
-	if (cell->latency)
-		pair->called = call_all(pair, &cell->latency[p]);
-	else
-		pair->called = call_all(pair, NULL);
+	pair->called = cell->latency ? call_all(pair, &cell->latency[p])
+	                             : call_all(pair, NULL);
 	cell->share[p] = pair->client.came;
 	if (pair->called)
 		weft_link_stop(pair->link);
@@ -232,46 +220,38 @@ static void report_error(struct text *l, const char *what, unsigned p, int err)
 static void report_side(struct text *l, const char *what, const struct side *s,
                         uint64_t items, unsigned p)
 {
-	if (s->corrupt) {
+	if (s->corrupt)
 		text_find(l, "%" PRIu64 " corrupt %s in pair %u", s->corrupt,
 		          what, p);
-	}
-	if (s->odd) {
+	if (s->odd)
 		text_find(l,
 		          "%" PRIu64
 		          " %s out of turn in pair %u (first: %" PRIu64
 		          " of pair %" PRIu64 " where %" PRIu64 " was due)",
 		          s->odd, what, p, message_seq(s->odd_got),
 		          message_who(s->odd_got), message_seq(s->odd_due));
-	}
-	if (s->came != items) {
+	if (s->came != items)
 		text_find(l, "%" PRIu64 " of %" PRIu64 " %s came in pair %u",
 		          s->came, items, what, p);
-	}
-}
-
-static void report_late(struct text *l, const struct pair *pair, unsigned p)
-{
-	struct weft_link_stats stats;
-
-	weft_link_stats(pair->link, &stats);
-	if (!stats.late)
-		return;
-	text_find(l, "%" PRIu64 " replies too many in pair %u", stats.late, p);
 }
 
 static void verify(struct cell *cell, struct text *why)
 {
 	const struct state *s = cell->state;
+	struct weft_link_stats stats;
 
-	for (unsigned p = 0; p < s->pairs; p++) {
+	for (unsigned p = 0; p < cell->shape.consumers; p++) {
 		const struct pair *pair = &s->pair[p];
 
 		report_error(why, "the client", p, pair->called);
 		report_error(why, "the server", p, pair->served);
 		report_side(why, "requests", &pair->server, pair->items, p);
 		report_side(why, "replies", &pair->client, pair->items, p);
-		report_late(why, pair, p);
+		weft_link_stats(pair->link, &stats);
+		if (stats.late)
+			text_find(why,
+			          "%" PRIu64 " replies too many in pair %u",
+			          stats.late, p);
 	}
 }
 

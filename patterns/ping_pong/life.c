@@ -43,36 +43,15 @@ static int out(void *l, uint64_t *item, int64_t deadline_ns)
 	return err;
 }
 
-static int close(void *l)
-{
-	return weft_link_close(l);
-}
-
-static int stop(void *l)
-{
-	return weft_link_stop(l);
-}
-
-static int fail_with(void *l, int err)
-{
-	return weft_link_fail(l, err);
-}
-
-static int stats(const void *l, void *out)
-{
-	return weft_link_stats(l, out);
-}
-
-static void free_link(void *l)
-{
-	weft_link_free(l);
-}
+LIFE_CLOSE(link)
+LIFE_STOP_FAIL_FREE(link)
+LIFE_STATS(link)
 
 #define ROW(row_name, make_fn)                                                 \
 	{                                                                      \
 		.name = (row_name), .make = (make_fn), .in = in, .out = out,   \
-		.close = close, .stop = stop, .fail = fail_with,               \
-		.stats = stats, .free = free_link, .senders = 9,               \
+		.close = link_close, .stop = link_stop, .fail = link_fail,     \
+		.stats = link_stats, .free = link_free, .senders = 9,          \
 		.receivers = 9, .takes_always = true, .needs_peer = true       \
 	}
 

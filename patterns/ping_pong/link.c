@@ -68,31 +68,24 @@ static void release(void *arg)
 
 static const struct weft_ending_ops ending_ops = { too_late, release };
 
-/* --- what is thrown away --- */
+/* --- what is thrown away, by hand or with a channel --- */
 
-static void drop_request(const struct weft_link *l, void *request)
+static void drop_request(void *message, void *link)
 {
+	const struct weft_link *l = link;
+	struct message *m = message;
+
 	if (l->opts.drop_request)
-		l->opts.drop_request(request, l->opts.drop_arg);
+		l->opts.drop_request(m->body, l->opts.drop_arg);
 }
 
-static void drop_reply(const struct weft_link *l, struct message *m)
+static void drop_reply(void *message, void *link)
 {
+	const struct weft_link *l = link;
+	struct message *m = message;
+
 	if (l->opts.drop_reply && m->status == 0)
 		l->opts.drop_reply(m->body, l->opts.drop_arg);
-}
-
-/* What is left in the channels when the link is freed. */
-static void drop_left_request(void *elem, void *link)
-{
-	struct message *m = elem;
-
-	drop_request(link, m->body);
-}
-
-static void drop_left_reply(void *elem, void *link)
-{
-	drop_reply(link, elem);
 }
 
 /* --- making --- */
@@ -125,26 +118,17 @@ int weft_link_new(struct weft_link **out, const struct weft_link_opts *opts)
 		l->opts = *opts;
 	weft_ending_init(&l->end, &ending_ops, l);
 	weft_lock_init(&l->turn);
-	err = make_chan(l, &l->requests, l->opts.request_size,
-	                drop_left_request);
-	if (err)
-		goto free_link;
-	err = make_chan(l, &l->replies, l->opts.reply_size, drop_left_reply);
-	if (err)
-		goto free_requests;
-	err = weft_ending_watch(&l->end, l->opts.ctx);
-	if (err)
-		goto free_replies;
+	err = make_chan(l, &l->requests, l->opts.request_size, drop_request);
+	if (!err)
+		err = make_chan(l, &l->replies, l->opts.reply_size, drop_reply);
+	if (!err)
+		err = weft_ending_watch(&l->end, l->opts.ctx);
+	if (err) {
+		weft_link_free(l);
+		return err;
+	}
 	*out = l;
 	return 0;
-
-free_replies:
-	weft_chan_unref(l->replies);
-free_requests:
-	weft_chan_unref(l->requests);
-free_link:
-	free(l);
-	return err;
 }
 
 void weft_link_free(struct weft_link *l)
@@ -188,7 +172,7 @@ static int link_await_reply(struct weft_link *l, uint64_t number,
 		if (m->number > number)
 			return -EPROTO;
 		weft_fetch_add_relaxed(&l->late, 1u);
-		drop_reply(l, m);
+		drop_reply(m, l);
 	}
 }
 
@@ -200,9 +184,8 @@ static int link_give_up(struct weft_link *l, int err)
 
 	if (why)
 		return why;
-	if (err != -ETIMEDOUT)
-		return err;
-	weft_fetch_add_relaxed(&l->timeouts, 1u);
+	if (err == -ETIMEDOUT)
+		weft_fetch_add_relaxed(&l->timeouts, 1u);
 	return err;
 }
 
@@ -218,7 +201,7 @@ static int link_exchange(struct weft_link *l, struct message *m, void *reply,
 	m->deadline_ns = deadline_ns;
 	err = weft_chan_send(l->requests, m, deadline_ns);
 	if (err) {
-		drop_request(l, m->body);
+		drop_request(m, l);
 		return link_give_up(l, err);
 	}
 	err = link_await_reply(l, number, m, deadline_ns);
@@ -245,7 +228,7 @@ int weft_link_call(struct weft_link *l, const void *request, void *reply,
 	link_copy(m.body, request, l->opts.request_size);
 	err = weft_lock_acquire_until(&l->turn, deadline_ns);
 	if (err) {
-		drop_request(l, m.body);
+		drop_request(&m, l);
 		if (weft_load_acquire(&l->closed))
 			err = -EPIPE;
 		return link_give_up(l, err);
@@ -278,7 +261,7 @@ static int link_take(struct weft_link *l, struct message *m,
 		if (err || !is_over(m))
 			return weft_ending_of(&l->end, err);
 		weft_fetch_add_relaxed(&l->skipped, 1u);
-		drop_request(l, m->body);
+		drop_request(m, l);
 	}
 }
 
@@ -336,35 +319,30 @@ struct server {
 	struct message request, reply;
 };
 
-static int link_serve_one(struct server *s)
+static int serve_all(void *arg)
 {
+	struct server *s = arg;
 	struct message *reply = &s->reply;
 	struct weft_link_call call;
 	int err;
 
-	err = link_take(s->l, &s->request, WEFT_FOREVER);
-	if (err)
-		return err;
-	call = (struct weft_link_call){ s->request.number,
-		                        s->request.deadline_ns };
-	reply->status = s->fn(&call, s->request.body, reply->body, s->arg);
-	if (reply->status > 0)
-		reply->status = -EINVAL;
-	err = link_answer(s->l, &call, reply);
-	if (err)
-		drop_reply(s->l, reply);
-	/* Too late for this caller; the next one may come. */
-	return err == -ETIMEDOUT ? 0 : err;
-}
-
-static int serve_all(void *arg)
-{
-	int err;
-
-	do
-		err = link_serve_one(arg);
-	while (!err);
-	return err;
+	for (;;) {
+		err = link_take(s->l, &s->request, WEFT_FOREVER);
+		if (err)
+			return err;
+		call = (struct weft_link_call){ s->request.number,
+			                        s->request.deadline_ns };
+		reply->status =
+		        s->fn(&call, s->request.body, reply->body, s->arg);
+		if (reply->status > 0)
+			reply->status = -EINVAL;
+		err = link_answer(s->l, &call, reply);
+		if (err)
+			drop_reply(reply, s->l);
+		/* Too late for this caller; the next one may come. */
+		if (err && err != -ETIMEDOUT)
+			return err;
+	}
 }
 
 /* Only the end of the link is an end in order. */
