@@ -10,7 +10,6 @@
 #include "base/cacheline.h"
 #include "common/ending.h"
 #include "common/ends.h"
-#include "task/spin.h"
 
 /* What is counted of the sends, or of the receives. */
 struct side {
@@ -239,14 +238,14 @@ __attribute__((noinline)) static int drop_oldest(struct weft_buffer *b,
                                                  const void *elem)
 {
 	_Alignas(WEFT_CACHE_LINE) unsigned char oldest[WEFT_ELEM_MAX];
-	unsigned turns = 0;
+	unsigned turn = 0;
 	int err;
 
 	do {
 		if (weft_chan_try_recv(b->chan, oldest) == 0)
 			drop_item(b, oldest);
 		else
-			spin_for_peer(&turns);
+			weft_relent(turn++);
 		err = weft_chan_try_send(b->chan, elem);
 	} while (err == -EAGAIN);
 	return err;
@@ -265,51 +264,6 @@ static bool buffer_is_plain(const struct weft_buffer *b)
 	return !b->count && b->overflow == WEFT_OVERFLOW_WAIT;
 }
 
-/* It was full just now. */
-static int buffer_wait_and_send(struct weft_buffer *b, const void *elem,
-                                int64_t deadline_ns)
-{
-	int64_t since = weft_now();
-	int err;
-
-	if (deadline_ns <= since)
-		return -ETIMEDOUT;
-	err = weft_chan_send(b->chan, elem, deadline_ns);
-	note_wait(&b->sends, since);
-	return err;
-}
-
-int weft_buffer_send(struct weft_buffer *b, const void *elem,
-                     int64_t deadline_ns)
-{
-	int err;
-
-	if (!b)
-		return -EINVAL;
-	if (buffer_is_plain(b)) {
-		err = weft_chan_send(b->chan, elem, deadline_ns);
-	} else {
-		err = weft_chan_try_send(b->chan, elem);
-		if (err == -EAGAIN)
-			err = b->overflow ? buffer_overflow(b, elem)
-			                  : buffer_wait_and_send(b, elem,
-			                                         deadline_ns);
-	}
-	return buffer_sent(b, err, !err);
-}
-
-int weft_buffer_try_send(struct weft_buffer *b, const void *elem)
-{
-	int err;
-
-	if (!b)
-		return -EINVAL;
-	err = weft_chan_try_send(b->chan, elem);
-	if (err == -EAGAIN && b->overflow)
-		err = buffer_overflow(b, elem);
-	return buffer_sent(b, err, !err);
-}
-
 /* Item i of an array; NULL where items have no bytes and the array is none. */
 static const void *item_at(const struct weft_buffer *b, const void *elems,
                            size_t i)
@@ -317,7 +271,7 @@ static const void *item_at(const struct weft_buffer *b, const void *elems,
 	return elems ? (const char *)elems + i * b->elem_size : NULL;
 }
 
-/* What did not fit: items *done, *done + 1, ... n - 1. */
+/* What did not fit just now: items *done, *done + 1, ... n - 1. */
 static int send_rest(struct weft_buffer *b, const void *elems, size_t n,
                      size_t *done, int64_t deadline_ns)
 {
@@ -332,6 +286,38 @@ static int send_rest(struct weft_buffer *b, const void *elems, size_t n,
 	*done += before;
 	note_wait(&b->sends, since);
 	return err;
+}
+
+int weft_buffer_send(struct weft_buffer *b, const void *elem,
+                     int64_t deadline_ns)
+{
+	size_t done = 0;
+	int err;
+
+	if (!b)
+		return -EINVAL;
+	if (buffer_is_plain(b)) {
+		err = weft_chan_send(b->chan, elem, deadline_ns);
+	} else {
+		err = weft_chan_try_send(b->chan, elem);
+		if (err == -EAGAIN)
+			err = b->overflow ? buffer_overflow(b, elem)
+			                  : send_rest(b, elem, 1, &done,
+			                              deadline_ns);
+	}
+	return buffer_sent(b, err, !err);
+}
+
+int weft_buffer_try_send(struct weft_buffer *b, const void *elem)
+{
+	int err;
+
+	if (!b)
+		return -EINVAL;
+	err = weft_chan_try_send(b->chan, elem);
+	if (err == -EAGAIN && b->overflow)
+		err = buffer_overflow(b, elem);
+	return buffer_sent(b, err, !err);
 }
 
 static int send_rest_or_drop(struct weft_buffer *b, const void *elems, size_t n,
@@ -367,21 +353,22 @@ int weft_buffer_send_many(struct weft_buffer *b, const void *elems, size_t n,
 /* --- receive --- */
 
 /* It was empty just now. */
-static int buffer_wait_and_recv(struct weft_buffer *b, void *elem,
-                                int64_t deadline_ns)
+static int wait_and_recv(struct weft_buffer *b, void *elems, size_t n,
+                         size_t *done, int64_t deadline_ns)
 {
 	int64_t since = weft_now();
 	int err;
 
 	if (deadline_ns <= since)
 		return -ETIMEDOUT;
-	err = weft_chan_recv(b->chan, elem, deadline_ns);
+	err = weft_chan_recv_many(b->chan, elems, n, done, deadline_ns);
 	note_wait(&b->recvs, since);
 	return err;
 }
 
 int weft_buffer_recv(struct weft_buffer *b, void *elem, int64_t deadline_ns)
 {
+	size_t done;
 	int err;
 
 	if (!b)
@@ -395,7 +382,7 @@ int weft_buffer_recv(struct weft_buffer *b, void *elem, int64_t deadline_ns)
 	} else {
 		err = weft_chan_try_recv(b->chan, elem);
 		if (err == -EAGAIN)
-			err = buffer_wait_and_recv(b, elem, deadline_ns);
+			err = wait_and_recv(b, elem, 1, &done, deadline_ns);
 	}
 	return buffer_received(b, err, !err);
 }
@@ -413,19 +400,6 @@ int weft_buffer_try_recv(struct weft_buffer *b, void *elem)
 	return buffer_received(b, err, !err);
 }
 
-static int wait_and_recv_many(struct weft_buffer *b, void *elems, size_t n,
-                              size_t *done, int64_t deadline_ns)
-{
-	int64_t since = weft_now();
-	int err;
-
-	if (deadline_ns <= since)
-		return -ETIMEDOUT;
-	err = weft_chan_recv_many(b->chan, elems, n, done, deadline_ns);
-	note_wait(&b->recvs, since);
-	return err;
-}
-
 int weft_buffer_recv_many(struct weft_buffer *b, void *elems, size_t n,
                           size_t *done, int64_t deadline_ns)
 {
@@ -440,7 +414,7 @@ int weft_buffer_recv_many(struct weft_buffer *b, void *elems, size_t n,
 	err = weft_chan_recv_many(b->chan, elems, n, done,
 	                          b->count ? WEFT_NOW : deadline_ns);
 	if (err == -ETIMEDOUT && b->count)
-		err = wait_and_recv_many(b, elems, n, done, deadline_ns);
+		err = wait_and_recv(b, elems, n, done, deadline_ns);
 	return buffer_received(b, err, *done);
 }
 
@@ -568,23 +542,6 @@ int weft_buffer_fail(struct weft_buffer *b, int err)
 
 /* --- figures --- */
 
-static void copy_counts(const struct weft_buffer *b,
-                        struct weft_buffer_stats *out)
-{
-	out->sends = weft_load_relaxed(&b->sends.items);
-	out->recvs = weft_load_relaxed(&b->recvs.items);
-	out->send_waits = weft_load_relaxed(&b->sends.waits);
-	out->recv_waits = weft_load_relaxed(&b->recvs.waits);
-	out->send_wait_ns = weft_load_relaxed(&b->sends.wait_ns);
-	out->recv_wait_ns = weft_load_relaxed(&b->recvs.wait_ns);
-	out->high = weft_load_relaxed(&b->high);
-	for (size_t i = 0; i < WEFT_BUFFER_FILLS; i++)
-		out->fill[i] = weft_load_relaxed(&b->fill[i]);
-	if (out->sends)
-		out->mean_fill = (double)weft_load_relaxed(&b->fill_sum) /
-		                 (double)out->sends;
-}
-
 int weft_buffer_stats(const struct weft_buffer *b,
                       struct weft_buffer_stats *out)
 {
@@ -596,7 +553,18 @@ int weft_buffer_stats(const struct weft_buffer *b,
 		.producers = weft_load_relaxed(&b->producers),
 		.consumers = weft_load_relaxed(&b->consumers),
 		.dropped = weft_load_relaxed(&b->dropped),
+		.sends = weft_load_relaxed(&b->sends.items),
+		.recvs = weft_load_relaxed(&b->recvs.items),
+		.send_waits = weft_load_relaxed(&b->sends.waits),
+		.recv_waits = weft_load_relaxed(&b->recvs.waits),
+		.send_wait_ns = weft_load_relaxed(&b->sends.wait_ns),
+		.recv_wait_ns = weft_load_relaxed(&b->recvs.wait_ns),
+		.high = weft_load_relaxed(&b->high),
 	};
-	copy_counts(b, out);
+	for (size_t i = 0; i < WEFT_BUFFER_FILLS; i++)
+		out->fill[i] = weft_load_relaxed(&b->fill[i]);
+	if (out->sends)
+		out->mean_fill = (double)weft_load_relaxed(&b->fill_sum) /
+		                 (double)out->sends;
 	return 0;
 }

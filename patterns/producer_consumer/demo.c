@@ -7,6 +7,7 @@
 
 #define PRODUCERS 2
 #define CONSUMERS 3
+#define PARTIES (PRODUCERS + CONSUMERS)
 #define ITEMS 10 /* of each producer */
 #define BUFFER 5
 
@@ -63,19 +64,22 @@ static int consumer_main(void *arg)
 	return err == -EPIPE ? 0 : err;
 }
 
-/* Start n of them; *started is how many there are after an error. */
-static int start(struct party *parties, int n, const char *name,
-                 weft_task_fn fn, int *started)
+/* *started is how many there are after an error. */
+static int start(struct party *parties, int *started)
 {
-	char full[32];
+	char name[32];
 	int err = 0;
 
-	for (int i = 0; i < n && !err; i++) {
-		snprintf(full, sizeof(full), "%s %d", name, i + 1);
-		parties[i].number = i + 1;
-		err = weft_spawn(&parties[i].task,
-		                 &(struct weft_task_opts){ .name = full }, fn,
-		                 &parties[i]);
+	for (int i = 0; i < PARTIES && !err; i++) {
+		struct party *p = &parties[i];
+		bool produces = i < PRODUCERS;
+
+		p->number = 1 + (produces ? i : i - PRODUCERS);
+		snprintf(name, sizeof(name), "%s %d",
+		         produces ? "producer" : "consumer", p->number);
+		err = weft_spawn(&p->task,
+		                 &(struct weft_task_opts){ .name = name },
+		                 produces ? producer_main : consumer_main, p);
 		*started += !err;
 	}
 	return err;
@@ -99,19 +103,16 @@ int producer_consumer_demo(FILE *out)
 		.elem_size = sizeof(int),
 		.producers = PRODUCERS,
 	};
-	struct party parties[PRODUCERS + CONSUMERS];
+	struct party parties[PARTIES];
 	struct weft_buffer *buffer;
 	int err, started = 0, status;
 
 	err = weft_buffer_new(&buffer, &opts);
 	if (err)
 		return err;
-	for (int i = 0; i < PRODUCERS + CONSUMERS; i++)
+	for (int i = 0; i < PARTIES; i++)
 		parties[i] = (struct party){ .out = out, .buffer = buffer };
-	err = start(parties, PRODUCERS, "producer", producer_main, &started);
-	if (!err)
-		err = start(parties + PRODUCERS, CONSUMERS, "consumer",
-		            consumer_main, &started);
+	err = start(parties, &started);
 	if (err)
 		weft_buffer_stop(buffer);
 	status = join(parties, started);

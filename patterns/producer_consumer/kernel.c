@@ -7,8 +7,8 @@
  * go on until the buffer, closed by the last producer, is empty; so a channel
  * that loses or invents items ends a run all the same, and is found out.
  *
- * On a channel that moves no data there is nothing to look at and no end to be
- * seen: each consumer takes its share and stops by count.
+ * A channel that moves no data has no end to be seen: each consumer stops by
+ * count, when it has had its share.
  */
 #include "kernel/kernel.h"
 #include "buffer.h"
@@ -519,12 +519,11 @@ static void verify_books(struct cell *cell, struct text *why)
 	struct weft_buffer_stats b;
 
 	weft_buffer_stats(s->buffer, &b);
-	if (b.sends != cell->items || b.recvs != cell->items) {
+	if (b.sends != cell->items || b.recvs != cell->items)
 		text_find(why,
 		          "counted %" PRIu64 " sends and %" PRIu64
 		          " receives of %" PRIu64 " items",
 		          b.sends, b.recvs, cell->items);
-	}
 	add_figures(cell, &b);
 }
 

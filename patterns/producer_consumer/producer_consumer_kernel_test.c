@@ -60,14 +60,3 @@ TEST(shares_of_a_whole_are_no_more_than_that)
 	expect_shares("stats=1 cap=2 variant=try producers=2");
 	return 0;
 }
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(in_pairs_everybody_puts_and_takes),
-		cmocka_unit_test(what_a_channel_cannot_hold_is_not_preproduced),
-		cmocka_unit_test(shares_of_a_whole_are_no_more_than_that),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}

@@ -13,7 +13,7 @@
 
 TEST(the_last_producer_that_is_done_closes)
 {
-	struct weft_buffer *b = new_buffer(4, 3);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 4, .producers = 3);
 	int item = 5;
 
 	CHECK_EQ(weft_buffer_done(b), 0);
@@ -34,7 +34,7 @@ TEST(the_last_producer_that_is_done_closes)
 /* E3 */
 TEST_MANUAL(the_end_reaches_every_consumer)
 {
-	struct weft_buffer *b = new_buffer(4, 1);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 4);
 	struct weft_task *tasks[5];
 
 	for (int i = 0; i < 5; i++)
@@ -49,7 +49,7 @@ TEST_MANUAL(the_end_reaches_every_consumer)
 
 TEST(a_producer_may_attach_while_another_is_not_done)
 {
-	struct weft_buffer *b = new_buffer(4, 0);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 4);
 	int item = 1;
 
 	CHECK_EQ(stats_of(b).producers, 1u);
@@ -64,94 +64,24 @@ TEST(a_producer_may_attach_while_another_is_not_done)
 
 TEST(a_buffer_that_has_ended_takes_no_producer)
 {
-	struct weft_buffer *b = new_buffer(4, 2);
+	for (int stops = 0; stops < 2; stops++) {
+		struct weft_buffer *b = NEW_COUNTING(.cap = 4, .producers = 2);
 
-	CHECK_EQ(weft_buffer_close(b), 0);
-	CHECK_EQ(weft_buffer_attach(b), -EPIPE);
-	/* The producers that there were still say so without harm. */
-	CHECK_EQ(weft_buffer_done(b), 0);
-	CHECK_EQ(weft_buffer_done(b), 0);
-	weft_buffer_free(b);
-
-	b = new_buffer(4, 2);
-	CHECK_EQ(weft_buffer_stop(b), 0);
-	CHECK_EQ(weft_buffer_attach(b), -EPIPE);
-	weft_buffer_free(b);
-	return 0;
-}
-
-/* --- a producer that dies --- */
-
-static int return_error(void *arg)
-{
-	(void)arg;
-	return -EDOM;
-}
-
-static int exit_task(void *arg)
-{
-	(void)arg;
-	weft_task_exit(-ERANGE);
-}
-
-static int exit_thread(void *arg)
-{
-	(void)arg;
-	pthread_exit(NULL);
-}
-
-struct mortal {
-	struct weft_buffer *b;
-	weft_task_fn fn;
-	int how, status;
-};
-
-static int mortal_main(void *arg)
-{
-	struct mortal *m = arg;
-
-	m->how = weft_buffer_produce(m->b, m->fn, NULL, &m->status);
-	return 0;
-}
-
-static void expect_death(weft_task_fn fn, int joined, int how, int status)
-{
-	struct mortal m = { .b = new_buffer(1, 1), .fn = fn };
-	struct weft_task *consumer = testing_spawn(take_main, m.b);
-	struct weft_task *producer = testing_spawn(mortal_main, &m);
-
-	CHECK_EQ(testing_join(consumer), -EPIPE);
-	CHECK_EQ(testing_join(producer), joined);
-	CHECK_EQ(m.how, how);
-	CHECK_EQ(m.status, status);
-	weft_buffer_free(m.b);
-}
-
-/* E8 */
-TEST(a_producer_that_dies_leaves_no_consumer_waiting)
-{
-	expect_death(return_error, 0, 0, -EDOM);
-	expect_death(exit_task, 0, -ECANCELED, -ERANGE);
-	expect_death(exit_thread, -ECANCELED, 0, 0);
+		CHECK_EQ(stops ? weft_buffer_stop(b) : weft_buffer_close(b), 0);
+		CHECK_EQ(weft_buffer_attach(b), -EPIPE);
+		/* Those that there were still say so without harm. */
+		CHECK_EQ(weft_buffer_done(b), 0);
+		CHECK_EQ(weft_buffer_done(b), 0);
+		weft_buffer_free(b);
+	}
 	return 0;
 }
 
 /* --- consumers that leave --- */
 
-static struct weft_buffer *new_counted(size_t cap, unsigned consumers)
-{
-	struct weft_buffer_opts opts = { .cap = cap,
-		                         .elem_size = sizeof(int),
-		                         .consumers = consumers };
-	struct weft_buffer *b;
-
-	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
-	return b;
-}
-
 TEST_MANUAL(the_last_consumer_that_leaves_releases_the_producers)
 {
-	struct weft_buffer *b = new_counted(1, 2);
+	struct weft_buffer *b = NEW_BUFFER(.cap = 1, .consumers = 2);
 	struct weft_task *blocked;
 	int item = 1;
 
@@ -173,9 +103,15 @@ TEST_MANUAL(the_last_consumer_that_leaves_releases_the_producers)
 	return 0;
 }
 
+static int return_error(void *arg)
+{
+	(void)arg;
+	return -EDOM;
+}
+
 TEST(consumers_that_are_not_counted_cannot_leave)
 {
-	struct weft_buffer *b = new_counted(1, 0);
+	struct weft_buffer *b = NEW_BUFFER(.cap = 1);
 	int item = 1, status = 0;
 
 	CHECK_EQ(weft_buffer_leave(b), -EINVAL);
@@ -187,33 +123,70 @@ TEST(consumers_that_are_not_counted_cannot_leave)
 	return 0;
 }
 
-static int mortal_consumer(void *arg)
+/* --- a task that dies --- */
+
+static int exit_task(void *arg)
+{
+	(void)arg;
+	weft_task_exit(-ERANGE);
+}
+
+static int exit_thread(void *arg)
+{
+	(void)arg;
+	pthread_exit(NULL);
+}
+
+/* weft_buffer_produce() or weft_buffer_consume(), and what it says, if it comes
+ * back. */
+struct mortal {
+	struct weft_buffer *b;
+	int (*part)(struct weft_buffer *b, weft_task_fn fn, void *arg,
+	            int *status);
+	weft_task_fn fn;
+	int how, status;
+};
+
+static int mortal_main(void *arg)
 {
 	struct mortal *m = arg;
 
-	m->how = weft_buffer_consume(m->b, m->fn, NULL, &m->status);
+	m->how = m->part(m->b, m->fn, NULL, &m->status);
 	return 0;
 }
 
-static void expect_last_consumers_death(weft_task_fn fn, int how, int status)
+/* E8, either way round: a producer dies and a consumer waits, or the last
+ * consumer dies and a producer waits. */
+TEST(a_task_that_dies_leaves_nobody_on_the_other_side_waiting)
 {
-	struct mortal m = { .b = new_counted(0, 1), .fn = fn };
-	struct weft_task *producer = testing_spawn(put_main, m.b);
-	struct weft_task *consumer = testing_spawn(mortal_consumer, &m);
+	static const struct {
+		weft_task_fn fn;
+		int joined, how, status;
+	} deaths[] = {
+		{ return_error, 0, 0, -EDOM },
+		{ exit_task, 0, -ECANCELED, -ERANGE },
+		{ exit_thread, -ECANCELED, 0, 0 },
+	};
 
-	CHECK_EQ(testing_join(producer), -ECANCELED);
-	testing_join(consumer);
-	CHECK_EQ(m.how, how);
-	CHECK_EQ(m.status, status);
-	weft_buffer_free(m.b);
-}
+	for (int i = 0; i < 6; i++) {
+		bool produces = i % 2;
+		struct mortal m = {
+			.b = produces ? NEW_COUNTING(.cap = 1)
+			              : NEW_BUFFER(.cap = 0, .consumers = 1),
+			.part = produces ? weft_buffer_produce
+			                 : weft_buffer_consume,
+			.fn = deaths[i / 2].fn,
+		};
+		struct weft_task *other =
+		        testing_spawn(produces ? take_main : put_main, m.b);
+		struct weft_task *mortal = testing_spawn(mortal_main, &m);
 
-/* E8, the other way round. */
-TEST(a_consumer_that_dies_leaves_no_producer_waiting)
-{
-	expect_last_consumers_death(return_error, 0, -EDOM);
-	expect_last_consumers_death(exit_task, -ECANCELED, -ERANGE);
-	expect_last_consumers_death(exit_thread, 0, 0);
+		CHECK_EQ(testing_join(other), produces ? -EPIPE : -ECANCELED);
+		CHECK_EQ(testing_join(mortal), deaths[i / 2].joined);
+		CHECK_EQ(m.how, deaths[i / 2].how);
+		CHECK_EQ(m.status, deaths[i / 2].status);
+		weft_buffer_free(m.b);
+	}
 	return 0;
 }
 
@@ -221,7 +194,7 @@ TEST(a_consumer_that_dies_leaves_no_producer_waiting)
 
 TEST(a_closed_buffer_may_still_be_stopped)
 {
-	struct weft_buffer *b = new_buffer(1, 1);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 1);
 	int item = 1;
 
 	CHECK_EQ(weft_buffer_send(b, &item, WEFT_FOREVER), 0);
@@ -234,7 +207,7 @@ TEST(a_closed_buffer_may_still_be_stopped)
 
 TEST(every_kind_of_call_gives_the_reason)
 {
-	struct weft_buffer *b = new_buffer(2, 1);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 2);
 	int item = 1;
 	size_t done;
 
@@ -249,22 +222,10 @@ TEST(every_kind_of_call_gives_the_reason)
 	return 0;
 }
 
-static struct weft_buffer *new_over(const char *impl, unsigned consumers)
-{
-	struct weft_buffer_opts opts = { .impl = weft_chan_impl_find(impl),
-		                         .cap = 64,
-		                         .elem_size = sizeof(int),
-		                         .consumers = consumers };
-	struct weft_buffer *b;
-
-	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
-	return b;
-}
-
 /* Known without a receive; and from one, of a channel that cannot count. */
 TEST(what_is_closed_and_empty_has_ended)
 {
-	struct weft_buffer *b = new_over("handoff", 1);
+	struct weft_buffer *b = NEW_BUFFER(.cap = 64, .consumers = 1);
 	int item;
 
 	CHECK_EQ(weft_buffer_close(b), 0);
@@ -272,7 +233,7 @@ TEST(what_is_closed_and_empty_has_ended)
 	CHECK_EQ(weft_buffer_recv(b, &item, WEFT_FOREVER), -EPIPE);
 	weft_buffer_free(b);
 
-	b = new_over("pipe", 0);
+	b = NEW_BUFFER(.impl = weft_chan_impl_find("pipe"), .cap = 64);
 	CHECK_EQ(weft_buffer_close(b), 0);
 	CHECK_EQ(weft_buffer_recv(b, &item, WEFT_FOREVER), -EPIPE);
 	CHECK_EQ(weft_buffer_stop(b), 0);
@@ -282,12 +243,11 @@ TEST(what_is_closed_and_empty_has_ended)
 }
 
 /* A deadline needs the timer of a run. */
-static void a_deadline_outside_of_a_run_is_refused(void **state)
+TEST_OUTSIDE(a_deadline_outside_of_a_run_is_refused)
 {
 	struct weft_buffer_opts opts = { .cap = 1, .elem_size = sizeof(int) };
 	struct weft_buffer *b = NULL;
 
-	(void)state;
 	assert_int_equal(weft_ctx_with_timeout(&opts.ctx, NULL, WEFT_SEC), 0);
 	assert_int_equal(weft_buffer_new(&b, &opts), -EINVAL);
 	assert_null(b);
@@ -453,29 +413,4 @@ TEST(a_buffer_may_be_stopped_at_any_moment)
 
 	testing_stop_often(&often);
 	return 0;
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_last_producer_that_is_done_closes),
-		cmocka_unit_test(the_end_reaches_every_consumer),
-		cmocka_unit_test(
-		        a_producer_may_attach_while_another_is_not_done),
-		cmocka_unit_test(a_buffer_that_has_ended_takes_no_producer),
-		cmocka_unit_test(
-		        a_producer_that_dies_leaves_no_consumer_waiting),
-		cmocka_unit_test(
-		        the_last_consumer_that_leaves_releases_the_producers),
-		cmocka_unit_test(consumers_that_are_not_counted_cannot_leave),
-		cmocka_unit_test(
-		        a_consumer_that_dies_leaves_no_producer_waiting),
-		cmocka_unit_test(a_closed_buffer_may_still_be_stopped),
-		cmocka_unit_test(every_kind_of_call_gives_the_reason),
-		cmocka_unit_test(what_is_closed_and_empty_has_ended),
-		cmocka_unit_test(a_deadline_outside_of_a_run_is_refused),
-		cmocka_unit_test(a_buffer_may_be_stopped_at_any_moment),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

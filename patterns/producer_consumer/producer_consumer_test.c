@@ -13,23 +13,28 @@
 
 /* --- everything put is taken once --- */
 
-/* Producer p puts p * 1000, p * 1000 + 1, ...; consumers note what they get. */
+struct shape {
+	size_t cap;
+	int producers, consumers, items; /* items of each producer */
+};
+
+/* Producer p puts p * items, p * items + 1, ...; whoever takes or drops one
+ * notes that. */
 struct crowd {
 	struct weft_buffer *b;
-	int producers, consumers, items; /* items of each producer */
+	int items;
 	_Atomic int next_producer;
-	_Atomic int taken[TASKS_MAX * 1000];
+	_Atomic int *gone; /* how often, by item */
 };
 
 static int crowd_put(void *arg)
 {
 	struct crowd *c = arg;
-	int p = weft_fetch_add_relaxed(&c->next_producer, 1), item, err = 0;
+	int item = weft_fetch_add_relaxed(&c->next_producer, 1) * c->items;
+	int err = 0;
 
-	for (int i = 0; i < c->items && !err; i++) {
-		item = p * 1000 + i;
+	for (int i = 0; i < c->items && !err; i++, item++)
 		err = weft_buffer_send(c->b, &item, WEFT_FOREVER);
-	}
 	return err;
 }
 
@@ -51,86 +56,106 @@ static int crowd_take(void *arg)
 	for (int i = 0; i < TASKS_MAX; i++)
 		last[i] = -1;
 	while (!(err = weft_buffer_recv(c->b, &item, WEFT_FOREVER))) {
-		weft_fetch_add_relaxed(&c->taken[item], 1);
-		CHECK_LT(last[item / 1000], item);
-		last[item / 1000] = item;
+		weft_fetch_add_relaxed(&c->gone[item], 1);
+		CHECK_LT(last[item / c->items], item);
+		last[item / c->items] = item;
 	}
 	return err;
 }
 
-static void crowd_run(size_t cap, int producers, int consumers, int items)
+static void crowd_drop(void *elem, void *arg)
 {
-	struct crowd *c = calloc(1, sizeof(*c));
-	struct weft_task *tasks[TASKS_MAX];
-	int n = producers + consumers;
+	struct crowd *c = arg;
+	int item;
 
-	CHECK(c != NULL);
+	memcpy(&item, elem, sizeof(item));
+	weft_fetch_add_relaxed(&c->gone[item], 1);
+}
+
+static void expect_gone_once(const struct shape *s, const char *impl,
+                             enum weft_overflow overflow)
+{
+	struct crowd c = { .items = s->items };
+	struct weft_task *tasks[TASKS_MAX];
+	struct weft_buffer_stats stats;
+	int all = s->producers * s->items, n = s->producers + s->consumers;
+
 	CHECK_LE(n, TASKS_MAX);
-	c->b = new_buffer(cap, (unsigned)producers);
-	c->items = items;
+	c.gone = calloc((size_t)all, sizeof(*c.gone));
+	CHECK(c.gone != NULL);
+	c.b = NEW_COUNTING(.impl = weft_chan_impl_find(impl), .cap = s->cap,
+	                   .producers = (unsigned)s->producers,
+	                   .overflow = overflow, .drop = crowd_drop,
+	                   .drop_arg = &c);
 	for (int i = 0; i < n; i++)
 		tasks[i] = testing_spawn(
-		        i < producers ? crowd_produce : crowd_take, c);
+		        i < s->producers ? crowd_produce : crowd_take, &c);
 	for (int i = 0; i < n; i++)
-		CHECK_EQ(testing_join(tasks[i]), i < producers ? 0 : -EPIPE);
-	for (int p = 0; p < producers; p++)
-		for (int i = 0; i < items; i++)
-			CHECK_EQ(weft_load_relaxed(&c->taken[p * 1000 + i]), 1);
-	CHECK_EQ(stats_of(c->b).sends, (uint64_t)(producers * items));
-	CHECK_EQ(stats_of(c->b).recvs, (uint64_t)(producers * items));
-	CHECK_EQ(stats_of(c->b).len, 0u);
-	CHECK_LE(stats_of(c->b).high, cap);
-	weft_buffer_free(c->b);
-	free(c);
+		CHECK_EQ(testing_join(tasks[i]), i < s->producers ? 0 : -EPIPE);
+	for (int i = 0; i < all; i++)
+		CHECK_EQ(weft_load_relaxed(&c.gone[i]), 1);
+	stats = stats_of(c.b);
+	CHECK_EQ(stats.sends, (uint64_t)all);
+	CHECK_EQ(stats.sends, stats.recvs + stats.dropped);
+	CHECK_EQ(stats.len, 0u);
+	CHECK_LE(stats.high, s->cap);
+	if (overflow == WEFT_OVERFLOW_WAIT)
+		CHECK_EQ(stats.dropped, 0u);
+	weft_buffer_free(c.b);
+	free(c.gone);
 }
 
-/* E1 */
-TEST(two_producers_of_ten_items_and_three_consumers)
+TEST(each_item_is_taken_once)
 {
-	crowd_run(5, 2, 3, 10);
+	static const struct shape shapes[] = {
+		{ 5, 2, 3, 10 }, /* E1 */
+		/* E4: also no power of two, and far more than needed. */
+		{ 0, 2, 2, 200 },
+		{ 1, 2, 2, 200 },
+		{ 2, 2, 2, 200 },
+		{ 3, 2, 2, 200 },
+		{ 7, 2, 2, 200 },
+		{ 50, 2, 2, 200 },
+		{ 1000, 2, 2, 200 },
+		{ 1 << 20, 2, 2, 200 },
+		/* E5, at the end with the shape of Savina's bounded buffer. */
+		{ 4, 1, 1, 500 },
+		{ 4, 8, 1, 100 },
+		{ 4, 1, 8, 500 },
+		{ 3, 64, 1, 20 },
+		{ 3, 1, 64, 200 },
+		{ 50, 40, 40, TESTING_SLOW ? 20 : 100 },
+	};
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		expect_gone_once(&shapes[i], "handoff", WEFT_OVERFLOW_WAIT);
 	return 0;
 }
 
-/* E4: no power of two in some, and far more than needed in the last. */
-TEST(any_capacity_will_do)
+TEST(each_item_is_taken_or_dropped_and_never_both)
 {
-	static const size_t caps[] = { 0, 1, 2, 3, 7, 50, 1000, 1 << 20 };
+	static const char *const impls[] = { "condvar", "handoff", "ring" };
+	static const struct shape shape = { 3, 3, 1, ROUNDS / 50 };
 
-	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
-		crowd_run(caps[i], 2, 2, 200);
-	return 0;
-}
-
-/* E5, with the shape of Savina's bounded buffer at the end. */
-TEST(either_side_may_have_more_tasks)
-{
-	crowd_run(4, 1, 1, 500);
-	crowd_run(4, 8, 1, 100);
-	crowd_run(4, 1, 8, 500);
-	crowd_run(3, 64, 1, 20);
-	crowd_run(3, 1, 64, 200);
-	crowd_run(50, 40, 40, TESTING_SLOW ? 20 : 100);
+	for (int i = 0; i < 3; i++) {
+		expect_gone_once(&shape, impls[i], WEFT_OVERFLOW_DROP_NEWEST);
+		expect_gone_once(&shape, impls[i], WEFT_OVERFLOW_DROP_OLDEST);
+	}
 	return 0;
 }
 
 /* E4 */
 TEST_MANUAL(a_put_without_capacity_waits_until_it_is_taken)
 {
-	struct crowd *c = calloc(1, sizeof(*c));
-	struct weft_task *t;
-	int item;
+	struct weft_buffer *b = NEW_COUNTING(.cap = 0);
+	struct weft_task *t = testing_spawn(put_main, b);
 
-	CHECK(c != NULL);
-	c->b = new_buffer(0, 1);
-	c->items = 1;
-	t = testing_spawn(crowd_produce, c);
 	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(stats_of(c->b).sends, 0u);
-	CHECK_EQ(weft_buffer_recv(c->b, &item, WEFT_FOREVER), 0);
+	CHECK_EQ(stats_of(b).sends, 0u);
+	CHECK_EQ(take_main(b), 0);
 	CHECK_EQ(testing_join(t), 0);
-	CHECK_EQ(stats_of(c->b).sends, 1u);
-	weft_buffer_free(c->b);
-	free(c);
+	CHECK_EQ(stats_of(b).sends, 1u);
+	weft_buffer_free(b);
 	return 0;
 }
 
@@ -140,7 +165,7 @@ TEST_MANUAL(a_put_without_capacity_waits_until_it_is_taken)
 TEST(a_buffer_never_holds_more_than_its_capacity)
 {
 	for (size_t cap = 1; cap < 9; cap++) {
-		struct weft_buffer *b = new_buffer(cap, 1);
+		struct weft_buffer *b = NEW_COUNTING(.cap = cap);
 		int item;
 
 		for (size_t i = 0; i < cap; i++)
@@ -164,7 +189,7 @@ TEST(a_buffer_never_holds_more_than_its_capacity)
 
 TEST(the_high_watermark_stays)
 {
-	struct weft_buffer *b = new_buffer(5, 1);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 5);
 	int item = 0;
 
 	CHECK_EQ(stats_of(b).high, 0u);
@@ -182,7 +207,7 @@ TEST(the_high_watermark_stays)
 
 TEST(the_fill_is_counted_as_each_put_leaves_it)
 {
-	struct weft_buffer *b = new_buffer(4, 1);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 4);
 	struct weft_buffer_stats stats;
 	int items[4] = { 0 };
 	size_t done;
@@ -207,15 +232,11 @@ TEST(the_fill_is_counted_as_each_put_leaves_it)
 /* An implementation that is loaded may count as it likes. */
 TEST(a_length_that_cannot_be_is_not_believed)
 {
-	struct weft_buffer_opts opts = { .impl = &testing_miscounts,
-		                         .cap = 4,
-		                         .elem_size = sizeof(int),
-		                         .count = true };
+	struct weft_buffer *b =
+	        NEW_COUNTING(.impl = &testing_miscounts, .cap = 4);
 	struct weft_buffer_stats stats;
-	struct weft_buffer *b;
 	int item = 0;
 
-	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
 	CHECK_EQ(weft_buffer_send(b, &item, WEFT_FOREVER), 0);
 	stats = stats_of(b);
 	CHECK_EQ(stats.len, 0u);
@@ -235,14 +256,10 @@ TEST(a_length_that_cannot_be_is_not_believed)
 /* Without a capacity there are no eighths of it. */
 TEST(an_unbounded_buffer_has_no_classes_of_fill)
 {
-	struct weft_buffer_opts opts = { .impl = weft_chan_impl_find("list"),
-		                         .cap = 1,
-		                         .elem_size = sizeof(int),
-		                         .count = true };
-	struct weft_buffer *b;
+	struct weft_buffer *b =
+	        NEW_COUNTING(.impl = weft_chan_impl_find("list"), .cap = 1);
 	int item = 0;
 
-	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
 	for (int i = 0; i < 100; i++)
 		CHECK_EQ(weft_buffer_try_send(b, &item), 0);
 	CHECK_EQ(stats_of(b).high, 100u);
@@ -255,11 +272,9 @@ TEST(an_unbounded_buffer_has_no_classes_of_fill)
 
 TEST(nothing_is_counted_unless_asked_for)
 {
-	struct weft_buffer_opts opts = { .cap = 2, .elem_size = sizeof(int) };
-	struct weft_buffer *b;
+	struct weft_buffer *b = NEW_BUFFER(.cap = 2);
 	int item = 0;
 
-	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
 	CHECK_EQ(weft_buffer_try_send(b, &item), 0);
 	CHECK_EQ(stats_of(b).sends, 0u);
 	CHECK_EQ(stats_of(b).high, 0u);
@@ -271,7 +286,7 @@ TEST(nothing_is_counted_unless_asked_for)
 
 TEST(many_items_go_in_and_out_at_once)
 {
-	struct weft_buffer *b = new_buffer(8, 1);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 8);
 	int in[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }, out[8];
 	size_t done;
 
@@ -293,10 +308,9 @@ TEST(many_items_go_in_and_out_at_once)
 /* E10 */
 TEST(items_of_no_bytes_are_counted)
 {
-	struct weft_buffer_opts opts = { .cap = 3, .count = true };
-	struct weft_buffer *b;
+	struct weft_buffer *b = new_buffer(
+	        (struct weft_buffer_opts){ .cap = 3, .count = true });
 
-	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(weft_buffer_send(b, NULL, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_buffer_try_send(b, NULL), -EAGAIN);
@@ -327,7 +341,7 @@ static int shuffle_one(void *arg)
  * and close_does_not_hide_an_element_from_try_recv. */
 TEST(a_buffer_that_is_never_empty_never_says_so)
 {
-	struct weft_buffer *b = new_buffer(10, 2);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 10);
 	struct weft_task *other = testing_spawn(shuffle_one, b);
 
 	CHECK_EQ(shuffle_one(b), 0);
@@ -336,8 +350,6 @@ TEST(a_buffer_that_is_never_empty_never_says_so)
 	weft_buffer_free(b);
 	return 0;
 }
-
-/* --- items that own something --- */
 
 /* --- overflow --- */
 
@@ -359,15 +371,9 @@ static void note_drop(void *elem, void *arg)
 static void drop_into(struct dropping *d, size_t cap,
                       enum weft_overflow overflow)
 {
-	struct weft_buffer_opts opts = { .cap = cap,
-		                         .elem_size = sizeof(int),
-		                         .overflow = overflow,
-		                         .count = true,
-		                         .drop = note_drop,
-		                         .drop_arg = d };
-
-	*d = (struct dropping){ .drops = 0 };
-	CHECK_EQ(weft_buffer_new(&d->b, &opts), 0);
+	d->drops = 0;
+	d->b = NEW_COUNTING(.cap = cap, .overflow = overflow, .drop = note_drop,
+	                    .drop_arg = d);
 }
 
 /* The next n items must be first, first + 1, ... */
@@ -396,37 +402,28 @@ static void put_ten(struct weft_buffer *b)
 	CHECK_EQ(done, 5u);
 }
 
-TEST(the_newest_are_dropped_when_it_is_full)
+/* Of 0 to 9 in a buffer for four, six are dropped, from `dropped`; `left` and
+ * the next three are left. */
+static void expect_drops(enum weft_overflow overflow, int dropped, int left)
 {
 	struct dropping d;
 
-	drop_into(&d, 4, WEFT_OVERFLOW_DROP_NEWEST);
+	drop_into(&d, 4, overflow);
 	put_ten(d.b);
 	CHECK_EQ(d.drops, 6);
 	for (int i = 0; i < 6; i++)
-		CHECK_EQ(d.dropped[i], 4 + i);
+		CHECK_EQ(d.dropped[i], dropped + i);
 	CHECK_EQ(stats_of(d.b).sends, 10u);
 	CHECK_EQ(stats_of(d.b).dropped, 6u);
-	expect_items(d.b, 0, 4);
+	expect_items(d.b, left, 4);
 	weft_buffer_free(d.b);
 	CHECK_EQ(d.drops, 6);
-	return 0;
 }
 
-TEST(the_oldest_are_dropped_when_it_is_full)
+TEST(the_newest_or_the_oldest_are_dropped_when_it_is_full)
 {
-	struct dropping d;
-
-	drop_into(&d, 4, WEFT_OVERFLOW_DROP_OLDEST);
-	put_ten(d.b);
-	CHECK_EQ(d.drops, 6);
-	for (int i = 0; i < 6; i++)
-		CHECK_EQ(d.dropped[i], i);
-	CHECK_EQ(stats_of(d.b).sends, 10u);
-	CHECK_EQ(stats_of(d.b).dropped, 6u);
-	expect_items(d.b, 6, 4);
-	weft_buffer_free(d.b);
-	CHECK_EQ(d.drops, 6);
+	expect_drops(WEFT_OVERFLOW_DROP_NEWEST, 4, 0);
+	expect_drops(WEFT_OVERFLOW_DROP_OLDEST, 0, 6);
 	return 0;
 }
 
@@ -466,127 +463,28 @@ TEST(a_closed_buffer_drops_nothing)
 	return 0;
 }
 
-/* Whoever drops and whoever takes share what was put: each item goes to one of
- * them, once. */
-struct scramble {
-	struct weft_buffer *b;
-	int per_producer;
-	_Atomic int next_producer;
-	_Atomic int *gone; /* by item: taken or dropped */
-};
-
-static void scramble_drop(void *elem, void *arg)
-{
-	struct scramble *s = arg;
-	int item;
-
-	memcpy(&item, elem, sizeof(item));
-	weft_fetch_add_relaxed(&s->gone[item], 1);
-}
-
-static int scramble_put(void *arg)
-{
-	struct scramble *s = arg;
-	int item =
-	        weft_fetch_add_relaxed(&s->next_producer, 1) * s->per_producer;
-
-	for (int i = 0; i < s->per_producer; i++, item++)
-		CHECK_EQ(weft_buffer_send(s->b, &item, WEFT_FOREVER), 0);
-	return weft_buffer_done(s->b);
-}
-
-static int scramble_take(void *arg)
-{
-	struct scramble *s = arg;
-	int item;
-
-	while (weft_buffer_recv(s->b, &item, WEFT_FOREVER) == 0)
-		weft_fetch_add_relaxed(&s->gone[item], 1);
-	return 0;
-}
-
-static void scramble_run(const struct weft_chan_impl *impl,
-                         enum weft_overflow policy)
-{
-	struct scramble s = { .per_producer = ROUNDS / 50 };
-	struct weft_buffer_opts opts = {
-		.impl = impl,
-		.cap = 3,
-		.elem_size = sizeof(int),
-		.overflow = policy,
-		.producers = 3,
-		.count = true,
-		.drop = scramble_drop,
-		.drop_arg = &s,
-	};
-	struct weft_task *tasks[4];
-	struct weft_buffer_stats stats;
-	int items = 3 * s.per_producer;
-
-	s.gone = calloc((size_t)items, sizeof(*s.gone));
-	CHECK(s.gone != NULL);
-	CHECK_EQ(weft_buffer_new(&s.b, &opts), 0);
-	for (int i = 0; i < 4; i++)
-		tasks[i] = testing_spawn(i ? scramble_put : scramble_take, &s);
-	for (int i = 0; i < 4; i++)
-		CHECK_EQ(testing_join(tasks[i]), 0);
-	for (int i = 0; i < items; i++)
-		CHECK_EQ(weft_load_relaxed(&s.gone[i]), 1);
-	stats = stats_of(s.b);
-	CHECK_EQ(stats.sends, (uint64_t)items);
-	CHECK_EQ(stats.sends, stats.recvs + stats.dropped);
-	weft_buffer_free(s.b);
-	free(s.gone);
-}
-
-TEST(each_item_is_taken_or_dropped_and_never_both)
-{
-	static const char *const impls[] = { "condvar", "handoff", "ring" };
-
-	for (size_t i = 0; i < sizeof(impls) / sizeof(impls[0]); i++) {
-		const struct weft_chan_impl *impl =
-		        weft_chan_impl_find(impls[i]);
-
-		scramble_run(impl, WEFT_OVERFLOW_DROP_NEWEST);
-		scramble_run(impl, WEFT_OVERFLOW_DROP_OLDEST);
-	}
-	return 0;
-}
-
 /* --- bad input --- */
 
 TEST(a_buffer_that_makes_no_sense_is_refused)
 {
-	struct weft_buffer_opts wide = { .elem_size = WEFT_ELEM_MAX + 1 };
-	struct weft_buffer_opts odd = { .wait = (enum weft_wait)9 };
-	struct weft_buffer_opts zero = { .impl = &testing_one_to_one };
-	struct weft_buffer_opts no_oldest = {
-		.overflow = WEFT_OVERFLOW_DROP_OLDEST
+	static const struct weft_buffer_opts bad[] = {
+		{ .elem_size = WEFT_ELEM_MAX + 1 },
+		{ .wait = (enum weft_wait)9 },
+		{ .overflow = (enum weft_overflow)3 },
+		{ .impl = &testing_one_to_one }, /* cap 0 */
+		{ .impl = &testing_one_to_one, .cap = 1, .producers = 2 },
+		{ .impl = &testing_one_to_one, .cap = 1, .consumers = 2 },
+		/* With DROP_OLDEST producers receive as well. */
+		{ .overflow = WEFT_OVERFLOW_DROP_OLDEST },
+		{ .impl = &testing_one_to_one,
+		  .cap = 1,
+		  .overflow = WEFT_OVERFLOW_DROP_OLDEST },
 	};
-	struct weft_buffer_opts one_taker = {
-		.impl = &testing_one_to_one,
-		.cap = 1,
-		.overflow = WEFT_OVERFLOW_DROP_OLDEST
-	};
-	struct weft_buffer_opts no_policy = { .overflow =
-		                                      (enum weft_overflow)3 };
-	struct weft_buffer_opts many = { .impl = &testing_one_to_one,
-		                         .cap = 1 };
 	struct weft_buffer *b = NULL;
 
-	many.producers = 2;
-	CHECK_EQ(weft_buffer_new(&b, &many), -EINVAL);
-	many.producers = 1;
-	many.consumers = 2;
-	CHECK_EQ(weft_buffer_new(&b, &many), -EINVAL);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_EQ(weft_buffer_new(&b, &bad[i]), -EINVAL);
 	CHECK_EQ(weft_buffer_new(NULL, NULL), -EINVAL);
-	CHECK_EQ(weft_buffer_new(&b, &wide), -EINVAL);
-	CHECK_EQ(weft_buffer_new(&b, &odd), -EINVAL);
-	CHECK_EQ(weft_buffer_new(&b, &zero), -EINVAL);
-	/* With DROP_OLDEST producers receive as well. */
-	CHECK_EQ(weft_buffer_new(&b, &no_oldest), -EINVAL);
-	CHECK_EQ(weft_buffer_new(&b, &one_taker), -EINVAL);
-	CHECK_EQ(weft_buffer_new(&b, &no_policy), -EINVAL);
 	CHECK(b == NULL);
 	CHECK_EQ(weft_buffer_new(&b, NULL), 0);
 	weft_buffer_free(b);
@@ -595,7 +493,7 @@ TEST(a_buffer_that_makes_no_sense_is_refused)
 
 TEST(what_is_needed_may_not_be_missing)
 {
-	struct weft_buffer *b = new_buffer(1, 1);
+	struct weft_buffer *b = NEW_COUNTING(.cap = 1);
 	size_t done;
 	int v = 0;
 
@@ -617,35 +515,4 @@ TEST(what_is_needed_may_not_be_missing)
 	CHECK_EQ(stats_of(b).producers, 1u);
 	weft_buffer_free(b);
 	return 0;
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-		        two_producers_of_ten_items_and_three_consumers),
-		cmocka_unit_test(any_capacity_will_do),
-		cmocka_unit_test(either_side_may_have_more_tasks),
-		cmocka_unit_test(
-		        a_put_without_capacity_waits_until_it_is_taken),
-		cmocka_unit_test(a_buffer_never_holds_more_than_its_capacity),
-		cmocka_unit_test(the_high_watermark_stays),
-		cmocka_unit_test(the_fill_is_counted_as_each_put_leaves_it),
-		cmocka_unit_test(a_length_that_cannot_be_is_not_believed),
-		cmocka_unit_test(an_unbounded_buffer_has_no_classes_of_fill),
-		cmocka_unit_test(nothing_is_counted_unless_asked_for),
-		cmocka_unit_test(many_items_go_in_and_out_at_once),
-		cmocka_unit_test(items_of_no_bytes_are_counted),
-		cmocka_unit_test(a_buffer_that_is_never_empty_never_says_so),
-		cmocka_unit_test(the_newest_are_dropped_when_it_is_full),
-		cmocka_unit_test(the_oldest_are_dropped_when_it_is_full),
-		cmocka_unit_test(
-		        without_capacity_the_newest_is_dropped_unless_someone_waits),
-		cmocka_unit_test(a_closed_buffer_drops_nothing),
-		cmocka_unit_test(each_item_is_taken_or_dropped_and_never_both),
-		cmocka_unit_test(a_buffer_that_makes_no_sense_is_refused),
-		cmocka_unit_test(what_is_needed_may_not_be_missing),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

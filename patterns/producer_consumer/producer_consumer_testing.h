@@ -1,17 +1,18 @@
-/* buffers: what the tests of the buffer between producers and consumers share.
- */
+/* What the tests of the buffer between producers and consumers share. */
 #ifndef WEFT_PATTERNS_PRODUCER_CONSUMER_PRODUCER_CONSUMER_TESTING_H
 #define WEFT_PATTERNS_PRODUCER_CONSUMER_PRODUCER_CONSUMER_TESTING_H
 
 #include "buffer.h"
 #include "testing/testing.h"
 
-static inline struct weft_buffer *new_buffer(size_t cap, unsigned producers)
+/* Of ints: NEW_BUFFER(.cap = 4, .producers = 2); and one that counts. */
+#define NEW_BUFFER(...)                                                        \
+	new_buffer((struct weft_buffer_opts){ .elem_size = sizeof(int),        \
+	                                      __VA_ARGS__ })
+#define NEW_COUNTING(...) NEW_BUFFER(.count = true, __VA_ARGS__)
+
+static inline struct weft_buffer *new_buffer(struct weft_buffer_opts opts)
 {
-	struct weft_buffer_opts opts = { .cap = cap,
-		                         .elem_size = sizeof(int),
-		                         .producers = producers,
-		                         .count = true };
 	struct weft_buffer *b;
 
 	CHECK_EQ(weft_buffer_new(&b, &opts), 0);

@@ -131,74 +131,66 @@ static unsigned count_ended(struct weft_task *tasks[WAITERS])
 	return n;
 }
 
-static void spawn_waiters(struct weft_task *tasks[WAITERS], weft_task_fn fn,
-                          struct weft_buffer *b)
+/* So many of them end, and no more. What the clock cannot see cannot be
+ * settled: then wait until they have. */
+static void expect_ends(struct weft_task *tasks[WAITERS], unsigned n,
+                        bool is_seen)
 {
-	for (int i = 0; i < WAITERS; i++)
-		tasks[i] = testing_spawn(fn, b);
+	int64_t until = weft_deadline_in(20 * WEFT_SEC);
+	unsigned ended = 0;
+
+	if (is_seen)
+		CHECK_EQ(weft_clock_settle(), 0);
+	while ((ended += count_ended(tasks)) < n) {
+		CHECK(!is_seen);
+		CHECK_LT(weft_now(), until);
+		weft_yield();
+	}
+	CHECK_EQ(ended, n);
 }
 
-static void start_waiters(struct weft_task *tasks[WAITERS], weft_task_fn fn,
-                          struct weft_buffer *b)
+/* In or out: there is or will be room, or so many. */
+static void move(struct weft_buffer *b, bool in, size_t n)
 {
-	spawn_waiters(tasks, fn, b);
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(count_ended(tasks), 0u);
-}
-
-static struct weft_buffer *new_over(const struct weft_chan_impl *impl,
-                                    size_t cap)
-{
-	struct weft_buffer_opts opts = { .impl = impl,
-		                         .cap = cap,
-		                         .elem_size = sizeof(int) };
-	struct weft_buffer *b;
-
-	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
-	return b;
-}
-
-/* E6: with nobody else about, k items let k consumers go and no more. */
-static void wake_takers(const struct weft_chan_impl *impl)
-{
-	struct weft_buffer *b = new_over(impl, 4);
-	struct weft_task *tasks[WAITERS];
-	int items[3] = { 0 };
-	size_t done;
-
-	start_waiters(tasks, take_main, b);
-	CHECK_EQ(weft_buffer_send(b, items, WEFT_FOREVER), 0);
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(count_ended(tasks), 1u);
-	CHECK_EQ(weft_buffer_send_many(b, items, 3, &done, WEFT_FOREVER), 0);
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(count_ended(tasks), 3u);
-	CHECK_EQ(weft_buffer_close(b), 0);
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(count_ended(tasks), 1u);
-	weft_buffer_free(b);
-}
-
-/* The same with space, and producers. */
-static void wake_putters(const struct weft_chan_impl *impl)
-{
-	struct weft_buffer *b = new_over(impl, 4);
-	struct weft_task *tasks[WAITERS];
 	int items[4] = { 0 };
-	size_t done;
+	size_t done = n;
+	int err;
 
-	CHECK_EQ(weft_buffer_send_many(b, items, 4, &done, WEFT_NOW), 0);
-	start_waiters(tasks, put_main, b);
-	CHECK_EQ(weft_buffer_recv(b, items, WEFT_FOREVER), 0);
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(count_ended(tasks), 1u);
-	CHECK_EQ(weft_buffer_recv_many(b, items, 3, &done, WEFT_FOREVER), 0);
-	CHECK_EQ(done, 3u);
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(count_ended(tasks), 3u);
-	CHECK_EQ(weft_buffer_stop(b), 0);
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(count_ended(tasks), 1u);
+	if (n == 1)
+		err = in ? weft_buffer_send(b, items, WEFT_FOREVER)
+		         : weft_buffer_recv(b, items, WEFT_FOREVER);
+	else
+		err = in ? weft_buffer_send_many(b, items, n, &done,
+		                                 WEFT_FOREVER)
+		         : weft_buffer_recv_many(b, items, n, &done,
+		                                 WEFT_FOREVER);
+	CHECK_EQ(err, 0);
+	CHECK_EQ(done, n);
+}
+
+/*
+ * E6: with nobody else about, k items let k consumers go and no more, and k
+ * spaces k producers. Where the clock does not see them wait, they may be
+ * asleep or on their way there.
+ */
+static void let_go(const struct weft_chan_impl *impl, bool producers,
+                   bool is_seen)
+{
+	struct weft_buffer *b = NEW_BUFFER(.impl = impl, .cap = 4);
+	struct weft_task *tasks[WAITERS];
+
+	if (producers)
+		move(b, true, 4);
+	for (int i = 0; i < WAITERS; i++)
+		tasks[i] = testing_spawn(producers ? put_main : take_main, b);
+	if (is_seen)
+		expect_ends(tasks, 0, is_seen);
+	move(b, !producers, 1);
+	expect_ends(tasks, 1, is_seen);
+	move(b, !producers, 3);
+	expect_ends(tasks, 3, is_seen);
+	CHECK_EQ(producers ? weft_buffer_stop(b) : weft_buffer_close(b), 0);
+	expect_ends(tasks, 1, is_seen);
 	weft_buffer_free(b);
 }
 
@@ -210,73 +202,23 @@ TEST_MANUAL(each_item_and_each_space_wakes_one)
 	for (size_t i = 0; (impl = weft_chan_impl_at(i)); i++) {
 		if ((impl->can & WEFT_BLOCKS_THREAD) || !is_for_all(impl))
 			continue;
-		wake_takers(impl);
+		let_go(impl, false, true);
 		if (impl->can & WEFT_CAN_BOUNDED)
-			wake_putters(impl);
+			let_go(impl, true, true);
 	}
 	return 0;
 }
 
-/* What the clock cannot see cannot be settled: wait until `n` have ended. */
-static void expect_ends(struct weft_task *tasks[WAITERS], unsigned n)
-{
-	int64_t until = weft_deadline_in(20 * WEFT_SEC);
-	unsigned ended = 0;
-
-	while ((ended += count_ended(tasks)) < n) {
-		CHECK_LT(weft_now(), until);
-		weft_yield();
-	}
-	CHECK_EQ(ended, n);
-}
-
-/* However far the consumers have come: asleep, or on their way there. */
-static void let_takers_go(const struct weft_chan_impl *impl)
-{
-	struct weft_buffer *b = new_over(impl, 4);
-	struct weft_task *tasks[WAITERS];
-	int items[3] = { 0 };
-	size_t done;
-
-	spawn_waiters(tasks, take_main, b);
-	CHECK_EQ(weft_buffer_send(b, items, WEFT_FOREVER), 0);
-	expect_ends(tasks, 1);
-	CHECK_EQ(weft_buffer_send_many(b, items, 3, &done, WEFT_FOREVER), 0);
-	expect_ends(tasks, 3);
-	CHECK_EQ(weft_buffer_close(b), 0);
-	expect_ends(tasks, 1);
-	weft_buffer_free(b);
-}
-
-static void let_putters_go(const struct weft_chan_impl *impl)
-{
-	struct weft_buffer *b = new_over(impl, 4);
-	struct weft_task *tasks[WAITERS];
-	int items[4] = { 0 };
-	size_t done;
-
-	CHECK_EQ(weft_buffer_send_many(b, items, 4, &done, WEFT_NOW), 0);
-	spawn_waiters(tasks, put_main, b);
-	CHECK_EQ(weft_buffer_recv(b, items, WEFT_FOREVER), 0);
-	expect_ends(tasks, 1);
-	CHECK_EQ(weft_buffer_recv_many(b, items, 3, &done, WEFT_FOREVER), 0);
-	CHECK_EQ(done, 3u);
-	expect_ends(tasks, 3);
-	CHECK_EQ(weft_buffer_stop(b), 0);
-	expect_ends(tasks, 1);
-	weft_buffer_free(b);
-}
-
 static bool holds_four(const struct weft_chan_impl *impl)
 {
-	struct weft_buffer *b = new_over(impl, 4);
+	struct weft_buffer *b = NEW_BUFFER(.impl = impl, .cap = 4);
 	size_t cap = stats_of(b).cap;
 
 	weft_buffer_free(b);
 	return cap == 4;
 }
 
-/* E6, over the others: condvar, and what waits in the kernel. */
+/* Over the others: condvar, and what waits in the kernel. */
 TEST(each_item_and_each_space_lets_one_go_where_threads_wait)
 {
 	const struct weft_chan_impl *impl;
@@ -287,9 +229,9 @@ TEST(each_item_and_each_space_lets_one_go_where_threads_wait)
 			continue;
 		n++;
 		for (int round = 0; round < ROUNDS / 20; round++) {
-			let_takers_go(impl);
+			let_go(impl, false, false);
 			if (holds_four(impl))
-				let_putters_go(impl);
+				let_go(impl, true, false);
 		}
 	}
 	CHECK_LT(0, n);
@@ -298,26 +240,29 @@ TEST(each_item_and_each_space_lets_one_go_where_threads_wait)
 
 /* --- who waits, and for how long --- */
 
-TEST_MANUAL(waits_are_counted_on_the_side_that_waits)
+/* One task waits for so long, until something else lets it go. */
+static void expect_wait(struct weft_buffer *b, weft_task_fn waits, int64_t ns,
+                        weft_task_fn lets_go)
 {
-	struct weft_buffer *b = new_buffer(1, 1);
-	struct weft_task *t = testing_spawn(take_main, b);
-	int item = 0;
+	struct weft_task *t = testing_spawn(waits, b);
 
 	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(weft_clock_advance(5 * WEFT_MS), 0);
-	CHECK_EQ(weft_buffer_send(b, &item, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_clock_advance(ns), 0);
+	CHECK_EQ(lets_go(b), 0);
 	CHECK_EQ(testing_join(t), 0);
+}
+
+TEST_MANUAL(waits_are_counted_on_the_side_that_waits)
+{
+	struct weft_buffer *b = NEW_COUNTING(.cap = 1);
+
+	expect_wait(b, take_main, 5 * WEFT_MS, put_main);
 	CHECK_EQ(stats_of(b).recv_waits, 1u);
 	CHECK_EQ(stats_of(b).recv_wait_ns, 5 * WEFT_MS);
 	CHECK_EQ(stats_of(b).send_waits, 0u);
 
-	CHECK_EQ(weft_buffer_send(b, &item, WEFT_FOREVER), 0);
-	t = testing_spawn(put_main, b);
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(weft_clock_advance(3 * WEFT_MS), 0);
-	CHECK_EQ(weft_buffer_recv(b, &item, WEFT_FOREVER), 0);
-	CHECK_EQ(testing_join(t), 0);
+	CHECK_EQ(put_main(b), 0);
+	expect_wait(b, put_main, 3 * WEFT_MS, take_main);
 	CHECK_EQ(stats_of(b).send_waits, 1u);
 	CHECK_EQ(stats_of(b).send_wait_ns, 3 * WEFT_MS);
 	CHECK_EQ(stats_of(b).recv_waits, 1u);
@@ -327,23 +272,23 @@ TEST_MANUAL(waits_are_counted_on_the_side_that_waits)
 
 static int put_three(void *arg)
 {
-	int items[3] = { 0 };
+	move(arg, true, 3);
+	return 0;
+}
+
+static int take_some(void *arg)
+{
+	int items[3];
 	size_t done;
 
-	return weft_buffer_send_many(arg, items, 3, &done, WEFT_FOREVER);
+	return weft_buffer_recv_many(arg, items, 3, &done, WEFT_FOREVER);
 }
 
 TEST_MANUAL(a_batch_that_waits_is_counted_once)
 {
-	struct weft_buffer *b = new_buffer(2, 1);
-	struct weft_task *t = testing_spawn(put_three, b);
-	int items[3];
-	size_t done;
+	struct weft_buffer *b = NEW_COUNTING(.cap = 2);
 
-	CHECK_EQ(weft_clock_settle(), 0);
-	CHECK_EQ(weft_clock_advance(7 * WEFT_MS), 0);
-	CHECK_EQ(weft_buffer_recv_many(b, items, 3, &done, WEFT_FOREVER), 0);
-	CHECK_EQ(testing_join(t), 0);
+	expect_wait(b, put_three, 7 * WEFT_MS, take_some);
 	CHECK_EQ(stats_of(b).sends, 3u);
 	CHECK_EQ(stats_of(b).send_waits, 1u);
 	CHECK_EQ(stats_of(b).send_wait_ns, 7 * WEFT_MS);
@@ -388,7 +333,7 @@ static int cook(void *arg)
  * equally much. */
 static void share_a_surplus(const struct weft_chan_impl *impl)
 {
-	struct weft_buffer *b = new_over(impl, 8);
+	struct weft_buffer *b = NEW_BUFFER(.impl = impl, .cap = 8);
 	struct eater eaters[4];
 	struct weft_task *tasks[5];
 
@@ -411,20 +356,4 @@ TEST_MANUAL(consumers_share_a_surplus_evenly)
 	share_a_surplus(weft_chan_impl_find("ring"));
 	share_a_surplus(weft_chan_impl_find("list"));
 	return 0;
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-		        a_deadline_that_meets_an_item_neither_loses_nor_doubles_it),
-		cmocka_unit_test(each_item_and_each_space_wakes_one),
-		cmocka_unit_test(
-		        each_item_and_each_space_lets_one_go_where_threads_wait),
-		cmocka_unit_test(waits_are_counted_on_the_side_that_waits),
-		cmocka_unit_test(a_batch_that_waits_is_counted_once),
-		cmocka_unit_test(consumers_share_a_surplus_evenly),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }
