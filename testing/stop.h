@@ -37,4 +37,10 @@ struct testing_stop {
 
 void testing_stop_often(const struct testing_stop *what);
 
+/* For a call in go(): never, or now and then very soon. */
+static inline int64_t testing_some_deadline(void)
+{
+	return weft_rand() % 4 ? WEFT_FOREVER : weft_deadline_in(1000);
+}
+
 #endif

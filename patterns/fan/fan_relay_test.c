@@ -420,14 +420,11 @@ static void stopped_go(void *thing, unsigned id)
 	bool sends = (net->kind < MERGES) == (id < 3);
 	bool leaves = weft_rand() % 4 == 0;
 	struct weft_chan *c = id < 3 ? net->many[id] : net->one;
-	int64_t deadline_ns;
 	int v = 0, err;
 
 	do {
-		deadline_ns =
-		        weft_rand() % 4 ? WEFT_FOREVER : weft_deadline_in(1000);
-		err = sends ? weft_chan_send(c, &v, deadline_ns)
-		            : weft_chan_recv(c, &v, deadline_ns);
+		err = sends ? weft_chan_send(c, &v, testing_some_deadline())
+		            : weft_chan_recv(c, &v, testing_some_deadline());
 		if (!err)
 			weft_fetch_add_relaxed(
 			        sends ? &net->sent : &net->received, 1);

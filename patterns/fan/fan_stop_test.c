@@ -9,33 +9,31 @@
 
 #define ROUNDS (TESTING_SLOW ? 1000 : 4000)
 
-struct self {
-	struct weft_fan *f;
-	_Atomic bool known;
-};
+typedef _Atomic(struct weft_fan *) self_fan;
 
 static int stop_own_fan(const void *in, void *out, unsigned worker, void *arg)
 {
-	struct self *self = arg;
+	struct weft_fan *f;
 
-	while (!weft_load_acquire(&self->known))
+	while (!(f = weft_load_acquire((self_fan *)arg)))
 		weft_yield();
-	CHECK_EQ(weft_fan_stop(self->f), 0);
+	CHECK_EQ(weft_fan_stop(f), 0);
 	return pass(in, out, worker, NULL);
 }
 
 TEST(the_function_may_stop_its_own_fan)
 {
 	for (size_t i = 0; i < SHAPES; i++) {
-		struct self self = { 0 };
+		self_fan self = NULL;
+		struct weft_fan *f =
+		        new_fan(shapes[i], OPTS(.fn = stop_own_fan,
+		                                .arg = &self, .workers = 2));
 		int item = 1;
 
-		self.f = new_fan(shapes[i], OPTS(.fn = stop_own_fan,
-		                                 .arg = &self, .workers = 2));
-		weft_store_release(&self.known, true);
-		CHECK_EQ(weft_fan_send(self.f, &item, WEFT_FOREVER), 0);
-		CHECK_EQ(weft_fan_join(self.f, WEFT_FOREVER), -ECANCELED);
-		weft_fan_free(self.f);
+		weft_store_release(&self, f);
+		CHECK_EQ(weft_fan_send(f, &item, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_fan_join(f, WEFT_FOREVER), -ECANCELED);
+		weft_fan_free(f);
 	}
 	return 0;
 }
@@ -141,14 +139,13 @@ static void *stopped_new(void *arg)
 static void stopped_go(void *thing, unsigned id)
 {
 	struct stopped *s = thing;
-	int64_t deadline_ns;
+	int64_t until;
 	int item = 1, err;
 
 	do {
-		deadline_ns =
-		        weft_rand() % 4 ? WEFT_FOREVER : weft_deadline_in(1000);
-		err = id < 2 ? weft_fan_send(s->f, &item, deadline_ns)
-		             : weft_fan_recv(s->f, &item, deadline_ns);
+		until = testing_some_deadline();
+		err = id < 2 ? weft_fan_send(s->f, &item, until)
+		             : weft_fan_recv(s->f, &item, until);
 		if (!err)
 			weft_fetch_add_relaxed(id < 2 ? &s->sent : &s->received,
 			                       1);
