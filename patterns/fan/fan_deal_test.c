@@ -36,13 +36,9 @@ static struct site *new_site(int held, struct shape shape,
 	return s;
 }
 
-static void open_gate(struct site *s)
-{
-	CHECK_EQ(weft_chan_close(s->gate), 0);
-}
-
 static void free_site(struct site *s)
 {
+	weft_chan_close(s->gate); /* unless it is */
 	weft_fan_free(s->f);
 	weft_chan_unref(s->gate);
 	free(s);
@@ -65,7 +61,7 @@ TEST_MANUAL(a_straggler_holds_up_no_more_than_the_window)
 	CHECK_EQ(stats_of(s->f).out, 7u);
 	CHECK_EQ(stats_of(s->f).ahead, 7u);
 	CHECK_EQ(weft_fan_try_recv(s->f, &result), -EAGAIN);
-	open_gate(s);
+	CHECK_EQ(weft_chan_close(s->gate), 0);
 	expect_results(s->f, ordered, 20, 0, 1);
 	CHECK_EQ(testing_join(t), 0);
 	CHECK_LT(stats_of(s->f).ahead, 8u);
@@ -104,7 +100,7 @@ static void hold_up_one(struct shape shape, size_t cap, size_t batch)
 	CHECK_EQ(testing_join(t), 0);
 	CHECK_LE(49 - (int)cap, n);
 	CHECK_LT(n, 50);
-	open_gate(s);
+	CHECK_EQ(weft_chan_close(s->gate), 0);
 	while (!weft_fan_recv(s->f, &result, WEFT_FOREVER))
 		n++;
 	CHECK_EQ(n, 50);
@@ -162,9 +158,21 @@ TEST_MANUAL(each_worker_in_turn_or_the_least_loaded_gets_the_next_item)
 			for (unsigned i = 0; i < 3; i++)
 				CHECK_EQ(worker_of(s->f, i).queued, round);
 		}
-		open_gate(s);
 		free_site(s);
 	}
+	return 0;
+}
+
+TEST_MANUAL(an_idle_worker_gets_everything_while_the_other_is_held_up)
+{
+	struct site *s = new_site(0, dealt(WEFT_FAN_LEAST_LOADED),
+	                          OPTS(.workers = 2, .cap = 10));
+
+	send_some(s->f, 7);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats_of(s->f).queued, 0u);
+	CHECK_EQ(weft_load_relaxed(&s->calls), 7);
+	free_site(s);
 	return 0;
 }
 
@@ -195,7 +203,6 @@ TEST_MANUAL(what_is_in_a_batch_counts_as_load)
 	send_some(s->f, 3);
 	CHECK_EQ(worker_of(s->f, ahead).queued, 2u);
 	CHECK_EQ(worker_of(s->f, 1 - ahead).queued, 4u);
-	open_gate(s);
 	free_site(s);
 	return 0;
 }
@@ -212,7 +219,6 @@ TEST_MANUAL(a_worker_at_random_gets_the_next_item)
 		CHECK_LT(100u, worker_of(s->f, i).queued);
 		CHECK_LT(worker_of(s->f, i).queued, 300u);
 	}
-	open_gate(s);
 	free_site(s);
 	return 0;
 }
@@ -234,7 +240,7 @@ static void fill_every_queue(enum weft_fan_deal deal, size_t batch)
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(weft_join_until(t, NULL, WEFT_NOW), -ETIMEDOUT);
 	/* Any worker that comes back makes room. */
-	open_gate(s);
+	CHECK_EQ(weft_chan_close(s->gate), 0);
 	while (!weft_fan_recv(s->f, &item, WEFT_NOW) || stats_of(s->f).out < 10)
 		CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(testing_join(t), 0);
@@ -320,7 +326,7 @@ TEST_MANUAL(a_full_worker_pauses_a_broadcast_to_all)
 	/* One in its hands and four in its queue: it is the first to be sent
 	 * to, so nobody has a sixth. */
 	expect_last(s, 0, 5);
-	open_gate(s);
+	CHECK_EQ(weft_chan_close(s->gate), 0);
 	CHECK_EQ(testing_join(t), 0);
 	CHECK_EQ(weft_fan_join(s->f, WEFT_FOREVER), 0);
 	expect_last(s, 100, 100);
