@@ -9,7 +9,7 @@
 #define WORKERS 4
 #define GENERATE_MS 50
 #define WORK_MS_MIN 100
-#define WORK_MS_MAX 300
+#define WORK_MS_SPREAD 200
 
 struct result {
 	int item, worker;
@@ -46,8 +46,7 @@ static int process(const void *in, void *out, unsigned worker, void *arg)
 	struct result *result = out;
 	struct demo *d = arg;
 
-	pretend_to_work(WORK_MS_MIN +
-	                (int64_t)(weft_rand() % (WORK_MS_MAX - WORK_MS_MIN)));
+	pretend_to_work(WORK_MS_MIN + (int64_t)(weft_rand() % WORK_MS_SPREAD));
 	*result = (struct result){ *item, (int)worker + 1 };
 	fprintf(d->out, "Worker %d processed item %d\n", result->worker,
 	        result->item);
