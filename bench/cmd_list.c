@@ -1,4 +1,4 @@
-/* weft list: the patterns with their knobs, and the channels. */
+/* weft list: the patterns with their knobs, the channels, and the peers. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +7,11 @@
 #include "bench/args.h"
 #include "bench/command.h"
 #include "cli/json.h"
+#include "cli/peers.h"
 #include "stress/conform/options.h"
 
 struct request {
-	bool patterns, channels, json;
+	bool patterns, channels, peers, json;
 	const struct weft_chan_impl *loaded;
 };
 
@@ -115,12 +116,10 @@ static void json_limit(struct json *j, const char *key, uint64_t limit)
 		json_null(j, key);
 }
 
-static void json_channel(struct json *j, const struct weft_chan_impl *chan)
+static void json_declared(struct json *j, const struct weft_chan_impl *chan)
 {
 	const char *can;
 
-	json_object_begin(j, NULL);
-	json_string(j, "name", chan->name);
 	json_string(j, "summary", chan->summary);
 	json_array_begin(j, "caps");
 	for (uint64_t bit = 1; (can = weft_chan_can_name(bit)); bit <<= 1)
@@ -129,13 +128,18 @@ static void json_channel(struct json *j, const struct weft_chan_impl *chan)
 	json_array_end(j);
 	json_limit(j, "max_senders", chan->max_senders);
 	json_limit(j, "max_receivers", chan->max_receivers);
-	json_uint(j, "min_cap",
-	          chan->can & WEFT_CAN_BOUNDED &&
-	                  !(chan->can & WEFT_CAN_RENDEZVOUS));
+	json_uint(j, "min_cap", !(chan->can & WEFT_CAN_RENDEZVOUS));
 	if (chan->can & (WEFT_CAN_BOUNDED | WEFT_CAN_UNBOUNDED))
 		json_limit(j, "max_cap", chan->max_cap);
 	else
 		json_uint(j, "max_cap", 0);
+}
+
+static void json_channel(struct json *j, const struct weft_chan_impl *chan)
+{
+	json_object_begin(j, NULL);
+	json_string(j, "name", chan->name);
+	json_declared(j, chan);
 	json_object_end(j);
 }
 
@@ -150,21 +154,54 @@ static void json_channels(struct json *j, const char *key,
 	json_array_end(j);
 }
 
+static void json_library(struct json *j, const struct weft_peer *peer)
+{
+	char version[PEER_VERSION_BYTES];
+
+	json_string(j, "library", peer_version(peer, version, sizeof(version)));
+	json_string(j, "adapter", peer->adapter);
+}
+
+static void json_peers(struct json *j, const char *key)
+{
+	const struct weft_chan_impl *chan;
+	const struct weft_peer *peer;
+	char why[PEER_WHY_BYTES];
+	struct peer_line line;
+
+	json_array_begin(j, key);
+	for (size_t i = 0; peer_at(i, &line); i++) {
+		bool ready = !peer_find(line.name, &chan, why, sizeof(why));
+
+		json_object_begin(j, NULL);
+		json_string(j, "name", line.name);
+		json_string(j, "why_not", ready ? "" : why);
+		if (ready)
+			json_declared(j, chan);
+		if (ready && (peer = peer_of(chan)))
+			json_library(j, peer);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
 static void print_json(const struct request *r)
 {
 	struct json j;
 
+	bool several = r->patterns + r->channels + r->peers > 1;
+
 	json_init(&j, stdout);
-	if (r->patterns && r->channels) {
+	if (several)
 		json_object_begin(&j, NULL);
-		json_patterns(&j, "patterns");
-		json_channels(&j, "channels", r);
+	if (r->patterns)
+		json_patterns(&j, several ? "patterns" : NULL);
+	if (r->channels)
+		json_channels(&j, several ? "channels" : NULL, r);
+	if (r->peers)
+		json_peers(&j, several ? "peers" : NULL);
+	if (several)
 		json_object_end(&j);
-	} else if (r->patterns) {
-		json_patterns(&j, NULL);
-	} else {
-		json_channels(&j, NULL, r);
-	}
 	json_finish(&j);
 }
 
@@ -226,19 +263,56 @@ static void print_channel(const struct weft_chan_impl *chan)
 	putchar('\n');
 }
 
-static void print_text(const struct request *r)
+static void print_channels(const struct request *r)
 {
 	const struct weft_chan_impl *chan;
 
-	if (r->patterns)
-		print_patterns();
-	if (r->patterns && r->channels)
-		putchar('\n');
-	if (!r->channels)
-		return;
 	puts("channels");
 	for (size_t i = 0; (chan = channel_at(r, i)); i++)
 		print_channel(chan);
+}
+
+static void print_peer(const struct peer_line *line)
+{
+	const struct weft_chan_impl *chan;
+	char why[PEER_WHY_BYTES];
+
+	if (peer_find(line->name, &chan, why, sizeof(why))) {
+		printf("  %-20s %s\n", line->name, why);
+		return;
+	}
+	print_channel(chan);
+	peer_print(stdout, "    ", chan);
+}
+
+static void print_peers(void)
+{
+	struct peer_line line;
+
+	puts("peers: channels of other libraries, taken when they are asked "
+	     "for by name");
+	for (size_t i = 0; peer_at(i, &line); i++)
+		print_peer(&line);
+}
+
+static void print_text(const struct request *r)
+{
+	const char *between = "";
+	struct peer_line line;
+
+	if (r->patterns) {
+		print_patterns();
+		between = "\n";
+	}
+	if (r->channels) {
+		fputs(between, stdout);
+		print_channels(r);
+		between = "\n";
+	}
+	if ((r->peers || r->channels) && peer_at(0, &line)) {
+		fputs(between, stdout);
+		print_peers();
+	}
 }
 
 /* --- the command --- */
@@ -258,7 +332,8 @@ static int parse_option(const struct arg *arg, struct request *r)
 
 static int parse(int argc, char **argv, struct request *r)
 {
-	static const char *const known[] = { "patterns", "channels", NULL };
+	static const char *const known[] = { "patterns", "channels", "peers",
+		                             NULL };
 	struct arg arg;
 	int err = 0;
 
@@ -269,12 +344,14 @@ static int parse(int argc, char **argv, struct request *r)
 			r->patterns = true;
 		else if (strcmp(argv[i], "channels") == 0)
 			r->channels = true;
+		else if (strcmp(argv[i], "peers") == 0)
+			r->peers = true;
 		else
 			err = complain_unknown("nothing to list called",
 			                       argv[i], known);
 	}
-	if (!r->patterns && !r->channels)
-		r->patterns = r->channels = true;
+	if (!r->patterns && !r->channels && !r->peers)
+		r->patterns = r->channels = r->peers = true;
 	return err;
 }
 
@@ -294,10 +371,13 @@ static int run(int argc, char **argv)
 
 const struct command command_list = {
 	.name = "list",
-	.summary = "what there is: patterns with their knobs, and channels",
-	.help = "list [patterns|channels] [--json] [--load=FILE.so]\n"
+	.summary = "what there is: patterns with their knobs, channels, peers",
+	.help = "list [patterns|channels|peers] [--json] [--load=FILE.so]\n"
 	        "\n"
-	        "  --json          as JSON: an array, or an object of two "
+	        "  peers           channels of other libraries: with the "
+	        "channels, but in JSON\n"
+	        "                  by themselves\n"
+	        "  --json          as JSON: an array, or an object of all "
 	        "without a word\n"
 	        "  --load=FILE.so  list the channel in FILE.so too\n",
 	.run = run,

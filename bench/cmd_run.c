@@ -277,7 +277,7 @@ const struct command command_run = {
 	        "[--seed=N] [--json]\n"
 	        "\n"
 	        "  PATTERN         see weft list patterns, also for its KEYs\n"
-	        "  --chan=NAME     see weft list channels "
+	        "  --chan=NAME     see weft list channels, peers too "
 	        "(default " DEFAULT_CHANNEL ")\n"
 	        "  --load=FILE.so  a channel of your own instead\n"
 	        "  --items=N       messages per run (default 0: as many as "

@@ -2,6 +2,7 @@
 
 #include "bench/report.h"
 #include "cli/json.h"
+#include "cli/peers.h"
 
 #define SCHEMA 1
 
@@ -170,6 +171,22 @@ static void json_figures(struct json *j, const struct result *r)
 	json_own(j, r);
 }
 
+/* Whose channel it is, and what was added to it. */
+static void json_peer(struct json *j, const struct result *r)
+{
+	const struct weft_peer *peer = peer_of(r->plan->chan);
+	char version[PEER_VERSION_BYTES];
+
+	if (!peer) {
+		json_null(j, "peer");
+		return;
+	}
+	json_object_begin(j, "peer");
+	json_string(j, "library", peer_version(peer, version, sizeof(version)));
+	json_string(j, "adapter", peer->adapter);
+	json_object_end(j);
+}
+
 void report_json(const struct result *r, FILE *to)
 {
 	struct json j;
@@ -179,6 +196,7 @@ void report_json(const struct result *r, FILE *to)
 	json_int(&j, "schema", SCHEMA);
 	json_string(&j, "pattern", r->plan->pattern->name);
 	json_string(&j, "chan", r->plan->chan->name);
+	json_peer(&j, r);
 	json_params(&j, r);
 	if (r->cap == SIZE_MAX)
 		json_null(&j, "actual_cap");
@@ -376,6 +394,7 @@ static void text_rest(const struct result *r, FILE *to)
 void report_text(const struct result *r, FILE *to)
 {
 	text_cell(r, to);
+	peer_print(to, "", r->plan->chan);
 	text_verdict(r, to);
 	if (!has_figures(r))
 		return;

@@ -8,9 +8,12 @@
 #include <weft/chan_impl.h>
 
 #include "cli/args.h"
+#include "cli/peers.h"
 #include "cli/suggest.h"
 
-#define NAMES_MAX 64
+#define CHANNELS_MAX 64
+#define PEERS_MAX 64
+#define NAMES_MAX (CHANNELS_MAX + PEERS_MAX)
 
 bool arg_split(const char *text, struct arg *out)
 {
@@ -131,12 +134,21 @@ int arg_flag(const struct arg *arg, bool *out)
 int arg_channel(const char *name, const struct weft_chan_impl **out)
 {
 	const char *names[NAMES_MAX + 1] = { NULL };
+	struct peer_line peer[PEERS_MAX];
 	const struct weft_chan_impl *c;
+	char why[PEER_WHY_BYTES];
+	size_t n = 0;
+	int err;
 
 	*out = weft_chan_impl_find(name);
 	if (*out)
 		return 0;
-	for (size_t i = 0; i < NAMES_MAX && (c = weft_chan_impl_at(i)); i++)
-		names[i] = c->name;
+	err = peer_find(name, out, why, sizeof(why));
+	if (err != -ENOENT)
+		return err ? complain("--chan=%s: %s", name, why) : 0;
+	for (size_t i = 0; i < CHANNELS_MAX && (c = weft_chan_impl_at(i)); i++)
+		names[n++] = c->name;
+	for (size_t i = 0; i < PEERS_MAX && peer_at(i, &peer[i]); i++)
+		names[n++] = peer[i].name;
 	return complain_unknown("no channel", name, names);
 }

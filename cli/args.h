@@ -60,7 +60,8 @@ int arg_text(const struct arg *arg, const char **out);
 /* A number of seconds, fractions too, from 0.001 to 1000000. */
 int arg_seconds(const struct arg *arg, int64_t *ns);
 
-/* The channel of that name. 0, or EXIT_BAD_INPUT after complaining. */
+/* The channel or the peer of that name. 0, or EXIT_BAD_INPUT after complaining.
+ */
 int arg_channel(const char *name, const struct weft_chan_impl **out);
 
 #endif

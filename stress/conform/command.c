@@ -10,6 +10,7 @@
 #include <weft/time.h>
 
 #include "cli/json.h"
+#include "cli/peers.h"
 #include "stress/conform/absent.h"
 #include "stress/conform/conform.h"
 #include "stress/conform/options.h"
@@ -228,8 +229,10 @@ static int check_one(struct request *q, const struct weft_chan_impl *impl)
 
 	memset(q->counts, 0, sizeof(q->counts));
 	q->ns = 0;
-	if (!q->json)
+	if (!q->json) {
 		printf("%s: %s\n", impl->name, impl->summary);
+		peer_print(stdout, "", impl);
+	}
 	failed = conform_run(impl, &q->opts, q->json ? NULL : text_begin,
 	                     on_result, q);
 	if (failed < 0) {
