@@ -3,6 +3,7 @@
 
 SWEEP ?= default
 RESULTS ?=
+PEERS ?=
 SECONDS ?= 600
 JOBS ?= $(shell nproc)
 
@@ -43,8 +44,8 @@ release: build-release ## build everything (the default)
 test: build-release ## build everything and run all tests
 	ctest --preset release -j $(TEST_JOBS)
 
-bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|patterns|semaphore into results/ (or RESULTS=folder)
-	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)")
+bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|patterns|semaphore into results/ (or RESULTS=folder), PEERS=all|NAME,... beside our channels
+	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)") $(if $(PEERS),--peers "$(PEERS)")
 
 ratios: build-release ## measure the sweep patterns, and say whether they cost what they may against a hop and a loop
 	scripts/sweep.py --sweep patterns $(if $(RESULTS),--results "$(RESULTS)")
@@ -54,7 +55,8 @@ peers: build-release ## measure our channels beside those of others into results
 	@bench/peers/build.sh
 	scripts/peers.py $(if $(RESULTS),--results "$(RESULTS)")
 
-peers-test: ## test the kernels in Go and Rust, where found
+peers-test: build-release ## check the channels of other libraries and the kernels in Go and Rust, where found (docs/peers.md)
+	ctest --preset release -C peers -L '^peers$$' --no-tests=ignore
 	@bench/peers/build.sh --test
 
 demo: build-release ## show each pattern at work

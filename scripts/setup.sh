@@ -13,13 +13,15 @@ format_major=14 # the clang-format the tree is formatted with
 usage()
 {
 	cat <<END
-usage: $me [--dev] [--check]
+usage: $me [--dev] [--peers] [--check]
 
 Install what is missing to build, test and measure weft (needs apt, and root
 or sudo).
 
   --dev    also what developing needs: clang, clang-format, clang-tidy,
            cppcheck and the sanitizer run-times
+  --peers  also the libraries whose channels can be measured beside ours
+           (docs/peers.md)
   --check  only say what is missing; exit 1 if anything is
   --help   print this
 END
@@ -37,17 +39,19 @@ die()
 }
 
 dev=false
+peers=false
 check=false
 for arg in "$@"; do
 	case $arg in
 	--dev) dev=true ;;
+	--peers) peers=true ;;
 	--check) check=true ;;
 	-h | --help)
 		usage
 		exit 0
 		;;
 	*)
-		say "unknown option '$arg': expected --dev, --check or --help" >&2
+		say "unknown option '$arg': expected --dev, --peers, --check or --help" >&2
 		exit 2
 		;;
 	esac
@@ -173,6 +177,27 @@ has_clang_format()
 	command -v clang-format && ! apt_knows "clang-format-$format_major"
 }
 
+# has_library MODULE: pkg-config knows it.
+has_library()
+{
+	command -v pkg-config && pkg-config --exists "$1"
+}
+
+# has_header HEADER [LIBRARY...]: C++ can include it and link with these.
+has_header()
+{
+	printf '#include <%s>\nint main() {}\n' "$1" >"$scratch/header.cc"
+	shift
+	compile_cxx "$scratch/header.cc" "$@"
+}
+
+# Debian and its authors put it into different folders.
+has_moodycamel()
+{
+	has_header concurrentqueue/blockingconcurrentqueue.h ||
+		has_header concurrentqueue/moodycamel/blockingconcurrentqueue.h
+}
+
 apt_knows()
 {
 	apt-cache show --no-all-versions "$1" >/dev/null 2>&1
@@ -220,6 +245,24 @@ probe()
 		"clang-format-$format_major|clang-format" has_clang_format
 	need 'clang-tidy' 'clang-tidy' command -v clang-tidy
 	need 'cppcheck' 'cppcheck' command -v cppcheck
+}
+
+# The libraries behind bench/peers. An empty name after the | means that a system
+# whose apt does not have it does without.
+probe_peers()
+{
+	need 'GLib' 'libglib2.0-dev|' has_library glib-2.0
+	need 'APR-util' 'libaprutil1-dev|' has_library apr-util-1
+	need 'Concurrency Kit' 'libck-dev|' has_library ck
+	need 'oneTBB' 'libtbb-dev|' has_library tbb
+	need 'Boost.Lockfree' 'libboost-dev|' has_header boost/lockfree/queue.hpp
+	need 'Boost.Fiber' 'libboost-fiber-dev|' \
+		has_header boost/fiber/buffered_channel.hpp -lboost_fiber -lboost_context
+	need 'moodycamel::ConcurrentQueue' 'libconcurrentqueue-dev|' \
+		has_moodycamel
+	need 'Userspace RCU' 'liburcu-dev|' has_library liburcu
+	need 'ZeroMQ' 'libzmq3-dev|' has_library libzmq
+	need 'nng' 'libnng-dev|' has_header nng/nng.h -lnng
 }
 
 # The major version of the clang that is here, or of the one apt would install.
@@ -283,6 +326,9 @@ too_old_to_use()
 }
 
 probe
+if $peers; then
+	probe_peers
+fi
 if [ -z "$missing" ]; then
 	say 'nothing is missing'
 	exit 0
@@ -310,9 +356,10 @@ if ! apt update >"$scratch/apt.log"; then
 	say 'apt-get update failed; going on with the lists there are' >&2
 fi
 chosen=$(resolve)
-say "installing: $chosen"
+say "installing: ${chosen:-nothing, apt has none of it}"
 # shellcheck disable=SC2086
-if ! apt install -y --no-install-recommends $chosen >"$scratch/apt.log"; then
+if [ -n "$chosen" ] &&
+	! apt install -y --no-install-recommends $chosen >"$scratch/apt.log"; then
 	tail -n 20 "$scratch/apt.log" >&2
 	die "apt-get could not install: $chosen"
 fi
@@ -324,5 +371,13 @@ if cmake_too_old; then
 fi
 if [ -n "$missing" ]; then
 	die "installed, but still missing: $missing"
+fi
+if $peers; then
+	probe_peers
+	if [ -n "$missing" ]; then
+		say "peers that are not to be had here: $missing"
+	fi
+	# So that the next build looks for them again.
+	touch "$(dirname "$0")/../bench/peers/CMakeLists.txt"
 fi
 say 'done'

@@ -53,6 +53,9 @@ def parse_arguments(argv):
         help="only cells whose name matches, such as 'chan:ring/.*cap:0'")
     add("--load", metavar="FILE.so", action="append", default=[],
         help="also measure the channel in this shared object; repeatable")
+    add("--peers", metavar="all|NAME,...", default="",
+        help="also measure channels of other libraries: all that were built, or these "
+             "(weft list peers shows them)")
     add("--slice-timeout", type=number_in(1, 86400), metavar="S", default=60,
         help="a slice that takes so much longer than what was asked of it is HUNG; "
              "while the sweep is stopped, no time passes (default: %(default)s)")
@@ -66,10 +69,13 @@ def parse_arguments(argv):
 
 
 def choose_cells(options, weft, sweep):
-    """The cells to measure, fitted to the budget, and that budget."""
+    """The cells to measure, fitted to the budget, that budget, and the peers."""
     patterns = weft.entries("patterns")
     channels = weft.entries("channels")
-    loaded = binary.load_channels(weft, options.load, channels, patterns[0]["name"])
+    peers = binary.choose_peers(weft, options.peers)
+    loaded = binary.load_channels(weft, options.load, channels + peers,
+                                  patterns[0]["name"])
+    loaded += [(peer["name"], "") for peer in peers]
     override = {key: value for key, value in
                 (("rounds", options.rounds), ("time", options.time)) if value}
     cells = cellmaker.build(sweep, patterns, channels, loaded, override)
@@ -79,7 +85,7 @@ def choose_cells(options, weft, sweep):
             raise Problem("--filter '%s' matches none of the cells; --list shows "
                           "their names" % options.filter.pattern)
     budget = None if override else sweep.settings["budget"]
-    return (plan.fit(cells, budget) if budget else cells), budget
+    return (plan.fit(cells, budget) if budget else cells), budget, peers
 
 
 def print_list(sweep, cells):
@@ -157,7 +163,7 @@ def sweep(options, argv):
     if not (options.no_plot or options.list):
         gnuplot.check()
     weft = binary.Weft(options.weft)
-    cells, budget = choose_cells(options, weft, sweep_file)
+    cells, budget, peers = choose_cells(options, weft, sweep_file)
     if options.list:
         print_list(sweep_file, cells)
         return 0
@@ -166,7 +172,8 @@ def sweep(options, argv):
     seed = options.seed
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "little") >> 1
-    info = context.capture(machine, weft, sweep_file, cells, seed, shown_argv("scripts/sweep.py", argv))
+    info = context.capture(machine, weft, sweep_file, cells, seed,
+                           shown_argv("scripts/sweep.py", argv), peers)
     with Interrupt(weft) as interrupt, rundir.RunDir(
             options.results, context.directory_name(info)) as run:
         if not options.quiet:

@@ -555,6 +555,36 @@ class Runs(FakeRuns):
             "pipeline/chan:%s/cap:64" % name for name in ("alpha", "beta", "mine")])
         self.assertFalse(self.results.exists())
 
+    PEERS = {"FAKE_PEERS": json.dumps({"weft": [
+        {"name": "gone", "why_not": "not built: libgone"},
+        {"name": "peer", "why_not": "", "library": "Lib 1.2", "adapter": "spins_only"},
+        {"name": "plain", "why_not": "", "library": "Plain 3", "adapter": ""}]})}
+
+    def test_peers_take_part_when_asked_for(self):
+        text = "pattern=pipeline cap=0 rounds=1"
+        self.assertNotIn("peer", self.sweep(text, "--list", **self.PEERS).stdout)
+        done = self.sweep(text, "--list", "--peers=all", **self.PEERS)
+        self.assertEqual(done.stdout.splitlines()[:4], [
+            "pipeline/chan:%s/cap:0" % name
+            for name in ("alpha", "beta", "peer", "plain")])
+        done = self.sweep(text, "--peers=peer", **self.PEERS)
+        self.assertIn("peer: Lib 1.2; added: spins_only", done.stdout)
+        self.assertIn("peer: Lib 1.2; added: spins\\_only", (self.run_folder() / "summary.md").read_text())
+        summary = self.read("summary.json")
+        self.assertEqual({cell["chan"] for cell in summary["cells"]},
+                         {"alpha", "beta", "peer"})
+        self.assertEqual([peer["name"] for peer in summary["context"]["peers"]],
+                         ["peer"])
+        self.assertIn("--chan=peer", (self.dir / "log").read_text())
+
+    def test_peers_that_cannot_take_part(self):
+        text = "pattern=pipeline cap=0 rounds=1"
+        self.refused(text, "libgone", args=["--peers=gone"], **self.PEERS)
+        self.refused(text, "no peer 'nope'", "peer, plain", args=["--peers=peer,nope"],
+                     **self.PEERS)
+        self.refused(text, "no peer 'alpha'", args=["--peers=alpha"], **self.PEERS)
+        self.refused(text, "this weft has none", args=["--peers=all"])
+
     def test_bad_input_is_one_line_and_nothing_is_written(self):
         good = "pattern=pipeline cap=0 rounds=1"
         self.refused("pattern=pipeline cap=9999", "sweep:1", "cap=9999", "0 to 4096")

@@ -46,6 +46,9 @@ RESULT = shape.has(verdict=shape.one_of(VERDICTS), **RESULT_FIELDS)
 #: What `weft list --json` says of each pattern and channel.
 KNOB = shape.has(name=shape.text)
 ENTRIES = shape.each(shape.has(name=shape.text, knobs=shape.maybe(shape.each(KNOB))))
+PEERS = shape.each(shape.has(name=shape.text, why_not=shape.text,
+                             library=shape.maybe(shape.text),
+                             adapter=shape.maybe(shape.text)))
 #: How many last lines of a failed slice's stderr are kept.
 STDERR_LINES = 12
 
@@ -240,6 +243,28 @@ def load_channels(weft, files, builtin, pattern):
         taken.add(name)
         loaded.append((name, path))
     return loaded
+
+
+def choose_peers(weft, wanted):
+    """What the binary says of the peers that are wanted: "all" that there are, or
+    names with commas between them. Problem for one that cannot take part."""
+    if not wanted:
+        return []
+    known = {peer["name"]: peer for peer in weft.ask(PEERS, "list", "peers", "--json")}
+    if wanted == "all":
+        found = [peer for peer in known.values() if not peer["why_not"]]
+        if not found:
+            raise Problem("--peers=all: this weft has none; scripts/setup.sh --peers "
+                          "installs what there is")
+        return found
+    names = list(dict.fromkeys(wanted.split(",")))
+    for name in names:
+        if name not in known:
+            raise Problem("--peers=%s: no peer '%s'; there are %s"
+                          % (wanted, name, ", ".join(known) or "none"))
+        if known[name]["why_not"]:
+            raise Problem("--peers=%s: %s: %s" % (wanted, name, known[name]["why_not"]))
+    return [known[name] for name in names]
 
 
 def channel_name(weft, file, taken, pattern):

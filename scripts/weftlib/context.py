@@ -57,10 +57,11 @@ def git(tree, *args):
     return as_text(done.stdout).strip() if done.returncode == 0 else None
 
 
-def capture(machine, weft, sweep, cells, seed, argv):
+def capture(machine, weft, sweep, cells, seed, argv, peers=()):
     """The context of a run that is about to start, as plain JSON data.
 
-    `machine` is what `weft context --json` printed. The run counts as partial
+    `machine` is what `weft context --json` printed, `peers` what `weft list peers`
+    says of those that take part. The run counts as partial
     until `finish` says otherwise.
     """
     context = {"schema": SCHEMA, "partial": True}
@@ -72,6 +73,8 @@ def capture(machine, weft, sweep, cells, seed, argv):
         rounds=max(cell.rounds for cell in cells), rounds_done=0,
         time_ms=sorted({cell.time_ms for cell in cells}),
         sweep={"name": sweep.name, "text": sweep.text},
+        peers=[{key: peer.get(key) for key in ("name", "library", "adapter")}
+               for peer in peers],
         python=platform.python_version(), aslr=aslr(), thp=thp(),
         cpu_mhz=cpu_mhz(), caches=caches(), cpu_quota=cgroup.quota(),
         load_before=load(), load_after=None,

@@ -23,7 +23,10 @@ RATES = ("capacity_per_second", "offered_per_second", "achieved_per_second")
 CONTEXT = shape.has(
     git=shape.has(commit=shape.text), started=shape.text,
     sweep=shape.maybe(shape.has(name=shape.maybe(shape.text))),
-    cpus_allowed=shape.maybe(shape.number))
+    cpus_allowed=shape.maybe(shape.number),
+    peers=shape.maybe(shape.each(shape.has(
+        name=shape.text, library=shape.maybe(shape.text),
+        adapter=shape.maybe(shape.text)))))
 RECORD = shape.has(**{**RESULT_FIELDS, "cell": shape.text, "pattern": shape.text,
                       "chan": shape.text, "knobs": shape.all_values(shape.knob),
                       "verdict": shape.one_of(VERDICTS)})

@@ -196,6 +196,14 @@ def throughput_tables(cells, pattern):
     return narrow(table)
 
 
+def peer_lines(summary, escape=str):
+    """What each peer is, and what its adapter adds to the library."""
+    return [escape("%s: %s%s" % (peer["name"], peer.get("library") or UNKNOWN,
+                                 "; added: " + peer["adapter"]
+                                 if peer.get("adapter") else ""))
+            for peer in summary["context"].get("peers") or []]
+
+
 def terminal(summary):
     """Everything the sweep prints about the numbers at its end."""
     parts = ["\n\n".join(render_text(table)
@@ -208,6 +216,7 @@ def terminal(summary):
     if crowded:
         notes.append("%s more tasks than the %d CPUs: the scheduler is measured too."
                      % (MARK, crowded[0]["cpus"]))
+    notes += peer_lines(summary)
     return "\n\n".join(parts + (["\n".join(notes)] if notes else []))
 
 
@@ -250,6 +259,7 @@ def markdown(summary, pictures):
         parts.append("%s saturated: more was offered than came through. The latency "
                      "is that of an overloaded queue and grows with the run."
                      % SATURATED)
+    parts += peer_lines(summary, escape)
     parts += ["N/A %s: %s" % (escape(", ".join(sorted(chans))), escape(why))
               for why, chans in reasons(summary).items()]
     return "\n\n".join(parts) + "\n"
