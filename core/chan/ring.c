@@ -215,9 +215,9 @@ static void ring_read_slot(struct ring *r, uint64_t pos, void *elem)
 	weft_store_release(&s->seq, pos + r->lap); /* pairs with [slot] */
 }
 
-static int ring_try_send(void *state, const void *elem)
+__attribute__((noinline)) static int ring_send_slow(struct ring *r,
+                                                    const void *elem)
 {
-	struct ring *r = state;
 	uint64_t pos;
 	int err;
 
@@ -227,14 +227,42 @@ static int ring_try_send(void *state, const void *elem)
 	return 0;
 }
 
-static int ring_try_recv(void *state, void *elem)
+__attribute__((noinline)) static int ring_recv_slow(struct ring *r, void *elem)
 {
-	struct ring *r = state;
 	uint64_t pos;
 	int err;
 
 	if (!ring_claim_head(r, 1, &pos, &err))
 		return err;
+	ring_read_slot(r, pos, elem);
+	return 0;
+}
+
+/*
+ * One element, and the usual case of it: the slot is ready and nobody else
+ * claims it at the same time. Anything else, a close among it, takes the
+ * general way from the start; the CAS has not changed anything then.
+ */
+static int ring_try_send(void *state, const void *elem)
+{
+	struct ring *r = state;
+	uint64_t tail = weft_load_acquire(&r->tail), pos = tail >> 1;
+
+	if (tail & CLOSED || !ring_ready(r, pos, 0, 1) ||
+	    !weft_cas_acq_rel(&r->tail, &tail, ring_next(r, pos) << 1))
+		return ring_send_slow(r, elem);
+	ring_write_slot(r, pos, elem);
+	return 0;
+}
+
+static int ring_try_recv(void *state, void *elem)
+{
+	struct ring *r = state;
+	uint64_t head = weft_load_acquire(&r->head), pos = head >> 1;
+
+	if (!ring_ready(r, pos, 1, 1) ||
+	    !weft_cas_acq_rel(&r->head, &head, ring_next(r, pos) << 1))
+		return ring_recv_slow(r, elem);
 	ring_read_slot(r, pos, elem);
 	return 0;
 }
