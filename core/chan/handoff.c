@@ -203,15 +203,16 @@ static void handoff_enqueue(struct list *queue, struct waiter *w,
 	list_push(queue, &w->link);
 }
 
-static int handoff_send(void *state, const void *elem, int64_t deadline_ns)
+/* What a send does beyond putting its element into a buffer where nobody waits
+ * for it. The caller holds the lock. */
+__attribute__((noinline)) static int
+handoff_send_slow(struct handoff *h, const void *elem, int64_t deadline_ns)
 {
-	struct handoff *h = state;
 	struct weft_task *wake = NULL;
 	struct waiter w;
 	struct claim c;
 	int err;
 
-	spin_lock(&h->lock);
 	err = handoff_send_now(h, elem, &wake);
 	if (err == -EAGAIN && deadline_ns > WEFT_NOW) {
 		/* The completer only reads a sender's element. */
@@ -225,15 +226,14 @@ static int handoff_send(void *state, const void *elem, int64_t deadline_ns)
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
-static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
+__attribute__((noinline)) static int
+handoff_recv_slow(struct handoff *h, void *elem, int64_t deadline_ns)
 {
-	struct handoff *h = state;
 	struct weft_task *wake = NULL;
 	struct waiter w;
 	struct claim c;
 	int err;
 
-	spin_lock(&h->lock);
 	err = handoff_recv_now(h, elem, &wake);
 	if (err == -EAGAIN && deadline_ns > WEFT_NOW) {
 		handoff_enqueue(&h->receivers, &w, &c, elem);
@@ -244,6 +244,30 @@ static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
 	spin_unlock(&h->lock);
 	handoff_wake_up(h, wake);
 	return err == -EAGAIN ? -ETIMEDOUT : err;
+}
+
+static int handoff_send(void *state, const void *elem, int64_t deadline_ns)
+{
+	struct handoff *h = state;
+
+	spin_lock(&h->lock);
+	if (h->closed || h->len == h->cap || !list_is_empty(&h->receivers))
+		return handoff_send_slow(h, elem, deadline_ns);
+	handoff_push(h, elem);
+	spin_unlock(&h->lock);
+	return 0;
+}
+
+static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
+{
+	struct handoff *h = state;
+
+	spin_lock(&h->lock);
+	if (h->len == 0 || !list_is_empty(&h->senders))
+		return handoff_recv_slow(h, elem, deadline_ns);
+	handoff_pop(h, elem);
+	spin_unlock(&h->lock);
+	return 0;
 }
 
 static int handoff_try_send(void *state, const void *elem)
