@@ -90,7 +90,8 @@ skip = {"time", "reps", "seed", "json", "latency", "chan", "load",
 print(json.dumps({
     "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers,
     "cpus": len(os.sched_getaffinity(0)) if PEERS else 2,
-    "params": {**{k: int(v) for k, v in options.items() if k not in skip},
+    "params": {**{k: int(v) if v.isdigit() else v
+                  for k, v in options.items() if k not in skip},
                "items": items},
     "oversubscribed": workers > 1, "verdict": verdict, "why": why,
     "samples": [{"ns": ns, "messages": items, "start_skew_ns": 1000,

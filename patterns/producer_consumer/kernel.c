@@ -20,14 +20,15 @@ enum variant {
 	TRY,         /* they do not: whoever finds no space or item yields */
 	PAIRS,       /* every task puts, and takes as much */
 	PREPRODUCED, /* all is in before the consumers begin */
+	BARE,        /* over the channel itself, without a buffer around it */
 };
 
-static const char *const variant_choices[] = { "plain", "try", "pairs",
-	                                       "preproduced", NULL };
+static const char *const variant_choices[] = { "plain",       "try",  "pairs",
+	                                       "preproduced", "bare", NULL };
 
 static const struct knob knobs[] = {
-	KNOB_CHOICE("variant", "how items go in and out", PLAIN, PREPRODUCED,
-	            variant_choices, "plain,try,pairs,preproduced"),
+	KNOB_CHOICE("variant", "how items go in and out", PLAIN, BARE,
+	            variant_choices, "plain,try,pairs,preproduced,bare"),
 	KNOB_COUNT("producers", "tasks that put", 1, 1, SIDE_MAX, "1,2,4,8"),
 	KNOB_COUNT("consumers", "tasks that take", 1, 1, SIDE_MAX, "1,2,4,8"),
 	KNOB_CAP(64, "0,1,64,1024"),
@@ -67,11 +68,14 @@ struct party {
 struct state {
 	/* Constant once made. */
 	struct weft_buffer *buffer;
+	struct weft_chan *bare; /* or this, the channel itself */
 	unsigned putters;
 	int64_t prod_work;
 	bool stats;
 	struct party *party; /* one for each driver */
 	size_t cap;          /* that the buffer should have */
+
+	_Atomic unsigned putting; /* with `bare`: those that are not done */
 
 	/* With `stats`: how long the tasks of either side took, and for how
 	 * much of that they found no space or item. The second is the
@@ -86,6 +90,11 @@ static int accept_variant(const struct params *p, struct text *why)
 {
 	int64_t variant = param(p, "variant");
 
+	if (variant == BARE && param(p, "stats")) {
+		text_add(why, "stats=1 with variant=bare: a channel keeps no "
+		              "books, allowed 0");
+		return -EINVAL;
+	}
 	if ((variant != TRY && variant != PAIRS) || param(p, "cap") > 0)
 		return 0;
 	text_add(why,
@@ -208,13 +217,13 @@ static inline int take(struct cell *cell, struct party *me, size_t most,
 	                            : take_from(cell->state, me, most, n, true);
 }
 
-/* What is to be done with n items that have come. */
-KERNEL_INLINE void consume(struct cell *cell, struct party *me, size_t n)
+/* Account for n items that have come, and do what is to be done with them. */
+KERNEL_INLINE void account_for(struct cell *cell, const struct party *me,
+                               size_t n)
 {
 	const struct state *s = cell->state;
 	int64_t now = kernel_now(cell);
 
-	count_take(me, n); /* and no more than that */
 	for (size_t i = 0; i < n; i++) {
 		const unsigned char *m = me->m + i * cell->payload;
 		uint64_t value = message_value(m), seq = message_seq(value);
@@ -229,6 +238,12 @@ KERNEL_INLINE void consume(struct cell *cell, struct party *me, size_t n)
 		if (cell->work)
 			work_for(cell->work);
 	}
+}
+
+KERNEL_INLINE void consume(struct cell *cell, struct party *me, size_t n)
+{
+	count_take(me, n); /* and no more than that */
+	account_for(cell, me, n);
 	me->count += n;
 }
 
@@ -345,7 +360,80 @@ static void put_all(struct cell *cell, unsigned driver)
 	weft_buffer_done(s->buffer);
 }
 
+/* --- nothing but the channel --- */
+
+/*
+ * What a channel costs by itself, to be compared with other channels in loops
+ * of their own: beside its calls and the tally nothing is done for an item.
+ */
+KERNEL_INLINE int send_bare(const struct kernel_batch *b)
+{
+	const struct state *s = b->cell->state;
+	size_t done;
+
+	for (size_t i = 0; s->prod_work && i < b->n; i++)
+		work_for(s->prod_work);
+	return b->n == 1 ? weft_chan_send(s->bare, b->m, WEFT_FOREVER)
+	                 : weft_chan_send_many(s->bare, b->m, b->n, &done,
+	                                       WEFT_FOREVER);
+}
+
+KERNEL_INLINE int recv_bare(const struct state *s, const struct party *me,
+                            size_t most, size_t *n)
+{
+	*n = 1;
+	return most == 1 ? weft_chan_recv(s->bare, me->m, WEFT_FOREVER)
+	                 : weft_chan_recv_many(s->bare, me->m, most, n,
+	                                       WEFT_FOREVER);
+}
+
+static void put_bare(struct cell *cell, unsigned driver)
+{
+	struct state *s = cell->state;
+
+	kernel_fail(cell, kernel_produce(cell, driver, s->putters,
+	                                 cell->message[2 * driver + 1],
+	                                 cell->batch, send_bare));
+	/* Without data they count, and must not find it closed. After a halt it
+	 * is closed already. */
+	if (weft_fetch_sub_acq_rel(&s->putting, 1u) == 1 && cell->tally)
+		(void)weft_chan_close(s->bare);
+}
+
+static void take_bare(struct cell *cell, struct party *me)
+{
+	uint64_t most =
+	        cell->tally ? UINT64_MAX
+	                    : tally_share(cell->items, cell->shape.consumers,
+	                                  me->consumer);
+	uint64_t count = 0;
+	size_t n;
+	int err = 0;
+
+	while (count < most) {
+		n = most - count < cell->batch ? (size_t)(most - count)
+		                               : cell->batch;
+		err = recv_bare(cell->state, me, n, &n);
+		if (err)
+			break;
+		account_for(cell, me, n);
+		count += n;
+	}
+	cell->share[me->consumer] = count;
+	kernel_end(cell, err);
+}
+
 /* --- the drivers --- */
+
+static void run_bare(struct cell *cell, unsigned driver)
+{
+	struct state *s = cell->state;
+
+	if (driver < s->putters)
+		put_bare(cell, driver);
+	else
+		take_bare(cell, &s->party[driver]);
+}
 
 static void run_driver(struct cell *cell, unsigned driver)
 {
@@ -353,6 +441,10 @@ static void run_driver(struct cell *cell, unsigned driver)
 	bool takes = cell->variant == PAIRS || driver >= s->putters;
 	int64_t since = s->stats ? weft_now() : 0, ns;
 
+	if (cell->variant == BARE) {
+		run_bare(cell, driver);
+		return;
+	}
 	if (driver < s->putters)
 		put_all(cell, driver);
 	if (takes)
@@ -373,6 +465,7 @@ static void teardown(struct cell *cell)
 	struct state *s = cell->state;
 
 	weft_buffer_free(s->buffer);
+	weft_chan_unref(s->bare);
 	free(s->party);
 }
 
@@ -393,6 +486,15 @@ static int make_parties(struct cell *cell, struct state *s)
 	return 0;
 }
 
+static int make_bare(const struct cell *cell, struct state *s)
+{
+	struct weft_chan_opts opts = { .wait = cell->wait };
+
+	weft_store_relaxed(&s->putting, s->putters);
+	return weft_chan_new(&s->bare, cell->chan, cell->cap, cell->payload,
+	                     &opts);
+}
+
 /* Consumers that stop by count must not find the buffer closed by producers
  * who were faster: then one more, who is never done, keeps it open. */
 static int make_buffer(const struct cell *cell, struct state *s)
@@ -407,6 +509,8 @@ static int make_buffer(const struct cell *cell, struct state *s)
 	};
 	int err = kernel_probe(cell, &s->cap);
 
+	if (!err && cell->variant == BARE)
+		return make_bare(cell, s);
 	if (!err)
 		err = weft_buffer_new(&s->buffer, &opts);
 	/* As much as this channel cannot hold, it could not be asked about
@@ -455,7 +559,10 @@ static void halt(struct cell *cell)
 {
 	struct state *s = cell->state;
 
-	weft_buffer_stop(s->buffer);
+	if (cell->variant == BARE)
+		(void)weft_chan_close(s->bare); /* the last putter may have */
+	else
+		weft_buffer_stop(s->buffer);
 }
 
 /* --- afterwards --- */

@@ -20,7 +20,11 @@ static const struct kernel_case verified[] = {
 	{ .knobs = "variant=pairs cap=1 batch=16 producers=3" },
 	{ .knobs = "variant=preproduced producers=3 consumers=2" },
 	{ .knobs = "variant=preproduced batch=16 stats=1" },
+	{ .knobs = "variant=bare cap=1|64 producers=2 consumers=2" },
+	{ .knobs = "variant=bare cap=7 batch=16 payload=64" },
+	{ .knobs = "variant=bare prod_work=200 work=100" },
 	{ .knobs = "", .chan = &testing_one_to_one },
+	{ .knobs = "variant=bare", .chan = &testing_one_to_one },
 	{ .knobs = "cap=0", .over = "handoff" },
 	{ .knobs = "cap=0 producers=3 consumers=3", .over = "handoff" },
 	{ .knobs = "cap=0 batch=4 wait=spin", .over = "handoff" },
@@ -40,12 +44,14 @@ static const struct kernel_case verified[] = {
 static const struct kernel_case few[] = {
 	{ .knobs = "producers=3 consumers=3 cap=0" },
 	{ .knobs = "producers=3 consumers=3 variant=try|pairs|preproduced" },
+	{ .knobs = "producers=3 consumers=3 cap=0 variant=bare" },
 	{ 0 },
 };
 
 static const struct kernel_case paced[] = {
 	{ .knobs = "producers=2 consumers=2 batch=4" },
 	{ .knobs = "variant=try" },
+	{ .knobs = "variant=bare batch=4" },
 	{ .knobs = "variant=pairs producers=2 consumers=1 cap=3",
 	  .items = 301 },
 	/* There is no latency of what was there before the beginning. */
@@ -58,7 +64,7 @@ static const struct kernel_case paced[] = {
 static const struct kernel_case caught[] = {
 	{ .knobs = "consumers=1|3" },
 	{ .knobs = "payload=64 batch=8" },
-	{ .knobs = "variant=try|preproduced" },
+	{ .knobs = "variant=try|preproduced|bare" },
 	{ .knobs = "variant=pairs", "lost 4 of 400", &testing_drops },
 	{ .knobs = "variant=pairs cap=1",
 	  "delivered 4 of 400 twice",
@@ -80,6 +86,8 @@ static const struct kernel_case refused[] = {
 	{ .knobs = "variant=pairs cap=0",
 	  "cap=0 with variant=pairs: two that do not wait never meet, allowed "
 	  "1 and up" },
+	{ .knobs = "variant=bare stats=1",
+	  "stats=1 with variant=bare: a channel keeps no books, allowed 0" },
 	/* In pairs, all tasks do both. */
 	{ .knobs = "variant=pairs",
 	  "channel one_to_one cannot have 2 senders at once (allowed: 1..1)",

@@ -23,6 +23,9 @@ SCALE = ("condvar",)
 LANGUAGES = {"peer_go": "Go", "peer_rust": "Rust"}
 
 PATTERN = "producer_consumer"
+#: What our kernel is told beside the row: theirs have no buffer around the channel
+#: either.
+LIKE_FOR_LIKE = (("variant", "bare"),)
 SHAPES = ((1, 1), (4, 1), (1, 4), (2, 2), (4, 4), (16, 16))
 CAPS = (0, 1, 64, 1024)
 ONE_CPU_CAPS = (64, 1024)
@@ -204,9 +207,13 @@ def build(chosen, wanted, time_ms, rounds):
         raise Problem("--cells '%s' matches none of the cells; --list shows their "
                       "names" % wanted.pattern)
     cpu = min(os.sched_getaffinity(0))
-    return [PeerCell(PATTERN, who.name, row.knobs, time_ms, rounds, 0, "peers",
+    return [PeerCell(PATTERN, who.name, knobs_of(row, who), time_ms, rounds, 0, "peers",
                      row=row, who=who, cpu=cpu)
             for row in picked for who in chosen if who.can(row)]
+
+
+def knobs_of(row, who):
+    return row.knobs + (LIKE_FOR_LIKE if who.binary == "weft" else ())
 
 
 def fit(cells, budget):
