@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ type channel struct {
 
 var channels = []channel{
 	{name: "go", library: "go", summary: "Go's own channel, between goroutines",
-		open: chanLoops, patterns: []string{"producer_consumer", "ping_pong"}},
+		open: chanLoops, patterns: []string{"fan", "ping_pong", "pipeline", "producer_consumer", "select"}},
 	{name: "xsync", library: "github.com/puzpuzpuz/xsync/v4",
 		summary: "xsync's SPSCQueue or MPMCQueue, between goroutines",
 		adapter: "spins only, yielding to other goroutines; close by a flag",
@@ -27,7 +28,7 @@ var channels = []channel{
 }
 
 func openXsync(c *cell) loops {
-	if c.producers == 1 && c.consumers == 1 {
+	if c.producers == 1 && c.receivers == 1 {
 		return spscLoops(c)
 	}
 	return mpmcLoops(c)
@@ -54,6 +55,18 @@ type pattern struct {
 
 // The knobs of each pattern, under the names that they have in weft.
 var patterns = []pattern{
+	{"fan", []key{
+		{name: "variant", word: "shared"},
+		{name: "workers", def: 2, from: 1, to: 256},
+		{name: "cap", def: 64, from: 0, to: capMax},
+		{name: "window", def: 0, from: 0, to: 0},
+		{name: "payload", def: 8, from: 8, to: 8},
+		{name: "work", def: 0, from: 0, to: workMax},
+		{name: "dist", word: "const"},
+		{name: "batch", def: 1, from: 1, to: 1},
+		{name: "wait", word: "adaptive"},
+		{name: "items", def: 0, from: 0, to: itemsMax},
+	}, fan},
 	{"ping_pong", []key{
 		{name: "pairs", def: 1, from: 1, to: 64},
 		{name: "cap", def: 0, from: 0, to: capMax},
@@ -62,6 +75,19 @@ var patterns = []pattern{
 		{name: "wait", word: "adaptive"},
 		{name: "items", def: 0, from: 0, to: itemsMax},
 	}, pingPong},
+	{"pipeline", []key{
+		{name: "variant", word: "parallel"},
+		{name: "workers", def: 1, from: 1, to: 64},
+		{name: "stages", def: 2, from: 1, to: 60},
+		{name: "cap", def: 64, from: 0, to: capMax},
+		{name: "payload", def: 8, from: 8, to: 8},
+		{name: "work", def: 0, from: 0, to: workMax},
+		{name: "slow", def: 1, from: 1, to: 1},
+		{name: "batch", def: 1, from: 1, to: 1},
+		{name: "tokens", def: 0, from: 0, to: 0},
+		{name: "wait", word: "adaptive"},
+		{name: "items", def: 0, from: 0, to: itemsMax},
+	}, pipeline},
 	{"producer_consumer", []key{
 		{name: "variant", word: "plain"},
 		{name: "producers", def: 1, from: 1, to: 256},
@@ -74,6 +100,15 @@ var patterns = []pattern{
 		{name: "wait", word: "adaptive"},
 		{name: "items", def: 0, from: 0, to: itemsMax},
 	}, producerConsumer},
+	{"select", []key{
+		{name: "variant", word: "recv"},
+		{name: "writers", def: 4, from: 1, to: 64},
+		{name: "cap", def: 64, from: 0, to: capMax},
+		{name: "payload", def: 8, from: 8, to: 8},
+		{name: "work", def: 0, from: 0, to: workMax},
+		{name: "wait", word: "adaptive"},
+		{name: "items", def: 0, from: 0, to: itemsMax},
+	}, selectRecv},
 }
 
 // What is said about the measurement; without a timeout it is chosen by what is
@@ -87,11 +122,11 @@ var options = []key{
 }
 
 type cell struct {
-	pattern                     *pattern
-	chan_                       *channel
-	producers, consumers, pairs int
-	cap                         int
-	prodWork, work              uint64
+	pattern                          *pattern
+	chan_                            *channel
+	producers, receivers, pairs, cap int
+	writers, workers, stages         int
+	prodWork, work                   uint64
 }
 
 // plan is one cell and how to measure it.
@@ -105,22 +140,45 @@ type plan struct {
 }
 
 func (c *cell) tasks() int {
-	if c.pairs > 0 {
+	switch c.pattern.name {
+	case "fan":
+		return c.workers + 2
+	case "ping_pong":
 		return 2 * c.pairs
+	case "pipeline":
+		return c.stages*c.workers + 2
+	case "select":
+		return c.writers + 1
 	}
-	return c.producers + c.consumers
+	return c.producers + c.receivers
 }
 
-// receivers are the drivers that share what comes: every step-th from first on.
-func (c *cell) receivers() (first, step int) {
-	if c.pairs > 0 {
-		return 0, 2
+// consumers says among how many the messages are to be shared evenly.
+func (c *cell) consumers() int {
+	switch c.pattern.name {
+	case "fan":
+		return c.workers
+	case "ping_pong":
+		return c.pairs
+	case "pipeline":
+		return 1
+	case "select":
+		return c.writers
 	}
-	return c.producers, 1
+	return c.receivers
+}
+
+// inOrder says whether messages have to come in the order of their sender.
+func (c *cell) inOrder() bool {
+	return c.workers <= 1
 }
 
 // impossible says why this channel cannot do it, if it cannot.
 func (c *cell) impossible() string {
+	if c.pattern.name == "select" && !slices.Contains(selectable, c.writers) {
+		return fmt.Sprintf("Go's select has its cases in the source: writers=%d, allowed %v",
+			c.writers, selectable)
+	}
 	for _, name := range c.chan_.patterns {
 		if name == c.pattern.name && c.cap >= c.chan_.minCap {
 			return ""
@@ -247,7 +305,8 @@ func parse(args []string) (*plan, error) {
 
 func (p *plan) take() {
 	v := p.values
-	p.producers, p.consumers = int(v["producers"]), int(v["consumers"])
+	p.producers, p.receivers = int(v["producers"]), int(v["consumers"])
+	p.writers, p.workers, p.stages = int(v["writers"]), int(v["workers"]), int(v["stages"])
 	p.pairs, p.cap = int(v["pairs"]), int(v["cap"])
 	p.prodWork, p.work = v["prod_work"], v["work"]
 	p.items, p.seed, p.reps = v["items"], v["seed"], int(v["reps"])

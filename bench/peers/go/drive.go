@@ -9,9 +9,9 @@ import (
 
 // part is what a goroutine has to say once it has ended.
 type part struct {
-	seen  *seen
-	share uint64 // messages that it has received
-	why   string
+	seen   []*seen
+	shares []uint64 // of the messages: what is to be even
+	why    string
 }
 
 type driver func() part

@@ -34,9 +34,7 @@ func (s *source) sent(seq uint64) {
 
 // prepare is called before each message, and returns it.
 func (s *source) prepare(seq uint64) uint64 {
-	if s.work > 0 {
-		workFor(s.work)
-	}
+	workFor(s.work)
 	return valueOf(s.me, seq)
 }
 
@@ -49,14 +47,12 @@ type sink struct {
 
 func (s *sink) take(value uint64) {
 	s.count(value)
-	if s.work > 0 {
-		workFor(s.work)
-	}
+	workFor(s.work)
 	s.party.moved++
 }
 
 func (s *sink) part() part {
-	return part{seen: s.seen, share: s.party.moved}
+	return part{seen: []*seen{s.seen}, shares: []uint64{s.party.moved}}
 }
 
 // closer is told by each producer that it is done, and calls end for the last.
@@ -159,7 +155,7 @@ func mpmcLoops(c *cell) loops {
 
 func producerConsumer(c *cell, items uint64) []driver {
 	l := c.chan_.open(c)
-	parties := make([]party, c.producers+c.consumers)
+	parties := make([]party, c.producers+c.receivers)
 	end := &closer{end: l.end}
 	end.left.Store(int64(c.producers))
 	var all []driver
@@ -172,7 +168,7 @@ func producerConsumer(c *cell, items uint64) []driver {
 			return part{}
 		})
 	}
-	for i := range c.consumers {
+	for i := range c.receivers {
 		s := &sink{seen: newSeen(items, c.producers), work: c.work,
 			party: &parties[c.producers+i]}
 		all = append(all, func() part {
@@ -218,15 +214,13 @@ func pingPongPair(c *cell, pair int, items uint64) []driver {
 			s.lookAt(^<-replies)
 		}
 		close(requests)
-		return part{share: s.came, why: s.why("replies", pair, items)}
+		return part{shares: []uint64{s.came}, why: s.why("replies", pair, items)}
 	}
 	server := func() part {
 		s := side{due: valueOf(pair, 0)}
 		for value := range requests {
 			s.lookAt(value)
-			if c.work > 0 {
-				workFor(c.work)
-			}
+			workFor(c.work)
 			replies <- ^value
 		}
 		return part{why: s.why("requests", pair, items)}

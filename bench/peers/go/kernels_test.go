@@ -31,7 +31,7 @@ func testPlan(open func(*cell) loops, producers, consumers, capacity int) *plan 
 	p := &plan{items: 3000, reps: 1, time: time.Millisecond, timeout: 20 * time.Second}
 	p.pattern = find(patterns, patternName, "producer_consumer")
 	p.chan_ = &channel{name: "test", open: open, patterns: []string{"producer_consumer"}}
-	p.producers, p.consumers, p.cap = producers, consumers, capacity
+	p.producers, p.receivers, p.cap = producers, consumers, capacity
 	return p
 }
 
@@ -147,6 +147,90 @@ func TestEveryChannelKeepsEveryMessage(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func measured(t *testing.T, words string) *outcome {
+	t.Helper()
+	p, err := parse(strings.Fields(words))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return measure(p)
+}
+
+func TestEveryPatternKeepsEveryMessage(t *testing.T) {
+	for _, cell := range []string{
+		"fan --workers=1", "fan --workers=3", "pipeline --stages=1",
+		"pipeline --stages=4", "pipeline --workers=2 --stages=3",
+		"select --writers=1", "select --writers=2", "select --writers=4",
+		"select --writers=8",
+	} {
+		for _, capacity := range []string{"0", "1", "64"} {
+			o := measured(t, cell+" --items=3000 --reps=2 --cap="+capacity)
+			if o.verdict != verified {
+				t.Errorf("%s cap %s: %s: %s", cell, capacity, o.verdict, o.why)
+			}
+		}
+	}
+}
+
+func TestASelectOfACountThatIsNotInTheSourceIsRefused(t *testing.T) {
+	o := measured(t, "select --writers=3")
+	if o.verdict != notHere || !strings.Contains(o.why, "writers=3, allowed [1 2 4 8]") {
+		t.Errorf("%s: %q", o.verdict, o.why)
+	}
+}
+
+// What stands in a sink's channel is what it has to find fault with.
+func given(values ...uint64) chan uint64 {
+	ch := make(chan uint64, len(values))
+	for _, value := range values {
+		ch <- value
+	}
+	close(ch)
+	return ch
+}
+
+func TestASinkFindsWhatIsWrongWithItsResults(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		p    part
+		why  string
+	}{
+		{"pipeline", receiveResults(newSeen(3, 1), given(10, 11, 14)), ""},
+		{"pipeline", receiveResults(newSeen(3, 1), given(10, 14)), "lost 1 of 3 items"},
+		{"pipeline", receiveResults(newSeen(3, 1), given(10, 12, 14)),
+			"received 1 corrupt items, never sent; lost 1 of 3 items"},
+		{"pipeline", receiveResults(newSeen(3, 1), given(10, 14, 11)),
+			"1 of 3 items out of order"},
+		{"fan", receiveSigned(newSeen(2, 1), 2, given(valueOf(1, 0), valueOf(2, 1))), ""},
+		{"fan", receiveSigned(newSeen(2, 1), 2, given(valueOf(0, 0), valueOf(3, 1))),
+			"received 2 corrupt items, never sent; lost 2 of 2 items"},
+	} {
+		if why := verify([]part{c.p}, true); why != c.why {
+			t.Errorf("%s: %q, want %q", c.name, why, c.why)
+		}
+	}
+}
+
+func TestAnItemThatTwoConsumersHaveIsThereTwice(t *testing.T) {
+	a, b := newSeen(2, 1), newSeen(2, 1)
+	a.count(0)
+	a.count(1)
+	b.count(1)
+	why := reportSeen([]*seen{a, b}, true)
+	if len(why) != 1 || why[0] != "delivered 1 of 2 items twice" {
+		t.Errorf("%q", why)
+	}
+}
+
+func TestASelectKnowsWhoseAChannelIs(t *testing.T) {
+	r := newReader(&cell{writers: 2}, 2)
+	r.came(0, valueOf(0, 0))
+	r.came(1, valueOf(0, 1))
+	if why := verify([]part{r.part()}, true); !strings.Contains(why, "received 1 corrupt") {
+		t.Errorf("%q", why)
 	}
 }
 

@@ -62,19 +62,17 @@ func (m *measurement) limit(items uint64) time.Duration {
 	return limitBase + limitFactor*max(time.Duration(int64(items)*each), m.time)
 }
 
-func verify(parts []part) string {
+func verify(parts []part, inOrder bool) string {
 	var why []string
 	var all []*seen
 	for i := range parts {
 		if parts[i].why != "" {
 			why = append(why, parts[i].why)
 		}
-		if parts[i].seen != nil {
-			all = append(all, parts[i].seen)
-			parts[i].seen = nil
-		}
+		all = append(all, parts[i].seen...)
+		parts[i].seen = nil
 	}
-	return strings.Join(append(why, reportSeen(all)...), "; ")
+	return strings.Join(append(why, reportSeen(all, inOrder)...), "; ")
 }
 
 // run is one run, and whether it passed.
@@ -84,7 +82,7 @@ func (m *measurement) run(items uint64) (*sample, bool) {
 	runtime.GC() // what the last run has left is not this one's
 	r, verdict, why := drive(drivers, m.limit(items))
 	if r != nil {
-		if why = verify(r.parts); why != "" {
+		if why = verify(r.parts, m.inOrder()); why != "" {
 			verdict = failed
 		}
 	}
@@ -154,16 +152,17 @@ func measure(p *plan) *outcome {
 	return &m.out
 }
 
-// fairness is Jain's index and the least share of the receivers' counts.
-func fairness(c *cell, s *sample) (jain, least float64) {
-	first, step := c.receivers()
+// fairness is Jain's index and the least share of what is to be even.
+func fairness(s *sample) (jain, least float64) {
 	n, sum, squares, smallest := 0.0, 0.0, 0.0, 0.0
-	for i := first; i < len(s.parts); i += step {
-		x := float64(s.parts[i].share)
-		if n == 0 || x < smallest {
-			smallest = x
+	for i := range s.parts {
+		for _, share := range s.parts[i].shares {
+			x := float64(share)
+			if n == 0 || x < smallest {
+				smallest = x
+			}
+			n, sum, squares = n+1, sum+x, squares+x*x
 		}
-		n, sum, squares = n+1, sum+x, squares+x*x
 	}
 	if sum == 0 {
 		return 1, 1

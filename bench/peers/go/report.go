@@ -111,16 +111,16 @@ func (o *outcome) samplesJSON() []fields {
 }
 
 func (o *outcome) fairnessJSON(p *plan) any {
-	if o.verdict != verified || max(p.consumers, p.pairs) < 2 {
+	if o.verdict != verified || p.consumers() < 2 {
 		return nil
 	}
 	return fields{
 		{"jain", o.middle(func(s *sample) float64 {
-			jain, _ := fairness(&p.cell, s)
+			jain, _ := fairness(s)
 			return jain
 		})},
 		{"least_share", o.middle(func(s *sample) float64 {
-			_, least := fairness(&p.cell, s)
+			_, least := fairness(s)
 			return least
 		})},
 	}
@@ -172,6 +172,7 @@ func (c *channel) json() fields {
 		{"summary", c.summary},
 		{"why_not", ""},
 		{"tasks", "goroutines"},
+		{"selects", slices.Contains(c.patterns, "select")},
 		{"max_senders", nil},
 		{"max_receivers", nil},
 		{"min_cap", c.minCap},

@@ -35,5 +35,7 @@ var turnsPerUs = sync.OnceValue(func() uint64 {
 })
 
 func workFor(ns uint64) {
-	turn(ns * turnsPerUs() / 1000)
+	if ns > 0 {
+		turn(ns * turnsPerUs() / 1000)
+	}
 }

@@ -8,13 +8,19 @@ use crate::chans::{self, Info};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
-    ProducerConsumer,
+    Fan,
     PingPong,
+    Pipeline,
+    ProducerConsumer,
+    Select,
 }
 
 pub const PATTERNS: &[(&str, Pattern)] = &[
+    ("fan", Pattern::Fan),
     ("ping_pong", Pattern::PingPong),
+    ("pipeline", Pattern::Pipeline),
     ("producer_consumer", Pattern::ProducerConsumer),
+    ("select", Pattern::Select),
 ];
 
 /// What a key may be: a number from..to, or one word.
@@ -72,6 +78,43 @@ static PING_PONG: &[Key] = &[
     number("items", 0, 0, ITEMS_MAX),
 ];
 
+static SELECT: &[Key] = &[
+    word("variant", "recv"),
+    number("writers", 4, 1, 64),
+    number("cap", 64, 0, CAP_MAX),
+    number("payload", 8, 8, 8),
+    number("work", 0, 0, WORK_MAX),
+    word("wait", "adaptive"),
+    number("items", 0, 0, ITEMS_MAX),
+];
+
+static PIPELINE: &[Key] = &[
+    word("variant", "parallel"),
+    number("workers", 1, 1, 64),
+    number("stages", 2, 1, 60),
+    number("cap", 64, 0, CAP_MAX),
+    number("payload", 8, 8, 8),
+    number("work", 0, 0, WORK_MAX),
+    number("slow", 1, 1, 1),
+    number("batch", 1, 1, 1),
+    number("tokens", 0, 0, 0),
+    word("wait", "adaptive"),
+    number("items", 0, 0, ITEMS_MAX),
+];
+
+static FAN: &[Key] = &[
+    word("variant", "shared"),
+    number("workers", 2, 1, 256),
+    number("cap", 64, 0, CAP_MAX),
+    number("window", 0, 0, 0),
+    number("payload", 8, 8, 8),
+    number("work", 0, 0, WORK_MAX),
+    word("dist", "const"),
+    number("batch", 1, 1, 1),
+    word("wait", "adaptive"),
+    number("items", 0, 0, ITEMS_MAX),
+];
+
 /// What is said about the measurement; timeout 0 is chosen by what is asked.
 static OPTIONS: &[Key] = &[
     number("reps", 5, 1, 1000),
@@ -86,8 +129,11 @@ pub struct Cell {
     pub pattern_name: &'static str,
     pub chan: &'static Info,
     pub producers: usize,
-    pub consumers: usize,
+    pub receivers: usize,
     pub pairs: usize,
+    pub writers: usize,
+    pub workers: usize,
+    pub stages: usize,
     pub cap: usize,
     pub prod_work: u64,
     pub work: u64,
@@ -112,26 +158,41 @@ pub struct Plan {
 }
 
 impl Cell {
-    /// Tasks that receive and share what comes.
-    pub fn receivers(&self) -> usize {
+    /// Among how many the messages are to be shared evenly.
+    pub fn consumers(&self) -> usize {
         match self.pattern {
-            Pattern::ProducerConsumer => self.consumers,
+            Pattern::Fan => self.workers,
             Pattern::PingPong => self.pairs,
+            Pattern::Pipeline => 1,
+            Pattern::ProducerConsumer => self.receivers,
+            Pattern::Select => self.writers,
         }
     }
 
     pub fn tasks(&self) -> usize {
         match self.pattern {
-            Pattern::ProducerConsumer => self.producers + self.consumers,
+            Pattern::Fan => self.workers + 2,
             Pattern::PingPong => 2 * self.pairs,
+            Pattern::Pipeline => self.stages * self.workers + 2,
+            Pattern::ProducerConsumer => self.producers + self.receivers,
+            Pattern::Select => self.writers + 1,
         }
     }
 
-    /// Senders and receivers of each channel.
+    /// Senders and receivers of a channel, at most.
     pub fn ends(&self) -> (usize, usize) {
         match self.pattern {
-            Pattern::ProducerConsumer => (self.producers, self.consumers),
-            Pattern::PingPong => (1, 1),
+            Pattern::Fan | Pattern::Pipeline => (self.workers, self.workers),
+            Pattern::PingPong | Pattern::Select => (1, 1),
+            Pattern::ProducerConsumer => (self.producers, self.receivers),
+        }
+    }
+
+    /// Whether messages have to come in the order of their sender.
+    pub fn in_order(&self) -> bool {
+        match self.pattern {
+            Pattern::Fan | Pattern::Pipeline => self.workers == 1,
+            Pattern::PingPong | Pattern::ProducerConsumer | Pattern::Select => true,
         }
     }
 
@@ -140,6 +201,9 @@ impl Cell {
         let chan = self.chan;
         let (senders, receivers) = self.ends();
 
+        if self.pattern == Pattern::Select && !chan.selects {
+            return Some(format!("channel {} has no select", chan.name));
+        }
         if (self.cap as u64) < chan.min_cap {
             return Some(format!(
                 "channel {} has no capacity {}, allowed {} and up",
@@ -211,8 +275,11 @@ struct Words {
 
 fn keys_of(pattern: Pattern) -> &'static [Key] {
     match pattern {
-        Pattern::ProducerConsumer => PRODUCER_CONSUMER,
+        Pattern::Fan => FAN,
         Pattern::PingPong => PING_PONG,
+        Pattern::Pipeline => PIPELINE,
+        Pattern::ProducerConsumer => PRODUCER_CONSUMER,
+        Pattern::Select => SELECT,
     }
 }
 
@@ -281,8 +348,11 @@ pub fn parse(args: &[String]) -> Result<Plan, String> {
             pattern_name: words.pattern,
             chan: words.chan,
             producers: get("producers") as usize,
-            consumers: get("consumers") as usize,
+            receivers: get("consumers") as usize,
             pairs: get("pairs") as usize,
+            writers: get("writers") as usize,
+            workers: get("workers") as usize,
+            stages: get("stages") as usize,
             cap: get("cap") as usize,
             prod_work: get("prod_work"),
             work: get("work"),

@@ -28,6 +28,13 @@ pub trait Chan: 'static {
     fn open(cap: usize, senders: usize, receivers: usize) -> (Vec<Self::Tx>, Vec<Self::Rx>);
 }
 
+/// A channel with a select.
+pub trait Choose: Chan {
+    /// Receives from whichever end has something, until all have come to their
+    /// end; `came` is told over which, and what.
+    fn read_any(rxs: Vec<Self::Rx>, came: impl FnMut(usize, u64));
+}
+
 /// What is said of a channel; a limit of 0 is none.
 pub struct Info {
     pub name: &'static str,
@@ -36,6 +43,7 @@ pub struct Info {
     pub min_cap: u64,
     pub max_senders: u64,
     pub max_receivers: u64,
+    pub selects: bool,
     /// What is added here to what the library has; "spins" where it only spins.
     pub adapter: &'static str,
 }
@@ -47,6 +55,7 @@ const ANY: Info = Info {
     min_cap: 0,
     max_senders: 0,
     max_receivers: 0,
+    selects: false,
     adapter: "",
 };
 
@@ -55,6 +64,7 @@ pub static CHANNELS: &[Info] = &[
         name: "crossbeam",
         library: "crossbeam-channel",
         summary: "crossbeam-channel bounded",
+        selects: true,
         ..ANY
     },
     Info {
@@ -62,6 +72,7 @@ pub static CHANNELS: &[Info] = &[
         library: "crossfire",
         summary: "crossfire bounded, of the module that fits the cell",
         min_cap: 1,
+        selects: true,
         adapter: "spsc, mpsc or mpmc as the cell allows; detect_backoff_cfg() called",
         ..ANY
     },
@@ -69,6 +80,7 @@ pub static CHANNELS: &[Info] = &[
         name: "flume",
         library: "flume",
         summary: "flume bounded",
+        selects: true,
         ..ANY
     },
     Info {
@@ -236,6 +248,66 @@ blocking_chan!(
     MpmcRxOne::recv
 );
 
+// --- those that can be selected from, by the calls that a user would make ---
+
+impl Choose for Crossbeam {
+    fn read_any(rxs: Vec<Self::Rx>, mut came: impl FnMut(usize, u64)) {
+        let mut select = crossbeam_channel::Select::new();
+        let mut left = rxs.len();
+
+        for rx in &rxs {
+            select.recv(rx);
+        }
+        while left > 0 {
+            let chosen = select.select();
+            let which = chosen.index();
+            match chosen.recv(&rxs[which]) {
+                Ok(value) => came(which, value),
+                Err(_) => {
+                    select.remove(which);
+                    left -= 1;
+                }
+            }
+        }
+    }
+}
+
+impl Choose for CrossfireSpsc {
+    fn read_any(rxs: Vec<Self::Rx>, mut came: impl FnMut(usize, u64)) {
+        let mut select = crossfire::select::Select::new();
+
+        for rx in &rxs {
+            select.add(rx);
+        }
+        while let Ok(chosen) = select.select() {
+            let which = rxs.iter().position(|rx| chosen == *rx);
+            let which = which.expect("it is one of them");
+            match rxs[which].read_select(chosen) {
+                Ok(value) => came(which, value),
+                Err(_) => select.remove(&rxs[which]),
+            }
+        }
+    }
+}
+
+/// Its selector serves one wait.
+impl Choose for Flume {
+    fn read_any(rxs: Vec<Self::Rx>, mut came: impl FnMut(usize, u64)) {
+        let mut open: Vec<usize> = (0..rxs.len()).collect();
+
+        while !open.is_empty() {
+            let mut selector = flume::Selector::new();
+            for &which in &open {
+                selector = selector.recv(&rxs[which], move |said| (which, said));
+            }
+            match selector.wait() {
+                (which, Ok(value)) => came(which, value),
+                (which, Err(_)) => open.retain(|other| *other != which),
+            }
+        }
+    }
+}
+
 // --- rapidfire: futures, polled by the thread that wants their value ---
 
 struct Unpark(Thread);
@@ -331,21 +403,30 @@ impl Tx for rtrb::Producer<u64> {
     }
 }
 
+/// What was pushed before the producer went is seen once that it went is.
+#[inline(always)]
+pub fn pop_to_the_end<Q>(
+    queue: &mut Q,
+    pop: impl Fn(&mut Q) -> Option<u64>,
+    is_abandoned: impl Fn(&Q) -> bool,
+) -> Option<u64> {
+    let mut tries = 0;
+
+    loop {
+        if let Some(value) = pop(queue) {
+            return Some(value);
+        }
+        if is_abandoned(queue) {
+            return pop(queue);
+        }
+        pause(&mut tries);
+    }
+}
+
 impl Rx for rtrb::Consumer<u64> {
-    /// What was pushed before the producer went is seen once that it went is.
     #[inline(always)]
     fn recv(&mut self) -> Option<u64> {
-        let mut tries = 0;
-
-        loop {
-            if let Ok(value) = self.pop() {
-                return Some(value);
-            }
-            if self.is_abandoned() {
-                return self.pop().ok();
-            }
-            pause(&mut tries);
-        }
+        pop_to_the_end(self, |queue| queue.pop().ok(), |queue| queue.is_abandoned())
     }
 }
 

@@ -11,9 +11,9 @@ use crate::tally::Seen;
 /// What a thread has to say once it has ended.
 #[derive(Default)]
 pub struct Part {
-    pub seen: Option<Seen>,
-    pub share: u64,  // messages that it has received
-    pub inside: u64, // the most messages that it saw in the channel at once
+    pub seen: Vec<Seen>,
+    pub shares: Vec<u64>, // of the messages: what is to be even
+    pub inside: u64,      // the most messages that it saw in the channel at once
     pub why: Option<String>,
 }
 

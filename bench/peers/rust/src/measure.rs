@@ -4,7 +4,7 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use crate::cell::{Cell, Pattern, Plan};
+use crate::cell::{Cell, Plan};
 use crate::chans;
 use crate::drive::{drive, Driver, End, Part, Run};
 use crate::kernels;
@@ -72,11 +72,11 @@ pub type Kernel = fn(&Cell, u64) -> Vec<Driver>;
 /// Each channel's own code for the whole loop.
 fn kernel_of(cell: &Cell) -> Kernel {
     match (cell.chan.name, cell.ends()) {
-        ("crossbeam", _) => kernels::drivers::<chans::Crossbeam>,
-        ("crossfire", (1, 1)) => kernels::drivers::<chans::CrossfireSpsc>,
+        ("crossbeam", _) => kernels::choosing::<chans::Crossbeam>,
+        ("crossfire", (1, 1)) => kernels::choosing::<chans::CrossfireSpsc>,
         ("crossfire", (_, 1)) => kernels::drivers::<chans::CrossfireMpsc>,
         ("crossfire", _) => kernels::drivers::<chans::CrossfireMpmc>,
-        ("flume", _) => kernels::drivers::<chans::Flume>,
+        ("flume", _) => kernels::choosing::<chans::Flume>,
         ("kanal", _) => kernels::drivers::<chans::Kanal>,
         ("rapidfire", _) => kernels::drivers::<chans::Rapidfire>,
         ("rtrb", _) => kernels::drivers::<chans::Rtrb>,
@@ -93,10 +93,10 @@ fn verify(cell: &Cell, parts: &mut Vec<Part>) -> String {
         .collect();
     let seen: Vec<_> = parts
         .iter_mut()
-        .filter_map(|part| part.seen.take())
+        .flat_map(|part| std::mem::take(&mut part.seen))
         .collect();
 
-    why.extend(tally::report(&seen));
+    why.extend(tally::report(&seen, cell.in_order()));
     // What was lost on the way would count as still inside.
     let inside = parts.iter().map(|part| part.inside).max().unwrap_or(0);
     if why.is_empty() && inside > cell.cap as u64 {
@@ -223,23 +223,20 @@ pub fn measure_with(plan: &Plan, kernel: Kernel) -> Outcome {
     m.out
 }
 
-/// Jain's index and the least share of the receivers' counts.
-pub fn fairness(cell: &Cell, sample: &Sample) -> (f64, f64) {
-    let parts = &sample.run.parts;
-    let receivers: Vec<f64> = match cell.pattern {
-        Pattern::ProducerConsumer => &parts[cell.producers..],
-        Pattern::PingPong => &parts[..],
-    }
-    .iter()
-    .map(|part| part.share as f64)
-    .collect();
-    let n = receivers.len() as f64;
-    let sum: f64 = receivers.iter().sum();
-    let squares: f64 = receivers.iter().map(|x| x * x).sum();
+/// Jain's index and the least share of what is to be even.
+pub fn fairness(sample: &Sample) -> (f64, f64) {
+    let parts = sample.run.parts.iter();
+    let shares: Vec<f64> = parts
+        .flat_map(|part| &part.shares)
+        .map(|n| *n as f64)
+        .collect();
+    let n = shares.len() as f64;
+    let sum: f64 = shares.iter().sum();
+    let squares: f64 = shares.iter().map(|x| x * x).sum();
 
     if sum == 0.0 {
         return (1.0, 1.0);
     }
-    let least = receivers.iter().copied().fold(f64::INFINITY, f64::min);
+    let least = shares.iter().copied().fold(f64::INFINITY, f64::min);
     (sum * sum / (n * squares), least * n / sum)
 }

@@ -109,12 +109,12 @@ fn params_json(plan: &Plan, items: u64) -> String {
 }
 
 fn fairness_json(plan: &Plan, out: &Outcome) -> String {
-    if out.verdict != Verdict::Verified || plan.cell.receivers() < 2 {
+    if out.verdict != Verdict::Verified || plan.cell.consumers() < 2 {
         return "null".to_string();
     }
     object(&[
-        ("jain", middle(out, |s| fairness(&plan.cell, s).0)),
-        ("least_share", middle(out, |s| fairness(&plan.cell, s).1)),
+        ("jain", middle(out, |s| fairness(s).0)),
+        ("least_share", middle(out, |s| fairness(s).1)),
     ])
 }
 
@@ -200,6 +200,7 @@ fn channel_json(info: &Info) -> String {
         ("summary", text(info.summary)),
         ("why_not", text("")),
         ("tasks", text("threads")),
+        ("selects", info.selects.to_string()),
         ("max_senders", limit(info.max_senders)),
         ("max_receivers", limit(info.max_receivers)),
         ("min_cap", info.min_cap.to_string()),

@@ -12,6 +12,14 @@ pub fn value_of(who: usize, seq: u64) -> u64 {
     (who as u64) << SEQ_BITS | seq
 }
 
+pub fn who_of(value: u64) -> u64 {
+    value >> SEQ_BITS
+}
+
+pub fn seq_of(value: u64) -> u64 {
+    value & ((1 << SEQ_BITS) - 1)
+}
+
 /// How many of `items` fall to `part` of `parts`.
 pub fn share(items: u64, parts: usize, part: usize) -> u64 {
     let parts = parts as u64;
@@ -64,10 +72,10 @@ impl Seen {
 
     #[inline(always)]
     pub fn count(&mut self, value: u64) {
-        let seq = value & ((1 << SEQ_BITS) - 1);
+        let seq = seq_of(value);
 
         // What is not below `next` has not been seen: no need to look.
-        if let Some(lane) = self.lanes.get_mut((value >> SEQ_BITS) as usize) {
+        if let Some(lane) = self.lanes.get_mut(who_of(value) as usize) {
             if seq < lane.items && seq >= lane.next {
                 let id = lane.first + seq;
                 lane.next = seq + 1;
@@ -75,7 +83,14 @@ impl Seen {
                 return;
             }
         }
-        self.count_odd((value >> SEQ_BITS) as usize, seq);
+        self.count_odd(who_of(value) as usize, seq);
+    }
+
+    /// Something that was never sent and is no item's number.
+    #[cold]
+    #[inline(never)]
+    pub fn count_alien(&mut self) {
+        self.alien += 1;
     }
 
     #[cold]
@@ -109,9 +124,10 @@ fn touched(words: usize) -> Vec<u64> {
     all
 }
 
-/// What is wrong with all consumers' counts together; empty if nothing is. The
-/// cause before its consequences.
-pub fn report(all: &[Seen]) -> Vec<String> {
+/// What is wrong with all consumers' counts together; empty if nothing is. Items
+/// out of order are wrong only where an order is promised. The cause stands before
+/// its consequences.
+pub fn report(all: &[Seen], in_order: bool) -> Vec<String> {
     let items = all.first().map_or(0, |seen| seen.items);
     let mut again: u64 = all.iter().map(|seen| seen.again).sum();
     let late: u64 = all.iter().map(|seen| seen.late).sum();
@@ -136,7 +152,7 @@ pub fn report(all: &[Seen]) -> Vec<String> {
     if found < items {
         why.push(format!("lost {} of {items} items", items - found));
     }
-    if late > 0 {
+    if in_order && late > 0 {
         why.push(format!("{late} of {items} items out of order"));
     }
     why

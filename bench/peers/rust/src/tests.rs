@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::cell::{parse, Plan};
-use crate::chans::{Chan, Crossbeam, Rtrb, Rx, Tx, CHANNELS};
+use crate::chans::{pop_to_the_end, Chan, Choose, Crossbeam, Info, Tx, CHANNELS};
 use crate::kernels;
 use crate::measure::{measure, measure_with, Kernel, Outcome, Verdict};
-use crate::tally::value_of;
+use crate::tally::{report, value_of, Seen};
 
 const LOST: u8 = 0;
 const TWICE: u8 = 1;
@@ -16,6 +16,7 @@ const ALIEN: u8 = 4;
 const FULL: u8 = 5;
 const PANIC: u8 = 6;
 const STUCK: u8 = 7;
+const ROOTLESS: u8 = 8;
 
 /// crossbeam's channel with a fault at each sender's item 700.
 struct Faulty<const FAULT: u8>;
@@ -36,6 +37,7 @@ impl<const FAULT: u8> Tx for FaultyTx<FAULT> {
             HIDDEN if here => self.tx.send(value - 1).is_ok(),
             LATE if here => self.held.replace(value).is_none(),
             ALIEN if here => self.tx.send(value_of(9, 0)).is_ok() && self.tx.send(value).is_ok(),
+            ROOTLESS if value == 700 * 700 => self.tx.send(value + 1).is_ok(),
             PANIC if here => panic!("no"),
             STUCK if here => loop {
                 std::thread::park();
@@ -66,6 +68,12 @@ impl<const FAULT: u8> Chan for Faulty<FAULT> {
     }
 }
 
+impl<const FAULT: u8> Choose for Faulty<FAULT> {
+    fn read_any(rxs: Vec<Self::Rx>, came: impl FnMut(usize, u64)) {
+        Crossbeam::read_any(rxs, came);
+    }
+}
+
 fn plan(text: &str) -> Plan {
     let words: Vec<String> = text.split_whitespace().map(String::from).collect();
 
@@ -75,7 +83,7 @@ fn plan(text: &str) -> Plan {
 fn run(kernel: Kernel, consumers: usize) -> Outcome {
     let mut plan = plan("producer_consumer --producers=2 --cap=16 --items=3000 --reps=1");
 
-    plan.cell.consumers = consumers;
+    plan.cell.receivers = consumers;
     plan.timeout = Some(Duration::from_secs(1));
     measure_with(&plan, kernel)
 }
@@ -169,6 +177,92 @@ fn every_channel_keeps_every_message() {
     }
 }
 
+/// Every channel in this pattern, with and without room.
+fn all_keep_every_message(cell: &str, can: fn(&Info) -> bool) {
+    for info in CHANNELS {
+        for cap in [0, 1, 64] {
+            let out = measure(&plan(&format!(
+                "{cell} --chan={} --cap={cap} --items=2500 --reps=1 --timeout=60",
+                info.name
+            )));
+            let fits = cap >= info.min_cap && can(info);
+            let wanted = if fits { "VERIFIED" } else { "N/A" };
+            let name = info.name;
+            assert_eq!(
+                out.verdict.name(),
+                wanted,
+                "{name} {cell} {cap}: {}",
+                out.why
+            );
+        }
+    }
+}
+
+#[test]
+fn a_select_leaves_nothing() {
+    all_keep_every_message("select --writers=1", |info| info.selects);
+    all_keep_every_message("select --writers=5", |info| info.selects);
+}
+
+#[test]
+fn a_pipeline_loses_nothing() {
+    all_keep_every_message("pipeline --stages=1", |_| true);
+    all_keep_every_message("pipeline --stages=4", |_| true);
+    all_keep_every_message("pipeline --workers=2", |info| info.max_receivers == 0);
+}
+
+#[test]
+fn a_fan_loses_nothing() {
+    all_keep_every_message("fan --workers=1", |_| true);
+    all_keep_every_message("fan --workers=3", |info| info.max_receivers == 0);
+}
+
+fn expect_in(cell: &str, kernel: Kernel, why: &str) {
+    let out = measure_with(&plan(&format!("{cell} --items=3000 --reps=1")), kernel);
+
+    assert!(
+        out.verdict == Verdict::Failed,
+        "{cell}: {}",
+        out.verdict.name()
+    );
+    assert_eq!(out.why, why, "{cell}");
+}
+
+/// What a fault at one sender's item 700 comes to, on each way.
+#[test]
+fn a_lost_message_is_found_in_every_pattern() {
+    let kernel = kernels::drivers::<Faulty<LOST>>;
+
+    expect_in("pipeline --stages=1", kernel, "lost 2 of 3000 items");
+    expect_in("fan --workers=1", kernel, "lost 2 of 3000 items");
+    expect_in(
+        "select --writers=1",
+        kernels::choosing::<Faulty<LOST>>,
+        "lost 1 of 3000 items",
+    );
+}
+
+/// Two channels in a row that each swap a pair may put it right again; three do
+/// not.
+#[test]
+fn messages_out_of_order_are_found_in_a_row_and_in_a_select() {
+    let why = "1 of 3000 items out of order";
+
+    expect_in("pipeline --stages=2", kernels::drivers::<Faulty<LATE>>, why);
+    expect_in("select --writers=1", kernels::choosing::<Faulty<LATE>>, why);
+}
+
+#[test]
+fn a_result_that_has_no_root_is_found() {
+    let why = "received 1 corrupt items, never sent; lost 1 of 3000 items";
+
+    expect_in(
+        "pipeline --stages=2",
+        kernels::drivers::<Faulty<ROOTLESS>>,
+        why,
+    );
+}
+
 #[test]
 fn a_round_trip_is_what_was_sent() {
     for info in CHANNELS {
@@ -182,14 +276,36 @@ fn a_round_trip_is_what_was_sent() {
     }
 }
 
+/// The producer pushes its last item and goes between a pop and the look whether
+/// it has gone.
 #[test]
-fn what_was_pushed_before_the_producer_went_is_received() {
-    let (mut txs, mut rxs) = Rtrb::open(4, 1, 1);
+fn what_was_pushed_just_before_the_producer_went_is_received() {
+    let mut pops = [None, Some(7), None].into_iter();
+    let pop = |pops: &mut std::array::IntoIter<_, 3>| pops.next().flatten();
 
-    assert!(Tx::send(&mut txs[0], 7));
-    txs.clear();
-    let found = (Rx::recv(&mut rxs[0]), Rx::recv(&mut rxs[0]));
-    assert_eq!(found, (Some(7), None));
+    assert_eq!(pop_to_the_end(&mut pops, pop, |_| true), Some(7));
+    assert_eq!(pop_to_the_end(&mut pops, pop, |_| true), None);
+}
+
+#[test]
+fn an_item_that_two_consumers_have_is_there_twice() {
+    let mut all = [Seen::new(2, 1), Seen::new(2, 1)];
+
+    all[0].count(0);
+    all[0].count(1);
+    all[1].count(1);
+    assert_eq!(report(&all, true), ["delivered 1 of 2 items twice"]);
+}
+
+#[test]
+fn what_another_writer_has_sent_is_found_in_a_select() {
+    let why = "received 1 corrupt items, never sent";
+
+    expect_in(
+        "select --writers=1",
+        kernels::choosing::<Faulty<ALIEN>>,
+        why,
+    );
 }
 
 #[test]

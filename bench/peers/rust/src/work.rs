@@ -36,6 +36,9 @@ pub fn calibrate() -> u64 {
     })
 }
 
+#[inline(always)]
 pub fn work_for(ns: u64) {
-    turn(ns * calibrate() / 1000);
+    if ns > 0 {
+        turn(ns * calibrate() / 1000);
+    }
 }
