@@ -24,6 +24,7 @@
 #include <stdlib.h>
 
 #include "base/cacheline.h"
+#include "chan/ahead.h"
 #include "chan/elem.h"
 #include "chan/internal.h"
 #include "task/spin.h"
@@ -46,6 +47,7 @@ struct ring {
 	/* Constant. */
 	_Alignas(WEFT_CACHE_LINE) uint64_t cap;
 	uint64_t lap;
+	size_t ahead; /* see ahead.h */
 	size_t elem_size, slot_size;
 
 	_Alignas(WEFT_CACHE_LINE) unsigned char slots[];
@@ -102,6 +104,7 @@ static int ring_create(void **state, const struct weft_chan_config *config)
 		return -ENOMEM;
 	r->cap = config->cap;
 	r->lap = ring_lap_for(config->cap);
+	r->ahead = ahead_for(config->cap, slot_size);
 	r->elem_size = config->elem_size;
 	r->slot_size = slot_size;
 	weft_store_relaxed(&r->tail, 0u);
@@ -254,6 +257,8 @@ static int ring_try_send(void *state, const void *elem)
 	if (tail & CLOSED || weft_load_acquire(&s->seq) != pos || /* [slot] */
 	    !weft_cas_acq_rel(&r->tail, &tail, next))
 		return ring_send_slow(r, elem);
+	ahead_fetch(r->slots, pos & (r->lap - 1), r->ahead, r->cap,
+	            r->slot_size);
 	ring_write(r, s, pos, elem);
 	return 0;
 }
