@@ -82,7 +82,7 @@ def estimate_line(cells):
     return ("peers: %d cells of %d channels, %d rounds of %d ms; about %s" % (
         len({cell.row for cell in cells}), len({cell.who for cell in cells}),
         max(cell.rounds for cell in cells), cells[0].time_ms,
-        duration(plan.estimate(cells))))
+        duration(peers.estimate(cells))))
 
 
 def print_list(chosen, missing, cells):
@@ -102,7 +102,7 @@ def about(who):
 
 
 def measure(run, info, cells, budget, fleet, options, interrupt):
-    """Runs all rounds; whether all of them were run."""
+    """Runs all rounds, and notes how that went."""
     run.append(info)
     progress = Progress(sys.stderr, sum(cell.rounds for cell in cells),
                         info["rounds"], plan.estimate(cells), options.quiet, "peers")
@@ -116,6 +116,7 @@ def measure(run, info, cells, budget, fleet, options, interrupt):
         raise
     progress.finish(runner.slices)
     context.finish(info, runner.rounds_done, complete)
+    info["left_out"] = [cell.name for cell in runner.left_out]
     run.rewrite_context(info)
 
 
@@ -138,7 +139,8 @@ def notes(found, chosen):
     if level is not None:
         lines.append("interval: of the ratio over the rounds, by order statistics, at "
                      "least %.1f %% sure." % (100 * level))
-    lines += ["%s%s: %s" % (who.name, versus.SPINS if who.spins else "", who.adapter)
+    lines += [text for mark, text in versus.MARKS.items() if versus.has(found, mark)]
+    lines += ["%s: %s" % (versus.label(who), who.adapter)
               for who in chosen if who.adapter]
     return lines
 

@@ -31,6 +31,7 @@ GO = Participant("go", "peer_go", "peer", "go 1.2", tasks="goroutines")
 KANAL = Participant("kanal", "peer_rust", "peer", "kanal 0.1")
 RTRB = Participant("rtrb", "peer_rust", "peer", "rtrb 0.4", "spins only",
                    min_cap=1, max_senders=1, max_receivers=1)
+MOODY = Participant("moody", "weft", "peer", "m 1", unbounded=True, min_cap=1)
 ROW = Row(4, 1, 64, False)
 
 
@@ -105,6 +106,17 @@ class Tables(unittest.TestCase):
         slow = self.line(entry(RING, 2e6), entry(RTRB, 5e5), entry(KANAL, 1e6))
         self.assertEqual(slow[7], "")
 
+    def test_one_without_a_bound_stands_apart(self):
+        line = self.line(entry(RING, 2e6), entry(MOODY, 8e6), entry(KANAL, 1e6))
+        self.assertEqual([line[i] for i in (2, 7)], ["kanal 1.00", "moody∞ 8.00"])
+
+    def test_what_is_of_fewer_rounds_is_marked(self):
+        row = {ROW: [entry(RING, 2e6, 2e6, 2e6), entry(KANAL, 1e6, 1e6)]}
+        self.assertEqual(versus.medians(row, [RING, KANAL]).rows,
+                         [["4:1 cap 64", "2.00", "1.00~"]])
+        self.assertTrue(versus.has(row, versus.FEW))
+        self.assertFalse(versus.has(row, versus.SPINS))
+
     def test_without_a_peer_there_is_no_ratio(self):
         line = self.line(entry(RING, 2e6))
         self.assertEqual([line[i] for i in (2, 3, 4)], ["-", "-", "-"])
@@ -141,10 +153,29 @@ class Plans(unittest.TestCase):
         self.assertEqual(found, {"1:1 cap 1", "1:1 cap 64", "1:1 cap 1024",
                                  "one CPU, 1:1 cap 64", "one CPU, 1:1 cap 1024"})
 
+    def test_nor_what_is_more_than_it_has_room_for(self):
+        few = Participant("few", "weft", "peer", max_cap=10)
+        none = Participant("none", "weft", "peer", max_cap=0)
+        self.assertEqual({cell.row.cap for cell in self.build(few)}, {0, 1})
+        self.assertEqual({cell.row.cap for cell in self.build(none)}, {0})
+
+    def test_one_slow_round_leaves_nobody_out(self):
+        runner = self.runner(self.build(RING, GO, KANAL, cells="^4:1 cap 64"))
+        ring, go, kanal = runner.cells
+        runner.rates = {ROW: {ring.name: [9, 100], go.name: [1, 3],
+                              kanal.name: [1, 2]}}
+        runner.round_ends(0)
+        self.assertEqual(runner.left_out, [])
+        runner.round_ends(1)
+        self.assertEqual(runner.left_out, [kanal])
+
+    def runner(self, cells):
+        return peers.PeerRunner(SimpleNamespace(asleep=0), cells, 5, 1, None, None,
+                                None, None)
+
     def test_all_of_a_row_run_one_after_the_other_and_take_turns(self):
         cells = self.build(RING, GO, KANAL)
-        runner = peers.PeerRunner(SimpleNamespace(asleep=0), cells, 5, 1, None, None,
-                                  None, None)
+        runner = self.runner(cells)
         orders = [runner.order(turn) for turn in range(6)]
         self.assertEqual(orders[2], runner.order(2))
         firsts = set()
@@ -160,13 +191,17 @@ class Plans(unittest.TestCase):
     def test_slices_shrink_to_what_is_comfortable_and_only_then_rounds_go(self):
         few = peers.fit(self.build(RING, GO), 540)
         self.assertEqual((few[0].time_ms, few[0].rounds), (250, 7))
-        many = [Participant("p%d" % i, "weft", "peer") for i in range(22)]
-        shorter = peers.fit(self.build(*many[:12]), 540)
+        many = [Participant("p%d" % i, "weft", "peer") for i in range(27)]
+        shorter = peers.fit(self.build(*many[:14]), 540)
         self.assertEqual(shorter[0].rounds, 7)
-        self.assertGreaterEqual(shorter[0].time_ms, 100)
-        fewer = peers.fit(self.build(*many), 400)
+        self.assertTrue(peers.COMFORTABLE_MS <= shorter[0].time_ms < 250)
+        fewer = peers.fit(self.build(*many), 540)
+        self.assertEqual(fewer[0].time_ms, peers.COMFORTABLE_MS)
         self.assertLess(fewer[0].rounds, 7)
-        self.assertLessEqual(plan.estimate(fewer), 400)
+        self.assertLessEqual(peers.estimate(fewer), 540)
+        least = peers.fit(self.build(*many), 1)
+        self.assertEqual((least[0].time_ms, least[0].rounds),
+                         (plan.COMFORTABLE_MS, plan.FEWEST_ROUNDS))
 
     def test_a_name_that_is_not_there_is_refused_with_those_that_are(self):
         with self.assertRaisesRegex(Problem, "'nope'; there are ring, go"):
@@ -175,7 +210,8 @@ class Plans(unittest.TestCase):
 
 
 class Runs(FakeRuns):
-    NS = {"ring": 50, "handoff": 100, "spsc": 400, "go": 100, "kanal": 200}
+    NS = {"ring": 50, "handoff": 100, "spsc": 400, "go": 100, "kanal": 200,
+          "far": 205, "near": 195, "condvar": 900}
     PEERS = {"peer_go": [{"name": "go", "why_not": "", "tasks": "goroutines",
                           "library": "go 1.2", "adapter": ""}],
              "peer_rust": [{"name": "kanal", "library": "kanal 0.1", "adapter": ""}]}
@@ -225,16 +261,13 @@ class Runs(FakeRuns):
 
     def test_raw_work_is_asked_of_all_alike(self):
         self.run_peers("--rounds=1", "--cells=^4:1 cap 64", "--seed=7", "--time=30")
-        asked = {}
-        for line in (self.dir / "log").read_text().splitlines():
-            if line.startswith("run "):
-                chan = re.search(r"--chan=(\S+) ", line)
-                asked.setdefault(line.replace(chan.group(), ""), set()).add(chan[1])
-        cell = "run producer_consumer --producers=4 --consumers=1 --cap=64 %s--time=30 " \
-               "--reps=1 --seed=7 --json --latency=0 --timeout=15"
+        asked = {line.replace(re.search(r"--chan=\S+ ", line).group(), "")
+                 for line in (self.dir / "log").read_text().splitlines()
+                 if line.startswith("run ")}
         self.assertEqual(asked, {
-            cell % "": {"go", "kanal"},
-            cell % "--variant=bare ": {"ring", "handoff", "spsc", "condvar"}})
+            "run producer_consumer --producers=4 --consumers=1 --cap=64 "
+            "--variant=bare --time=30 --reps=1 --seed=7 --json --latency=0 "
+            "--timeout=15"})
 
     def test_one_cpu_is_one_cpu(self):
         self.run_peers("--rounds=1", "--cells=2:2 cap 64")
@@ -254,6 +287,17 @@ class Runs(FakeRuns):
         self.assertIn("FAILED 2:2 cap 64", done.stdout)
         self.assertIn("drops: a flag", self.text())
         self.assertRegex(self.text(), r"\| FAILED \|")
+
+    def test_a_peer_far_behind_is_not_run_in_every_round(self):
+        listed = {"weft": [{"name": "far"}, {"name": "near"}]}
+        done = self.run_peers("--rounds=4", "--cells=^2:2 cap 64", listed=listed)
+        runs = (self.dir / "log").read_text().splitlines()
+        count = {name: sum("--chan=%s " % name in line for line in runs)
+                 for name in ("far", "near", "go", "condvar", "spsc")}
+        self.assertEqual(count, {"far": 2, "near": 4, "go": 4, "condvar": 4, "spsc": 4})
+        self.assertRegex(self.text(), r"\| 4\.88\\?~ \|")
+        self.assertIn("not run there again", done.stdout)
+        self.assertEqual(len(self.read()["context"]["left_out"]), 1)
 
     def test_a_peer_that_cannot_do_a_cell_is_no_failure(self):
         listed = {"weft": [{"name": "picky"}]}

@@ -7,13 +7,15 @@ run` does. Every cell is the same raw work for all of them.
 
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Optional
 
 from . import Problem, plan, shape, shown
-from .binary import Weft
+from .binary import MEASURED, Weft
 from .cells import Cell
 from .runner import Runner
+from .stats import median
 
 #: Those of our channels that are to be as fast as anybody's, and one that is
 #: shown for scale.
@@ -23,9 +25,8 @@ SCALE = ("condvar",)
 LANGUAGES = {"peer_go": "Go", "peer_rust": "Rust"}
 
 PATTERN = "producer_consumer"
-#: What our kernel is told beside the row: theirs have no buffer around the channel
-#: either.
-LIKE_FOR_LIKE = (("variant", "bare"),)
+#: Nothing but the channel and the tally, in every language.
+RAW = (("variant", "bare"),)
 SHAPES = ((1, 1), (4, 1), (1, 4), (2, 2), (4, 4), (16, 16))
 CAPS = (0, 1, 64, 1024)
 ONE_CPU_CAPS = (64, 1024)
@@ -33,11 +34,19 @@ ONE_CPU_CAPS = (64, 1024)
 #: Below this a slice is mostly its beginning and its end.
 COMFORTABLE_MS = 100
 
+#: A peer that in its first rounds has not once come near what the fastest of its
+#: row did in each of them will not be the best of it, and is not run there again:
+#: so many rounds, this share.
+TRIALS, NEAR = 2, 0.25
+#: How many stay, by experience; what an estimate goes by.
+STAY = 0.6
+
 CHANNELS = shape.each(shape.has(
     name=shape.text, why_not=shape.maybe(shape.text), tasks=shape.maybe(shape.text),
     library=shape.maybe(shape.text), adapter=shape.maybe(shape.text),
+    caps=shape.maybe(shape.each(shape.text)),
     **{limit: shape.maybe(shape.count) for limit in (
-        "min_cap", "max_senders", "max_receivers")}))
+        "min_cap", "max_cap", "max_senders", "max_receivers")}))
 
 
 @dataclass(frozen=True)
@@ -50,13 +59,16 @@ class Participant:
     library: str = ""  #: with its version
     adapter: str = ""  #: what was added to it
     tasks: str = "threads"
+    unbounded: bool = False
     min_cap: int = 0
+    max_cap: Optional[int] = None
     max_senders: int = 0  #: 0: any number
     max_receivers: int = 0
 
     def can(self, row):
         """Whether it has said that it can do this row."""
         return (row.cap >= self.min_cap
+                and (self.max_cap is None or row.cap <= self.max_cap)
                 and row.producers <= (self.max_senders or row.producers)
                 and row.consumers <= (self.max_receivers or row.consumers))
 
@@ -64,6 +76,12 @@ class Participant:
     def spins(self):
         """Whether its waiting is only spinning, which is no channel's."""
         return "spins" in self.adapter
+
+    @property
+    def apart(self):
+        """Whether what it does is another thing: its senders never wait for room, or
+        nobody ever sleeps."""
+        return self.spins or self.unbounded
 
     @property
     def is_threads(self):
@@ -168,9 +186,10 @@ def listed(binary, name, missing):
 
 def participant(entry, binary, side):
     told = {key: entry[key] for key in (
-        "library", "adapter", "tasks", "min_cap", "max_senders", "max_receivers")
-        if entry.get(key)}
-    return Participant(entry["name"], binary, side, **told)
+        "library", "adapter", "tasks", "min_cap", "max_cap", "max_senders",
+        "max_receivers") if entry.get(key) is not None}
+    return Participant(entry["name"], binary, side,
+                       unbounded="unbounded" in (entry.get("caps") or []), **told)
 
 
 def refuse_repeated(found):
@@ -207,26 +226,71 @@ def build(chosen, wanted, time_ms, rounds):
         raise Problem("--cells '%s' matches none of the cells; --list shows their "
                       "names" % wanted.pattern)
     cpu = min(os.sched_getaffinity(0))
-    return [PeerCell(PATTERN, who.name, knobs_of(row, who), time_ms, rounds, 0, "peers",
+    return [PeerCell(PATTERN, who.name, row.knobs + RAW, time_ms, rounds, 0, "peers",
                      row=row, who=who, cpu=cpu)
             for row in picked for who in chosen if who.can(row)]
 
 
-def knobs_of(row, who):
-    return row.knobs + (LIKE_FOR_LIKE if who.binary == "weft" else ())
+def estimate(cells):
+    """Seconds for all rounds of them, those left out that will not stay."""
+    trials, rest = 0.0, 0.0
+    for cell in cells:
+        for turn in range(cell.rounds):
+            cost = plan.slice_seconds(cell, turn)
+            if turn < TRIALS:
+                trials += cost
+            else:
+                rest += cost
+    return trials + STAY * rest
 
 
 def fit(cells, budget):
-    """The same with shorter slices, then fewer rounds, to fit `budget` s."""
-    cells = plan.shrink_time(cells, budget, COMFORTABLE_MS)
-    cells = plan.shrink_rounds(cells, budget)
-    return plan.shrink_time(cells, budget, plan.COMFORTABLE_MS)
+    """The same with shorter slices, down to what is comfortable, and then with fewer
+    rounds, to fit `budget` s; with as few as can be, with shorter slices again."""
+    cells = shrink_time(cells, budget, COMFORTABLE_MS)
+    while estimate(cells) > budget and cells[0].rounds > plan.FEWEST_ROUNDS:
+        cells = [replace(cell, rounds=cell.rounds - 1) for cell in cells]
+    return shrink_time(cells, budget, plan.COMFORTABLE_MS)
+
+
+def shrink_time(cells, budget, shortest):
+    """All of them have the same length."""
+    time_ms = cells[0].time_ms
+    while time_ms > shortest and estimate(with_time(cells, time_ms)) > budget:
+        time_ms = max(shortest, int(time_ms * 0.95))
+    return with_time(cells, time_ms)
+
+
+def with_time(cells, time_ms):
+    return [replace(cell, time_ms=time_ms) for cell in cells]
 
 
 class PeerRunner(Runner):
     """Runs what is compared side by side: row by row, in each all participants
     one after the other, beginning with another one in each round, and every other
-    round the other way round."""
+    round the other way round. `left_out` has the cells that are not run any more."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.rates = {}  # of each row's cells, by name: messages per second
+        self.left_out = []
+
+    def keep(self, cell, answer, verdict, why):
+        super().keep(cell, answer, verdict, why)
+        found = rate(answer.result) if verdict in MEASURED else None
+        if found:
+            row = self.rates.setdefault(cell.row, {})
+            row.setdefault(cell.name, []).append(found)
+
+    def round_ends(self, turn):
+        if turn + 1 != TRIALS:
+            return
+        for cell in self.cells:
+            row = self.rates.get(cell.row, {})
+            if cell.who.side == "peer" and cell.name in row and (
+                    max(row[cell.name]) < NEAR * max(map(min, row.values()))):
+                self.over.add(cell.name)
+                self.left_out.append(cell)
 
     def order(self, turn):
         by_row = {}
@@ -243,6 +307,14 @@ class PeerRunner(Runner):
 
     def arguments(self, cell, turn):
         return super().arguments(cell, turn) + ["--timeout=%d" % self.patience]
+
+
+def rate(result):
+    """Messages per second of one slice, or None."""
+    rates = [sample["messages"] * 1e9 / sample["ns"]
+             for sample in (result or {}).get("samples") or []
+             if sample.get("ns") and sample.get("messages")]
+    return median(rates) if rates else None
 
 
 def turned(items, turn):

@@ -69,7 +69,11 @@ class Runner:
             if self.interrupt.signal:
                 return False
             self.rounds_done = turn + 1
+            self.round_ends(turn)
         return True
+
+    def round_ends(self, turn):
+        """For what is learned from a whole round."""
 
     def order(self, turn):
         """The cells of a round, as they are run."""

@@ -8,11 +8,16 @@ by order statistics: what drifts from round to round falls on both sides.
 from dataclasses import dataclass
 
 from .binary import BAD, MEASURED
+from .peers import NEAR, TRIALS, rate
 from .stats import median, median_ci, three_digits
 from .tables import Table
 
-#: Marks a peer that only spins.
-SPINS = "†"
+#: Marks of peers that do another thing, and of what was not run in all rounds.
+SPINS, UNBOUNDED, FEW = "†", "∞", "~"
+MARKS = {SPINS: "† only spins, which no channel does: it stands apart.",
+         UNBOUNDED: "∞ unbounded: no sender ever waits for room; it stands apart.",
+         FEW: "~ of the first %d rounds: what is below %g times the fastest of its row "
+              "then is not run there again." % (TRIALS, NEAR)}
 
 
 @dataclass
@@ -63,14 +68,6 @@ def entry(cell, slices):
     return Entry(cell.who, last["verdict"], last.get("why") or "", rates)
 
 
-def rate(record):
-    """Messages per second of one slice, or None."""
-    rates = [sample["messages"] * 1e9 / sample["ns"]
-             for sample in record.get("samples") or []
-             if sample.get("ns") and sample.get("messages")]
-    return median(rates) if rates else None
-
-
 def best(row, allowed):
     """The fastest of those allowed, or None."""
     found = [one for one in row if one.rates and allowed(one.who)]
@@ -83,15 +80,19 @@ def is_ours(who):
 
 def waits(who):
     """A peer that waits as a channel does."""
-    return who.side == "peer" and not who.spins
+    return who.side == "peer" and not who.apart
 
 
 def waits_in_threads(who):
     return waits(who) and who.is_threads
 
 
-def only_spins(who):
-    return who.side == "peer" and who.spins
+def is_apart(who):
+    return who.side == "peer" and who.apart
+
+
+def label(who):
+    return who.name + SPINS * who.spins + UNBOUNDED * who.unbounded
 
 
 def ratio(ours, peer):
@@ -130,24 +131,23 @@ def named(one):
     """`ring 12.3`, in million messages a second."""
     if one is None:
         return "-"
-    return "%s%s %s" % (one.who.name, SPINS if one.who.spins else "",
-                        three_digits(one.rate / 1e6))
+    return "%s %s" % (label(one.who), three_digits(one.rate / 1e6))
 
 
 def comparison(found):
     """The table: our best against the best peer that waits; and where that one's
-    tasks are no threads, against the best of those; and where one that only spins
-    is faster than any, against that."""
+    tasks are no threads, against the best of those; and where one that does another
+    thing is faster than any, against that."""
     header = ["cell", "our best", "best peer", "ratio", "interval",
-              "best of threads", "vs threads", "only spins", "vs spins"]
+              "best of threads", "vs threads", "apart", "vs apart"]
     lines = []
     for row, all_of_it in found.items():
         ours, peer = best(all_of_it, is_ours), best(all_of_it, waits)
-        threads, spins = best(all_of_it, waits_in_threads), best(all_of_it, only_spins)
+        threads, apart = best(all_of_it, waits_in_threads), best(all_of_it, is_apart)
         line = [row.name, named(ours), named(peer), *ratio_texts(ratio(ours, peer))]
         line += extra(ours, threads, threads is not peer)
-        line += extra(ours, spins, bool(spins and (
-            not peer or spins.rate > peer.rate)))
+        line += extra(ours, apart, bool(apart and (
+            not peer or apart.rate > peer.rate)))
         lines.append(line)
     return Table("our best against the best peer, million messages/s", header, lines, 1)
 
@@ -160,17 +160,27 @@ def extra(ours, other, wanted):
 
 def medians(found, participants):
     """Everybody's median, or the verdict in words."""
-    header = ["cell"] + [who.name + (SPINS if who.spins else "")
-                         for who in participants]
+    header = ["cell"] + [label(who) for who in participants]
     lines = []
     for row, all_of_it in found.items():
-        texts = {one.who.name: rate_text(one) for one in all_of_it}
+        most = max(len(one.rates) for one in all_of_it)
+        texts = {one.who.name: rate_text(one, most) for one in all_of_it}
         lines.append([row.name] + [texts.get(who.name, "") for who in participants])
     return Table("medians, million messages/s", header, lines, 1)
 
 
-def rate_text(one):
-    return three_digits(one.rate / 1e6) if one.rates else one.verdict
+def rate_text(one, rounds):
+    """Marked where it is of fewer rounds than others."""
+    if not one.rates:
+        return one.verdict
+    return three_digits(one.rate / 1e6) + FEW * (len(one.rates) < rounds)
+
+
+def has(found, mark):
+    """Whether anything in the tables has this mark."""
+    table = medians(found, list({one.who: None for row in found.values()
+                                 for one in row}))
+    return any(mark in text for line in [table.header, *table.rows] for text in line)
 
 
 def bad(found):
@@ -197,7 +207,7 @@ def as_data(found):
             "cap": row.cap, "one_cpu": row.one_cpu,
             "against_best": ratio_data(ratio(ours, peer)),
             "against_threads": ratio_data(ratio(ours, best(all_of_it, waits_in_threads))),
-            "against_spinning": ratio_data(ratio(ours, best(all_of_it, only_spins)))})
+            "against_apart": ratio_data(ratio(ours, best(all_of_it, is_apart)))})
     return result
 
 

@@ -89,7 +89,7 @@ var patterns = []pattern{
 		{name: "items", def: 0, from: 0, to: itemsMax},
 	}, pipeline},
 	{"producer_consumer", []key{
-		{name: "variant", word: "plain"},
+		{name: "variant", word: "bare"},
 		{name: "producers", def: 1, from: 1, to: 256},
 		{name: "consumers", def: 1, from: 1, to: 256},
 		{name: "cap", def: 64, from: 0, to: capMax},

@@ -10,26 +10,13 @@ import (
 
 // The kernels: what each goroutine does with the channel. What is done for a
 // message beside sending and receiving it is what the kernels of weft do
-// (patterns/*/kernel.c), in the same loop, but for one thing: how many items are
-// inside at once is not looked at. Go has no store that costs as little as
-// theirs and may be read by another goroutine.
-
-// party is what a driver has moved: on a line of its own, this costs a store.
-type party struct {
-	moved uint64
-	_     [56]byte
-}
+// (patterns/*/kernel.c), in the same loop; of producer_consumer, what they do with
+// variant=bare.
 
 // source gives a producer its messages.
 type source struct {
 	me          int
 	items, work uint64
-	party       *party
-}
-
-// sent is called after each message.
-func (s *source) sent(seq uint64) {
-	s.party.moved = seq + 1
 }
 
 // prepare is called before each message, and returns it.
@@ -40,19 +27,18 @@ func (s *source) prepare(seq uint64) uint64 {
 
 // sink takes a consumer's messages.
 type sink struct {
-	*seen
-	work  uint64
-	party *party
+	seen
+	work, came uint64
 }
 
 func (s *sink) take(value uint64) {
 	s.count(value)
 	workFor(s.work)
-	s.party.moved++
+	s.came++
 }
 
 func (s *sink) part() part {
-	return part{seen: []*seen{s.seen}, shares: []uint64{s.party.moved}}
+	return part{seen: []*seen{&s.seen}, shares: []uint64{s.came}}
 }
 
 // closer is told by each producer that it is done, and calls end for the last.
@@ -82,7 +68,6 @@ func chanLoops(c *cell) loops {
 		send: func(s *source) {
 			for seq := uint64(0); seq < s.items; seq++ {
 				ch <- s.prepare(seq)
-				s.sent(seq)
 			}
 		},
 		recv: func(s *sink) {
@@ -106,7 +91,6 @@ func spscLoops(c *cell) loops {
 				for value := s.prepare(seq); !q.TryEnqueue(value); {
 					runtime.Gosched()
 				}
-				s.sent(seq)
 			}
 		},
 		recv: func(s *sink) {
@@ -133,7 +117,6 @@ func mpmcLoops(c *cell) loops {
 				for value := s.prepare(seq); !q.TryEnqueue(value); {
 					runtime.Gosched()
 				}
-				s.sent(seq)
 			}
 		},
 		// A try may also fail because another consumer was faster; that one
@@ -155,22 +138,19 @@ func mpmcLoops(c *cell) loops {
 
 func producerConsumer(c *cell, items uint64) []driver {
 	l := c.chan_.open(c)
-	parties := make([]party, c.producers+c.receivers)
 	end := &closer{end: l.end}
 	end.left.Store(int64(c.producers))
 	var all []driver
 	for p := range c.producers {
-		s := &source{me: p, items: share(items, c.producers, p), work: c.prodWork,
-			party: &parties[p]}
+		s := &source{me: p, items: share(items, c.producers, p), work: c.prodWork}
 		all = append(all, func() part {
 			l.send(s)
 			end.done()
 			return part{}
 		})
 	}
-	for i := range c.receivers {
-		s := &sink{seen: newSeen(items, c.producers), work: c.work,
-			party: &parties[c.producers+i]}
+	for range c.receivers {
+		s := &sink{seen: *newSeen(items, c.producers), work: c.work}
 		all = append(all, func() part {
 			l.recv(s)
 			return s.part()

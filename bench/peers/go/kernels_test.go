@@ -251,7 +251,7 @@ func TestWhatIsNotAllowedIsNamed(t *testing.T) {
 	for arg, why := range map[string]string{
 		"--cap=-1":       "--cap=-1: allowed 0..1048576",
 		"--payload=64":   "--payload=64: allowed 8",
-		"--variant=try":  "--variant=try: allowed plain",
+		"--variant=try":  "--variant=try: allowed bare",
 		"--chan=nope":    "there are go, xsync",
 		"--sides=1":      "no key 'sides'",
 		"--json=1":       "no key 'json'",

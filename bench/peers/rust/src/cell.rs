@@ -57,7 +57,7 @@ const WORK_MAX: u64 = 1_000_000_000;
 
 /// The knobs of each pattern, under the names that they have in weft.
 static PRODUCER_CONSUMER: &[Key] = &[
-    word("variant", "plain"),
+    word("variant", "bare"),
     number("producers", 1, 1, 256),
     number("consumers", 1, 1, 256),
     number("cap", 64, 0, CAP_MAX),

@@ -13,7 +13,6 @@ use crate::tally::Seen;
 pub struct Part {
     pub seen: Vec<Seen>,
     pub shares: Vec<u64>, // of the messages: what is to be even
-    pub inside: u64,      // the most messages that it saw in the channel at once
     pub why: Option<String>,
 }
 
