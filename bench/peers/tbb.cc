@@ -2,8 +2,12 @@
  * oneTBB's concurrent_bounded_queue: bounded, any number of senders and
  * receivers by tickets, its own monitor to wait on.
  *
- * Its abort() ends all waits with an exception; with the gate that makes a
- * close. There is no timed push or pop.
+ * Its abort() ends all waits with an exception, also of those whose element is
+ * there, and a pop that is aborted takes its ticket back by counting down. That
+ * is only right when no other pop begins or succeeds meanwhile. So the close
+ * lets no receiver in until all that waited have left, and aborts receivers
+ * only when all that are inside wait for elements that will never come, and
+ * senders only when no receiver is inside. There is no timed push or pop.
  */
 #include <tbb/concurrent_queue.h>
 #include <tbb/version.h>
@@ -16,6 +20,7 @@
 #include "bench/peers/support/carry.h"
 #include "bench/peers/support/gate.h"
 #include "bench/peers/support/peer.h"
+#include "bench/peers/support/until.h"
 
 namespace
 {
@@ -98,53 +103,92 @@ int send(void *state, const void *elem, int64_t)
 	return send_one(state, elem, true);
 }
 
+/* Once a close has begun: what is inside when nobody adds or aborts any more.
+ */
+int take_the_rest(queue *q, void *elem)
+{
+	void *p = nullptr;
+
+	while (!gate_is_shut(&q->gate))
+		weft_yield();
+	if (!q->q.try_pop(p))
+		return -EPIPE;
+	carry_unpack(p, elem, q->elem_size);
+	return 0;
+}
+
 int try_recv(void *state, void *elem)
 {
 	queue *q = static_cast<queue *>(state);
-	bool shut = gate_is_shut(&q->gate); /* before the look */
+	struct gate_seat *seat = gate_enter(&q->gate, GATE_RECV);
+	bool open = gate_is_open(&q->gate);
 	void *p = nullptr;
+	bool got = open && q->q.try_pop(p);
 
-	if (!q->q.try_pop(p))
-		return shut ? -EPIPE : -EAGAIN;
-	carry_unpack(p, elem, q->elem_size);
-	return 0;
+	gate_leave(seat, GATE_RECV);
+	if (got)
+		carry_unpack(p, elem, q->elem_size);
+	else if (!open)
+		return take_the_rest(q, elem);
+	return got ? 0 : -EAGAIN;
+}
+
+/* One pop: false when it was aborted. */
+bool pop(queue *q, void *&p)
+{
+	try {
+		q->q.pop(p);
+		return true;
+	} catch (const tbb::user_abort &) {
+		return false;
+	}
 }
 
 int recv(void *state, void *elem, int64_t)
 {
 	queue *q = static_cast<queue *>(state);
-	bool shut, got = false;
+	struct gate_seat *seat = gate_enter(&q->gate, GATE_RECV);
 	void *p = nullptr;
+	bool got = gate_is_open(&q->gate) && pop(q, p);
 
-	do {
-		struct gate_seat *seat = gate_enter(&q->gate, GATE_RECV);
-
-		shut = gate_is_shut(&q->gate);
-		try {
-			if (!shut) {
-				q->q.pop(p);
-				got = true;
-			}
-		} catch (const tbb::user_abort &) {
-		}
-		gate_leave(seat, GATE_RECV);
-	} while (!shut && !got);
-	if (!got)
-		return try_recv(q, elem);
-	carry_unpack(p, elem, q->elem_size);
-	return 0;
+	gate_leave(seat, GATE_RECV);
+	if (got) {
+		carry_unpack(p, elem, q->elem_size);
+		return 0;
+	}
+	return take_the_rest(q, elem);
 }
 
-void wake(void *arg, struct gate_seat *)
+void wake_sender(void *arg, struct gate_seat *)
 {
-	static_cast<queue *>(arg)->q.abort();
+	queue *q = static_cast<queue *>(arg);
+
+	/* A sender that waits does so because nobody takes anything. */
+	if (gate_inside(&q->gate, GATE_RECV) == 0)
+		q->q.abort();
+}
+
+/* Once no sender is left. */
+void wake_receiver(void *arg, struct gate_seat *)
+{
+	queue *q = static_cast<queue *>(arg);
+	size_t inside = gate_inside(&q->gate, GATE_RECV);
+
+	/* Less than nothing is inside by as many as wait. */
+	if (-q->q.size() >= static_cast<ptrdiff_t>(inside))
+		q->q.abort();
 }
 
 int close(void *state)
 {
 	queue *q = static_cast<queue *>(state);
+	int err = gate_begin_close(&q->gate, wake_sender, q);
 
-	return gate_close(&q->gate, wake, q);
+	if (err)
+		return err;
+	gate_clear(&q->gate, GATE_RECV, wake_receiver, q);
+	gate_shut(&q->gate, nullptr, nullptr);
+	return 0;
 }
 
 size_t len(const void *state)

@@ -67,9 +67,17 @@ struct gate_seat *gate_take_seat(void)
 	abort();
 }
 
-/* Wait until nobody is inside that way. */
-static void clear(const struct gate *g, enum gate_way way,
-                  void (*wake)(void *arg, struct gate_seat *seat), void *arg)
+size_t gate_inside(const struct gate *g, enum gate_way way)
+{
+	size_t n = weft_load_seq_cst(&seats_used), inside = 0;
+
+	for (size_t i = 0; i < n; i++)
+		inside += weft_load_seq_cst(&seats[i].in[way]) == g;
+	return inside;
+}
+
+void gate_clear(const struct gate *g, enum gate_way way,
+                void (*wake)(void *arg, struct gate_seat *seat), void *arg)
 {
 	size_t n = weft_load_seq_cst(&seats_used);
 
@@ -89,7 +97,7 @@ int gate_begin_close(struct gate *g,
 	if (!weft_cas_seq_cst(&g->stage, &open, (uint32_t)GATE_CLOSING))
 		return -EPIPE;
 	weft_barrier_heavy(); /* [gate] */
-	clear(g, GATE_SEND, wake, arg);
+	gate_clear(g, GATE_SEND, wake, arg);
 	return 0;
 }
 
@@ -98,7 +106,7 @@ void gate_shut(struct gate *g, void (*wake)(void *arg, struct gate_seat *seat),
 {
 	weft_store_seq_cst(&g->stage, (uint32_t)GATE_SHUT);
 	weft_barrier_heavy(); /* [gate] */
-	clear(g, GATE_RECV, wake, arg);
+	gate_clear(g, GATE_RECV, wake, arg);
 }
 
 int gate_close(struct gate *g, void (*wake)(void *arg, struct gate_seat *seat),

@@ -115,6 +115,12 @@ int gate_begin_close(struct gate *g,
 void gate_shut(struct gate *g, void (*wake)(void *arg, struct gate_seat *seat),
                void *arg);
 
+/* Wait until nobody is inside that way, while the stage lets nobody in; and
+ * how many are. */
+void gate_clear(const struct gate *g, enum gate_way way,
+                void (*wake)(void *arg, struct gate_seat *seat), void *arg);
+size_t gate_inside(const struct gate *g, enum gate_way way);
+
 WEFT_END_DECLS
 
 #endif
