@@ -106,6 +106,73 @@ int try_recv(void *state, void *elem)
 	return shut ? -EPIPE : -EAGAIN;
 }
 
+/* As many as go into one call of the library's. */
+constexpr size_t BULK = 64;
+
+int send_bulk(queue *q, const unsigned char *elems, size_t n)
+{
+	void *p[BULK];
+	struct gate_seat *seat;
+	size_t packed = 0;
+	int err = 0;
+
+	while (packed < n && !err) {
+		p[packed] =
+		        carry_pack(elems + packed * q->elem_size, q->elem_size);
+		if (p[packed])
+			packed++;
+		else
+			err = -ENOMEM;
+	}
+	seat = gate_enter(&q->gate, GATE_SEND);
+	if (!gate_is_open(&q->gate))
+		err = -EPIPE;
+	else if (!err && !q->q.enqueue_bulk(p, n))
+		err = -ENOMEM;
+	gate_leave(seat, GATE_SEND);
+	for (size_t i = 0; err && i < packed; i++)
+		carry_drop(p[i], q->elem_size);
+	return err;
+}
+
+int try_send_many(void *state, const void *elems, size_t n, size_t *done)
+{
+	queue *q = static_cast<queue *>(state);
+	const unsigned char *from = static_cast<const unsigned char *>(elems);
+	int err = 0;
+
+	*done = 0;
+	while (*done < n && !err) {
+		size_t some = n - *done < BULK ? n - *done : BULK;
+
+		err = send_bulk(q, from + *done * q->elem_size, some);
+		if (!err)
+			*done += some;
+	}
+	return *done ? 0 : err;
+}
+
+int try_recv_many(void *state, void *elems, size_t n, size_t *done)
+{
+	queue *q = static_cast<queue *>(state);
+	bool shut = gate_is_shut(&q->gate); /* before the look */
+	unsigned char *to = static_cast<unsigned char *>(elems);
+	size_t got = 1;
+	void *p[BULK];
+
+	*done = 0;
+	while (*done < n && got) {
+		size_t some = n - *done < BULK ? n - *done : BULK;
+
+		got = q->q.try_dequeue_bulk(p, some);
+		for (size_t i = 0; i < got; i++)
+			*done += is_element(q, p[i], to + *done * q->elem_size);
+	}
+	if (*done)
+		return 0;
+	return shut ? -EPIPE : -EAGAIN;
+}
+
 /* One wait: 0, or -EAGAIN when it was woken for nothing or its time is up. */
 int wait_recv(queue *q, void *elem, int64_t deadline_ns)
 {
@@ -172,11 +239,14 @@ struct weft_chan_impl declared()
 	impl.name = "moodycamel";
 	impl.summary = "BlockingConcurrentQueue: unbounded, a queue per sender";
 	impl.can = WEFT_CAN_UNBOUNDED | WEFT_CAN_PRODUCER_FIFO |
-	           WEFT_CAN_TIMEOUT | WEFT_CAN_LEN | WEFT_BLOCKS_THREAD;
+	           WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH | WEFT_CAN_LEN |
+	           WEFT_BLOCKS_THREAD;
 	impl.create = create;
 	impl.destroy = destroy;
 	impl.try_send = try_send;
 	impl.try_recv = try_recv;
+	impl.try_send_many = try_send_many;
+	impl.try_recv_many = try_recv_many;
 	impl.close = close;
 	impl.len = len;
 	impl.send = send;
