@@ -304,12 +304,12 @@ class Broken(unittest.TestCase):
     ]
 
     def test_every_pattern_is_among_them(self):
-        # But for those below: ping_pong has one message at a time, and a
-        # semaphore's are all alike.
+        # But for those below: ping_pong has one message at a time, a
+        # semaphore's are all alike, and a pool looks at what comes out.
         patterns = strict(weft("list", "patterns", "--json").out)
         self.assertEqual(sorted([p["name"] for p in patterns]),
                          sorted([cell[0] for cell in self.CELLS] +
-                                ["ping_pong", "semaphore"]))
+                                ["ping_pong", "semaphore", "worker_pool"]))
 
     def fails(self, channel, words):
         for cell in self.CELLS:
@@ -360,6 +360,22 @@ class Broken(unittest.TestCase):
                 ("dropping", "FAILED", "lost"),
                 ("duplicating", "FAILED", "permits|tokens"),
                 ("corrupting", "FAILED", "corrupt"),
+                ("swapping", "VERIFIED", "^$")):
+            with self.subTest(channel=channel):
+                answer = weft("run", *cell, broken(channel), "--reps=1",
+                              "--latency=0", "--timeout=60")
+                result = strict(answer.out)
+                self.assertEqual(result["verdict"], verdict)
+                self.assertRegex(result["why"], words)
+
+    def test_jobs_that_a_channel_has_mislaid(self):
+        # Whatever does not come out as it went in fails the pool.
+        cell = ["worker_pool", "--workers=1", "--items=20000", "--json"]
+        for channel, verdict, words in (
+                ("dropping", "FAILED", "lost|error"),
+                ("duplicating", "FAILED", "lost|error"),
+                ("corrupting", "FAILED", "lost|error"),
+                # They are run in any order.
                 ("swapping", "VERIFIED", "^$")):
             with self.subTest(channel=channel):
                 answer = weft("run", *cell, broken(channel), "--reps=1",

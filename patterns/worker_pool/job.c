@@ -1,0 +1,578 @@
+/* A job from its submit to its end; handles and groups of jobs. */
+#include <stdlib.h>
+
+#include "internal.h"
+
+/* --- who calls --- */
+
+struct worker *weft_pool_worker(const struct weft_pool *p)
+{
+	struct weft_task *self = weft_self();
+
+	for (unsigned i = 0; i < p->opts.workers_max; i++)
+		if (weft_load_relaxed(&p->workers[i].self) == self)
+			return &p->workers[i];
+	return NULL;
+}
+
+/* --- the end of a job --- */
+
+/*
+ * What has ended is read before what was submitted, so the former is never
+ * more; when they are equal, all had ended at the moment in between.
+ */
+bool weft_pool_is_quiet(const struct weft_pool *p)
+{
+	uint64_t ended = weft_load_acquire(&p->canceled), submitted = 0;
+
+	for (unsigned i = 0; i < p->opts.workers_max; i++)
+		ended += weft_load_acquire(&p->workers[i].succeeded) +
+		         weft_load_acquire(&p->workers[i].failed);
+	for (unsigned i = 0; i < p->opts.workers_max; i++)
+		submitted += weft_load_acquire(&p->workers[i].submitted);
+	submitted += weft_load_acquire(&p->entered) / ENTERED_ONE;
+	return ended == submitted;
+}
+
+/* A job has ended that no worker knows of: look at what they look at. */
+static void look_for_quiet(struct weft_pool *p)
+{
+	if (!weft_pool_is_quiet(p))
+		return;
+	weft_waiters_wake(&p->quiet, SIZE_MAX);
+	if (!pool_is_closed(p))
+		return;
+	weft_waiters_wake(&p->idle, SIZE_MAX);
+	weft_waiters_wake(&p->spare, SIZE_MAX);
+}
+
+static void tell(struct weft_job *job)
+{
+	struct weft_pool_group *g = weft_load_relaxed(&job->group);
+
+	if (job->has_handle)
+		weft_waiters_wake(&job->waiters, SIZE_MAX);
+	if (g)
+		weft_waitgroup_done(&g->jobs);
+}
+
+/* Move on from JOB_QUEUED, if that is what it is; `word` says which job is
+ * meant, and then what it has become. */
+static bool move_on(struct weft_job *job, uint64_t *word, enum job_state to)
+{
+	uint64_t now = *word;
+
+	while (job_state(now) == JOB_QUEUED &&
+	       now / JOB_GENERATION == *word / JOB_GENERATION)
+		if (weft_cas_weak_acq_rel(&job->word, &now, job_word(now, to)))
+			return true;
+	return false;
+}
+
+static bool cancel(struct weft_job *job, uint64_t word, bool drop)
+{
+	struct weft_pool *p = job->p;
+	struct weft_pool_group *g;
+
+	if (!move_on(job, &word, JOB_CANCELED))
+		return false;
+	g = weft_load_relaxed(&job->group);
+	if (g)
+		weft_store_relaxed(&g->canceled, true);
+	if (drop && p->opts.drop)
+		p->opts.drop(job->arg, p->opts.drop_arg);
+	weft_fetch_add_acq_rel(&p->canceled, UINT64_C(1));
+	tell(job);
+	weft_pool_unref(job, 1);
+	look_for_quiet(p);
+	return true;
+}
+
+void weft_pool_cancel_queued(struct weft_pool *p, struct weft_pool_group *g)
+{
+	struct weft_job *job;
+
+	for (uint32_t i = 0; (job = weft_pool_record_at(p, i)); i++) {
+		uint64_t word = weft_load_acquire(&job->word);
+
+		/* Its submit then finds out: see admit(). */
+		while (!g && job_state(word) == JOB_NEW)
+			if (weft_cas_acq_rel(&job->word, &word,
+			                     job_word(word, JOB_CANCELED)))
+				break;
+		if (job_state(word) == JOB_QUEUED &&
+		    (!g || weft_load_relaxed(&job->group) == g))
+			cancel(job, word, true);
+	}
+}
+
+static int group_err(const struct weft_job *job)
+{
+	struct weft_pool_group *g = weft_load_relaxed(&job->group);
+
+	return g ? weft_load_acquire(&g->err) : 0;
+}
+
+int weft_pool_accept(struct weft_pool *p, uint64_t elem, struct weft_job **out)
+{
+	struct weft_job *job = weft_pool_record_at(p, (uint32_t)elem);
+	uint64_t word, to;
+	bool begins;
+
+	if (!job)
+		return -EIO;
+	word = weft_load_acquire(&job->word);
+	do {
+		if (word / JOB_GENERATION != elem / JOB_GENERATION ||
+		    !(word & JOB_INSIDE))
+			return -EIO;
+		begins = job_state(word) == JOB_QUEUED && !group_err(job);
+		to = word & ~JOB_INSIDE;
+		to = begins ? job_word(to, JOB_RUNNING) : to;
+	} while (!weft_cas_weak_acq_rel(&job->word, &word, to));
+	*out = job;
+	if (begins)
+		return 0;
+	/* Its group has failed just now: whoever cancels it, it is. */
+	cancel(job, to, true);
+	weft_pool_unref(job, 1);
+	return -ECANCELED;
+}
+
+static void fail_group(struct weft_pool_group *g, int err)
+{
+	int none = 0;
+
+	if (weft_cas_acq_rel(&g->err, &none, weft_failure_of(err)))
+		weft_pool_cancel_queued(g->p, g);
+}
+
+void weft_pool_finish(struct worker *w, int status)
+{
+	struct running *r = w->top;
+	struct weft_job *job = r->job;
+	struct weft_pool *p = w->p;
+	struct weft_pool_group *g = weft_load_relaxed(&job->group);
+
+	if (status < 0 && p->opts.on_failure)
+		p->opts.on_failure(job->arg, status, p->opts.failure_arg);
+	if (status < 0 && g)
+		fail_group(g, status);
+	w->top = r->outer;
+	r->job = NULL;
+	if (r->counted)
+		weft_pool_leave_class(p, r->counted);
+	job->status = status;
+	pool_count(status < 0 ? &w->failed : &w->succeeded, 1);
+	weft_fetch_add_acq_rel(&job->word, (uint64_t)(JOB_DONE - JOB_RUNNING));
+	tell(job);
+	weft_pool_unref(job, r->refs);
+}
+
+/* --- submit --- */
+
+struct request {
+	struct weft_pool *p;
+	struct worker *w; /* NULL: it comes from outside */
+	struct job_class *c;
+	bool keeps; /* the worker has room of its own */
+	bool tries;
+	int64_t deadline_ns;
+};
+
+/* Why nothing is taken in any more; 0. */
+static int refusal(const struct weft_pool *p)
+{
+	int why = weft_ending_why(&p->end);
+
+	if (why)
+		return why;
+	return pool_is_closed(p) ? -EPIPE : 0;
+}
+
+static bool has_place(const struct request *r, uint64_t word)
+{
+	uint64_t places = word / CLASS_PLACE & CLASS_COUNT;
+
+	if (r->p->opts.cap)
+		return places < r->p->opts.cap && places < CLASS_COUNT;
+	return places + word / CLASS_RUNNING < class_limit(r->p, r->c);
+}
+
+static int look_for_place(void *arg)
+{
+	const struct request *r = arg;
+	uint64_t word = weft_load_relaxed(&r->c->word);
+	int err = refusal(r->p);
+
+	if (err)
+		return err;
+	while (has_place(r, word))
+		if (weft_cas_weak_acq_rel(&r->c->word, &word,
+		                          word + CLASS_PLACE))
+			return 0;
+	return -EAGAIN;
+}
+
+static int refuse(struct weft_pool *p)
+{
+	weft_fetch_add_relaxed(&p->refused, UINT64_C(1));
+	return -EAGAIN;
+}
+
+static int wait_for_place(struct request *r)
+{
+	struct weft_pool *p = r->p;
+	uint64_t waiting = weft_fetch_add_relaxed(&p->blocked, UINT64_C(1));
+	int err;
+
+	if (p->opts.blocked_max && waiting >= p->opts.blocked_max)
+		err = refuse(p);
+	else
+		err = weft_waiters_wait(&r->c->room, "pool submit",
+		                        look_for_place, r, NULL,
+		                        r->deadline_ns);
+	weft_fetch_sub_relaxed(&p->blocked, UINT64_C(1));
+	return err;
+}
+
+static int take_place(struct request *r)
+{
+	int err = r->keeps ? refusal(r->p) : look_for_place(r);
+
+	if (err != -EAGAIN)
+		return err;
+	if (r->tries)
+		return refuse(r->p);
+	if (r->w && r->deadline_ns == WEFT_FOREVER)
+		return -EDEADLK;
+	return wait_for_place(r);
+}
+
+static void give_place(const struct request *r)
+{
+	if (r->keeps)
+		return;
+	weft_fetch_sub_acq_rel(&r->c->word, CLASS_PLACE);
+	weft_waiters_wake(&r->c->room, 1);
+}
+
+/* Count it as submitted, unless nothing more comes in. */
+static bool enter(const struct request *r)
+{
+	uint64_t entered = weft_load_relaxed(&r->p->entered);
+
+	/* While the job runs that calls, the end does not come. */
+	if (r->w) {
+		pool_count(&r->w->submitted, 1);
+		return true;
+	}
+	while (!(entered & ENTERED_CLOSED))
+		if (weft_cas_weak_acq_rel(&r->p->entered, &entered,
+		                          entered + ENTERED_ONE))
+			return true;
+	return false;
+}
+
+static void unenter(const struct request *r)
+{
+	if (r->w)
+		pool_count(&r->w->submitted, (uint64_t)-1);
+	else
+		weft_fetch_sub_acq_rel(&r->p->entered, ENTERED_ONE);
+	look_for_quiet(r->p);
+}
+
+/*
+ * Admit a job: from here on it is run or cancelled. A stop says that nothing
+ * more comes in before it walks over the records; so it finds this one, which
+ * was there before it was counted, at least as new.
+ */
+static int admit(const struct request *r, struct weft_job *job)
+{
+	uint64_t word = job_word(weft_load_relaxed(&job->word), JOB_NEW);
+	bool entered = enter(r);
+	int err;
+
+	if (entered &&
+	    weft_cas_acq_rel(&job->word, &word,
+	                     job_word(word, JOB_QUEUED) | JOB_INSIDE))
+		return 0;
+	if (entered)
+		unenter(r);
+	err = refusal(r->p);
+	return err ? err : -ECANCELED;
+}
+
+static void fill(struct weft_job *job, weft_job_fn fn, void *arg,
+                 const struct weft_job_opts *o)
+{
+	job->fn = fn;
+	job->arg = arg;
+	job->has_handle = o->handle != NULL;
+	weft_store_relaxed(&job->refs, 2u + job->has_handle);
+	weft_store_relaxed(&job->group, o->group);
+	weft_store_relaxed(&job->since_ns, weft_now());
+	if (o->group)
+		weft_waitgroup_add(&o->group->jobs, 1);
+}
+
+/* It will not be: nobody else has seen it. */
+static void unfill(struct weft_job *job)
+{
+	struct weft_pool_group *g = weft_load_relaxed(&job->group);
+
+	if (g)
+		weft_waitgroup_done(&g->jobs);
+	weft_pool_unref(job, 2u + job->has_handle);
+}
+
+/* Into its queue. 0 also when a stop was faster, and has cancelled it. */
+static int put(const struct request *r, struct weft_job *job)
+{
+	uint64_t word = weft_load_relaxed(&job->word);
+	uint64_t elem = word / JOB_GENERATION * JOB_GENERATION | job->index;
+	int err = 0;
+
+	if (r->keeps)
+		CHECK(weft_pool_deque_push(r->w->own, elem));
+	else
+		err = weft_chan_send(r->c->queue, &elem, WEFT_FOREVER);
+	if (!err) {
+		if (!r->keeps)
+			weft_fetch_add_acq_rel(&r->c->word, CLASS_READY);
+		weft_waiters_wake(&r->p->idle, 1);
+		return 0;
+	}
+	/* A stop closes the queue; that it is out of memory says this one. */
+	if (err == -EPIPE || !cancel(job, word, false))
+		err = 0;
+	weft_fetch_sub_acq_rel(&job->word, JOB_INSIDE);
+	weft_pool_unref(job, err ? 1u + job->has_handle : 1u);
+	give_place(r);
+	return err;
+}
+
+static int submit(struct request *r, weft_job_fn fn, void *arg,
+                  const struct weft_job_opts *o)
+{
+	struct weft_job *job;
+	int err;
+
+	r->w = weft_pool_worker(r->p);
+	r->c = &r->p->classes[o->job_class];
+	r->keeps = r->w && r->w->own && weft_pool_deque_has_room(r->w->own);
+	err = take_place(r);
+	if (err)
+		return err;
+	err = o->group ? weft_load_acquire(&o->group->err) : 0;
+	job = err ? NULL : weft_pool_record(r->p);
+	if (job) {
+		fill(job, fn, arg, o);
+		err = admit(r, job);
+		if (err)
+			unfill(job);
+	} else if (!err) {
+		err = -ENOMEM;
+	}
+	if (err) {
+		give_place(r);
+		return err;
+	}
+	err = put(r, job);
+	if (!err && o->handle)
+		*o->handle = job;
+	return err;
+}
+
+static int submit_if_valid(struct request *r, weft_job_fn fn, void *arg,
+                           const struct weft_job_opts *o)
+{
+	static const struct weft_job_opts none;
+
+	o = o ? o : &none;
+	if (!r->p || !fn || o->job_class >= r->p->opts.classes ||
+	    (o->group && o->group->p != r->p))
+		return -EINVAL;
+	return submit(r, fn, arg, o);
+}
+
+int weft_pool_submit_job(struct weft_pool *p, weft_job_fn fn, void *arg,
+                         const struct weft_job_opts *opts, int64_t deadline_ns)
+{
+	struct request r = { .p = p, .deadline_ns = deadline_ns };
+
+	return submit_if_valid(&r, fn, arg, opts);
+}
+
+int weft_pool_try_submit_job(struct weft_pool *p, weft_job_fn fn, void *arg,
+                             const struct weft_job_opts *opts)
+{
+	struct request r = { .p = p, .tries = true };
+
+	return submit_if_valid(&r, fn, arg, opts);
+}
+
+int weft_pool_submit(struct weft_pool *p, weft_job_fn fn, void *arg,
+                     int64_t deadline_ns)
+{
+	return weft_pool_submit_job(p, fn, arg, NULL, deadline_ns);
+}
+
+int weft_pool_try_submit(struct weft_pool *p, weft_job_fn fn, void *arg)
+{
+	return weft_pool_try_submit_job(p, fn, arg, NULL);
+}
+
+/* --- run inside of a wait --- */
+
+static int call(void *arg)
+{
+	struct worker *w = arg;
+	struct weft_job *job = w->top->job;
+
+	return job->fn(job->arg, (unsigned)w->member.index);
+}
+
+static void called(void *arg, enum weft_guard_end end, int status)
+{
+	if (end != WEFT_GUARD_RETURNED && status >= 0)
+		status = -ECANCELED;
+	weft_pool_finish(arg, status);
+}
+
+/* Run a job that waits, if it still does: its element stays in the queue. */
+static bool run_here(struct worker *w, struct weft_job *job, uint64_t word)
+{
+	struct running r = { .job = job, .outer = w->top, .refs = 1 };
+
+	if (!move_on(job, &word, JOB_RUNNING))
+		return false;
+	w->top = &r;
+	pool_count(&w->started, 1);
+	weft_guard(call, w, called);
+	return true;
+}
+
+/* --- handles --- */
+
+static int look_for_end(void *arg)
+{
+	struct weft_job *job = arg;
+
+	return job_state(weft_load_acquire(&job->word)) >= JOB_DONE ? 0
+	                                                            : -EAGAIN;
+}
+
+static int wait_inside(struct worker *w, struct weft_job *job)
+{
+	for (const struct running *r = w->top; r; r = r->outer)
+		if (r->job == job)
+			return -EDEADLK;
+	run_here(w, job, weft_load_acquire(&job->word));
+	return 0;
+}
+
+int weft_job_wait(struct weft_job *job, int *status, int64_t deadline_ns)
+{
+	struct worker *w;
+	int err = 0;
+
+	if (!job)
+		return -EINVAL;
+	if (look_for_end(job)) {
+		w = weft_pool_worker(job->p);
+		err = w ? wait_inside(w, job) : 0;
+	}
+	if (!err)
+		err = weft_waiters_wait(&job->waiters, "job", look_for_end, job,
+		                        NULL, deadline_ns);
+	if (err || !status)
+		return err;
+	*status = job_state(weft_load_acquire(&job->word)) == JOB_DONE
+	                  ? job->status
+	                  : -ECANCELED;
+	return 0;
+}
+
+int weft_job_cancel(struct weft_job *job)
+{
+	if (!job)
+		return -EINVAL;
+	return cancel(job, weft_load_acquire(&job->word), true) ? 0 : -EALREADY;
+}
+
+void weft_job_release(struct weft_job *job)
+{
+	if (job)
+		weft_pool_unref(job, 1);
+}
+
+/* --- groups --- */
+
+int weft_pool_group_new(struct weft_pool_group **out, struct weft_pool *p)
+{
+	struct weft_pool_group *g;
+
+	if (!out || !p)
+		return -EINVAL;
+	g = cacheline_new(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	g->p = p;
+	weft_waitgroup_init(&g->jobs);
+	*out = g;
+	return 0;
+}
+
+static int help_group(struct worker *w, struct weft_pool_group *g)
+{
+	struct weft_job *job;
+
+	for (const struct running *r = w->top; r; r = r->outer)
+		if (weft_load_relaxed(&r->job->group) == g)
+			return -EDEADLK;
+	for (uint32_t i = 0; (job = weft_pool_record_at(g->p, i)); i++) {
+		uint64_t word = weft_load_acquire(&job->word);
+
+		if (job_state(word) == JOB_QUEUED &&
+		    weft_load_relaxed(&job->group) == g)
+			run_here(w, job, word);
+	}
+	return 0;
+}
+
+int weft_pool_group_wait(struct weft_pool_group *g, int64_t deadline_ns)
+{
+	struct worker *w;
+	int err;
+
+	if (!g)
+		return -EINVAL;
+	w = weft_pool_worker(g->p);
+	err = w ? help_group(w, g) : 0;
+	if (err)
+		return err;
+	err = weft_waitgroup_wait(&g->jobs, deadline_ns);
+	if (!err)
+		err = weft_load_acquire(&g->err);
+	if (!err && weft_load_relaxed(&g->canceled))
+		err = -ECANCELED;
+	return err;
+}
+
+int weft_pool_group_fail(struct weft_pool_group *g, int err)
+{
+	if (!g || err >= 0)
+		return -EINVAL;
+	fail_group(g, err);
+	return 0;
+}
+
+void weft_pool_group_free(struct weft_pool_group *g)
+{
+	if (!g)
+		return;
+	CHECK_EQ(weft_waitgroup_wait(&g->jobs, WEFT_FOREVER), 0);
+	free(g);
+}

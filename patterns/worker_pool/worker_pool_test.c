@@ -1,0 +1,595 @@
+/*
+ * Tests of the worker pool: submits, handles, classes, figures. How it ends is
+ * tested by its life.c and in worker_pool_stop_test.c. The numbers are those of
+ * the requirements:
+ *
+ *	E3  a job that submits to its own full pool
+ *	E4  no place, and one again
+ *	E5  no more submits wait than may
+ *	E6  no queue
+ *	E7  figures that add up, at any moment
+ *	E11 a job that ends its task
+ *	E12 resize
+ *	E14 what is refused
+ *	E16 waits for nothing
+ *	E17 many wait for one
+ */
+#include <pthread.h>
+
+#include "worker_pool_testing.h"
+
+/* --- submits --- */
+
+TEST(jobs_are_run_and_hand_back_what_they_return)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 2, .cap = 4 });
+	struct weft_job *jobs[20];
+	struct count count = { 0 };
+	int status;
+
+	for (int i = 0; i < 20; i++)
+		jobs[i] = submit(p, count_one, &count);
+	for (int i = 0; i < 20; i++) {
+		CHECK_EQ(weft_job_wait(jobs[i], &status, WEFT_FOREVER), 0);
+		CHECK_EQ(status, 7);
+		weft_job_release(jobs[i]);
+	}
+	CHECK_EQ(weft_load_relaxed(&count.n), 20);
+	weft_pool_free(p);
+	return 0;
+}
+
+TEST_MANUAL(E3_a_job_does_not_wait_for_a_place_that_only_its_end_makes)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 1, .cap = 1 });
+	struct count count = { .p = p };
+	struct weft_job *job = submit(p, submits_twice, &count);
+
+	expect_end(job, 0);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&count.n), 1);
+	CHECK_EQ(stats(p).submitted, 2u);
+	weft_pool_free(p);
+	return 0;
+}
+
+TEST_MANUAL(E4_a_try_is_refused_until_there_is_a_place)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 1, .cap = 1 });
+	struct gate gate;
+	struct count count = { 0 };
+	struct weft_job *job;
+
+	gate_init(&gate);
+	job = submit_gated(p, &gate);
+	CHECK_EQ(weft_pool_try_submit(p, count_one, &count), 0);
+	CHECK_EQ(weft_pool_try_submit(p, count_one, &count), -EAGAIN);
+	CHECK_EQ(weft_pool_submit(p, count_one, &count, WEFT_NOW), -ETIMEDOUT);
+	CHECK_EQ(stats(p).refused, 1u);
+	gate_open(&gate);
+	expect_end(job, 0);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pool_try_submit(p, count_one, &count), 0);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&count.n), 2);
+	weft_pool_free(p);
+	return 0;
+}
+
+TEST_MANUAL(E5_no_more_submits_wait_than_may)
+{
+	struct weft_pool *p = make((struct weft_pool_opts){
+	        .workers = 1, .cap = 1, .blocked_max = 1 });
+	struct gate gate;
+	struct count count = { .p = p };
+	struct weft_job *job;
+	struct weft_task *waiting;
+
+	gate_init(&gate);
+	job = submit_gated(p, &gate);
+	CHECK_EQ(weft_pool_try_submit(p, count_one, &count), 0);
+	waiting = testing_spawn(submits_one, &count);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).blocked, 1u);
+	CHECK_EQ(weft_pool_submit(p, count_one, &count, WEFT_FOREVER), -EAGAIN);
+	gate_open(&gate);
+	CHECK_EQ(testing_join(waiting), 0);
+	expect_end(job, 0);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&count.n), 2);
+	weft_pool_free(p);
+	return 0;
+}
+
+TEST_MANUAL(E6_without_a_queue_a_job_is_taken_in_when_a_worker_is_free)
+{
+	struct weft_pool *p = make((struct weft_pool_opts){ .workers = 1 });
+	struct gate gate;
+	struct count count = { .p = p };
+	struct weft_job *job;
+	struct weft_task *waiting;
+
+	gate_init(&gate);
+	job = submit_gated(p, &gate);
+	waiting = testing_spawn(submits_one, &count);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_pool_try_submit(p, count_one, &count), -EAGAIN);
+	CHECK_EQ(stats(p).waiting, 0u);
+	CHECK_EQ(stats(p).running, 1u);
+	gate_open(&gate);
+	CHECK_EQ(testing_join(waiting), 0);
+	expect_end(job, 0);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&count.n), 1);
+	weft_pool_free(p);
+	return 0;
+}
+
+static const struct weft_pool_opts refused[] = {
+	{ .workers = 0 },
+	{ .workers = WEFT_POOL_WORKERS_MAX + 1 },
+	{ .workers = 2, .workers_max = 1 },
+	{ .workers = 1, .workers_max = WEFT_POOL_WORKERS_MAX + 1 },
+	{ .workers = 1, .cap = WEFT_POOL_CAP_MAX + 1 },
+	{ .workers = 1, .cap = WEFT_POOL_UNBOUNDED },
+	{ .workers = 1, .classes = WEFT_POOL_CLASSES_MAX + 1 },
+	{ .workers = 1, .deal = WEFT_POOL_STEALING },
+	{ .workers = 1, .deal = WEFT_POOL_STEALING, .cap = 1, .classes = 2 },
+	{ .workers = 1, .deal = (enum weft_pool_deal)2, .cap = 1 },
+	{ .workers = 1, .wait = (enum weft_wait)3 },
+};
+
+TEST(E14_what_makes_no_sense_is_refused)
+{
+	struct weft_pool_opts opts = { .workers = 2, .cap = 1 };
+	struct weft_job_opts job = { .job_class = 1 };
+	struct weft_pool *p = NULL;
+	struct weft_pool_group *g;
+	struct count count = { 0 };
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		CHECK_EQ(weft_pool_new(&p, &refused[i]), -EINVAL);
+	CHECK_EQ(weft_pool_new(&p, NULL), -EINVAL);
+	CHECK_EQ(weft_pool_new(NULL, &opts), -EINVAL);
+	opts.impl = weft_chan_impl_find("spsc"); /* for one worker */
+	CHECK_EQ(weft_pool_new(&p, &opts), -EINVAL);
+	CHECK(p == NULL);
+	p = make((struct weft_pool_opts){ .workers = 1, .cap = 1 });
+	CHECK_EQ(weft_pool_submit(p, NULL, NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_pool_try_submit(NULL, count_one, &count), -EINVAL);
+	CHECK_EQ(weft_pool_try_submit_job(p, count_one, &count, &job), -EINVAL);
+	CHECK_EQ(weft_pool_resize(p, 0), -EINVAL);
+	CHECK_EQ(weft_pool_resize(p, 2), -EINVAL);
+	CHECK_EQ(weft_pool_resize(NULL, 1), -EINVAL);
+	CHECK_EQ(weft_pool_wait(NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_job_wait(NULL, NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_job_cancel(NULL), -EINVAL);
+	weft_job_release(NULL);
+	CHECK_EQ(weft_pool_group_new(&g, NULL), -EINVAL);
+	CHECK_EQ(weft_pool_group_new(NULL, p), -EINVAL);
+	CHECK_EQ(weft_pool_group_wait(NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_pool_group_fail(NULL, -EIO), -EINVAL);
+	weft_pool_group_free(NULL);
+	weft_pool_free(p);
+	return 0;
+}
+
+TEST(an_unbounded_pool_is_never_full)
+{
+	struct weft_pool *p = make(
+	        (struct weft_pool_opts){ .workers = 1,
+	                                 .cap = WEFT_POOL_UNBOUNDED,
+	                                 .impl = weft_chan_impl_find("list") });
+	struct gate gate;
+	struct count count = { 0 };
+	struct weft_job *job;
+
+	gate_init(&gate);
+	job = submit_gated(p, &gate);
+	for (int i = 0; i < 5000; i++)
+		CHECK_EQ(weft_pool_try_submit(p, count_one, &count), 0);
+	CHECK_EQ(stats(p).waiting, 5000u);
+	gate_open(&gate);
+	expect_end(job, 0);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&count.n), 5000);
+	weft_pool_free(p);
+	return 0;
+}
+
+/* --- waits --- */
+
+TEST(E16_nothing_is_waited_for_where_there_is_nothing)
+{
+	struct weft_pool *p = make((struct weft_pool_opts){ .workers = 2 });
+	struct weft_pool_group *g;
+
+	CHECK_EQ(weft_pool_wait(p, WEFT_NOW), 0);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_pool_group_new(&g, p), 0);
+	CHECK_EQ(weft_pool_group_wait(g, WEFT_FOREVER), 0);
+	weft_pool_group_free(g);
+	weft_pool_free(p);
+	return 0;
+}
+
+struct waits {
+	struct weft_job *job;
+	int status;
+};
+
+static int wait_main(void *arg)
+{
+	struct waits *w = arg;
+
+	return weft_job_wait(w->job, &w->status, WEFT_FOREVER);
+}
+
+TEST_MANUAL(E17_many_wait_for_one_and_get_the_same)
+{
+	struct weft_pool *p = make((struct weft_pool_opts){ .workers = 1 });
+	struct gate gate;
+	struct weft_job *job;
+	struct weft_task *tasks[5];
+	struct waits waits[5];
+
+	gate_init(&gate);
+	job = submit_gated(p, &gate);
+	for (int i = 0; i < 5; i++) {
+		waits[i] = (struct waits){ job, 1 };
+		tasks[i] = testing_spawn(wait_main, &waits[i]);
+	}
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_job_wait(job, NULL, weft_deadline_in(0)), -ETIMEDOUT);
+	gate.status = -EXDEV;
+	gate_open(&gate);
+	for (int i = 0; i < 5; i++) {
+		CHECK_EQ(testing_join(tasks[i]), 0);
+		CHECK_EQ(waits[i].status, -EXDEV);
+	}
+	expect_end(job, -EXDEV);
+	weft_pool_free(p);
+	return 0;
+}
+
+/* A job that waits for another, which no worker is free to run. */
+static int waits_inside(void *arg, unsigned worker)
+{
+	struct count *c = arg;
+	struct weft_job *job = submit(c->p, c->inner, c);
+	int status;
+
+	(void)worker;
+	CHECK_EQ(weft_pool_wait(c->p, WEFT_FOREVER), -EDEADLK);
+	CHECK_EQ(weft_pool_join(c->p, WEFT_FOREVER), -EDEADLK);
+	CHECK_EQ(weft_job_wait(job, &status, WEFT_FOREVER), 0);
+	weft_job_release(job);
+	return status;
+}
+
+static int gives_up(void *arg, unsigned worker)
+{
+	(void)arg;
+	(void)worker;
+	weft_task_exit(-EXDEV);
+}
+
+TEST_MANUAL(a_job_that_waits_for_one_that_has_not_begun_runs_it)
+{
+	for (int stealing = 0; stealing < 2; stealing++) {
+		struct weft_pool *p = make((struct weft_pool_opts){
+		        .workers = 1,
+		        .cap = 2,
+		        .deal = stealing ? WEFT_POOL_STEALING
+		                         : WEFT_POOL_SHARED });
+		struct count count = { .p = p, .inner = count_one };
+
+		expect_end(submit(p, waits_inside, &count), 7);
+		count.inner = gives_up;
+		expect_end(submit(p, waits_inside, &count), -EXDEV);
+		CHECK_EQ(stats(p).failed, 2u);
+		CHECK_EQ(stats(p).replaced, 0u);
+		weft_pool_free(p);
+	}
+	return 0;
+}
+
+static int waits_for_itself(void *arg, unsigned worker)
+{
+	struct waits *w = arg;
+
+	(void)worker;
+	return weft_job_wait(w->job, NULL, WEFT_FOREVER);
+}
+
+TEST_MANUAL(a_job_that_waits_for_itself_is_told)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 1, .cap = 1 });
+	struct gate gate;
+	struct weft_job *first;
+	struct waits w = { NULL, 0 };
+
+	gate_init(&gate);
+	first = submit_gated(p, &gate);
+	w.job = submit(p, waits_for_itself, &w);
+	gate_open(&gate);
+	expect_end(w.job, -EDEADLK);
+	expect_end(first, 0);
+	weft_pool_free(p);
+	return 0;
+}
+
+/* --- cancel --- */
+
+TEST_MANUAL(a_job_that_has_not_begun_can_be_cancelled)
+{
+	struct drops drops = { 0 };
+	struct weft_pool *p = make((struct weft_pool_opts){
+	        .workers = 1, .cap = 2, .drop = drop, .drop_arg = &drops });
+	struct gate gate;
+	struct count count = { 0 };
+	struct weft_job *first;
+	struct weft_job *job;
+
+	gate_init(&gate);
+	first = submit_gated(p, &gate);
+	job = submit(p, count_one, &count);
+	CHECK_EQ(weft_job_cancel(first), -EALREADY);
+	CHECK_EQ(weft_job_cancel(job), 0);
+	CHECK_EQ(weft_job_cancel(job), -EALREADY);
+	CHECK(drops.last == &count);
+	CHECK_EQ(weft_load_relaxed(&drops.n), 1);
+	expect_end(job, -ECANCELED);
+	CHECK_EQ(stats(p).canceled, 1u);
+	CHECK_EQ(stats(p).waiting, 0u);
+	gate_open(&gate);
+	expect_end(first, 0);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&count.n), 0);
+	weft_pool_free(p);
+	return 0;
+}
+
+/* --- failures --- */
+
+static int dies(void *arg, unsigned worker)
+{
+	(void)worker;
+	weft_fetch_add_relaxed(&((struct count *)arg)->n, 1);
+	pthread_exit(NULL);
+}
+
+static int fails(void *arg, unsigned worker)
+{
+	(void)worker;
+	weft_fetch_add_relaxed(&((struct count *)arg)->n, 1);
+	return -EXDEV;
+}
+
+static int exits(void *arg, unsigned worker)
+{
+	fails(arg, worker);
+	weft_task_exit(3);
+}
+
+static void on_failure(void *job_arg, int status, void *arg)
+{
+	struct drops *told = arg;
+
+	told->last = job_arg;
+	told->status = status;
+	weft_fetch_add_relaxed(&told->n, 1);
+}
+
+static const struct {
+	weft_job_fn fn;
+	int status;
+	unsigned replaced; /* of ten */
+} deaths[] = {
+	{ fails, -EXDEV, 0 },
+	{ exits, -ECANCELED, 0 },
+	{ dies, -ECANCELED, 10 },
+};
+
+TEST(E11_ten_jobs_that_end_their_task_do_not_cost_a_worker)
+{
+	for (int i = 0; i < 3; i++) {
+		struct drops told = { 0 };
+		struct weft_pool *p =
+		        make((struct weft_pool_opts){ .workers = 2,
+		                                      .cap = 4,
+		                                      .on_failure = on_failure,
+		                                      .failure_arg = &told });
+		struct count count = { 0 };
+
+		for (int k = 0; k < 10; k++)
+			expect_end(submit(p, deaths[i].fn, &count),
+			           deaths[i].status);
+		CHECK_EQ(weft_load_relaxed(&told.n), 10);
+		CHECK_EQ(told.status, deaths[i].status);
+		CHECK(told.last == &count);
+		expect_both_work(p);
+		CHECK_EQ(stats(p).failed, 10u);
+		CHECK_EQ(stats(p).running, 0u);
+		CHECK_EQ(stats(p).replaced, deaths[i].replaced);
+		CHECK_EQ(weft_pool_close(p), 0);
+		CHECK_EQ(weft_pool_join(p, WEFT_FOREVER), 0);
+		weft_pool_free(p);
+	}
+	return 0;
+}
+
+/* --- figures --- */
+
+struct reader {
+	struct weft_pool *p;
+	_Atomic bool enough;
+};
+
+static int read_figures(void *arg)
+{
+	struct reader *r = arg;
+	struct weft_pool_stats was = { 0 };
+
+	while (!weft_load_relaxed(&r->enough)) {
+		struct weft_pool_stats s = stats(r->p);
+
+		CHECK_EQ(s.submitted,
+		         s.waiting + s.running + s.completed + s.canceled);
+		CHECK_EQ(s.completed, s.succeeded + s.failed);
+		CHECK_LE(s.running, 2u);
+		CHECK_LE(was.submitted, s.submitted);
+		CHECK_LE(was.completed, s.completed);
+		CHECK_LE(was.canceled, s.canceled);
+		CHECK_LE(s.waiting, s.submitted);
+		was = s;
+		weft_yield();
+	}
+	return 0;
+}
+
+TEST(E7_figures_add_up_at_any_moment)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 2, .cap = 8 });
+	struct reader reader = { .p = p };
+	struct weft_task *task = testing_spawn(read_figures, &reader);
+	struct count count = { 0 };
+	int n = TESTING_SLOW ? 1000 : 20000, canceled = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct weft_job *job =
+		        submit(p, i % 3 ? count_one : fails, &count);
+
+		canceled += i % 5 == 0 && weft_job_cancel(job) == 0;
+		weft_job_release(job);
+	}
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	weft_store_relaxed(&reader.enough, true);
+	CHECK_EQ(testing_join(task), 0);
+	CHECK_EQ(stats(p).submitted, (uint64_t)n);
+	CHECK_EQ(stats(p).canceled, (uint64_t)canceled);
+	CHECK_EQ(stats(p).waiting + stats(p).running, 0u);
+	CHECK_EQ(weft_load_relaxed(&count.n), n - canceled);
+	weft_pool_free(p);
+	return 0;
+}
+
+TEST_MANUAL(the_age_of_the_oldest_job_is_known)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 1, .cap = 2 });
+	struct gate gate;
+	struct count count = { 0 };
+	struct weft_job *first, *job;
+
+	gate_init(&gate);
+	first = submit_gated(p, &gate);
+	testing_pass(WEFT_SEC);
+	CHECK_EQ(stats(p).oldest_ns, 0);
+	job = submit(p, count_one, &count);
+	testing_pass(WEFT_SEC);
+	CHECK_EQ(weft_pool_try_submit(p, count_one, &count), 0);
+	testing_pass(WEFT_SEC);
+	CHECK_EQ(stats(p).oldest_ns, 2 * WEFT_SEC);
+	CHECK_EQ(weft_job_cancel(job), 0);
+	CHECK_EQ(stats(p).oldest_ns, WEFT_SEC);
+	weft_job_release(job);
+	gate_open(&gate);
+	expect_end(first, 0);
+	weft_pool_free(p);
+	return 0;
+}
+
+/* --- resize --- */
+
+TEST_MANUAL(E12_more_workers_let_in_as_many_and_fewer_finish_theirs)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 2, .workers_max = 8 });
+	struct gate gate;
+	struct weft_task *tasks[8];
+	struct gated g = { p, &gate };
+
+	gate_init(&gate);
+	for (int i = 0; i < 8; i++)
+		tasks[i] = testing_spawn(submits_gated, &g);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).running, 2u);
+	CHECK_EQ(weft_pool_resize(p, 3), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).running, 3u);
+	CHECK_EQ(stats(p).blocked, 5u);
+	CHECK_EQ(weft_pool_resize(p, 8), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).running, 8u);
+	CHECK_EQ(weft_pool_resize(p, 1), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).running, 8u);
+	gate_open(&gate);
+	for (int i = 0; i < 8; i++)
+		CHECK_EQ(testing_join(tasks[i]), 0);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	expect_one_works(p);
+	CHECK_EQ(weft_pool_resize(p, 2), 0);
+	expect_both_work(p);
+	weft_pool_free(p);
+	return 0;
+}
+
+/* --- classes --- */
+
+TEST_MANUAL(a_class_that_fills_its_share_does_not_hold_up_another)
+{
+	struct weft_pool *p = make((struct weft_pool_opts){
+	        .workers = 2, .cap = 4, .classes = 2, .share = { 0, 1 } });
+	const struct weft_job_opts slow = { .job_class = 1 };
+	struct gate gate;
+	struct count count = { 0 };
+
+	gate_init(&gate);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(weft_pool_try_submit_job(p, pass_gate, &gate, &slow),
+		         0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).running, 1u);
+	for (int i = 0; i < 100; i++)
+		expect_end(submit(p, count_one, &count), 7);
+	CHECK_EQ(stats(p).running, 1u);
+	CHECK_EQ(stats(p).waiting, 3u);
+	gate_open(&gate);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(stats(p).succeeded, 104u);
+	weft_pool_free(p);
+	return 0;
+}
+
+TEST_MANUAL(a_share_that_is_free_again_is_used_by_workers_that_sleep)
+{
+	struct weft_pool *p = make((struct weft_pool_opts){
+	        .workers = 3, .cap = 8, .classes = 2, .share = { 1, 1 } });
+	const struct weft_job_opts other = { .job_class = 1 };
+	struct gate gates[2];
+
+	gate_init(&gates[0]);
+	gate_init(&gates[1]);
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(weft_pool_try_submit(p, pass_gate, &gates[0]), 0);
+		CHECK_EQ(weft_pool_try_submit_job(p, pass_gate, &gates[1],
+		                                  &other),
+		         0);
+	}
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).running, 2u);
+	gate_open(&gates[0]);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).succeeded, 3u);
+	gate_open(&gates[1]);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	weft_pool_free(p);
+	return 0;
+}
