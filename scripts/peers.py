@@ -15,7 +15,7 @@ from types import SimpleNamespace
 # Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from weftlib import (ROOT, Refused, binary, command, context, files, peers, plan, rundir,
+from weftlib import (ROOT, Problem, Refused, binary, command, context, files, peers, plan, rundir,
                      shape, summary, tables, versus)
 from weftlib.command import (INTERRUPTED, number_in, output, pattern, relative,
                              shown_argv)
@@ -27,7 +27,7 @@ NAME = "peers.py"
 DESCRIPTION = "Measures our channels beside those of others; the table lands in results/."
 EPILOG = """\
 exit status: 0 every cell is verified or impossible (N/A); 1 a cell failed its
-check, hung or crashed, ours or a peer's; 2 bad input, nothing measured; 130
+check, hung or crashed, ours or a peer's, or two runs do not agree; 2 bad input, nothing measured; 130
 interrupted, what was measured is kept in a folder whose name ends in .partial
 """
 #: Of all rounds together, in seconds; what is written takes a few more.
@@ -59,6 +59,8 @@ def parse_arguments(argv):
         help="a run that takes longer is HUNG (default: %(default)s)")
     add("--list", action="store_true",
         help="print channels, cells and the estimated time, measure nothing")
+    add("--agree", nargs=2, metavar="RUN",
+        help="measure nothing; say whether our cells agree in these two runs")
     add("--quiet", action="store_true", help="no progress, only the result")
     add("--allow-sanitized", action="store_true",
         help="measure a sanitized build all the same")
@@ -214,9 +216,27 @@ def announce(info, cells, seed, missing):
         output.say("without " + line)
 
 
+def agree(runs):
+    """Whether enough of our cells are as fast in one run as in the other."""
+    ratios = versus.agreement(*(summary.read(run) for run in runs))
+    if not ratios:
+        raise Problem("--agree %s %s: they have no cell of %s in common"
+                      % (*runs, ", ".join(peers.OURS)))
+    apart = [(ratio, name) for ratio, name in ratios if ratio > peers.WITHIN]
+    share = 1 - len(apart) / len(ratios)
+    for ratio, name in apart:
+        output.say("%.2f times  %s" % (ratio, name))
+    output.say("%d of our %d cells are within %.0f %%: %.0f %%, of which at least %.0f %% "
+               "are wanted" % (len(ratios) - len(apart), len(ratios),
+                               100 * (peers.WITHIN - 1), 100 * share,
+                               100 * peers.AGREEING))
+    return 0 if share >= peers.AGREEING else 1
+
+
 def main():
     argv = sys.argv[1:]
-    return compare(parse_arguments(argv), argv)
+    options = parse_arguments(argv)
+    return agree(options.agree) if options.agree else compare(options, argv)
 
 
 if __name__ == "__main__":

@@ -203,6 +203,12 @@ class Plans(unittest.TestCase):
         self.assertEqual((least[0].time_ms, least[0].rounds),
                          (plan.COMFORTABLE_MS, plan.FEWEST_ROUNDS))
 
+    def test_an_estimate_expects_that_some_do_not_stay(self):
+        cell, = self.build(RING, cells="^4:1 cap 64", rounds=3)
+        first, later = plan.slice_seconds(cell, 0), plan.slice_seconds(cell, 1)
+        self.assertAlmostEqual(peers.estimate([cell]),
+                               first + later + peers.STAY * later)
+
     def test_a_name_that_is_not_there_is_refused_with_those_that_are(self):
         with self.assertRaisesRegex(Problem, "'nope'; there are ring, go"):
             peers.choose([RING, GO], ["ring", "nope"])
@@ -299,6 +305,12 @@ class Runs(FakeRuns):
         self.assertIn("not run there again", done.stdout)
         self.assertEqual(len(self.read()["context"]["left_out"]), 1)
 
+    def test_a_peer_without_a_bound_is_marked(self):
+        listed = {"weft": [{"name": "glib", "caps": ["unbounded", "len"]}]}
+        done = self.run_peers("--rounds=1", "--cells=^2:2 cap 64", listed=listed)
+        self.assertIn("glib∞", done.stdout)
+        self.assertIn("∞ unbounded", self.text())
+
     def test_a_peer_that_cannot_do_a_cell_is_no_failure(self):
         listed = {"weft": [{"name": "picky"}]}
         done = self.run_peers("--rounds=2", "--cells=^2:2 cap 0", listed=listed)
@@ -340,6 +352,28 @@ class Runs(FakeRuns):
         twice = {"weft": [{"name": "go"}]}
         self.assertIn("two channels are called 'go': one of weft, one of peer_go",
                       self.refusal(listed=twice))
+
+    def test_two_runs_agree_or_say_where_they_do_not(self):
+        runs = [self.dir / "one", self.dir / "two"]
+        rates = ([("ring", "a", 100.0), ("ring", "b", 100.0), ("go", "c", 1.0)],
+                 [("ring", "a", 114.0), ("ring", "b", 87.0), ("go", "c", 9.0)])
+        for run, cells in zip(runs, rates):
+            run.mkdir()
+            (run / "summary.json").write_text(json.dumps({
+                "schema": 1, "context": {"git": {"commit": "x"}, "started": "now"},
+                "cells": [{"name": name, "pattern": "p", "chan": chan, "knobs": {},
+                           "verdict": "VERIFIED", "messages_per_second": {
+                               "median": rate, "min": rate, "max": rate}}
+                          for chan, name, rate in cells]}))
+        found = self.run_peers("--agree", str(runs[0]), str(runs[0]))
+        self.assertIn("2 of our 2 cells are within 15 %: 100 %", found.stdout)
+        found = self.run_peers("--agree", *map(str, runs))
+        self.assertIn("2 of our 2", found.stdout)
+        (runs[1] / "summary.json").write_text((runs[1] / "summary.json").read_text()
+                                              .replace("87.0", "86.0"))
+        found = self.run_peers("--agree", *map(str, runs), status=1)
+        self.assertRegex(found.stdout, r"\A1\.16 times  b\n1 of our 2 .*50 %")
+        self.assertIn("no run", self.refusal("--agree", str(runs[0]), "/nowhere"))
 
     def test_an_interrupted_run_keeps_what_it_has(self):
         child = subprocess.Popen(

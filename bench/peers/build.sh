@@ -8,6 +8,8 @@
 # --test runs the tests of both instead, and fails when one of them does.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+# An older Go would fetch a newer one by itself.
+export GOTOOLCHAIN=local
 task=build
 if [ "${1:-}" = --test ]; then
 	task=test

@@ -24,6 +24,9 @@ SCALE = ("condvar",)
 #: The binaries of other languages, and what each is called.
 LANGUAGES = {"peer_go": "Go", "peer_rust": "Rust"}
 
+#: Two runs agree when so many of our cells are within this of each other.
+AGREEING, WITHIN = 0.9, 1.15
+
 PATTERN = "producer_consumer"
 #: Nothing but the channel and the tally, in every language.
 RAW = (("variant", "bare"),)

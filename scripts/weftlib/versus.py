@@ -8,7 +8,7 @@ by order statistics: what drifts from round to round falls on both sides.
 from dataclasses import dataclass
 
 from .binary import BAD, MEASURED
-from .peers import NEAR, TRIALS, rate
+from .peers import NEAR, OURS, TRIALS, rate
 from .stats import median, median_ci, three_digits
 from .tables import Table
 
@@ -195,6 +195,18 @@ def level(found):
     """The lowest confidence of all intervals, or None where there is none."""
     ratios = [ratio(best(row, is_ours), best(row, waits)) for row in found.values()]
     return min((one.level for one in ratios if one and one.level), default=None)
+
+
+def agreement(first, second):
+    """[(how many times as fast the faster run is, the cell's name)] of our cells that
+    both summaries have rates of, the largest first."""
+    rates = [{cell["name"]: cell["messages_per_second"]["median"]
+              for cell in summary["cells"]
+              if cell["chan"] in OURS and cell["messages_per_second"]}
+             for summary in (first, second)]
+    both = [(max(rates[0][name], rates[1][name]) / min(rates[0][name], rates[1][name]),
+             name) for name in rates[0] if name in rates[1]]
+    return sorted(both, reverse=True)
 
 
 def as_data(found):
