@@ -300,6 +300,7 @@ class Broken(unittest.TestCase):
         ["pipeline", "--workers=1", "--cap=64", "--items=20000"],
         ["producer_consumer", "--producers=1", "--consumers=1", "--cap=64",
          "--items=20000"],
+        ["pub_sub", "--subscribers=1", "--cap=64", "--items=20000"],
         ["select", "--writers=1", "--cap=64", "--items=20000"],
     ]
 

@@ -1,0 +1,533 @@
+/*
+ * Tests of the bus: what comes to whom, and slow subscribers. How it ends is
+ * tested by its life.c; the numbers are those of the requirements:
+ *
+ *	E1  what was published after the join, in order, and nothing else
+ *	E2  a publish says how many have got it
+ *	E3  a publish wakes those that it concerns
+ *	E4  who lags is told how many were missed, then goes on
+ *	E5  what is inside survives the close
+ *	E6  what was not received is dropped
+ *	E7  capacities out of range are refused; E16 so is 0
+ *	E8  a slow subscriber holds up nobody else
+ *	E12 publish, join and subscribe after the close
+ *	E14 topics without subscribers are gone
+ *	E18 many subscribers, all of whom receive all
+ */
+#include <string.h>
+
+#include <weft/atomic.h>
+
+#include "pub_sub_testing.h"
+
+enum { NEWS = 1, SPORT = 2, TOPICS = 1000 };
+
+TEST(E1_a_subscriber_gets_what_comes_after_its_join_in_order)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 8);
+		struct weft_sub *early = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		struct weft_sub *late;
+
+		CHECK_EQ(publish(b, NEWS, 0), 1);
+		late = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		for (int i = 1; i < 4; i++)
+			CHECK_EQ(publish(b, NEWS, i), 2);
+		for (int i = 0; i < 4; i++)
+			expect(early, i, 0);
+		for (int i = 1; i < 4; i++)
+			expect(late, i, 0);
+		expect_err(early, -ETIMEDOUT);
+		expect_err(late, -ETIMEDOUT);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+TEST(E1_topics_do_not_mix_and_one_subscriber_has_several)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 8);
+		struct weft_sub *news = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		struct weft_sub *both = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+
+		CHECK_EQ(weft_sub_join(both, SPORT), 0);
+		CHECK_EQ(publish(b, NEWS, 1), 2);
+		CHECK_EQ(publish(b, SPORT, 2), 1);
+		expect(news, 1, 0);
+		expect_err(news, -ETIMEDOUT);
+		expect(both, 1, 0);
+		expect(both, 2, 0);
+		expect_err(both, -ETIMEDOUT);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+/* Of a ring: a topic that always has something does not starve another. */
+TEST(topics_of_a_subscriber_have_their_turns)
+{
+	struct weft_bus *b = make_bus(true, 8);
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+
+	CHECK_EQ(weft_sub_join(s, SPORT), 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(publish(b, NEWS, i), 1);
+		CHECK_EQ(publish(b, SPORT, 10 + i), 1);
+	}
+	for (int i = 0; i < 3; i++) {
+		expect(s, i, 0);
+		expect(s, 10 + i, 0);
+	}
+	weft_bus_free(b);
+	return 0;
+}
+
+TEST(E2_a_publish_says_how_many_have_got_it)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 1);
+		struct weft_sub *first;
+
+		CHECK_EQ(publish(b, NEWS, 0), 0);
+		first = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		CHECK_EQ(publish(b, NEWS, 1), 1);
+		CHECK_EQ(publish(b, SPORT, 1), 0);
+		CHECK_EQ(weft_bus_try_publish(b, NEWS, &(int){ 2 }), -EAGAIN);
+		expect(first, 1, ring ? 0 : 1);
+		CHECK_EQ(weft_sub_leave(first, NEWS), 0);
+		CHECK_EQ(publish(b, NEWS, 3), 0);
+		CHECK_EQ(bus_stats(b).delivered, 1u);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+TEST_MANUAL(E3_a_publish_wakes_those_that_it_concerns)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 2);
+		struct weft_sub *s[3];
+		struct call c[3];
+
+		for (int i = 0; i < 3; i++) {
+			s[i] = make_sub(b, WEFT_SLOW_BLOCK,
+			                i < 2 ? NEWS : SPORT);
+			receive_and_wait(&c[i], s[i]);
+		}
+		CHECK_EQ(publish(b, NEWS, 1), 2);
+		for (int i = 0; i < 3; i++) {
+			CHECK(waits(&c[i]));
+			CHECK_EQ(weft_load_relaxed(&c[i].received), i < 2);
+		}
+		/* A join while it waits. */
+		CHECK_EQ(weft_sub_join(s[2], NEWS), 0);
+		CHECK_EQ(publish(b, NEWS, 1), 3);
+		CHECK(waits(&c[2]));
+		CHECK_EQ(weft_load_relaxed(&c[2].received), 1);
+		CHECK_EQ(weft_bus_close(b), 0);
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(testing_join(c[i].task), -EPIPE);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+/* --- slow subscribers --- */
+
+/* Messages 0 to sent - 1 for one that takes none meanwhile. */
+static const struct lag {
+	bool ring;
+	enum weft_slow slow;
+	size_t cap;
+	int sent;
+	/* Then it takes these, behind so many missed. */
+	int first, last;
+	uint64_t missed, inside;
+	int end; /* what it is told behind them, closed or not; 0: waits */
+} lags[] = {
+	/* E4: two messages are kept of three, of four. */
+	{ false, WEFT_SLOW_DROP_OLDEST, 2, 3, 1, 2, 1, 2, 0 },
+	{ true, WEFT_SLOW_DROP_OLDEST, 2, 3, 1, 2, 1, 3, 0 },
+	{ false, WEFT_SLOW_DROP_OLDEST, 2, 4, 2, 3, 2, 2, 0 },
+	{ true, WEFT_SLOW_DROP_OLDEST, 2, 4, 2, 3, 2, 4, 0 },
+	{ true, WEFT_SLOW_DROP_OLDEST, 2, 2, 0, 1, 0, 2, 0 },
+	{ true, WEFT_SLOW_DROP_OLDEST, 1, 9, 8, 8, 8, 9, 0 },
+	/* What is rounded up has room for more. */
+	{ true, WEFT_SLOW_DROP_OLDEST, 3, 9, 5, 8, 5, 9, 0 },
+	{ false, WEFT_SLOW_DROP_NEWEST, 4, 10, 0, 3, 6, 4, 0 },
+	{ false, WEFT_SLOW_LATEST, 4, 10, 9, 9, 9, 1, 0 },
+	{ true, WEFT_SLOW_LATEST, 4, 10, 9, 9, 9, 10, 0 },
+	{ true, WEFT_SLOW_LATEST, 4, 1, 0, 0, 0, 1, 0 },
+	{ false, WEFT_SLOW_DISCONNECT, 4, 4, 0, 3, 0, 4, 0 },
+	{ false, WEFT_SLOW_DISCONNECT, 4, 9, 0, 3, 0, 4, -EOVERFLOW },
+	{ true, WEFT_SLOW_DISCONNECT, 4, 4, 0, 3, 0, 4, 0 },
+	{ true, WEFT_SLOW_DISCONNECT, 4, 5, 0, -1, 0, 5, -EOVERFLOW },
+};
+#define LAGS (sizeof(lags) / sizeof(lags[0]))
+
+/* E8: another, who is not slow, gets all, and no publish waits. */
+static struct weft_sub *fall_behind(struct weft_bus *b, const struct lag *l)
+{
+	struct weft_sub *slow = make_sub(b, l->slow, NEWS);
+	struct weft_sub *quick = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+
+	for (int i = 0; i < l->sent; i++) {
+		CHECK_LE(1, publish(b, NEWS, i));
+		expect(quick, i, 0);
+	}
+	CHECK_EQ(sub_stats(slow).inside, l->inside);
+	return slow;
+}
+
+static void catch_up(struct weft_sub *s, const struct lag *l, int end)
+{
+	for (int i = l->first; i <= l->last; i++)
+		expect(s, i, i == l->first ? l->missed : 0);
+	expect_err(s, l->end ? l->end : end);
+	CHECK_EQ(sub_stats(s).missed, l->missed);
+}
+
+TEST(E4_E8_who_lags_is_told_and_holds_up_nobody)
+{
+	for (size_t i = 0; i < LAGS; i++) {
+		struct weft_bus *b = make_bus(lags[i].ring, lags[i].cap);
+		struct weft_sub *s = fall_behind(b, &lags[i]);
+
+		catch_up(s, &lags[i], -ETIMEDOUT);
+		if (!lags[i].end) {
+			CHECK_LE(1, publish(b, NEWS, 50));
+			expect(s, 50, 0);
+		}
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+TEST(E4_E5_what_is_inside_survives_the_close)
+{
+	for (size_t i = 0; i < LAGS; i++) {
+		struct weft_bus *b = make_bus(lags[i].ring, lags[i].cap);
+		struct weft_sub *s = fall_behind(b, &lags[i]);
+
+		CHECK_EQ(weft_bus_close(b), 0);
+		catch_up(s, &lags[i], -EPIPE);
+		expect_err(s, lags[i].end ? lags[i].end : -EPIPE);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+TEST_MANUAL(a_publish_waits_for_one_who_blocks_until_its_deadline)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 1);
+		struct weft_sub *full = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		struct weft_sub *quick = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		struct call c;
+
+		CHECK_EQ(publish(b, NEWS, 1), 2);
+		expect(quick, 1, 0);
+		publish_and_wait(&c, b, NEWS, weft_deadline_in(WEFT_SEC));
+		testing_pass(WEFT_SEC);
+		CHECK_EQ(testing_join(c.task), -ETIMEDOUT);
+		/* Those with a queue and room in it have got it. */
+		if (!ring)
+			expect(quick, 99, 0);
+		expect_err(quick, -ETIMEDOUT);
+		expect(full, 1, ring ? 0 : 1);
+
+		CHECK_EQ(publish(b, NEWS, 2), 2);
+		expect(quick, 2, 0);
+		publish_and_wait(&c, b, NEWS, WEFT_FOREVER);
+		expect(full, 2, 0);
+		CHECK_EQ(testing_join(c.task), 2);
+		expect(full, 99, 0);
+		expect(quick, 99, 0);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+/* --- what elements refer to --- */
+
+struct held {
+	struct weft_bus *b;
+	int refs;
+};
+
+static void hold(const void *elem, void *arg)
+{
+	struct held *h = arg;
+
+	(void)elem;
+	h->refs++;
+}
+
+/* Outside of locks: it may call the bus. */
+static void drop(void *elem, void *arg)
+{
+	struct held *h = arg;
+
+	CHECK_EQ(*(int *)elem / 10, 7);
+	CHECK_EQ(publish(h->b, SPORT, 1), 0);
+	h->refs--;
+}
+
+/* E6, and E17: a callback publishes. */
+static void hold_and_drop(enum weft_slow slow, int at_most)
+{
+	struct held h = { .refs = 0 };
+	const struct weft_bus_opts opts = { .cap = 2,
+		                            .elem_size = sizeof(int),
+		                            .hold = hold,
+		                            .drop = drop,
+		                            .drop_arg = &h };
+	struct weft_sub *leaves, *stays;
+
+	CHECK_EQ(weft_bus_new(&h.b, &opts), 0);
+	leaves = make_sub(h.b, slow, NEWS);
+	stays = make_sub(h.b, slow, NEWS);
+	for (int i = 0; i < 5; i++) {
+		int n = publish(h.b, NEWS, 70 + i);
+
+		CHECK(n >= 0 || n == -ETIMEDOUT);
+	}
+	CHECK_EQ(h.refs, at_most);
+	weft_sub_free(leaves);
+	CHECK_EQ(h.refs, at_most / 2);
+	CHECK_EQ(weft_sub_recv(stays, &(int){ 0 }, NULL, WEFT_NOW), 0);
+	weft_bus_free(h.b);
+	CHECK_EQ(h.refs, 1); /* of the message that was received */
+}
+
+TEST(E6_E17_what_is_not_received_is_dropped_outside_of_locks)
+{
+	hold_and_drop(WEFT_SLOW_BLOCK, 4);
+	hold_and_drop(WEFT_SLOW_DROP_NEWEST, 4);
+	hold_and_drop(WEFT_SLOW_DROP_OLDEST, 4);
+	hold_and_drop(WEFT_SLOW_LATEST, 2);
+	hold_and_drop(WEFT_SLOW_DISCONNECT, 4);
+	return 0;
+}
+
+/* --- arguments --- */
+
+static void refuse(struct weft_bus_opts opts)
+{
+	struct weft_bus *b = NULL;
+
+	CHECK_EQ(weft_bus_new(&b, &opts), -EINVAL);
+	CHECK(b == NULL);
+}
+
+TEST(E7_E16_options_that_make_no_sense_are_refused)
+{
+	refuse((struct weft_bus_opts){ .cap = 0 });
+	refuse((struct weft_bus_opts){ .ring = true, .cap = 0 });
+	refuse((struct weft_bus_opts){ .cap = WEFT_BUS_CAP_MAX + 1 });
+	refuse((struct weft_bus_opts){ .ring = true, .cap = SIZE_MAX });
+	refuse((struct weft_bus_opts){ .cap = 1,
+	                               .elem_size = WEFT_ELEM_MAX + 1 });
+	refuse((struct weft_bus_opts){ .cap = 1, .wait = (enum weft_wait)7 });
+	refuse((struct weft_bus_opts){ .ring = true, .cap = 1, .hold = hold });
+	refuse((struct weft_bus_opts){ .ring = true, .cap = 1, .drop = drop });
+	CHECK_EQ(weft_bus_new(NULL, &(struct weft_bus_opts){ .cap = 1 }),
+	         -EINVAL);
+	CHECK_EQ(weft_bus_new(&(struct weft_bus *){ NULL }, NULL), -EINVAL);
+	return 0;
+}
+
+TEST(subscribers_that_make_no_sense_are_refused)
+{
+	static const struct {
+		bool ring;
+		const char *impl;
+		struct weft_sub_opts opts;
+		int err;
+	} rows[] = {
+		{ false, NULL, { .slow = (enum weft_slow)9 }, -EINVAL },
+		{ false, NULL, { .cap = WEFT_BUS_CAP_MAX + 1 }, -EINVAL },
+		{ true, NULL, { .cap = 2 }, -EINVAL },
+		{ true, NULL, { .slow = WEFT_SLOW_DROP_NEWEST }, -EINVAL },
+		{ false, "spsc", { .slow = WEFT_SLOW_DROP_OLDEST }, -EINVAL },
+		{ false, "spsc", { .slow = WEFT_SLOW_LATEST }, -EINVAL },
+		{ false, "list", { .slow = WEFT_SLOW_LATEST }, -ENOTSUP },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct weft_bus_opts opts = { .ring = rows[i].ring, .cap = 2 };
+		struct weft_sub *s = NULL;
+		struct weft_bus *b;
+
+		if (rows[i].impl)
+			opts.impl = weft_chan_impl_find(rows[i].impl);
+		CHECK_EQ(weft_bus_new(&b, &opts), 0);
+		CHECK_EQ(weft_sub_new(&s, b, &rows[i].opts), rows[i].err);
+		CHECK(s == NULL);
+		CHECK_EQ(weft_sub_new(NULL, b, NULL), -EINVAL);
+		CHECK_EQ(weft_sub_new(&s, NULL, NULL), -EINVAL);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+TEST(NULL_is_refused)
+{
+	struct weft_bus *b = make_bus(false, 1);
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	int m = 1;
+
+	CHECK_EQ(weft_bus_publish(b, NEWS, NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_bus_try_publish(NULL, NEWS, &m), -EINVAL);
+	CHECK_EQ(weft_bus_close_topic(NULL, NEWS), -EINVAL);
+	CHECK_EQ(weft_sub_join(NULL, NEWS), -EINVAL);
+	CHECK_EQ(weft_sub_leave(NULL, NEWS), -EINVAL);
+	CHECK_EQ(weft_sub_close(NULL), -EINVAL);
+	CHECK_EQ(weft_sub_recv(s, NULL, NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_sub_try_recv(NULL, &m, NULL), -EINVAL);
+	CHECK_EQ(weft_sub_try_recv(s, &m, NULL), -EAGAIN);
+	CHECK_EQ(weft_sub_stats(s, NULL), -EINVAL);
+	CHECK_EQ(weft_sub_stats(NULL, &(struct weft_sub_stats){ 0 }), -EINVAL);
+	weft_sub_free(NULL);
+	weft_bus_free(b);
+	return 0;
+}
+
+/* Every byte of an element, also where its size is no multiple of a word. */
+TEST(elements_of_any_size_come_whole)
+{
+	static const size_t sizes[] = { 0, 1, 7, 8, 9, 100, WEFT_ELEM_MAX };
+	unsigned char in[WEFT_ELEM_MAX], out[WEFT_ELEM_MAX + 1];
+
+	for (size_t i = 0; i < WEFT_ELEM_MAX; i++)
+		in[i] = (unsigned char)(i * 7 + 1);
+	FOR_BOTH(ring)
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const struct weft_bus_opts opts = { .ring = ring,
+			                            .cap = 2,
+			                            .elem_size = sizes[i] };
+		struct weft_bus *b;
+		struct weft_sub *s;
+
+		CHECK_EQ(weft_bus_new(&b, &opts), 0);
+		s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		memset(out, 0, sizeof(out));
+		CHECK_EQ(weft_bus_publish(b, NEWS, in, WEFT_NOW), 1);
+		CHECK_EQ(weft_sub_recv(s, out, NULL, WEFT_NOW), 0);
+		CHECK_EQ(memcmp(in, out, sizes[i]), 0);
+		CHECK_EQ(out[sizes[i]], 0);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+/* --- topics --- */
+
+TEST(E12_nothing_goes_into_a_closed_bus)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 2);
+		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS), *none;
+
+		CHECK_EQ(weft_bus_close_topic(b, NEWS), 0);
+		CHECK_EQ(publish(b, NEWS, 1), 0);
+		expect_err(s, -EPIPE);
+		CHECK_EQ(weft_bus_close(b), 0);
+		CHECK_EQ(publish(b, NEWS, 1), -EPIPE);
+		CHECK_EQ(weft_bus_try_publish(b, SPORT, &(int){ 1 }), -EPIPE);
+		CHECK_EQ(weft_sub_join(s, SPORT), -EPIPE);
+		CHECK_EQ(weft_sub_new(&none, b, NULL), -EPIPE);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+TEST(E14_topics_without_subscribers_are_gone)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 2);
+		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, TOPICS);
+		struct weft_sub *other = make_sub(b, WEFT_SLOW_BLOCK, 5);
+		long objects;
+
+		for (uint64_t t = 0; t < TOPICS; t++) {
+			CHECK_EQ(publish(b, t * t + TOPICS + 1, 1), 0);
+			CHECK_EQ(weft_sub_join(s, t), 0);
+		}
+		CHECK_EQ(bus_stats(b).topics, TOPICS + 1u);
+		for (int t = 0; t < TOPICS; t++) {
+			CHECK_EQ(publish(b, (uint64_t)t, t), 1 + (t == 5));
+			expect(s, t, 0);
+		}
+		objects = testing_held().objects;
+		for (uint64_t t = 0; t < TOPICS; t++)
+			CHECK_EQ(weft_sub_leave(s, t), 0);
+		CHECK_EQ(bus_stats(b).topics, 2u);
+		if (ring) /* its receiver lets go of them */
+			expect_err(s, -ETIMEDOUT);
+		CHECK_LE(testing_held().objects, objects - TOPICS);
+		CHECK_EQ(sub_stats(s).topics, 1u);
+		weft_sub_free(s);
+		weft_sub_free(other);
+		CHECK_EQ(bus_stats(b).topics, 0u);
+		CHECK_EQ(bus_stats(b).subs, 0u);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+/* --- many --- */
+
+#define CROWD 50
+#define MESSAGES (TESTING_SLOW ? 300 : 5000)
+
+struct reader {
+	struct weft_sub *s;
+	struct weft_task *task;
+};
+
+static int read_all(void *arg)
+{
+	const struct reader *r = arg;
+	int err, message;
+
+	for (int i = 0; i < MESSAGES; i++) {
+		CHECK_EQ(weft_sub_recv(r->s, &message, NULL, WEFT_FOREVER), 0);
+		CHECK_EQ(message, i);
+	}
+	err = weft_sub_recv(r->s, &message, NULL, WEFT_FOREVER);
+	return err == -EPIPE ? 0 : err;
+}
+
+TEST(E18_many_subscribers_all_receive_all)
+{
+	static struct reader r[CROWD];
+
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 256);
+
+		for (int i = 0; i < CROWD; i++) {
+			r[i].s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+			r[i].task = testing_spawn(read_all, &r[i]);
+		}
+		for (int i = 0; i < MESSAGES; i++)
+			CHECK_EQ(weft_bus_publish(b, NEWS, &i, WEFT_FOREVER),
+			         CROWD);
+		CHECK_EQ(weft_bus_close(b), 0);
+		for (int i = 0; i < CROWD; i++)
+			CHECK_EQ(testing_join(r[i].task), 0);
+		CHECK_EQ(weft_bus_join(b, WEFT_NOW), 0);
+		CHECK_EQ(bus_stats(b).delivered, CROWD * (uint64_t)MESSAGES);
+		weft_bus_free(b);
+	}
+	return 0;
+}

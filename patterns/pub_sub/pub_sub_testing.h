@@ -1,0 +1,125 @@
+/* pub_sub_testing: what the tests of the bus share. Messages are ints. */
+#ifndef WEFT_PATTERNS_PUB_SUB_TESTING_H
+#define WEFT_PATTERNS_PUB_SUB_TESTING_H
+
+#include "bus.h"
+#include "testing/testing.h"
+
+/* For each kind of bus. */
+#define FOR_BOTH(ring) for (int ring = 0; ring < 2; ring++)
+
+static inline struct weft_bus *make_bus(bool ring, size_t cap)
+{
+	const struct weft_bus_opts opts = { .ring = ring,
+		                            .cap = cap,
+		                            .elem_size = sizeof(int) };
+	struct weft_bus *b;
+
+	CHECK_EQ(weft_bus_new(&b, &opts), 0);
+	return b;
+}
+
+static inline struct weft_sub *make_sub(struct weft_bus *b, enum weft_slow slow,
+                                        uint64_t topic)
+{
+	const struct weft_sub_opts opts = { .slow = slow };
+	struct weft_sub *s;
+
+	CHECK_EQ(weft_sub_new(&s, b, &opts), 0);
+	CHECK_EQ(weft_sub_join(s, topic), 0);
+	return s;
+}
+
+static inline int publish(struct weft_bus *b, uint64_t topic, int message)
+{
+	return weft_bus_publish(b, topic, &message, WEFT_NOW);
+}
+
+/* The next message must be this one, behind so many that were missed. */
+static inline void expect(struct weft_sub *s, int message, uint64_t missed)
+{
+	uint64_t m;
+	int got;
+
+	CHECK_EQ(weft_sub_recv(s, &got, &m, WEFT_NOW), 0);
+	CHECK_EQ(got, message);
+	CHECK_EQ(m, missed);
+}
+
+static inline void expect_err(struct weft_sub *s, int err)
+{
+	uint64_t m;
+	int got;
+
+	CHECK_EQ(weft_sub_recv(s, &got, &m, WEFT_NOW), err);
+}
+
+/* A task that publishes once or receives until it fails. */
+struct call {
+	struct weft_bus *b;
+	struct weft_sub *s;
+	uint64_t topic;
+	int64_t deadline_ns;
+	_Atomic int received;
+	struct weft_task *task;
+};
+
+static inline int publish_main(void *arg)
+{
+	struct call *c = arg;
+	int message = 99;
+
+	return weft_bus_publish(c->b, c->topic, &message, c->deadline_ns);
+}
+
+static inline int recv_main(void *arg)
+{
+	struct call *c = arg;
+	int message, err;
+
+	while (!(err = weft_sub_recv(c->s, &message, NULL, c->deadline_ns)))
+		weft_fetch_add_relaxed(&c->received, 1);
+	return err;
+}
+
+static inline bool waits(struct call *c)
+{
+	CHECK_EQ(weft_clock_settle(), 0);
+	return weft_join_until(c->task, NULL, WEFT_NOW) == -ETIMEDOUT;
+}
+
+/* On the manual clock. */
+static inline void publish_and_wait(struct call *c, struct weft_bus *b,
+                                    uint64_t topic, int64_t deadline_ns)
+{
+	*c = (struct call){ .b = b,
+		            .topic = topic,
+		            .deadline_ns = deadline_ns };
+	c->task = testing_spawn(publish_main, c);
+	CHECK(waits(c));
+}
+
+static inline void receive_and_wait(struct call *c, struct weft_sub *s)
+{
+	*c = (struct call){ .s = s, .deadline_ns = WEFT_FOREVER };
+	c->task = testing_spawn(recv_main, c);
+	CHECK(waits(c));
+}
+
+static inline struct weft_bus_stats bus_stats(struct weft_bus *b)
+{
+	struct weft_bus_stats stats;
+
+	CHECK_EQ(weft_bus_stats(b, &stats), 0);
+	return stats;
+}
+
+static inline struct weft_sub_stats sub_stats(struct weft_sub *s)
+{
+	struct weft_sub_stats stats;
+
+	CHECK_EQ(weft_sub_stats(s, &stats), 0);
+	return stats;
+}
+
+#endif
