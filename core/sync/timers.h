@@ -36,7 +36,7 @@
 #include <weft/sync.h>
 #include <weft/timer.h>
 
-#include "sync/timer_heap.h"
+#include "base/timer_heap.h"
 #include "task/internal.h"
 
 struct weft_timer {

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
-#include "sync/timer_heap.h"
+#include "base/timer_heap.h"
 #include "task/testing.h"
 
 static void heap_make(struct timer_heap *h, struct timer_entry *e, size_t n)

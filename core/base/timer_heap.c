@@ -1,4 +1,4 @@
-#include "sync/timer_heap.h"
+#include "base/timer_heap.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * What is due at the same time comes in the order in which it was pushed. The
  * entries are inside of what they stand for. No locks, and no clock, here.
  */
-#ifndef WEFT_SYNC_TIMER_HEAP_H
-#define WEFT_SYNC_TIMER_HEAP_H
+#ifndef WEFT_BASE_TIMER_HEAP_H
+#define WEFT_BASE_TIMER_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
