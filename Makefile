@@ -60,6 +60,7 @@ peers-test: build-release ## check the channels of other libraries and the kerne
 	@bench/peers/build.sh --test
 
 demo: build-release ## show each pattern at work
+	build/release/cmp-pattern --event-loop
 	build/release/cmp-pattern --fan
 	build/release/cmp-pattern --generator
 	build/release/cmp-pattern --ping-pong

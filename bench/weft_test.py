@@ -306,11 +306,13 @@ class Broken(unittest.TestCase):
 
     def test_every_pattern_is_among_them(self):
         # But for those below: ping_pong has one message at a time, a
-        # semaphore's are all alike, and a pool looks at what comes out.
+        # semaphore's are all alike, a pool looks at what comes out, and an
+        # event loop is woken otherwise.
         patterns = strict(weft("list", "patterns", "--json").out)
         self.assertEqual(sorted([p["name"] for p in patterns]),
                          sorted([cell[0] for cell in self.CELLS] +
-                                ["ping_pong", "semaphore", "worker_pool"]))
+                                ["event_loop", "ping_pong", "semaphore",
+                                 "worker_pool"]))
 
     def fails(self, channel, words):
         for cell in self.CELLS:
@@ -349,6 +351,24 @@ class Broken(unittest.TestCase):
             with self.subTest(channel=channel):
                 answer = weft("run", *cell, broken(channel), "--reps=1",
                               "--latency=0", "--timeout=600")
+                result = strict(answer.out)
+                self.assertEqual(result["verdict"], verdict)
+                self.assertRegex(result["why"], words)
+
+    def test_events_of_a_queue(self):
+        # Whose an event is stands behind it, and is what gets corrupted. A
+        # channel that wakes nobody does not matter to who waits in the kernel.
+        cell = ["event_loop", "--variant=queue", "--producers=1", "--sources=1",
+                "--cap=64", "--items=20000", "--json"]
+        for channel, verdict, words in (
+                ("dropping", "FAILED", "lost"),
+                ("duplicating", "FAILED", "twice"),
+                ("swapping", "FAILED", "order"),
+                ("corrupting", "FAILED", "lost .* events were discarded"),
+                ("deaf", "VERIFIED", "^$")):
+            with self.subTest(channel=channel):
+                answer = weft("run", *cell, broken(channel), "--reps=1",
+                              "--latency=0", "--timeout=60")
                 result = strict(answer.out)
                 self.assertEqual(result["verdict"], verdict)
                 self.assertRegex(result["why"], words)

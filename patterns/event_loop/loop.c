@@ -1,0 +1,368 @@
+/* The loop: its turns, who runs it, and how it ends. */
+#include "base/cacheline.h"
+#include "internal.h"
+
+#define BATCH_DEFAULT 16
+#define AGE_DEFAULT 64
+
+/* --- handlers --- */
+
+void weft_loop_begin(struct weft_loop *l)
+{
+	weft_store_relaxed(&l->handling, true);
+	if (l->opts.slow_ns)
+		l->since_ns = weft_now();
+}
+
+static void take_time(struct weft_loop *l)
+{
+	int64_t ns = weft_now() - l->since_ns;
+
+	if (ns > weft_load_relaxed(&l->n.longest_ns))
+		weft_store_relaxed(&l->n.longest_ns, ns);
+	if (ns > l->opts.slow_ns)
+		weft_loop_count(&l->n.slow, 1);
+}
+
+/* The last handler of all may still fail: it is not too late for that. */
+void weft_loop_done(struct weft_loop *l, int err)
+{
+	if (l->opts.slow_ns)
+		take_time(l);
+	if (__builtin_expect(err < 0, 0)) {
+		weft_loop_count(&l->n.failed, 1);
+		if (l->opts.on_error == WEFT_ON_ERROR_STOP)
+			weft_ending_fail(&l->end, err);
+	}
+	weft_store_relaxed(&l->handling, false);
+}
+
+/* --- turns --- */
+
+static unsigned take_events(struct weft_loop *l)
+{
+	struct weft_loop_source *s;
+	unsigned n = 0;
+
+	while (n < l->opts.batch && !weft_ending_is_set(&l->end) &&
+	       (s = weft_loop_pick(l))) {
+		weft_loop_handle(l, s);
+		n++;
+	}
+	return n;
+}
+
+/* What there is to be done without a wait. How much it was. */
+static unsigned work(struct weft_loop *l)
+{
+	unsigned n = weft_loop_timers_run(l);
+
+	n += take_events(l);
+	n += weft_loop_poll(l);
+	if (n)
+		weft_loop_count(&l->n.turns, 1);
+	return n;
+}
+
+/* An event that came meanwhile has been received, and so it is handled here. */
+static int wait_in_select(struct weft_loop *l, int64_t deadline_ns)
+{
+	int k = weft_select(l->cases, l->lanes + 1, deadline_ns);
+	struct weft_loop_source *s;
+
+	l->now_ns = weft_now();
+	if (k == -ETIMEDOUT || k == (int)l->lanes)
+		return 0;
+	if (k < 0)
+		return k;
+	if (l->cases[k].err) {
+		weft_loop_lane_ended(l, (unsigned)k);
+		return 0;
+	}
+	s = weft_loop_source_in(l, (unsigned)k);
+	if (s)
+		weft_loop_handle(l, s);
+	return 0;
+}
+
+/* Returns 0, and then there may be something to do, or -errno. */
+static int wait(struct weft_loop *l, int64_t deadline_ns)
+{
+	int64_t since = weft_now(), until;
+	int err;
+
+	until = weft_loop_earlier(deadline_ns, weft_loop_timers_next(l));
+	weft_loop_count(&l->n.waits, 1);
+	err = weft_loop_is_queue(l) ? weft_loop_wait_fd(l, until)
+	                            : wait_in_select(l, until);
+	weft_loop_count(&l->n.idle_ns, l->now_ns - since);
+	return err;
+}
+
+static int why_not(struct weft_loop *l)
+{
+	int why = weft_ending_why(&l->end);
+
+	if (why)
+		return why;
+	if (weft_load_relaxed(&l->broken) &&
+	    weft_xchg_acq_rel(&l->broken, false))
+		return -EINTR;
+	return 0;
+}
+
+/* How many handlers have been called. */
+static uint64_t called(const struct weft_loop *l)
+{
+	return weft_load_relaxed(&l->n.events) +
+	       weft_load_relaxed(&l->n.timers) +
+	       weft_load_relaxed(&l->n.descriptors);
+}
+
+/* One turn in which something happens. */
+static int turn(struct weft_loop *l, int64_t deadline_ns)
+{
+	uint64_t before = called(l);
+	bool expired;
+	int err;
+
+	do {
+		err = why_not(l);
+		if (err)
+			return err;
+		l->now_ns = weft_now();
+		expired = deadline_ns <= l->now_ns;
+		if (work(l))
+			return 0;
+		if (!l->live)
+			return -EPIPE;
+		if (expired)
+			return -ETIMEDOUT;
+		err = wait(l, deadline_ns);
+	} while (!err && called(l) == before);
+	if (called(l) != before)
+		weft_loop_count(&l->n.turns, 1);
+	return err;
+}
+
+/* --- running --- */
+
+/* One call that runs the loop. */
+struct drive {
+	struct weft_loop *l;
+	int64_t deadline_ns;
+	bool once, again;
+	int err;
+};
+
+static int drive(void *arg)
+{
+	struct drive *d = arg;
+
+	do
+		d->err = turn(d->l, d->deadline_ns);
+	while (!d->err && !d->once);
+	return 0;
+}
+
+/* The call ends. What a stop leaves behind is discarded by whoever was running
+ * the loop, for nothing comes in any more. */
+static void leave(struct weft_loop *l)
+{
+	if (weft_ending_why(&l->end))
+		weft_loop_discard(l);
+	weft_store_release(&l->owner, NULL);
+}
+
+static void drive_left(void *arg, enum weft_guard_end end, int status)
+{
+	struct drive *d = arg;
+
+	d->again = false;
+	if (end == WEFT_GUARD_RETURNED)
+		return;
+	d->err = 0; /* there was a turn */
+	weft_loop_done(d->l, status < 0 ? status : -ECANCELED);
+	if (end == WEFT_GUARD_DIED)
+		leave(d->l);
+	else
+		d->again = !d->once;
+}
+
+static int drive_loop(struct weft_loop *l, int64_t deadline_ns, bool once)
+{
+	struct drive d = { .l = l, .deadline_ns = deadline_ns, .once = once };
+	struct weft_task *none = NULL;
+
+	if (!weft_cas_acq_rel(&l->owner, &none, weft_self()))
+		return -EBUSY;
+	do
+		weft_guard(drive, &d, drive_left);
+	while (d.again);
+	leave(l);
+	return d.err;
+}
+
+int weft_loop_run(struct weft_loop *l)
+{
+	int err;
+
+	if (!l)
+		return -EINVAL;
+	err = drive_loop(l, WEFT_FOREVER, false);
+	return err == -EPIPE ? 0 : err;
+}
+
+int weft_loop_run_once(struct weft_loop *l, int64_t deadline_ns)
+{
+	return l ? drive_loop(l, deadline_ns, true) : -EINVAL;
+}
+
+int weft_loop_break(struct weft_loop *l)
+{
+	if (!l)
+		return -EINVAL;
+	weft_store_release(&l->broken, true);
+	weft_loop_wake(l);
+	return 0;
+}
+
+int64_t weft_loop_now(const struct weft_loop *l)
+{
+	return l ? l->now_ns : 0;
+}
+
+/* --- the end --- */
+
+static bool too_late(void *arg)
+{
+	struct weft_loop *l = arg;
+	bool late;
+
+	if (!weft_load_acquire(&l->closed) || weft_load_relaxed(&l->handling))
+		return false;
+	weft_lock_acquire(&l->lock);
+	late = weft_loop_lanes_are_empty(l);
+	weft_lock_release(&l->lock);
+	return late;
+}
+
+static void release(void *arg)
+{
+	struct weft_loop *l = arg;
+
+	weft_lock_acquire(&l->lock);
+	weft_loop_lanes_close(l);
+	weft_lock_release(&l->lock);
+	weft_loop_wake(l);
+}
+
+static const struct weft_ending_ops ending_ops = { too_late, release };
+
+int weft_loop_close(struct weft_loop *l)
+{
+	if (!l)
+		return -EINVAL;
+	if (weft_ending_why(&l->end) || weft_xchg_acq_rel(&l->closed, true))
+		return -EPIPE;
+	release(l);
+	return 0;
+}
+
+int weft_loop_stop(struct weft_loop *l)
+{
+	if (!l)
+		return -EINVAL;
+	weft_ending_stop(&l->end, -ECANCELED);
+	return 0;
+}
+
+int weft_loop_fail(struct weft_loop *l, int err)
+{
+	if (!l || err >= 0)
+		return -EINVAL;
+	weft_ending_fail(&l->end, err);
+	return 0;
+}
+
+int weft_loop_stats(const struct weft_loop *l, struct weft_loop_stats *out)
+{
+	if (!l || !out)
+		return -EINVAL;
+	*out = (struct weft_loop_stats){
+		.turns = weft_load_relaxed(&l->n.turns),
+		.waits = weft_load_relaxed(&l->n.waits),
+		.events = weft_load_relaxed(&l->n.events),
+		.timers = weft_load_relaxed(&l->n.timers),
+		.descriptors = weft_load_relaxed(&l->n.descriptors),
+		.failed = weft_load_relaxed(&l->n.failed),
+		.slow = weft_load_relaxed(&l->n.slow),
+		.drained = weft_load_relaxed(&l->n.drained),
+		.discarded = weft_load_relaxed(&l->n.discarded),
+		.idle_ns = weft_load_relaxed(&l->n.idle_ns),
+		.longest_ns = weft_load_relaxed(&l->n.longest_ns),
+	};
+	return 0;
+}
+
+/* --- making and freeing --- */
+
+static bool is_good(const struct weft_loop_opts *o)
+{
+	return (unsigned)o->kind <= WEFT_LOOP_QUEUE &&
+	       (unsigned)o->wait <= WEFT_WAIT_PARK &&
+	       (unsigned)o->on_error <= WEFT_ON_ERROR_SKIP &&
+	       o->elem_size <= WEFT_ELEM_MAX &&
+	       o->batch <= WEFT_LOOP_BATCH_MAX &&
+	       o->post_prio <= WEFT_LOOP_PRIO_MAX && o->slow_ns >= 0;
+}
+
+static int init(struct weft_loop *l)
+{
+	int err;
+
+	weft_ending_init(&l->end, &ending_ops, l);
+	weft_lock_init(&l->lock);
+	list_init(&l->due);
+	list_init(&l->timers);
+	err = weft_loop_poller_init(l);
+	if (!err)
+		err = weft_loop_lanes_init(l);
+	return err ? err : weft_ending_watch(&l->end, l->opts.ctx);
+}
+
+int weft_loop_new(struct weft_loop **out, const struct weft_loop_opts *opts)
+{
+	static const struct weft_loop_opts defaults;
+	struct weft_loop *l;
+	int err;
+
+	opts = opts ? opts : &defaults;
+	if (!out || !is_good(opts))
+		return -EINVAL;
+	l = cacheline_new(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->opts = *opts;
+	if (!l->opts.batch)
+		l->opts.batch = BATCH_DEFAULT;
+	if (!l->opts.age)
+		l->opts.age = AGE_DEFAULT;
+	err = init(l);
+	if (err)
+		weft_loop_free(l);
+	else
+		*out = l;
+	return err;
+}
+
+void weft_loop_free(struct weft_loop *l)
+{
+	if (!l)
+		return;
+	weft_ending_unwatch(&l->end);
+	weft_loop_timers_free(l);
+	weft_loop_poller_free(l);
+	weft_loop_lanes_free(l);
+	free(l);
+}
