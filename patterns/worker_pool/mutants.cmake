@@ -18,3 +18,9 @@ weft_add_pattern_mutant(worker_pool ignores_shares worker_pool/worker.c
   KNOBS "workers=1 beside=1 work=100000" ITEMS 100 TRIES 20
   CHANNELS handoff
   WORDS share)
+weft_add_pattern_mutant(worker_pool steals_without_a_claim worker_pool/deque.c
+  "return weft_cas_seq_cst(&d->top, &top, top + 1) ? 0 : -EBUSY;"
+  "weft_yield(); weft_store_seq_cst(&d->top, top + 1); return 0;"
+  KNOBS "variant=stealing workers=4 tree=64" ITEMS 20000 TRIES 50
+  CHANNELS ring
+  WORDS lost)

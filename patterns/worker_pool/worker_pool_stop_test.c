@@ -221,6 +221,31 @@ TEST_MANUAL(the_first_error_of_a_group_cancels_what_waits_of_it)
 	return 0;
 }
 
+TEST_MANUAL(a_group_that_is_failed_cancels_at_once)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 1, .cap = 2 });
+	struct gate gate;
+	struct count count = { 0 };
+	struct weft_pool_group *g;
+	struct weft_job *running, *waiting;
+
+	gate_init(&gate);
+	running = submit_gated(p, &gate);
+	CHECK_EQ(weft_pool_group_new(&g, p), 0);
+	waiting = submit_to(p, g, count_one, &count);
+	CHECK_EQ(weft_pool_group_fail(g, -EXDEV), 0);
+	CHECK_EQ(weft_pool_group_fail(g, -ENOSPC), 0);
+	/* While no worker is free to come across it. */
+	expect_end(waiting, -ECANCELED);
+	CHECK_EQ(weft_pool_group_wait(g, WEFT_FOREVER), -EXDEV);
+	gate_open(&gate);
+	expect_end(running, 0);
+	weft_pool_group_free(g);
+	weft_pool_free(p);
+	return 0;
+}
+
 TEST_MANUAL(a_group_of_a_pool_that_is_stopped_was_cancelled)
 {
 	struct weft_pool *p =

@@ -593,3 +593,49 @@ TEST_MANUAL(a_share_that_is_free_again_is_used_by_workers_that_sleep)
 	weft_pool_free(p);
 	return 0;
 }
+
+struct at_gate {
+	struct gate gate;
+	unsigned worker;
+};
+
+static int note_worker(void *arg, unsigned worker)
+{
+	struct at_gate *g = arg;
+
+	g->worker = worker;
+	return pass_gate(&g->gate, worker);
+}
+
+/* The one that frees it goes to sleep, because it is too many. */
+TEST_MANUAL(a_share_that_is_free_again_is_not_left_to_a_worker_that_retires)
+{
+	struct weft_pool *p = make((struct weft_pool_opts){
+	        .workers = 2, .cap = 4, .classes = 2, .share = { 0, 1 } });
+	const struct weft_job_opts other = { .job_class = 1 };
+	struct at_gate first[2];
+	struct gate gate;
+
+	gate_init(&gate);
+	for (int i = 0; i < 2; i++) {
+		gate_init(&first[i].gate);
+		CHECK_EQ(weft_pool_try_submit(p, note_worker, &first[i]), 0);
+	}
+	CHECK_EQ(weft_clock_settle(), 0);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(weft_pool_try_submit_job(p, pass_gate, &gate, &other),
+		         0);
+	/* Worker 1 goes on with the first of them; worker 0 finds no place. */
+	gate_open(&first[first[1].worker].gate);
+	gate_wait_for(&gate, 1);
+	gate_open(&first[first[0].worker].gate);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(weft_pool_resize(p, 1), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).waiting, 1u);
+	gate_open(&gate);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).succeeded, 4u);
+	weft_pool_free(p);
+	return 0;
+}
