@@ -311,6 +311,14 @@ class Runs(FakeRuns):
         self.assertIn("glib∞", done.stdout)
         self.assertIn("∞ unbounded", self.text())
 
+    def test_a_peer_that_hangs_everywhere_does_not_take_all_the_time(self):
+        listed = {"weft": [{"name": "hangs"}]}
+        done = self.run_peers("--rounds=2", "--cells=^2:2", status=1, listed=listed)
+        runs = [line for line in (self.dir / "log").read_text().splitlines()
+                if "--chan=hangs " in line]
+        self.assertEqual(len(runs), 2)
+        self.assertEqual(done.stdout.count("FAIL      HUNG"), 2)
+
     def test_a_peer_that_cannot_do_a_cell_is_no_failure(self):
         listed = {"weft": [{"name": "picky"}]}
         done = self.run_peers("--rounds=2", "--cells=^2:2 cap 0", listed=listed)

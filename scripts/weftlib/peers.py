@@ -41,6 +41,9 @@ COMFORTABLE_MS = 100
 #: row did in each of them will not be the best of it, and is not run there again:
 #: so many rounds, this share.
 TRIALS, NEAR = 2, 0.25
+#: In so many rows a peer may hang, or crash, before it is not run anywhere any more:
+#: each hang costs the whole of its limit.
+CHANCES = 2
 #: How many stay, by experience; what an estimate goes by.
 STAY = 0.6
 
@@ -277,13 +280,26 @@ class PeerRunner(Runner):
         super().__init__(*args)
         self.rates = {}  # of each row's cells, by name: messages per second
         self.left_out = []
+        self.ended = {}  # of each peer: the cells that hung or crashed
 
     def keep(self, cell, answer, verdict, why):
         super().keep(cell, answer, verdict, why)
+        if verdict in ("HUNG", "CRASHED") and cell.who.side == "peer":
+            self.give_up_on(cell)
         found = rate(answer.result) if verdict in MEASURED else None
         if found:
             row = self.rates.setdefault(cell.row, {})
             row.setdefault(cell.name, []).append(found)
+
+    def give_up_on(self, cell):
+        ended = self.ended.setdefault(cell.who, [])
+        ended.append(cell.name)
+        if len(ended) < CHANCES:
+            return
+        for other in self.cells:
+            if other.who == cell.who and other.name not in self.over:
+                self.over.add(other.name)
+                self.left_out.append(other)
 
     def round_ends(self, turn):
         if turn + 1 != TRIALS:

@@ -8,7 +8,7 @@ by order statistics: what drifts from round to round falls on both sides.
 from dataclasses import dataclass
 
 from .binary import BAD, MEASURED
-from .peers import NEAR, OURS, TRIALS, rate
+from .peers import CHANCES, NEAR, OURS, TRIALS, rate
 from .stats import median, median_ci, three_digits
 from .tables import Table
 
@@ -16,8 +16,9 @@ from .tables import Table
 SPINS, UNBOUNDED, FEW = "†", "∞", "~"
 MARKS = {SPINS: "† only spins, which no channel does: it stands apart.",
          UNBOUNDED: "∞ unbounded: no sender ever waits for room; it stands apart.",
-         FEW: "~ of the first %d rounds: what is below %g times the fastest of its row "
-              "then is not run there again." % (TRIALS, NEAR)}
+         FEW: "~ of fewer rounds than others: what is below %g times the fastest of its "
+              "row after %d is not run there again, nor is anywhere what has hung or "
+              "crashed in %d cells." % (NEAR, TRIALS, CHANCES)}
 
 
 @dataclass
