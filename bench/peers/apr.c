@@ -92,14 +92,15 @@ static int apr_push(struct queue *q, void *p, bool wait)
 static int apr_send_one(void *state, const void *elem, bool wait)
 {
 	struct queue *q = state;
-	void *p = carry_pack(elem, q->elem_size);
+	const size_t size = q->elem_size;
+	void *p = carry_pack(elem, size);
 	int err;
 
 	if (!p)
 		return -ENOMEM;
 	err = apr_push(q, p, wait);
 	if (err)
-		carry_drop(p, q->elem_size);
+		carry_drop(p, size);
 	return err;
 }
 

@@ -68,11 +68,12 @@ void destroy(void *state)
 int try_send(void *state, const void *elem)
 {
 	queue *q = static_cast<queue *>(state);
-	void *p = carry_pack(elem, q->elem_size);
+	const size_t size = q->elem_size;
+	void *p = carry_pack(elem, size);
 	int err = p ? fiber_error(q->q.try_push(p)) : -ENOMEM;
 
 	if (err)
-		carry_drop(p, q->elem_size);
+		carry_drop(p, size);
 	return err;
 }
 

@@ -56,7 +56,8 @@ void destroy(void *state)
 int try_send(void *state, const void *elem)
 {
 	queue *q = static_cast<queue *>(state);
-	void *p = carry_pack(elem, q->elem_size);
+	const size_t size = q->elem_size;
+	void *p = carry_pack(elem, size);
 	struct gate_seat *seat;
 	int err;
 
@@ -69,7 +70,7 @@ int try_send(void *state, const void *elem)
 		err = q->q.bounded_push(p) ? 0 : -EAGAIN;
 	gate_leave(seat, GATE_SEND);
 	if (err)
-		carry_drop(p, q->elem_size);
+		carry_drop(p, size);
 	return err;
 }
 

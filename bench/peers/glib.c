@@ -47,7 +47,8 @@ static void glib_destroy(void *state)
 static int glib_send(void *state, const void *elem)
 {
 	struct queue *q = state;
-	void *p = carry_pack(elem, q->elem_size);
+	const size_t size = q->elem_size;
+	void *p = carry_pack(elem, size);
 	gboolean closed;
 
 	if (!p)
@@ -58,7 +59,7 @@ static int glib_send(void *state, const void *elem)
 		g_async_queue_push_unlocked(q->q, p);
 	g_async_queue_unlock(q->q);
 	if (closed)
-		carry_drop(p, q->elem_size);
+		carry_drop(p, size);
 	return closed ? -EPIPE : 0;
 }
 

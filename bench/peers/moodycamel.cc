@@ -61,7 +61,8 @@ void destroy(void *state)
 int try_send(void *state, const void *elem)
 {
 	queue *q = static_cast<queue *>(state);
-	void *p = carry_pack(elem, q->elem_size);
+	const size_t size = q->elem_size;
+	void *p = carry_pack(elem, size);
 	struct gate_seat *seat;
 	int err;
 
@@ -74,7 +75,7 @@ int try_send(void *state, const void *elem)
 		err = q->q.enqueue(p) ? 0 : -ENOMEM;
 	gate_leave(seat, GATE_SEND);
 	if (err)
-		carry_drop(p, q->elem_size);
+		carry_drop(p, size);
 	return err;
 }
 
@@ -111,14 +112,14 @@ constexpr size_t BULK = 64;
 
 int send_bulk(queue *q, const unsigned char *elems, size_t n)
 {
+	const size_t size = q->elem_size;
 	void *p[BULK];
 	struct gate_seat *seat;
 	size_t packed = 0;
 	int err = 0;
 
 	while (packed < n && !err) {
-		p[packed] =
-		        carry_pack(elems + packed * q->elem_size, q->elem_size);
+		p[packed] = carry_pack(elems + packed * size, size);
 		if (p[packed])
 			packed++;
 		else
@@ -131,7 +132,7 @@ int send_bulk(queue *q, const unsigned char *elems, size_t n)
 		err = -ENOMEM;
 	gate_leave(seat, GATE_SEND);
 	for (size_t i = 0; err && i < packed; i++)
-		carry_drop(p[i], q->elem_size);
+		carry_drop(p[i], size);
 	return err;
 }
 

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <new>
 
@@ -96,7 +97,7 @@ int try_send(void *state, const void *elem)
 
 int take(queue *q, void *elem)
 {
-	char nothing[1];
+	char nothing[1] = { 0 };
 	ssize_t n = mq_receive(
 	        q->mq, q->elem_size ? static_cast<char *>(elem) : nothing,
 	        q->elem_size ? q->elem_size : 1, nullptr);
@@ -172,8 +173,11 @@ size_t granted()
 		return 65536;
 	}
 	if (FILE *f = std::fopen("/proc/sys/fs/mqueue/msg_max", "re")) {
-		if (std::fscanf(f, "%lu", &limit) != 1 || limit == 0)
-			limit = 10;
+		char line[32];
+
+		if (std::fgets(line, sizeof(line), f) &&
+		    std::strtoul(line, nullptr, 10))
+			limit = std::strtoul(line, nullptr, 10);
 		std::fclose(f);
 	}
 	return limit;

@@ -77,7 +77,8 @@ int push(queue *q, void *p, bool wait)
 int send_one(void *state, const void *elem, bool wait)
 {
 	queue *q = static_cast<queue *>(state);
-	void *p = carry_pack(elem, q->elem_size);
+	const size_t size = q->elem_size;
+	void *p = carry_pack(elem, size);
 	int err;
 
 	if (!p)
@@ -89,7 +90,7 @@ int send_one(void *state, const void *elem, bool wait)
 		gate_leave(seat, GATE_SEND);
 	} while (wait && err == -EAGAIN);
 	if (err)
-		carry_drop(p, q->elem_size);
+		carry_drop(p, size);
 	return err;
 }
 

@@ -133,7 +133,7 @@ static int zmq_try_send(void *state, const void *elem)
 
 static int zmq_take(struct queue *q, void *elem)
 {
-	char nothing[1];
+	char nothing[1] = { 0 };
 	int n;
 
 	do {

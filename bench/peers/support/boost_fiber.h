@@ -48,7 +48,8 @@ template <typename queue>
 int fiber_send(void *state, const void *elem, int64_t deadline_ns)
 {
 	queue *q = static_cast<queue *>(state);
-	void *p = carry_pack(elem, q->elem_size);
+	const size_t size = q->elem_size;
+	void *p = carry_pack(elem, size);
 	int err;
 
 	if (!p)
@@ -59,7 +60,7 @@ int fiber_send(void *state, const void *elem, int64_t deadline_ns)
 		err = fiber_error(
 		        q->q.push_wait_until(p, fiber_time(deadline_ns)));
 	if (err)
-		carry_drop(p, q->elem_size);
+		carry_drop(p, size);
 	return err;
 }
 

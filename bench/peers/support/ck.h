@@ -129,9 +129,10 @@ static void ck_destroy(void *state)
 static int ck_try_send(void *state, const void *elem)
 {
 	struct queue *q = state;
+	const size_t size = q->elem_size;
 	struct gate_seat *seat;
 	bool open, sent = false;
-	void *p = carry_pack(elem, q->elem_size);
+	void *p = carry_pack(elem, size);
 
 	if (!p)
 		return -ENOMEM;
@@ -144,7 +145,7 @@ static int ck_try_send(void *state, const void *elem)
 		ck_ec_inc(&q->items, &ec_mode);
 		return 0;
 	}
-	carry_drop(p, q->elem_size);
+	carry_drop(p, size);
 	return open ? -EAGAIN : -EPIPE;
 }
 
