@@ -31,7 +31,9 @@ static const struct weft_chan_impl *channel_at(const struct request *r,
 static void json_value(struct json *j, const char *key, const struct knob *knob,
                        int64_t value)
 {
-	if (knob->choices)
+	if (knob_is_text(knob))
+		json_string(j, key, "");
+	else if (knob->choices)
 		json_string(j, key, knob->choices[value]);
 	else
 		json_int(j, key, value);
@@ -212,9 +214,13 @@ static void print_knob(const struct knob *knob)
 	char head[64];
 
 	snprintf(head, sizeof(head), "--%s=%s", knob->name,
-	         !knob->choices ? "N" : "WORD");
+	         knob_is_text(knob) ? "TEXT"
+	         : !knob->choices   ? "N"
+	                            : "WORD");
 	printf("    %-20s %s", head, knob->help);
-	if (knob->choices) {
+	if (knob_is_text(knob)) {
+		puts(" (default none)");
+	} else if (knob->choices) {
 		printf(" (");
 		for (size_t i = 0; knob->choices[i]; i++)
 			printf("%s%s", i ? ", " : "", knob->choices[i]);

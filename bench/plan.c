@@ -37,9 +37,19 @@ uint64_t plan_items_max(const struct plan *plan)
 	return max < PLAN_ITEMS_MAX ? max : PLAN_ITEMS_MAX;
 }
 
-const char *knob_text(const struct knob *knob, int64_t value,
+bool knob_says(const struct params *params, size_t i)
+{
+	return !knob_is_text(&params->pattern->knobs[i]) || params->value[i];
+}
+
+const char *knob_text(const struct params *params, size_t i,
                       char to[KNOB_TEXT_BYTES])
 {
+	const struct knob *knob = &params->pattern->knobs[i];
+	int64_t value = params->value[i];
+
+	if (knob_is_text(knob))
+		return params->text;
 	if (knob->choices)
 		return knob->choices[value];
 	snprintf(to, KNOB_TEXT_BYTES, "%lld", (long long)value);
@@ -55,8 +65,7 @@ void plan_name(const struct plan *plan, bool (*shown)(const struct knob *),
 
 	text_add(&l, "%s/chan:%s", plan->pattern->name, plan->chan->name);
 	for (size_t i = 0; knob[i].name; i++)
-		if (!shown || shown(&knob[i]))
+		if (knob_says(&plan->params, i) && (!shown || shown(&knob[i])))
 			text_add(&l, "/%s:%s", knob[i].name,
-			         knob_text(&knob[i], plan->params.value[i],
-			                   value));
+			         knob_text(&plan->params, i, value));
 }

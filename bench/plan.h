@@ -45,10 +45,14 @@ struct plan {
 void plan_init(struct plan *plan, const struct pattern *pattern,
                const struct weft_chan_impl *chan);
 
-/* A knob's value as the user would write it; in `to` unless it is a word. */
+/* The value of knob i as the user would write it; in `to` unless it is a word
+ * or a text. */
 #define KNOB_TEXT_BYTES 24
-const char *knob_text(const struct knob *knob, int64_t value,
+const char *knob_text(const struct params *params, size_t i,
                       char to[KNOB_TEXT_BYTES]);
+
+/* Whether there is anything to be written: a text may not have been given. */
+bool knob_says(const struct params *params, size_t i);
 
 /* The value of the knob `items`: how many messages a run moves; 0 means as
  * many as fill time_ns. */

@@ -36,7 +36,9 @@ static void json_params(struct json *j, const struct result *r)
 
 		if (strcmp(knob[i].name, "items") == 0)
 			continue;
-		if (knob[i].choices)
+		if (knob_is_text(&knob[i]))
+			json_string(j, knob[i].name, r->plan->params.text);
+		else if (knob[i].choices)
 			json_string(j, knob[i].name, knob[i].choices[value]);
 		else
 			json_int(j, knob[i].name, value);
@@ -254,10 +256,10 @@ static void text_cell(const struct result *r, FILE *to)
 
 	fprintf(to, "%s over %s:", r->plan->pattern->name, r->plan->chan->name);
 	for (size_t i = 0; knob[i].name; i++)
-		if (strcmp(knob[i].name, "items") != 0)
+		if (strcmp(knob[i].name, "items") != 0 &&
+		    knob_says(&r->plan->params, i))
 			fprintf(to, " %s=%s", knob[i].name,
-			        knob_text(&knob[i], r->plan->params.value[i],
-			                  value));
+			        knob_text(&r->plan->params, i, value));
 	fprintf(to, " items=%llu, seed %llu\n", (unsigned long long)r->items,
 	        (unsigned long long)r->plan->seed);
 }

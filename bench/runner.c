@@ -331,6 +331,8 @@ void runner_measure(const struct plan *plan, struct result *out,
 	    cell_probe(&plan->params, plan->chan, &out->cap, out->why,
 	               sizeof(out->why)))
 		return;
+	if (!items && plan->pattern->items)
+		items = plan->pattern->items(&plan->params);
 	if (!items) {
 		items = calibrate(&m);
 		if (items)

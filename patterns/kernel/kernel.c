@@ -3,6 +3,7 @@
 #include "kernel/cell.h"
 
 const char *const kernel_waits[] = { "adaptive", "spin", "park", NULL };
+const char *const kernel_no_choices[] = { NULL };
 
 int kernel_buffers(struct cell *cell, unsigned n, size_t batch)
 {

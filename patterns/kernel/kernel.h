@@ -84,12 +84,18 @@
 #define KNOB_WAIT                                                              \
 	KNOB_CHOICE("wait", "how waiting tasks wait", WEFT_WAIT_ADAPTIVE,      \
 	            WEFT_WAIT_PARK, kernel_waits, "adaptive,park")
+/* Any text; without one it is "". */
+#define KNOB_TEXT(name, help)                                                  \
+	{                                                                      \
+		name, "", help, 0, 0, 1, kernel_no_choices, ""                 \
+	}
 #define KNOB_END                                                               \
 	{                                                                      \
 		.name = NULL                                                   \
 	}
 
 extern const char *const kernel_waits[];
+extern const char *const kernel_no_choices[];
 
 /* --- for setup --- */
 

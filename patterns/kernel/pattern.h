@@ -22,11 +22,15 @@
 #include "kernel/hist.h"
 
 #define PATTERN_KNOBS_MAX 24
+#define PATTERN_TEXT_BYTES 1024
 
 /*
  * One thing that can be turned. Numbers lie in [min, max]; a knob with
- * choices is one of those words and its value is the index. Names mean the
- * same everywhere: docs/adding-a-pattern.md lists them.
+ * choices is one of those words and its value is the index. With an empty list
+ * of choices it is any text, of less than PATTERN_TEXT_BYTES, such as a file's
+ * name; its value is 1 where one is given, and it has nothing to sweep. A
+ * pattern has one of those at most. Names mean the same everywhere:
+ * docs/adding-a-pattern.md lists them.
  */
 struct knob {
 	const char *name;
@@ -37,6 +41,11 @@ struct knob {
 	const char *sweep;          /* values worth a sweep: "1,2,4,8" */
 };
 
+static inline bool knob_is_text(const struct knob *k)
+{
+	return k->choices && !k->choices[0];
+}
+
 struct pattern;
 struct tally;
 struct text;
@@ -45,6 +54,7 @@ struct text;
 struct params {
 	const struct pattern *pattern;
 	int64_t value[PATTERN_KNOBS_MAX];
+	char text[PATTERN_TEXT_BYTES]; /* of the knob that is one; or "" */
 };
 
 /* What a kernel found out about a run beside its time: "fill_mean", "items",
@@ -157,6 +167,10 @@ struct pattern {
 	 * a payload and a batch of any pattern. 0, or -EINVAL and one line that
 	 * names the value and what is allowed. NULL: always. */
 	int (*accept)(const struct params *p, struct text *why);
+	/* How many items such a cell has by itself, where the knob `items`
+	 * leaves it open: those of an input, say. 0: as many as are asked for.
+	 * NULL: always. Called with what was accepted. */
+	uint64_t (*items)(const struct params *p);
 	/* What such a cell is made of. *out says: one driver, no helper, one
 	 * consumer, and a channel of the knobs `cap` and `payload` between one
 	 * sender and one receiver; what differs is to be changed. NULL:

@@ -109,6 +109,10 @@ static void say_unknown_knob(struct text *l, const struct pattern *p,
 static void say_allowed(struct text *l, const struct knob *k, const char *text)
 {
 	text_add(l, "%s=%s: allowed ", k->name, text);
+	if (knob_is_text(k)) {
+		text_add(l, "1..%d bytes", PATTERN_TEXT_BYTES - 1);
+		return;
+	}
 	if (!k->choices) {
 		text_add(l, "%" PRId64 "..%" PRId64, k->min, k->max);
 		return;
@@ -146,8 +150,22 @@ static bool parse_choice(const struct knob *k, const char *text, int64_t *out)
 	return false;
 }
 
-static bool parse(const struct knob *k, const char *text, int64_t *out)
+static bool take_text(const char *text, struct params *params, int64_t *out)
 {
+	size_t length = strlen(text);
+
+	if (length == 0 || length >= sizeof(params->text))
+		return false;
+	memcpy(params->text, text, length + 1);
+	*out = 1;
+	return true;
+}
+
+static bool parse(const struct knob *k, const char *text, struct params *params,
+                  int64_t *out)
+{
+	if (knob_is_text(k))
+		return take_text(text, params, out);
 	return k->choices ? parse_choice(k, text, out)
 	                  : parse_number(k, text, out);
 }
@@ -162,7 +180,7 @@ int params_set(const struct pattern *p, struct params *params, const char *knob,
 		say_unknown_knob(&l, p, knob);
 		return -ENOENT;
 	}
-	if (!parse(&p->knobs[i], text, &params->value[i])) {
+	if (!parse(&p->knobs[i], text, params, &params->value[i])) {
 		say_allowed(&l, &p->knobs[i], text);
 		return -EINVAL;
 	}

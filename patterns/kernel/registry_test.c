@@ -15,12 +15,14 @@
 /* A pattern of the test's own, so that what is said about knobs does not
  * depend on what the real ones have. */
 static const char *const colours[] = { "red", "green", "blue", NULL };
+static const char *const no_choices[] = { NULL };
 
 static const struct knob knobs[] = {
 	{ "workers", "", "", 1, 1, 64, NULL, "1,2" },
 	{ "delta", "", "", 0, -5, 5, NULL, "0" },
 	{ "huge", "", "", 0, INT64_MIN, INT64_MAX, NULL, "0" },
 	{ "colour", "", "", 1, 0, 2, colours, "red,blue" },
+	{ "file", "", "", 0, 0, 1, no_choices, "" },
 	{ .name = NULL },
 };
 
@@ -130,6 +132,29 @@ static void what_is_no_choice_is_refused_with_the_choices(void **state)
 	expect_refused("colour", "", 1, "colour=: allowed red, green, blue");
 }
 
+static void any_text_is_taken_that_is_not_too_long(void **state)
+{
+	char longest[PATTERN_TEXT_BYTES + 1] = "";
+	struct params params;
+
+	(void)state;
+	params_default(&sample, &params);
+	assert_string_equal(params.text, "");
+	assert_int_equal(
+	        params_set(&sample, &params, "file", "a b=c,", NULL, 0), 0);
+	assert_string_equal(params.text, "a b=c,");
+	assert_int_equal(param(&params, "file"), 1);
+	expect_refused("file", "", 0, "file=: allowed 1..1023 bytes");
+	memset(longest, 'x', PATTERN_TEXT_BYTES);
+	assert_int_equal(params_set(&sample, &params, "file", longest, NULL, 0),
+	                 -EINVAL);
+	assert_string_equal(params.text, "a b=c,");
+	longest[PATTERN_TEXT_BYTES - 1] = '\0';
+	assert_int_equal(params_set(&sample, &params, "file", longest, NULL, 0),
+	                 0);
+	assert_string_equal(params.text, longest);
+}
+
 static void an_unknown_knob_is_answered_with_the_nearest(void **state)
 {
 	struct answer a = set("wrkers", "1");
@@ -138,10 +163,11 @@ static void an_unknown_knob_is_answered_with_the_nearest(void **state)
 	assert_int_equal(a.err, -ENOENT);
 	assert_string_equal(a.why,
 	                    "unknown knob 'wrkers' (did you mean 'workers'? "
-	                    "knobs of sample: workers, delta, huge, colour)");
+	                    "knobs of sample: workers, delta, huge, colour, "
+	                    "file)");
 	assert_string_equal(set("zzz", "1").why,
 	                    "unknown knob 'zzz' (knobs of sample: workers, "
-	                    "delta, huge, colour)");
+	                    "delta, huge, colour, file)");
 }
 
 static void a_reason_is_optional_and_cut_when_it_does_not_fit(void **state)
@@ -199,6 +225,10 @@ static void check_sweep(const struct pattern *p, const struct knob *k)
 	struct params params;
 
 	assert_non_null(k->sweep);
+	if (knob_is_text(k)) {
+		assert_string_equal(k->sweep, "");
+		return;
+	}
 	assert_in_range(strlen(k->sweep), 1, sizeof(list) - 1);
 	snprintf(list, sizeof(list), "%s", k->sweep);
 	params_default(p, &params);
@@ -212,7 +242,7 @@ static void check_knob(const struct knob *k)
 {
 	assert_true(k->unit && k->help && *k->help);
 	assert_true(k->min <= k->def && k->def <= k->max);
-	if (k->choices) {
+	if (k->choices && !knob_is_text(k)) {
 		assert_int_equal(k->min, 0);
 		for (int64_t i = 0; i <= k->max; i++)
 			assert_non_null(k->choices[i]);
@@ -341,6 +371,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_plain_integer_is_refused),
 		cmocka_unit_test(a_choice_is_taken_by_its_word),
 		cmocka_unit_test(what_is_no_choice_is_refused_with_the_choices),
+		cmocka_unit_test(any_text_is_taken_that_is_not_too_long),
 		cmocka_unit_test(an_unknown_knob_is_answered_with_the_nearest),
 		cmocka_unit_test(
 		        a_reason_is_optional_and_cut_when_it_does_not_fit),
