@@ -31,7 +31,7 @@ char *testing_demo(const struct pattern *p)
 
 /* --- lines and their forms --- */
 
-#define FORMS_MAX 20
+#define FORMS_MAX 40
 #define LINES_MAX 64
 #define NUMBERS_MAX 3
 

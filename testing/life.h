@@ -61,6 +61,8 @@ struct life {
 	/* `in` needs somebody at `out` even while there is room, as a call
 	 * needs its server: it returns when its element has come out. */
 	bool needs_peer;
+	/* What went in comes out after a close, and not before. */
+	bool after_close;
 };
 
 /* For a row, one of these calls in terms of the component's:
