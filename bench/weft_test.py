@@ -99,7 +99,9 @@ class List(unittest.TestCase):
         options = {"chan", "load", "reps", "time", "latency", "arrivals",
                    "utilization", "timeout", "seed", "json"}
         self.assertNotIn(knob["name"], options, "hidden behind an option")
-        if knob["choices"] is None:
+        if knob["choices"] == []:
+            allowed = [""]  # any text; none by default, and none to sweep
+        elif knob["choices"] is None:
             allowed = range(knob["min"], knob["max"] + 1)
         else:
             allowed = knob["choices"]
@@ -154,6 +156,31 @@ class Run(unittest.TestCase):
     SAMPLE = [
         "ns", "messages", "start_skew_ns", "cpu_seconds",
         "voluntary_switches", "involuntary_switches", "parks", "wakes"]
+
+    def test_a_knob_that_is_a_text_is_told_as_it_was_given(self):
+        with tempfile.NamedTemporaryFile("w", suffix=" \"1\"") as text:
+            text.write("one two, one\n" * 7)
+            text.flush()
+            args = ["run", "mapreduce", "--input=%s" % text.name, "--reps=1"]
+            answer = weft(*args, "--json")
+            self.assertEqual(answer.status, 0, answer.err)
+            found = strict(answer.out)
+            self.assertEqual(found["params"]["input"], text.name)
+            self.assertEqual(found["params"]["items"], 21)
+            self.assertEqual(found["figures"]["words"]["value"], 2)
+            self.assertIn(" input=%s " % text.name, weft(*args).out)
+            answer = weft(*args, "--items=4", "--json")
+            self.assertEqual(strict(answer.out)["params"]["items"], 4)
+        answer = weft(*args)
+        self.assertEqual((answer.status, answer.out), (2, ""))
+        self.assertEqual(answer.err, "weft: input=%s: No such file or directory\n"
+                         % text.name)
+        answer = weft("run", "mapreduce", "--input=")
+        self.assertEqual((answer.status, answer.err),
+                         (2, "weft: --input=: allowed 1..1023 bytes\n"))
+        answer = weft("run", "mapreduce", "--json", "--reps=1", "--items=10")
+        self.assertEqual(strict(answer.out)["params"]["input"], "")
+        self.assertNotIn("input", weft("run", "mapreduce", "--reps=1").out)
 
     def test_a_pipeline_without_buffers_is_verified(self):
         answer = weft("run", "pipeline", "--chan=handoff", "--workers=2",
@@ -297,6 +324,8 @@ class Broken(unittest.TestCase):
     CELLS = [
         ["fan", "--workers=1", "--cap=64", "--items=20000"],
         ["generator", "--cap=64", "--items=20000"],
+        ["mapreduce", "--variant=stream", "--workers=1", "--chunk=2", "--cap=64",
+         "--items=20000"],
         ["pipeline", "--workers=1", "--cap=64", "--items=20000"],
         ["producer_consumer", "--producers=1", "--consumers=1", "--cap=64",
          "--items=20000"],
