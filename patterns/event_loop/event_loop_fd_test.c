@@ -145,18 +145,6 @@ TEST_FDS(E10_a_descriptor_may_be_freed_while_others_are_served)
 		close_end(&e[i]);
 }
 
-/* A source that always has something. */
-struct busy {
-	struct weft_loop_source *s;
-};
-
-static int send_again(void *arg, void *event)
-{
-	const struct busy *b = arg;
-
-	return weft_loop_send(b->s, event, WEFT_NOW);
-}
-
 TEST_FDS(E2_no_descriptor_starves_behind_events_nor_they_behind_it)
 {
 	struct weft_loop *l = make(kind);

@@ -10,17 +10,6 @@
 
 #undef fail /* cmocka's */
 
-static int nothing(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
-static void count_drop(void *elem, void *arg)
-{
-	hear(arg, *(const int *)elem);
-}
-
 /* A loop with five events and two posted functions inside. */
 struct shut {
 	struct weft_loop *l;
@@ -31,7 +20,7 @@ struct shut {
 static void fill(struct shut *x, enum weft_loop_kind kind)
 {
 	const struct weft_loop_opts opts = { .kind = kind,
-		                             .drop = count_drop,
+		                             .drop = note_drop,
 		                             .drop_arg = &x->dropped };
 
 	x->handled.n = x->dropped.n = 0;

@@ -89,20 +89,6 @@ TEST_KINDS_ON(WEFT_CLOCK_MONOTONIC, E1_each_event_is_handled_once_in_order)
 
 /* --- E2 --- */
 
-/* A source that always has something. */
-struct busy {
-	struct weft_loop_source *s;
-	int handled;
-};
-
-static int send_again(void *arg, void *event)
-{
-	struct busy *b = arg;
-
-	b->handled++;
-	return weft_loop_send(b->s, event, WEFT_NOW);
-}
-
 TEST_KINDS(E2_no_source_starves_behind_another)
 {
 	struct weft_loop *l =
@@ -323,12 +309,6 @@ struct feeding {
 	int room, posts;
 };
 
-static int post_nothing(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
 static int feed(void *arg, void *event)
 {
 	struct feeding *f = arg;
@@ -340,7 +320,7 @@ static int feed(void *arg, void *event)
 		f->room++;
 	CHECK_EQ(err, -EDEADLK);
 	CHECK_EQ(weft_loop_try_send(f->s, event), -EAGAIN);
-	while (!(err = weft_loop_post(f->l, post_nothing, NULL, WEFT_FOREVER)))
+	while (!(err = weft_loop_post(f->l, nothing, NULL, WEFT_FOREVER)))
 		f->posts++;
 	CHECK_EQ(err, -EDEADLK);
 	return 0;
@@ -463,18 +443,13 @@ static int change(void *arg, void *event)
 	return note(&c->h, event); /* which is still there */
 }
 
-static void count_drop(void *elem, void *arg)
-{
-	hear(arg, *(const int *)elem);
-}
-
 TEST_KINDS(E10_sources_come_and_go_in_handlers)
 {
 	struct heard dropped = { .n = 0 };
 	struct changing c = { .l = make_with((struct weft_loop_opts){
 		                      .kind = kind,
 		                      .batch = 1,
-		                      .drop = count_drop,
+		                      .drop = note_drop,
 		                      .drop_arg = &dropped }) };
 
 	c.me = source(c.l, 1, change, &c);
@@ -540,19 +515,6 @@ TEST_KINDS_ON(WEFT_CLOCK_MONOTONIC, a_thread_that_is_no_task_may_post)
 	weft_loop_free(x.l);
 }
 
-static int nothing(void *arg, void *event)
-{
-	(void)arg;
-	(void)event;
-	return 0;
-}
-
-static int nothing_due(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
 static int run_inside(void *arg)
 {
 	CHECK_EQ(weft_loop_run(arg), -EBUSY);
@@ -567,14 +529,14 @@ TEST_KINDS_ON(WEFT_CLOCK_MONOTONIC, one_task_runs_the_loop_and_changes_it)
 	struct weft_loop_timer *timer, *t;
 	struct weft_task *runs;
 
-	CHECK_EQ(weft_loop_timer_new(&timer, l, nothing_due, NULL), 0);
+	CHECK_EQ(weft_loop_timer_new(&timer, l, nothing, NULL), 0);
 	runs = testing_spawn(run_main, l);
 	while (!stats(l).waits)
 		weft_yield();
 	CHECK_EQ(weft_loop_run(l), -EBUSY);
 	CHECK_EQ(weft_loop_run_once(l, WEFT_NOW), -EBUSY);
-	CHECK_EQ(weft_loop_source_new(&s, l, 0, nothing, NULL), -EBUSY);
-	CHECK_EQ(weft_loop_timer_new(&t, l, nothing_due, NULL), -EBUSY);
+	CHECK_EQ(weft_loop_source_new(&s, l, 0, note, NULL), -EBUSY);
+	CHECK_EQ(weft_loop_timer_new(&t, l, nothing, NULL), -EBUSY);
 	CHECK_EQ(weft_loop_timer_start(timer, WEFT_NOW, 0), -EBUSY);
 	CHECK_EQ(weft_loop_timer_stop(timer), -EBUSY);
 	CHECK_EQ(weft_loop_post(l, run_inside, l, WEFT_FOREVER), 0);
@@ -603,17 +565,17 @@ TEST(what_makes_no_sense_is_refused)
 	CHECK_EQ(weft_loop_new(NULL, NULL), -EINVAL);
 	CHECK(l == NULL);
 	CHECK_EQ(weft_loop_new(&l, NULL), 0);
-	CHECK_EQ(weft_loop_source_new(NULL, l, 0, nothing, NULL), -EINVAL);
-	CHECK_EQ(weft_loop_source_new(&s, NULL, 0, nothing, NULL), -EINVAL);
+	CHECK_EQ(weft_loop_source_new(NULL, l, 0, note, NULL), -EINVAL);
+	CHECK_EQ(weft_loop_source_new(&s, NULL, 0, note, NULL), -EINVAL);
 	CHECK_EQ(weft_loop_source_new(&s, l, 0, NULL, NULL), -EINVAL);
-	CHECK_EQ(weft_loop_source_new(&s, l, WEFT_LOOP_PRIO_MAX + 1, nothing,
-	                              NULL),
-	         -EINVAL);
+	CHECK_EQ(
+	        weft_loop_source_new(&s, l, WEFT_LOOP_PRIO_MAX + 1, note, NULL),
+	        -EINVAL);
 	CHECK_EQ(weft_loop_send(NULL, &event, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_loop_try_send(NULL, &event), -EINVAL);
 	CHECK_EQ(weft_loop_source_close(NULL), -EINVAL);
 	weft_loop_source_free(NULL);
-	CHECK_EQ(weft_loop_post(NULL, nothing_due, NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_loop_post(NULL, nothing, NULL, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_loop_post(l, NULL, NULL, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_loop_run(NULL), -EINVAL);
 	CHECK_EQ(weft_loop_run_once(NULL, WEFT_NOW), -EINVAL);
@@ -622,7 +584,7 @@ TEST(what_makes_no_sense_is_refused)
 	CHECK(s == NULL);
 	weft_loop_free(l);
 	l = make(WEFT_LOOP_SELECT);
-	CHECK_EQ(weft_loop_send(source(l, 0, nothing, NULL), NULL, WEFT_NOW),
+	CHECK_EQ(weft_loop_send(source(l, 0, note, NULL), NULL, WEFT_NOW),
 	         -EINVAL);
 	weft_loop_free(l);
 	return 0;
@@ -639,10 +601,10 @@ TEST(channels_that_cannot_do_it_are_refused)
 	struct weft_loop *l;
 
 	CHECK_EQ(weft_loop_new(&l, &opts), 0);
-	CHECK_EQ(weft_loop_source_new(&s, l, 0, nothing, NULL), -EOPNOTSUPP);
+	CHECK_EQ(weft_loop_source_new(&s, l, 0, note, NULL), -EOPNOTSUPP);
 	weft_loop_free(l);
 	CHECK_EQ(weft_loop_new(&l, &big), 0);
-	CHECK_EQ(weft_loop_source_new(&s, l, 0, nothing, NULL), -EINVAL);
+	CHECK_EQ(weft_loop_source_new(&s, l, 0, note, NULL), -EINVAL);
 	weft_loop_free(l);
 	return 0;
 }

@@ -43,6 +43,19 @@ static inline int note(void *arg, void *event)
 	return 0;
 }
 
+/* For opts.drop: the same. */
+static inline void note_drop(void *event, void *arg)
+{
+	CHECK_EQ(note(arg, event), 0);
+}
+
+/* A handler of a timer, and what is posted. */
+static inline int nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
 /* Exactly these n, and then it is empty again. */
 static inline void check_heard(struct heard *h, int n, const int *events)
 {
@@ -103,6 +116,20 @@ static inline struct weft_loop_stats stats(const struct weft_loop *l)
 
 	CHECK_EQ(weft_loop_stats(l, &out), 0);
 	return out;
+}
+
+/* A source that always has something: `s` is set once it is made. */
+struct busy {
+	struct weft_loop_source *s;
+	int handled;
+};
+
+static inline int send_again(void *arg, void *event)
+{
+	struct busy *b = arg;
+
+	b->handled++;
+	return weft_loop_send(b->s, event, WEFT_NOW);
 }
 
 static inline int run_main(void *loop)
