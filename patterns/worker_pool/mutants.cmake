@@ -23,4 +23,4 @@ weft_add_pattern_mutant(worker_pool steals_without_a_claim worker_pool/deque.c
   "weft_yield(); weft_store_seq_cst(&d->top, top + 1); return 0;"
   KNOBS "variant=stealing workers=4 tree=64" ITEMS 20000 TRIES 50
   CHANNELS ring
-  WORDS lost)
+  WORDS error)
