@@ -50,7 +50,7 @@ static void chan_init(struct weft_chan *c, const struct weft_chan_impl *impl,
 	c->elem_size = elem_size;
 	c->cap = chan_cap_of(impl, state, cap);
 	c->selectable = weft_chan_impl_can_select(impl, cap);
-	c->gap = chan_gap(c->cap);
+	c->gap = spinner_gap(c->cap);
 	c->due_ns = WEFT_FOREVER;
 	c->signal = false;
 	c->gone = NULL;

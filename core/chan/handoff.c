@@ -181,8 +181,8 @@ static int handoff_await(struct handoff *h, enum weft_case_op op,
                          int64_t deadline_ns)
 {
 	struct weft_task *wake = NULL;
-	int err = weft_claim_wait(w->claim, h->wait, chan_gap(h->cap), what, h,
-	                          &h->parks, deadline_ns);
+	int err = weft_claim_wait(w->claim, h->wait, spinner_gap(h->cap), what,
+	                          h, &h->parks, deadline_ns);
 
 	if (err >= 0)
 		return w->result;

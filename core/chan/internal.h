@@ -78,13 +78,6 @@ bool weft_chan_ref_unless_gone(struct weft_chan *c);
  * code of the implementation. */
 bool weft_chan_impl_can_select(const struct weft_chan_impl *impl, size_t cap);
 
-/* Pauses between polls: the deeper the buffer, the longer a poll should leave
- * the peer alone with it. */
-static inline uint32_t chan_gap(size_t cap)
-{
-	return cap / 2 < 64 ? (uint32_t)(cap / 2) : 64;
-}
-
 /* One try without waiting; the caller tells the peers when it succeeded. */
 static inline int chan_try(struct weft_chan *c, enum weft_case_op op,
                            void *elem)

@@ -6,6 +6,7 @@
 #include <weft/ctx.h>
 #include <weft/sync.h>
 
+#include "task/internal.h"
 #include "task/testing.h"
 
 /* A counter that is waited for until it is above 0, as a semaphore is. */
@@ -73,6 +74,7 @@ TEST(bad_arguments_are_refused)
 	         -EINVAL);
 	CHECK_EQ(weft_waiters_set_wait(NULL, WEFT_WAIT_PARK), -EINVAL);
 	CHECK_EQ(weft_waiters_set_wait(&p.waiters, (enum weft_wait)3), -EINVAL);
+	CHECK_EQ(weft_waiters_set_depth(NULL, 1), -EINVAL);
 	weft_waiters_wake(NULL, 1);
 	return 0;
 }
@@ -100,6 +102,36 @@ TEST(they_wait_as_they_are_told)
 	CHECK_EQ(parks(), before);
 	give(&p, 1);
 	CHECK_EQ(testing_join(t), 0);
+	return 0;
+}
+
+/* How often a wait of that depth looks before it parks. */
+static int looks_at_depth(size_t depth)
+{
+	struct weft_task *t;
+	struct pool p;
+	int looks;
+
+	pool_init(&p, 0);
+	CHECK_EQ(weft_waiters_set_depth(&p.waiters, depth), 0);
+	t = testing_spawn(taker, &p);
+	CHECK_EQ(weft_clock_settle(), 0);
+	looks = weft_load_relaxed(&p.looks);
+	give(&p, 1);
+	CHECK_EQ(testing_join(t), 0);
+	return looks;
+}
+
+/* At a deep buffer a wait leaves its peer alone for longer; where there is but
+ * one CPU, it lets the peer run more often. */
+TEST_MANUAL(a_wait_for_much_looks_less_often)
+{
+	int one = looks_at_depth(0), many = looks_at_depth(1024);
+
+	if (weft_cpus() > 1)
+		CHECK_LT(many, one);
+	else
+		CHECK_LT(one, many);
 	return 0;
 }
 
@@ -304,6 +336,7 @@ int main(void)
 		cmocka_unit_test(what_is_there_is_taken_at_once),
 		cmocka_unit_test(bad_arguments_are_refused),
 		cmocka_unit_test(they_wait_as_they_are_told),
+		cmocka_unit_test(a_wait_for_much_looks_less_often),
 		cmocka_unit_test(
 		        a_wake_lets_as_many_through_as_there_is_room_for),
 		cmocka_unit_test(a_deadline_ends_the_wait_when_it_comes),

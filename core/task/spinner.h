@@ -28,6 +28,7 @@
 #define WEFT_TASK_SPINNER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <weft/chan.h>
@@ -40,6 +41,13 @@ struct spinner {
 	uint32_t yields; /* left */
 	int64_t deadline_ns;
 };
+
+/* The gap of a wait at a buffer of that capacity: the deeper it is, the longer
+ * a poll should leave the peer alone with it. */
+static inline uint32_t spinner_gap(size_t cap)
+{
+	return cap / 2 < 64 ? (uint32_t)(cap / 2) : 64;
+}
 
 /* gap: the fewest pauses between polls; more where a poll disturbs a peer
  * that is making progress, 1 where each poll counts. It also tells how deep the

@@ -141,6 +141,15 @@ WEFT_API void weft_waiters_init(struct weft_waiters *w);
 WEFT_API int weft_waiters_set_wait(struct weft_waiters *w, enum weft_wait wait);
 
 /*
+ * For how many things' worth of work of a peer those wait that begin to from
+ * now on: the capacity, where it is for room or an element of a buffer. What
+ * waits for much lets others run instead of polling; 0, at first, for one
+ * change that is as good as any. Before `w` is shared. Returns 0; -EINVAL for
+ * NULL.
+ */
+WEFT_API int weft_waiters_set_depth(struct weft_waiters *w, size_t depth);
+
+/*
  * Wait until look(arg) says other than -EAGAIN.
  *
  * what    what is waited for, in the list of tasks: a literal.
