@@ -492,6 +492,7 @@ int weft_sub_new(struct weft_sub **out, struct weft_bus *b,
 	list_init(&s->memberships);
 	list_init(&s->view);
 	weft_waiters_init(&s->ready);
+	weft_waiters_set_depth(&s->ready, opts->cap ? opts->cap : b->opts.cap);
 	err = weft_waiters_set_wait(&s->ready, b->opts.wait);
 	if (!err && !b->opts.ring)
 		err = weft_bus_make_queue(s);

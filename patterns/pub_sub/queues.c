@@ -43,6 +43,7 @@ static int look_for_room(void *arg)
 static int push_out_oldest(struct weft_sub *s, const void *elem)
 {
 	_Alignas(WEFT_CACHE_LINE) unsigned char oldest[WEFT_ELEM_MAX];
+	unsigned turn = 0;
 	int err;
 
 	while ((err = weft_chan_try_send(s->queue, elem)) == -EAGAIN) {
@@ -53,7 +54,7 @@ static int push_out_oldest(struct weft_sub *s, const void *elem)
 		} else if (err != -EAGAIN) {
 			break;
 		} else {
-			weft_relax();
+			weft_relent(turn++);
 		}
 	}
 	return err;

@@ -370,5 +370,6 @@ int weft_bus_make_ring(struct ring *r, const struct weft_bus_opts *opts)
 		return -ENOMEM;
 	r->asks = weft_barrier_is_asymmetric();
 	weft_waiters_init(&r->room);
+	weft_waiters_set_depth(&r->room, r->cap);
 	return weft_waiters_set_wait(&r->room, opts->wait);
 }
