@@ -489,23 +489,23 @@ TEST_KINDS(a_source_that_was_closed_is_drained)
 
 /* --- who may do what --- */
 
+struct outsider {
+	struct weft_loop *l;
+	struct heard h;
+};
+
 static void *post_from_outside(void *arg)
 {
-	struct weft_loop *l = *(struct weft_loop **)arg;
+	struct outsider *o = arg;
 
-	CHECK_EQ(weft_loop_post(l, note_posted, (char *)arg + sizeof(l),
-	                        WEFT_FOREVER),
-	         0);
-	CHECK_EQ(weft_loop_close(l), 0);
+	CHECK_EQ(weft_loop_post(o->l, note_posted, &o->h, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_loop_close(o->l), 0);
 	return NULL;
 }
 
 TEST_KINDS_ON(WEFT_CLOCK_MONOTONIC, a_thread_that_is_no_task_may_post)
 {
-	struct {
-		struct weft_loop *l;
-		struct heard h;
-	} x = { .l = make(kind) };
+	struct outsider x = { .l = make(kind) };
 	pthread_t thread;
 
 	CHECK_EQ(pthread_create(&thread, NULL, post_from_outside, &x), 0);

@@ -294,9 +294,12 @@ int weft_loop_poller_init(struct weft_loop *l)
 
 void weft_loop_poller_free(struct weft_loop *l)
 {
-	while (!list_is_empty(&l->fds))
-		weft_loop_fd_free(
-		        list_entry(l->fds.next, struct weft_loop_fd, all));
+	struct list *next;
+
+	for (struct list *node = l->fds.next; node != &l->fds; node = next) {
+		next = node->next;
+		weft_loop_fd_free(list_entry(node, struct weft_loop_fd, all));
+	}
 	stop_polling(l);
 	if (l->wake_fd >= 0)
 		close(l->wake_fd);

@@ -121,8 +121,13 @@ int weft_loop_timer_stop(struct weft_loop_timer *t)
 
 void weft_loop_timers_free(struct weft_loop *l)
 {
-	while (!list_is_empty(&l->timers))
-		weft_loop_timer_free(list_entry(l->timers.next,
-		                                struct weft_loop_timer, all));
+	struct list *next;
+
+	for (struct list *node = l->timers.next; node != &l->timers;
+	     node = next) {
+		next = node->next;
+		weft_loop_timer_free(
+		        list_entry(node, struct weft_loop_timer, all));
+	}
 	free(l->heap.entries);
 }

@@ -373,7 +373,7 @@ static int sized_body(struct weft_gen *g, void *arg)
 static void expect_sized(struct sized s, size_t batch)
 {
 	struct weft_gen_opts opts = { .cap = 3, .batch = batch };
-	unsigned char m[BYTES_MAX];
+	unsigned char m[BYTES_MAX] = { 0 };
 	void *elem = s.bytes ? m : NULL;
 	struct weft_gen *g;
 

@@ -48,7 +48,8 @@ static int make_array(struct weft_gen **out, const void *elems, size_t n,
 	if (err)
 		return err;
 	a = (struct array *)*out;
-	gen_copy(a->gen.room, elems, bytes);
+	if (elems)
+		gen_copy(a->gen.room, elems, bytes);
 	a->once = once;
 	a->n = n;
 	return 0;
