@@ -63,7 +63,7 @@ class Ratios(unittest.TestCase):
     def test_rounds_that_only_one_side_has_do_not_count(self):
         ours = versus.Entry(RING, "VERIFIED", "", {0: 10, 1: 99})
         found = versus.ratio(ours, versus.Entry(GO, "VERIFIED", "", {0: 5}))
-        self.assertEqual(found.low, 2)
+        self.assertEqual((found.low, found.value, found.high), (2, 2, 2))
 
     def test_the_interval_holds_the_ratio(self):
         chance = random.Random(1)
@@ -159,15 +159,32 @@ class Plans(unittest.TestCase):
         self.assertEqual({cell.row.cap for cell in self.build(few)}, {0, 1})
         self.assertEqual({cell.row.cap for cell in self.build(none)}, {0})
 
-    def test_one_slow_round_leaves_nobody_out(self):
-        runner = self.runner(self.build(RING, GO, KANAL, cells="^4:1 cap 64"))
-        ring, go, kanal = runner.cells
-        runner.rates = {ROW: {ring.name: [9, 100], go.name: [1, 3],
-                              kanal.name: [1, 2]}}
+    def left_out(self, **rates):
+        """The names of those that are, of peers with such rates in two rounds."""
+        who = [Participant(name, "weft", "peer", tasks="threads",
+                           adapter="spins only" if name.startswith("spins") else "")
+               for name in rates if name not in ("ring", "go")]
+        runner = self.runner(self.build(RING, GO, *who, cells="^4:1 cap 64"))
+        runner.rates = {ROW: {cell.name: rates[cell.who.name]
+                              for cell in runner.cells}}
         runner.round_ends(0)
         self.assertEqual(runner.left_out, [])
         runner.round_ends(1)
-        self.assertEqual(runner.left_out, [kanal])
+        return [cell.who.name for cell in runner.left_out]
+
+    def test_one_slow_round_leaves_nobody_out(self):
+        self.assertEqual(self.left_out(ring=[9, 100], go=[1, 3], a=[1, 4], b=[1, 3],
+                                       c=[1, 2]), ["c"])
+
+    def test_the_best_peer_of_a_kind_stays(self):
+        self.assertEqual(self.left_out(ring=[99, 99], go=[1, 1], a=[1, 4], b=[4, 3],
+                                       spins=[1, 1]), [])
+        self.assertEqual(self.left_out(ring=[99, 99], go=[1, 1], a=[1, 4], b=[2, 3]),
+                         ["b"])
+
+    def test_one_that_spins_is_no_measure_for_those_that_wait(self):
+        self.assertEqual(self.left_out(ring=[9, 9], go=[9, 9], a=[5, 5], b=[4, 4],
+                                       spins=[99, 99]), [])
 
     def runner(self, cells):
         return peers.PeerRunner(SimpleNamespace(asleep=0), cells, 5, 1, None, None,
@@ -353,6 +370,9 @@ class Runs(FakeRuns):
         self.assertRegex(self.refusal("--chans=ring,gone"),
                          "'gone'; there are ring, handoff, spsc, condvar, go, kanal")
         self.assertIn("--cells '9:9' matches none", self.refusal("--cells=9:9"))
+        alone = {"weft": [{"name": "alone", "max_senders": 1}]}
+        self.assertIn("none of the channels (alone) can do any of the cells",
+                      self.refusal("--chans=alone", "--cells=^4:4", listed=alone))
         self.assertIn("'0' must be a whole number from 1 to 1000",
                       self.refusal("--rounds=0"))
         self.assertIn("1 to 60000", self.refusal("--time=x"))

@@ -232,9 +232,13 @@ def build(chosen, wanted, time_ms, rounds):
         raise Problem("--cells '%s' matches none of the cells; --list shows their "
                       "names" % wanted.pattern)
     cpu = min(os.sched_getaffinity(0))
-    return [PeerCell(PATTERN, who.name, row.knobs + RAW, time_ms, rounds, 0, "peers",
+    cells = [PeerCell(PATTERN, who.name, row.knobs + RAW, time_ms, rounds, 0, "peers",
                      row=row, who=who, cpu=cpu)
             for row in picked for who in chosen if who.can(row)]
+    if not cells:
+        raise Problem("none of the channels (%s) can do any of the cells; --list "
+                      "shows both" % ", ".join(who.name for who in chosen))
+    return cells
 
 
 def estimate(cells):
@@ -305,11 +309,24 @@ class PeerRunner(Runner):
         if turn + 1 != TRIALS:
             return
         for cell in self.cells:
-            row = self.rates.get(cell.row, {})
-            if cell.who.side == "peer" and cell.name in row and (
-                    max(row[cell.name]) < NEAR * max(map(min, row.values()))):
+            if self.is_far_behind(cell):
                 self.over.add(cell.name)
                 self.left_out.append(cell)
+
+    def is_far_behind(self, cell):
+        """Never at a quarter of the fastest that does the same, ours included: one
+        that only spins or has no bounds says nothing of those that wait. The best
+        peer of a kind is what ours are compared with, and stays."""
+        row = self.rates.get(cell.row, {})
+        if cell.who.side != "peer" or cell.name not in row or cell.name in self.over:
+            return False
+        alike = [other for other in self.cells if other.row == cell.row
+                 and other.who.apart == cell.who.apart and other.name in row]
+        rivals = [other for other in alike if other.who.side == "peer"
+                  and other.who.is_threads == cell.who.is_threads]
+        best = max(max(row[other.name]) for other in rivals)
+        fastest = max(min(row[other.name]) for other in alike)
+        return max(row[cell.name]) < min(best, NEAR * fastest)
 
     def order(self, turn):
         by_row = {}

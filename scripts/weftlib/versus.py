@@ -100,10 +100,13 @@ def ratio(ours, peer):
     """None where either is missing."""
     if ours is None or peer is None:
         return None
-    value = ours.rate / peer.rate
-    rounds = [ours.rates[turn] / peer.rates[turn]
-              for turn in ours.rates if turn in peer.rates]
-    low, high, level = interval(rounds)
+    shared = [turn for turn in ours.rates if turn in peer.rates]
+    if not shared:
+        return None
+    value = (median(ours.rates[turn] for turn in shared)
+             / median(peer.rates[turn] for turn in shared))
+    low, high, level = interval([ours.rates[turn] / peer.rates[turn]
+                                 for turn in shared])
     # A ratio of medians may lie outside what the rounds' own ratios say; what it
     # is shown with has to hold it.
     return Ratio(ours, peer, value, min(low, value), max(high, value), level)
