@@ -131,7 +131,7 @@ TEST_MANUAL(a_wait_for_much_looks_less_often)
 	if (weft_cpus() > 1)
 		CHECK_LT(many, one);
 	else
-		CHECK_LT(one, many);
+		CHECK_LE(one, many); /* a slow yield ends both as early */
 	return 0;
 }
 

@@ -23,7 +23,7 @@
  * failure, within a second or two: the rest is for a sanitizer on a loaded
  * machine, where the rarest of them has taken a thousand episodes.
  */
-#define PATIENCE (90 * WEFT_SEC)
+#define PATIENCE (40 * WEFT_SEC)
 
 static const struct {
 	enum fault fault;
