@@ -174,13 +174,15 @@ TEST(E2_all_keys_different_count_the_same_in_all_ways)
 /* Longer than any block of memory that keys are put in. */
 TEST(E2_a_word_may_be_as_long_as_the_text)
 {
+	static const char begin[] = { 'a', ' ', 'b', ' ' };
+	static const char end[] = { ' ', 'b', ' ', 'a' };
 	size_t bytes = (size_t)3 << 20;
 	char *text = malloc(bytes);
 
 	CHECK(text != NULL);
 	memset(text, 'x', bytes);
-	memcpy(text, "a b ", 4);
-	memcpy(text + bytes - 4, " b a", 4);
+	memcpy(text, begin, sizeof(begin));
+	memcpy(text + bytes - sizeof(end), end, sizeof(end));
 	for (int combine = 0; combine < 2; combine++) {
 		struct weft_mapreduce_opts o = words_opts(2);
 		struct weft_mapreduce *m;
@@ -339,8 +341,8 @@ TEST(E5_reduce_has_all_values_of_a_key_at_once)
 		o.arg = calls;
 		m = make(&o);
 		feed(m, (struct weft_slice){ text, sizeof(text) }, 100);
-		for (char c = 'a'; c < 'a' + 9; c++)
-			expect_next(m, (char[]){ c, '\0' }, 500);
+		for (int c = 'a'; c < 'a' + 9; c++)
+			expect_next(m, (char[]){ (char)c, '\0' }, 500);
 		expect_end(m, -EPIPE);
 		for (int c = 'a'; c < 'a' + 9; c++)
 			CHECK_EQ(weft_load_relaxed(&calls[c]), 1);

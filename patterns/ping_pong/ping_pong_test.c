@@ -36,7 +36,7 @@ static int play(void *arg)
 	struct server s = { .l = new_link(scene->impl, scene->cap),
 		            .fn = triple };
 	uint64_t calls = (uint64_t)scene->callers * CALLS;
-	struct weft_task *callers[6];
+	struct weft_task *callers[6] = { NULL };
 
 	serve(&s, scene->servers);
 	for (int i = 0; i < scene->callers; i++)
@@ -114,7 +114,7 @@ static int turn_round(const struct weft_link_call *call, const void *request,
 TEST(a_call_may_carry_all_that_a_channel_can)
 {
 	static size_t sizes[] = { 0, 1, 13, 16, 4079, 4080 };
-	unsigned char in[WEFT_ELEM_MAX], out[WEFT_ELEM_MAX];
+	unsigned char in[WEFT_ELEM_MAX], out[WEFT_ELEM_MAX] = { 0 };
 
 	for (size_t i = 0; i < WEFT_ELEM_MAX; i++)
 		in[i] = (unsigned char)(i * 31 + i / 256);

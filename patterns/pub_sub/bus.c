@@ -451,11 +451,15 @@ int weft_bus_new(struct weft_bus **out, const struct weft_bus_opts *opts)
 
 void weft_bus_free(struct weft_bus *b)
 {
+	struct list *next;
+
 	if (!b)
 		return;
 	weft_ending_unwatch(&b->end);
-	while (!list_is_empty(&b->subs))
-		weft_sub_free(sub_at(b->subs.next));
+	for (struct list *l = b->subs.next; l != &b->subs; l = next) {
+		next = l->next;
+		weft_sub_free(sub_at(l));
+	}
 	free(b->table);
 	free(b);
 }
@@ -515,7 +519,7 @@ int weft_sub_new(struct weft_sub **out, struct weft_bus *b,
 void weft_sub_free(struct weft_sub *s)
 {
 	struct weft_bus *b = s ? s->bus : NULL;
-	struct list *l;
+	struct list *next;
 
 	if (!s)
 		return;
@@ -528,8 +532,11 @@ void weft_sub_free(struct weft_sub *s)
 	if (s->queue)
 		weft_bus_empty_queue(s);
 	weft_lock_acquire(&b->lock);
-	while ((l = s->memberships.next) != &s->memberships)
+	for (struct list *l = s->memberships.next; l != &s->memberships;
+	     l = next) {
+		next = l->next;
 		weft_bus_membership_over(membership_at(l));
+	}
 	put_sub(s);
 	weft_lock_release(&b->lock);
 }

@@ -448,6 +448,8 @@ static bool run_here(struct worker *w, struct weft_job *job, uint64_t word)
 
 	if (!move_on(job, &word, JOB_RUNNING))
 		return false;
+	/* weft_pool_finish() takes it off again, however the job ends. */
+	/* cppcheck-suppress autoVariables */
 	w->top = &r;
 	pool_count(&w->started, 1);
 	weft_guard(call, w, called);

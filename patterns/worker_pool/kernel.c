@@ -308,11 +308,12 @@ static int hand_in(struct cell *cell, unsigned id, struct item *it,
                    struct slot *slots)
 {
 	struct state *s = cell->state;
+	uint64_t n = s->workers > 1 ? s->workers : 1;
 
 	if (s->pool)
 		return weft_pool_submit(s->pool, do_items, it, WEFT_FOREVER);
 	if (cell->variant == THREAD)
-		return spawn(&slots[message_seq(it->value) % s->workers], it);
+		return spawn(&slots[message_seq(it->value) % n], it);
 	do_item(it, id);
 	return 0;
 }

@@ -117,7 +117,7 @@ static int closes(void *t)
 {
 	int err = weft_pool_close(t ? works_of(t)->p : NULL);
 
-	if (!err)
+	if (t && !err)
 		job_through(t);
 	return err;
 }

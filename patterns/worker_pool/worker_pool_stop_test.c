@@ -398,7 +398,7 @@ static void *storm_setup(void *arg)
 static void storm_go(void *thing, unsigned id)
 {
 	struct storm *s = thing;
-	struct weft_job *job;
+	struct weft_job *job = NULL;
 	const struct weft_job_opts opts = { .handle = &job };
 	int err = 0;
 
