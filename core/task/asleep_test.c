@@ -332,7 +332,7 @@ static int watches_a_sleeper(void *arg)
 
 	(void)arg;
 	weft_task_watches();
-	return weft_join_until(t, NULL, weft_deadline_in(20 * WEFT_SEC));
+	return weft_join_until(t, NULL, weft_deadline_in(5 * WEFT_SEC));
 }
 
 static void while_one_only_watches(void **state)
