@@ -16,8 +16,10 @@
  *	E11 nothing holds up a close: event_loop_stop_test.c
  */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "event_loop_testing.h"
+#include "internal.h"
 
 /* --- E1 --- */
 
@@ -287,6 +289,20 @@ TEST_KINDS_ON(WEFT_CLOCK_MONOTONIC, E7_no_wakeup_is_lost)
 	CHECK_EQ(testing_join(asks), 0);
 	CHECK_EQ(stats(a.l).events, ROUNDS / 2u);
 	weft_loop_free(a.l);
+}
+
+/* A task that posts may ring only after its event was found without it. */
+TEST(E7_a_bell_that_rings_late_is_heard_once)
+{
+	struct weft_loop *l = make(WEFT_LOOP_QUEUE);
+	const uint64_t one = 1;
+
+	CHECK_EQ(write(l->wake_fd, &one, sizeof(one)), (ssize_t)sizeof(one));
+	CHECK_EQ(weft_loop_run_once(l, weft_deadline_in(20 * WEFT_MS)),
+	         -ETIMEDOUT);
+	CHECK_LE(stats(l).waits, 3u);
+	weft_loop_free(l);
+	return 0;
 }
 
 TEST_KINDS(E7_one_turn_serves_all_that_came_meanwhile)

@@ -170,7 +170,8 @@ static inline bool weft_loop_is_inside(struct weft_loop *l)
 /* For the calls that any task may make when none runs the loop. */
 static inline bool weft_loop_is_touchable(struct weft_loop *l)
 {
-	return !weft_load_relaxed(&l->owner) || weft_loop_is_inside(l);
+	/* Acquires what the task that ran it last has done to it. */
+	return !weft_load_acquire(&l->owner) || weft_loop_is_inside(l);
 }
 
 static inline int64_t weft_loop_earlier(int64_t a, int64_t b)

@@ -58,16 +58,22 @@ static bool has_news(struct weft_loop *l)
 int weft_loop_wait_fd(struct weft_loop *l, int64_t deadline_ns)
 {
 	struct weft_loop_source *s;
+	bool rung = false;
 	int err = 0;
 
 	weft_fetch_add_acq_rel(&l->asleep, 1u);
 	weft_barrier_registered();
 	s = weft_loop_pick(l);
-	if (!s && !has_news(l))
+	if (!s && !has_news(l)) {
 		err = weft_wait_fd(l->poll_fd < 0 ? l->wake_fd : l->poll_fd,
 		                   POLLIN, NULL, deadline_ns);
-	if (!weft_xchg_acq_rel(&l->asleep, 0u))
-		hush(l); /* or somebody is about to: it wakes once more */
+		rung = !err;
+	}
+	/* Another task has rung, or is about to: then it rings into the next
+	 * wait, which ends once more for that, and is hushed because it was
+	 * rung. */
+	if (!weft_xchg_acq_rel(&l->asleep, 0u) || rung)
+		hush(l);
 	l->now_ns = weft_now();
 	if (s)
 		weft_loop_handle(l, s);
