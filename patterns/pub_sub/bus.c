@@ -640,10 +640,14 @@ static int at_end(struct weft_sub *s)
 static uint64_t untold(struct weft_sub *s)
 {
 	uint64_t missed = weft_load_relaxed(&s->missed);
+	uint64_t told = weft_load_relaxed(&s->told);
 
-	if (missed == weft_load_relaxed(&s->told))
-		return 0;
-	return missed - weft_xchg_relaxed(&s->told, missed);
+	/* Of several receivers, one that looked earlier must not take back what
+	 * another was told since. */
+	while (missed > told)
+		if (weft_cas_weak_relaxed(&s->told, &told, missed))
+			return missed - told;
+	return 0;
 }
 
 int weft_sub_recv(struct weft_sub *s, void *elem, uint64_t *missed,
