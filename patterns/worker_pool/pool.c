@@ -183,7 +183,7 @@ int weft_pool_stats(const struct weft_pool *p, struct weft_pool_stats *out)
 static bool is_deal(const struct weft_pool_opts *o)
 {
 	if (o->deal == WEFT_POOL_STEALING)
-		return o->classes == 1 && o->cap > 0;
+		return o->classes == 1 && o->cap > 0 && !o->share[0];
 	return o->deal == WEFT_POOL_SHARED;
 }
 

@@ -67,7 +67,7 @@ enum weft_pool_deal {
 	/* Besides, a worker keeps what its jobs submit to itself, the last one
 	 * first, until another has nothing to do and takes the oldest. Needs no
 	 * place in the queue while there are fewer than WEFT_POOL_OWN_MAX of
-	 * them. For one class, with a capacity. */
+	 * them. For one class without a share, with a capacity. */
 	WEFT_POOL_STEALING,
 };
 

@@ -138,6 +138,7 @@ static const struct weft_pool_opts refused[] = {
 	{ .workers = 1, .classes = WEFT_POOL_CLASSES_MAX + 1 },
 	{ .workers = 1, .deal = WEFT_POOL_STEALING },
 	{ .workers = 1, .deal = WEFT_POOL_STEALING, .cap = 1, .classes = 2 },
+	{ .workers = 1, .deal = WEFT_POOL_STEALING, .cap = 1, .share = { 1 } },
 	{ .workers = 1, .deal = (enum weft_pool_deal)2, .cap = 1 },
 	{ .workers = 1, .wait = (enum weft_wait)3 },
 };
