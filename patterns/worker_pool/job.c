@@ -527,20 +527,32 @@ int weft_pool_group_new(struct weft_pool_group **out, struct weft_pool *p)
 	return 0;
 }
 
-static int help_group(struct worker *w, struct weft_pool_group *g)
+/* Run those of a group that have not begun, by record. Whether there was one.
+ */
+static bool run_group(struct worker *w, struct weft_pool_group *g)
 {
 	struct weft_job *job;
+	bool ran = false;
 
-	for (const struct running *r = w->top; r; r = r->outer)
-		if (weft_load_relaxed(&r->job->group) == g)
-			return -EDEADLK;
 	for (uint32_t i = 0; (job = weft_pool_record_at(g->p, i)); i++) {
 		uint64_t word = weft_load_acquire(&job->word);
 
 		if (job_state(word) == JOB_QUEUED &&
 		    weft_load_relaxed(&job->group) == g)
-			run_here(w, job, word);
+			ran |= run_here(w, job, word);
 	}
+	return ran;
+}
+
+/* What they submit to their group may have got a record that was passed, so it
+ * takes a pass that finds none. */
+static int help_group(struct worker *w, struct weft_pool_group *g)
+{
+	for (const struct running *r = w->top; r; r = r->outer)
+		if (weft_load_relaxed(&r->job->group) == g)
+			return -EDEADLK;
+	while (run_group(w, g))
+		;
 	return 0;
 }
 
@@ -573,8 +585,12 @@ int weft_pool_group_fail(struct weft_pool_group *g, int err)
 
 void weft_pool_group_free(struct weft_pool_group *g)
 {
+	struct worker *w = g ? weft_pool_worker(g->p) : NULL;
+
 	if (!g)
 		return;
+	if (w)
+		CHECK_EQ(help_group(w, g), 0);
 	CHECK_EQ(weft_waitgroup_wait(&g->jobs, WEFT_FOREVER), 0);
 	free(g);
 }

@@ -236,7 +236,9 @@ WEFT_API void weft_job_release(struct weft_job *job);
 WEFT_API WEFT_NODISCARD int weft_pool_group_new(struct weft_pool_group **out,
                                                 struct weft_pool *p);
 
-/* Wait until its jobs are done, and free it. NULL is ignored. */
+/* Wait until its jobs are done, and free it; inside of another job as
+ * weft_pool_group_wait() does. One of its own jobs must not. NULL is ignored.
+ */
 WEFT_API void weft_pool_group_free(struct weft_pool_group *g);
 
 /*

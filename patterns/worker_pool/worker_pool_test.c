@@ -271,6 +271,65 @@ static int waits_inside(void *arg, unsigned worker)
 	return status;
 }
 
+/* Jobs of a group that submit to it. */
+struct brood {
+	struct weft_pool *p;
+	struct weft_pool_group *g;
+	int born;
+};
+
+static int breeds(void *arg, unsigned worker)
+{
+	struct brood *b = arg;
+	const struct weft_job_opts opts = { .group = b->g };
+
+	(void)worker;
+	if (b->born++ < 2)
+		CHECK_EQ(weft_pool_submit_job(b->p, breeds, b, &opts,
+		                              WEFT_FOREVER),
+		         0);
+	return 0;
+}
+
+static int waits_for_a_brood(void *arg, unsigned worker)
+{
+	struct brood *b = arg;
+
+	for (int frees = 0; frees < 2; frees++) {
+		CHECK_EQ(weft_pool_group_new(&b->g, b->p), 0);
+		b->born = 0;
+		breeds(b, worker);
+		if (!frees)
+			CHECK_EQ(weft_pool_group_wait(b->g, WEFT_FOREVER), 0);
+		weft_pool_group_free(b->g);
+		CHECK_EQ(b->born, 3);
+	}
+	return 0;
+}
+
+/* The records of those that have ended are used again, the last one first: what
+ * a job submits lies below its own. */
+TEST_MANUAL(a_job_that_waits_for_a_group_runs_what_its_jobs_submit_to_it)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 1, .cap = 8 });
+	struct brood b = { .p = p };
+	struct gate gate;
+	struct weft_job *first[3], *last;
+
+	gate_init(&gate);
+	first[0] = submit_gated(p, &gate);
+	for (int i = 1; i < 3; i++)
+		first[i] = submit(p, pass_gate, &gate);
+	last = submit(p, waits_for_a_brood, &b);
+	gate_open(&gate);
+	for (int i = 0; i < 3; i++)
+		expect_end(first[i], 0);
+	expect_end(last, 0);
+	weft_pool_free(p);
+	return 0;
+}
+
 static int gives_up(void *arg, unsigned worker)
 {
 	(void)arg;
