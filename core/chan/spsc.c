@@ -26,7 +26,6 @@
 #include <stdlib.h>
 
 #include "base/cacheline.h"
-#include "chan/ahead.h"
 #include "chan/elem.h"
 #include "chan/internal.h"
 #include "task/spin.h"
@@ -51,7 +50,6 @@ struct spsc {
 	                           else the position + 1 */
 	bool asymmetric;
 	size_t cap, elem_size;
-	size_t ahead; /* see ahead.h */
 
 	_Alignas(WEFT_CACHE_LINE) unsigned char buffer[];
 };
@@ -74,7 +72,6 @@ static int spsc_create(void **state, const struct weft_chan_config *config)
 	q->asymmetric = weft_barrier_is_asymmetric();
 	q->cap = config->cap;
 	q->elem_size = config->elem_size;
-	q->ahead = ahead_for(config->cap, config->elem_size);
 	*state = q;
 	return 0;
 }
@@ -161,7 +158,6 @@ static int spsc_try_send(void *state, const void *elem)
 		return -EPIPE;
 	if (spsc_space(q, t) == 0)
 		return -EAGAIN;
-	ahead_fetch(q->buffer, q->write_at, q->ahead, q->cap, q->elem_size);
 	elem_copy(q->buffer + q->write_at * q->elem_size, elem, q->elem_size);
 	q->write_at = q->write_at + 1 < q->cap ? q->write_at + 1 : 0;
 	return spsc_publish(q, t, 1) ? 0 : -EPIPE;
