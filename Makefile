@@ -8,7 +8,7 @@ SECONDS ?= 600
 JOBS ?= $(shell nproc)
 
 # Tests wait as much as they compute.
-TEST_JOBS ?= $(shell expr $(JOBS) + 1)
+TEST_JOBS ?= $(shell expr $(JOBS) + 2)
 
 # The tree is formatted with clang-format 14; another version serves, but may
 # see a few lines differently.
