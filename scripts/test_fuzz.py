@@ -126,7 +126,7 @@ class Fuzz:
         text = "".join(self.ask("help", name) for name in (
             "list", "run", "check", "stress", "bench", "context"))
         self.options = {"weft": sorted(knobs | set(OPTION.findall(text)))}
-        for script in ("sweep.py", "plot.py", "ratios.py"):
+        for script in ("sweep.py", "plot.py", "ratios.py", "peers.py"):
             text = subprocess.run([sys.executable, str(ROOT / "scripts" / script), "--help"],
                                   capture_output=True, text=True).stdout
             self.options[script] = sorted(set(OPTION.findall(text)))
@@ -173,6 +173,9 @@ class Fuzz:
             Target("plot.py", [], [run, "--out", "pictures"], has_pictures, weight=2,
                    ends=(0, 2)),
             Target("ratios.py", [], ["--results", "."], ends=(0, 2)),
+            Target("peers.py", [], ["--list", "--weft", self.weft, "--peers", ".",
+                                    "--rounds", "1", "--results", "results"],
+                   says_something, weight=2),
             Target("setup.sh", [], [rng.choice(["--check", "--help"])])]
 
     def case(self, number):
