@@ -80,6 +80,13 @@ static inline bool weft_ending_is_set(const struct weft_ending *e)
 	return weft_load_relaxed(&e->why) != 0;
 }
 
+/* What the error of a call that was made with WEFT_NOW means to the caller of a
+ * try_: -EAGAIN, unless the component has ended with its context's deadline. */
+static inline int weft_ending_tried(const struct weft_ending *e, int err)
+{
+	return err == -ETIMEDOUT && !weft_ending_is_set(e) ? -EAGAIN : err;
+}
+
 /* What a result of a channel inside means to a caller of the component. */
 static inline int weft_ending_of(const struct weft_ending *e, int err)
 {

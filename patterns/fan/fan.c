@@ -280,14 +280,6 @@ void weft_fan_free(struct weft_fan *f)
 
 /* --- using --- */
 
-/* What a call that did not wait means, unless the fan has ended with the
- * deadline of its context. */
-static int tried(struct weft_fan *f, int err)
-{
-	return err == -ETIMEDOUT && !weft_ending_is_set(&f->end) ? -EAGAIN
-	                                                         : err;
-}
-
 /* An item of an ordered fan on its way to a slot. */
 struct entrant {
 	struct weft_fan *f;
@@ -338,7 +330,9 @@ int weft_fan_send(struct weft_fan *f, const void *elem, int64_t deadline_ns)
 
 int weft_fan_try_send(struct weft_fan *f, const void *elem)
 {
-	return tried(f, weft_fan_send(f, elem, WEFT_NOW));
+	int err = weft_fan_send(f, elem, WEFT_NOW);
+
+	return f ? weft_ending_tried(&f->end, err) : err;
 }
 
 /* Somebody in search of the next result of an ordered fan. */
@@ -387,7 +381,9 @@ int weft_fan_recv(struct weft_fan *f, void *elem, int64_t deadline_ns)
 
 int weft_fan_try_recv(struct weft_fan *f, void *elem)
 {
-	return tried(f, weft_fan_recv(f, elem, WEFT_NOW));
+	int err = weft_fan_recv(f, elem, WEFT_NOW);
+
+	return f ? weft_ending_tried(&f->end, err) : err;
 }
 
 int weft_fan_close(struct weft_fan *f)

@@ -383,14 +383,6 @@ void weft_mapreduce_free(struct weft_mapreduce *m)
 
 /* --- using --- */
 
-/* What a call that did not wait means, unless it is the component that has
- * ended, with the deadline of its context. */
-static int tried(struct weft_mapreduce *m, int err)
-{
-	return err == -ETIMEDOUT && !weft_ending_is_set(&m->end) ? -EAGAIN
-	                                                         : err;
-}
-
 int weft_mapreduce_send(struct weft_mapreduce *m, const void *elem,
                         int64_t deadline_ns)
 {
@@ -402,7 +394,9 @@ int weft_mapreduce_send(struct weft_mapreduce *m, const void *elem,
 
 int weft_mapreduce_try_send(struct weft_mapreduce *m, const void *elem)
 {
-	return tried(m, weft_mapreduce_send(m, elem, WEFT_NOW));
+	int err = weft_mapreduce_send(m, elem, WEFT_NOW);
+
+	return m ? weft_ending_tried(&m->end, err) : err;
 }
 
 int weft_mapreduce_split(struct weft_mapreduce *m, struct weft_slice *text,
@@ -440,7 +434,9 @@ int weft_mapreduce_recv(struct weft_mapreduce *m,
 int weft_mapreduce_try_recv(struct weft_mapreduce *m,
                             struct weft_mapreduce_pair *out)
 {
-	return tried(m, weft_mapreduce_recv(m, out, WEFT_NOW));
+	int err = weft_mapreduce_recv(m, out, WEFT_NOW);
+
+	return m ? weft_ending_tried(&m->end, err) : err;
 }
 
 int weft_mapreduce_close(struct weft_mapreduce *m)

@@ -308,7 +308,7 @@ int weft_bus_try_publish(struct weft_bus *b, uint64_t topic, const void *elem)
 {
 	int n = weft_bus_publish(b, topic, elem, WEFT_NOW);
 
-	return n == -ETIMEDOUT && !weft_ending_is_set(&b->end) ? -EAGAIN : n;
+	return b ? weft_ending_tried(&b->end, n) : n;
 }
 
 /* --- the calls: the end --- */
@@ -671,8 +671,7 @@ int weft_sub_try_recv(struct weft_sub *s, void *elem, uint64_t *missed)
 {
 	int err = weft_sub_recv(s, elem, missed, WEFT_NOW);
 
-	return err == -ETIMEDOUT && !weft_ending_is_set(&s->bus->end) ? -EAGAIN
-	                                                              : err;
+	return s ? weft_ending_tried(&s->bus->end, err) : err;
 }
 
 int weft_sub_stats(struct weft_sub *s, struct weft_sub_stats *out)
