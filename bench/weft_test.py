@@ -368,6 +368,15 @@ class Broken(unittest.TestCase):
     def test_corrupting(self):
         self.fails("corrupting", "never sent")
 
+    def ends(self, cell, channel, verdict, words, timeout=60):
+        """A run of the cell over that broken channel; why matches the words."""
+        with self.subTest(channel=channel):
+            answer = weft("run", *cell, broken(channel), "--reps=1", "--latency=0",
+                          "--timeout=%d" % timeout)
+            result = strict(answer.out)
+            self.assertEqual(result["verdict"], verdict)
+            self.assertRegex(result["why"], words)
+
     def test_a_round_trip_that_is_not_one(self):
         # One message at a time: there is nothing that could be swapped.
         cell = ["ping_pong", "--cap=64", "--items=3000", "--json"]
@@ -377,16 +386,11 @@ class Broken(unittest.TestCase):
                 # Long before its limit: nobody is left to wake them.
                 ("dropping", "HUNG", "2 of 2 drivers .* all tasks were asleep"),
                 ("swapping", "VERIFIED", "^$")):
-            with self.subTest(channel=channel):
-                answer = weft("run", *cell, broken(channel), "--reps=1",
-                              "--latency=0", "--timeout=600")
-                result = strict(answer.out)
-                self.assertEqual(result["verdict"], verdict)
-                self.assertRegex(result["why"], words)
+            self.ends(cell, channel, verdict, words, timeout=600)
 
     def test_events_of_a_queue(self):
         # Whose an event is stands behind it, and is what gets corrupted. A
-        # channel that wakes nobody does not matter to who waits in the kernel.
+        # channel that wakes nobody does not matter to a wait in the kernel.
         cell = ["event_loop", "--variant=queue", "--producers=1", "--sources=1",
                 "--cap=64", "--items=20000", "--json"]
         for channel, verdict, words in (
@@ -395,12 +399,7 @@ class Broken(unittest.TestCase):
                 ("swapping", "FAILED", "order"),
                 ("corrupting", "FAILED", "lost .* events were discarded"),
                 ("deaf", "VERIFIED", "^$")):
-            with self.subTest(channel=channel):
-                answer = weft("run", *cell, broken(channel), "--reps=1",
-                              "--latency=0", "--timeout=60")
-                result = strict(answer.out)
-                self.assertEqual(result["verdict"], verdict)
-                self.assertRegex(result["why"], words)
+            self.ends(cell, channel, verdict, words)
 
     def test_permits_that_are_tokens_in_a_channel(self):
         # Every one of them is at stake, and none comes before another.
@@ -411,12 +410,7 @@ class Broken(unittest.TestCase):
                 ("duplicating", "FAILED", "permits|tokens"),
                 ("corrupting", "FAILED", "corrupt"),
                 ("swapping", "VERIFIED", "^$")):
-            with self.subTest(channel=channel):
-                answer = weft("run", *cell, broken(channel), "--reps=1",
-                              "--latency=0", "--timeout=60")
-                result = strict(answer.out)
-                self.assertEqual(result["verdict"], verdict)
-                self.assertRegex(result["why"], words)
+            self.ends(cell, channel, verdict, words)
 
     def test_jobs_that_a_channel_has_mislaid(self):
         # Whatever does not come out as it went in fails the pool.
@@ -427,12 +421,7 @@ class Broken(unittest.TestCase):
                 ("corrupting", "FAILED", "lost|error"),
                 # They are run in any order.
                 ("swapping", "VERIFIED", "^$")):
-            with self.subTest(channel=channel):
-                answer = weft("run", *cell, broken(channel), "--reps=1",
-                              "--latency=0", "--timeout=60")
-                result = strict(answer.out)
-                self.assertEqual(result["verdict"], verdict)
-                self.assertRegex(result["why"], words)
+            self.ends(cell, channel, verdict, words)
 
     def test_the_verdict_is_printed_for_people_too(self):
         answer = weft("run", *self.CELLS[0], broken("dropping"))
