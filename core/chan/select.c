@@ -314,9 +314,8 @@ static void link_hints(struct selection *s)
 		weft_waitq_link(chan_queue(e->cs->c, e->cs->op), &e->w);
 		any = true;
 	}
-	if (any)
-		weft_barrier_registered(); /* pairs with barrier_light_is_set()
-		                            */
+	if (any) /* pairs with barrier_light_is_set() */
+		weft_barrier_registered();
 }
 
 static void rearm_hints(struct selection *s)
