@@ -439,14 +439,29 @@ static int spin_for_one(struct selection *s)
 	return k;
 }
 
+/* A case was told of while another was looked at, which may have used up the
+ * permit: it may have waited for a lock. */
+static bool a_hint_is_told(struct selection *s)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct entry *e = &s->entry[s->order[i]];
+
+		if (!e->cs->c->completing && waiter_is_told(&e->w))
+			return true;
+	}
+	return false;
+}
+
 /* Park once; the wait counts for one of the channels. True when the deadline
  * has come. */
 static bool select_park_once(struct selection *s)
 {
 	const struct weft_case *cs = &s->cases[s->order[0]];
-	int err = weft_waitq_park(chan_queue(cs->c, cs->op), "select",
-	                          s->until_ns);
+	int err;
 
+	if (a_hint_is_told(s))
+		return false;
+	err = weft_waitq_park(chan_queue(cs->c, cs->op), "select", s->until_ns);
 	return err && s->until_ns == s->deadline_ns;
 }
 

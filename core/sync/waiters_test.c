@@ -196,6 +196,66 @@ TEST_MANUAL(what_is_there_wins_over_the_deadline)
 	return 0;
 }
 
+/* A look that waits itself, at a lock, which takes the permits that come
+ * meanwhile. Its answer is from before the lock. */
+struct locked_look {
+	struct pool pool;
+	struct weft_lock lock;
+	int blocks_at; /* this look waits at the lock; 0: none */
+};
+
+static int take_past_the_lock(void *arg)
+{
+	struct locked_look *l = arg;
+	int err = take(&l->pool);
+
+	if (weft_load_relaxed(&l->pool.looks) == l->blocks_at) {
+		weft_lock_acquire(&l->lock);
+		weft_lock_release(&l->lock);
+	}
+	return err;
+}
+
+static int take_with_a_lock(void *arg)
+{
+	struct locked_look *l = arg;
+
+	return weft_waiters_wait(&l->pool.waiters, "a place",
+	                         take_past_the_lock, l, NULL, WEFT_FOREVER);
+}
+
+static struct weft_task *start_with_a_lock(struct locked_look *l, int blocks_at)
+{
+	struct weft_task *t;
+
+	pool_init(&l->pool, 0);
+	CHECK_EQ(weft_waiters_set_wait(&l->pool.waiters, WEFT_WAIT_PARK), 0);
+	weft_lock_init(&l->lock);
+	l->blocks_at = blocks_at;
+	weft_lock_acquire(&l->lock);
+	t = testing_spawn(take_with_a_lock, l);
+	CHECK_EQ(weft_clock_settle(), 0);
+	return t;
+}
+
+/* The look before the park is the one that waits; the wake comes then. */
+TEST_MANUAL(a_wake_is_not_lost_while_the_look_waits_for_a_lock)
+{
+	struct locked_look l;
+	struct weft_task *t = start_with_a_lock(&l, 0);
+	int looks = weft_load_relaxed(&l.pool.looks);
+
+	give(&l.pool, 1);
+	CHECK_EQ(testing_join(t), 0);
+	t = start_with_a_lock(&l, looks);
+	CHECK_EQ(weft_load_relaxed(&l.pool.looks), looks);
+	give(&l.pool, 1);
+	CHECK_EQ(weft_clock_settle(), 0);
+	weft_lock_release(&l.lock);
+	CHECK_EQ(testing_join(t), 0);
+	return 0;
+}
+
 struct with_ctx {
 	struct pool pool;
 	struct weft_ctx *ctx;
@@ -343,6 +403,8 @@ int main(void)
 		cmocka_unit_test(what_is_there_wins_over_the_deadline),
 		cmocka_unit_test(
 		        a_context_ends_the_wait_and_wins_over_what_is_there),
+		cmocka_unit_test(
+		        a_wake_is_not_lost_while_the_look_waits_for_a_lock),
 		cmocka_unit_test(no_wake_up_is_lost),
 		cmocka_unit_test(
 		        the_guard_is_told_once_however_its_function_ends),

@@ -61,6 +61,23 @@ static void await_rearm(const struct awaiting *w, const struct stop *stop,
 		                            */
 }
 
+/* Park, unless something was told meanwhile: the look may have waited for
+ * something else, a lock say, and used up the permit. True when the deadline
+ * has come. */
+static bool await_sleep(const struct awaiting *w, const struct stop *stop,
+                        struct waiter *mine, struct waiter *stopped,
+                        int64_t deadline_ns)
+{
+	int64_t until_ns = deadline_ns;
+
+	if (waiter_is_told(mine) || (stop && waiter_is_told(stopped)))
+		return false;
+	if (stop && stop->due_ns < until_ns)
+		until_ns = stop->due_ns;
+	return weft_waitq_park(w->q, w->what, until_ns) &&
+	       until_ns == deadline_ns;
+}
+
 /* Woken tasks lose what they were told of to running ones all the time, who
  * will soon have more: look around before it is time to wait in line again.
  * What was told to this one is still its own, to use up or pass on. */
@@ -89,16 +106,12 @@ static int await_park(const struct awaiting *w, const struct stop *stop,
                       int64_t deadline_ns)
 {
 	struct waiter mine, stopped;
-	int64_t until_ns = deadline_ns;
 	bool expired = false;
 	int err;
 
-	if (stop && stop->due_ns < until_ns)
-		until_ns = stop->due_ns;
 	await_enter(w, stop, &mine, &stopped);
 	while ((err = await_look(w, stop)) == -EAGAIN && !expired) {
-		expired = weft_waitq_park(w->q, w->what, until_ns) &&
-		          until_ns == deadline_ns;
+		expired = await_sleep(w, stop, &mine, &stopped, deadline_ns);
 		err = await_look_around(w, stop, deadline_ns);
 		if (err != -EAGAIN)
 			break;

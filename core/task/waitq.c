@@ -19,7 +19,7 @@ void weft_waitq_init(struct waitq *q)
  * be read before: w may be gone once the lock is released. */
 static struct weft_task *waitq_tell(struct waitq *q, struct waiter *w)
 {
-	w->notified = true;
+	weft_store_release(&w->notified, true); /* [notified] */
 	weft_fetch_sub_relaxed(&q->n, 1u);
 	weft_fetch_add_relaxed(&q->wakes, 1u);
 	return w->task;
@@ -66,7 +66,7 @@ void weft_waitq_wake_all_locked(struct waitq *q)
 void weft_waitq_link(struct waitq *q, struct waiter *w)
 {
 	w->task = weft_self();
-	w->notified = false;
+	weft_store_relaxed(&w->notified, false);
 	spin_lock(&q->lock);
 	list_push(&q->waiters, &w->link);
 	weft_fetch_add_relaxed(&q->registered, 1u);
@@ -85,9 +85,9 @@ bool weft_waitq_rearm(struct waitq *q, struct waiter *w)
 	bool notified;
 
 	spin_lock(&q->lock);
-	notified = w->notified;
+	notified = weft_load_relaxed(&w->notified);
 	if (notified) {
-		w->notified = false;
+		weft_store_relaxed(&w->notified, false);
 		list_push_front(&q->waiters, &w->link);
 		weft_fetch_add_seq_cst(&q->n, 1u);
 	}
@@ -100,7 +100,7 @@ bool weft_waitq_leave(struct waitq *q, struct waiter *w)
 	bool notified;
 
 	spin_lock(&q->lock);
-	notified = w->notified;
+	notified = weft_load_relaxed(&w->notified);
 	if (!notified) {
 		list_unlink(&w->link);
 		weft_fetch_sub_relaxed(&q->n, 1u);

@@ -21,7 +21,9 @@
  * 1. Whoever changes the state notifies after the change: waitq_notify().
  * 2. A waiter looks again between weft_waitq_register() and its first park, and
  *    between weft_waitq_rearm() and the next.
- * 3. A waiter that was notified and leaves, for whatever reason, while there
+ * 3. A waiter does not park while it is notified: waiter_is_told(). Its look
+ *    may have waited for something else, a lock say, and used up the permit.
+ * 4. A waiter that was notified and leaves, for whatever reason, while there
  *    is more to be had passes the notification on: weft_waitq_leave() says so.
  *
  * Waking comes after the lock is released. The waker reads the task pointer
@@ -48,7 +50,8 @@ struct claim; /* task/claim.h */
 struct waiter {
 	struct list link; /* guarded by the queue's lock */
 	struct weft_task *task;
-	bool notified; /* guarded by the queue's lock; then it is not linked */
+	/* Written under the queue's lock; then it is not linked. */
+	_Atomic bool notified;
 
 	/* Completing queues only. */
 	struct claim *claim;
@@ -115,8 +118,14 @@ void weft_waitq_register(struct waitq *q, struct waiter *w);
  */
 bool weft_waitq_rearm(struct waitq *q, struct waiter *w);
 
-/* w waits no more. True when it holds a notification: see rule 3. */
+/* w waits no more. True when it holds a notification: see rule 4. */
 bool weft_waitq_leave(struct waitq *q, struct waiter *w);
+
+/* Whether w was notified since it was linked: asked by its own task. */
+static inline bool waiter_is_told(struct waiter *w)
+{
+	return weft_load_acquire(&w->notified); /* [notified] */
+}
 
 /* Park as a waiter of q; `what` is for the state dump. As weft_park(). */
 int weft_waitq_park(struct waitq *q, const char *what, int64_t deadline_ns);

@@ -154,7 +154,7 @@ WEFT_API int weft_waiters_set_depth(struct weft_waiters *w, size_t depth);
  *
  * what    what is waited for, in the list of tasks: a literal.
  * look    called on this task, several times, and outside of any lock of the
- *         library; must not wait.
+ *         library. It may take locks, and should wait for nothing else.
  * ctx     whose end ends the wait; NULL for none. One that has ended wins over
  *         what is there.
  *
