@@ -85,9 +85,7 @@ static bool makes_sense(const struct weft_fan_opts *o)
 	       (unsigned)o->merge <= WEFT_FAN_ORDERED &&
 	       (unsigned)o->on_error <= WEFT_ON_ERROR_SKIP &&
 	       !(ordered && o->deal == WEFT_FAN_BROADCAST) &&
-	       !(o->impl->can & WEFT_NO_DATA) &&
-	       ends_allow(o->impl->max_receivers, at_queue) &&
-	       (ordered || ends_allow(o->impl->max_senders, o->workers));
+	       ends_suit(o->impl, ordered ? 1 : o->workers, at_queue);
 }
 
 static size_t default_window(const struct weft_fan_opts *o)

@@ -134,8 +134,7 @@ static bool makes_sense(const struct weft_mapreduce_opts *o)
 	       o->reducers <= WEFT_MAPREDUCE_WORKERS_MAX &&
 	       o->partitions <= WEFT_MAPREDUCE_PARTITIONS_MAX &&
 	       (unsigned)o->shuffle <= WEFT_SHUFFLE_LOCKED &&
-	       !(o->impl->can & WEFT_NO_DATA) &&
-	       ends_allow(o->impl->max_receivers, o->workers) &&
+	       ends_suit(o->impl, 1, o->workers) &&
 	       o->value_size <= SIZE_MAX / 4 && o->out_size <= SIZE_MAX / 4;
 }
 

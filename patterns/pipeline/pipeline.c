@@ -75,11 +75,8 @@ static int check_stage(const struct weft_stage *stage,
 	if (!stage->fn || n > WEFT_STAGE_WORKERS_MAX ||
 	    (unsigned)stage->mode > WEFT_STAGE_SERIAL ||
 	    (stage->mode == WEFT_STAGE_SERIAL && n > 1) ||
-	    stage->out_max > WEFT_STAGE_OUT_MAX)
-		return -EINVAL;
-	if ((impl->can & WEFT_NO_DATA) ||
-	    !ends_allow(impl->max_receivers, at_once) ||
-	    !ends_allow(impl->max_senders, at_once))
+	    stage->out_max > WEFT_STAGE_OUT_MAX ||
+	    !ends_suit(impl, at_once, at_once))
 		return -EINVAL;
 	return 0;
 }
