@@ -68,6 +68,13 @@ void weft_ending_stop(struct weft_ending *e, int err);
 /* The same for something that has failed: see weft_failure_of(). */
 void weft_ending_fail(struct weft_ending *e, int err);
 
+/* By a task that has found the reason: release everyone, in case that the task
+ * which has set it has not come to that yet. */
+static inline void weft_ending_complete(const struct weft_ending *e)
+{
+	e->ops->release(e->component);
+}
+
 /* 0 while it is open; the reason. */
 static inline int weft_ending_why(const struct weft_ending *e)
 {

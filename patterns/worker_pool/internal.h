@@ -55,12 +55,15 @@ struct weft_job {
 	/* One for the element in the queue, one for what is to be done, one for
 	 * the handle. */
 	_Atomic uint32_t refs;
-	_Atomic uint32_t next; /* in the stack of free records: index + 1 */
+	/* The next free record, or the next job that was put aside: its index
+	 * + 1. */
+	_Atomic uint32_t next;
 
-	/* Constant from submit to end; the atomic ones are read by those who
-	 * then find out by the word whether it was this job's. */
+	/* Constant from submit to end. The atomic ones are read also by a walk
+	 * over the records, which the word tells whether it was this job's. */
 	weft_job_fn fn;
 	void *arg;
+	struct job_class *in; /* whose queue its element is in; NULL: a deque */
 	_Atomic(struct weft_pool_group *) group;
 	_Atomic int64_t since_ns; /* submitted */
 	bool has_handle;
@@ -82,6 +85,13 @@ static inline uint64_t job_word(uint64_t word, enum job_state state)
 	return (word & ~JOB_STATE) | (uint64_t)state;
 }
 
+/* What stands for it in a queue. */
+static inline uint64_t job_elem(const struct weft_job *job)
+{
+	return (weft_load_relaxed(&job->word) & ~(JOB_GENERATION - 1)) |
+	       job->index;
+}
+
 /* --- what one class has --- */
 
 /*
@@ -91,6 +101,11 @@ static inline uint64_t job_word(uint64_t word, enum job_state state)
  *	ready    jobs in the queue that may be received: its send is over
  *	places   jobs that are in the queue, or on their way into it
  *	running  workers that run one of them
+ *
+ * A job that is cancelled, or run by a task that waits for it, leaves its
+ * element behind with its place. A worker that needs the place goes through the
+ * queue (weft_pool_tidy()); what it finds that has still to be run it puts
+ * aside, from where it is taken before what is in the channel.
  */
 #define CLASS_READY UINT64_C(1)
 #define CLASS_PLACE (UINT64_C(1) << 27)
@@ -103,6 +118,13 @@ struct job_class {
 	_Alignas(WEFT_CACHE_LINE) struct weft_chan *queue;
 	unsigned share;
 	struct weft_waiters room;
+
+	_Atomic int64_t left_behind; /* elements that nobody needs any more */
+	/* Jobs that were put aside, in their order: index + 1 of the first and
+	 * of the last. Change under the lock. */
+	struct weft_lock tidying;
+	_Atomic uint32_t aside;
+	uint32_t last_aside;
 };
 
 /* --- a worker --- */
@@ -137,9 +159,8 @@ struct worker {
 /* --- the pool --- */
 
 #define TABLE_CHUNKS 20
-#define TABLE_CHUNK_MIN                                                        \
-	64u /* records of the first one; each has twice more                   \
-	     */
+/* Records of the first one; each has twice as many as the one before. */
+#define TABLE_CHUNK_MIN 64u
 
 /* entered: the jobs that came from outside, and whether more may come. */
 #define ENTERED_CLOSED UINT64_C(1)
@@ -157,7 +178,7 @@ struct weft_pool {
 
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t entered;
 
-	/* Counted by whoever it happens to. */
+	/* Counted by any task. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t canceled;
 	_Atomic uint64_t refused;
 	_Atomic uint64_t blocked;
@@ -166,6 +187,7 @@ struct weft_pool {
 	struct weft_waiters idle;  /* workers without a job */
 	struct weft_waiters spare; /* workers that are too many */
 	struct weft_waiters quiet;
+	struct weft_lock hiring; /* see take_place() */
 
 	/* The table. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t free_jobs; /* see table.c */
@@ -226,9 +248,11 @@ int weft_pool_deque_steal(struct deque *d, uint64_t *elem);
 
 /* Cancel all that wait, of this group or, with NULL, of all. */
 void weft_pool_cancel_queued(struct weft_pool *p, struct weft_pool_group *g);
-/* What came out of a queue: 0 and the job, which is running now; -ECANCELED for
- * one that was cancelled; -EIO for what was never put in, or came before. */
-int weft_pool_accept(struct weft_pool *p, uint64_t elem, struct weft_job **out);
+/* What came out of a queue: 0 and the job, which has still to be run, and with
+ * `begin` is running now; -ECANCELED for one that nobody needs any more; -EIO
+ * for what was never put in, or came before. */
+int weft_pool_accept(struct weft_pool *p, uint64_t elem, bool begin,
+                     struct weft_job **out);
 /* The job on top of the worker has ended. */
 void weft_pool_finish(struct worker *w, int status);
 /* The worker that the caller is; NULL. */
@@ -241,5 +265,12 @@ bool weft_pool_is_quiet(const struct weft_pool *p);
 int weft_pool_start(struct weft_pool *p);
 /* Give back what a call, or a claim, counts as running in its class. */
 void weft_pool_leave_class(struct weft_pool *p, struct job_class *c);
+/* By a worker: take what nobody needs any more out of a queue, or out of its
+ * own. Whether there was something. */
+bool weft_pool_tidy(struct weft_pool *p, struct job_class *c);
+bool weft_pool_tidy_own(struct worker *w);
+/* Let n submits look for a place in the queue, or, without one, for a worker,
+ * which may do for any class. */
+void weft_pool_wake_room(struct weft_pool *p, struct job_class *c, size_t n);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "internal.h"
 
-/* --- who calls --- */
+/* --- the caller --- */
 
 struct worker *weft_pool_worker(const struct weft_pool *p)
 {
@@ -57,29 +57,46 @@ static void tell(struct weft_job *job)
 }
 
 /* Move on from JOB_QUEUED, if that is what it is; `word` says which job is
- * meant, and then what it has become. */
+ * meant, and then what it was. */
 static bool move_on(struct weft_job *job, uint64_t *word, enum job_state to)
 {
 	uint64_t now = *word;
 
 	while (job_state(now) == JOB_QUEUED &&
 	       now / JOB_GENERATION == *word / JOB_GENERATION)
-		if (weft_cas_weak_acq_rel(&job->word, &now, job_word(now, to)))
+		if (weft_cas_weak_acq_rel(&job->word, &now,
+		                          job_word(now, to))) {
+			*word = now;
 			return true;
+		}
 	return false;
 }
 
-static bool cancel(struct weft_job *job, uint64_t word, bool drop)
+/* It has moved on from `word`, while its element may be in a queue. */
+static void leave_behind(const struct weft_job *job, uint64_t word)
+{
+	if (word & JOB_INSIDE && job->in)
+		weft_fetch_add_relaxed(&job->in->left_behind, INT64_C(1));
+}
+
+static void come_across(const struct weft_job *job)
+{
+	if (job->in)
+		weft_fetch_sub_relaxed(&job->in->left_behind, INT64_C(1));
+}
+
+static bool cancel(struct weft_job *job, uint64_t word)
 {
 	struct weft_pool *p = job->p;
 	struct weft_pool_group *g;
 
 	if (!move_on(job, &word, JOB_CANCELED))
 		return false;
+	leave_behind(job, word);
 	g = weft_load_relaxed(&job->group);
 	if (g)
 		weft_store_relaxed(&g->canceled, true);
-	if (drop && p->opts.drop)
+	if (p->opts.drop)
 		p->opts.drop(job->arg, p->opts.drop_arg);
 	weft_fetch_add_acq_rel(&p->canceled, UINT64_C(1));
 	tell(job);
@@ -102,7 +119,7 @@ void weft_pool_cancel_queued(struct weft_pool *p, struct weft_pool_group *g)
 				break;
 		if (job_state(word) == JOB_QUEUED &&
 		    (!g || weft_load_relaxed(&job->group) == g))
-			cancel(job, word, true);
+			cancel(job, word);
 	}
 }
 
@@ -113,28 +130,34 @@ static int group_err(const struct weft_job *job)
 	return g ? weft_load_acquire(&g->err) : 0;
 }
 
-int weft_pool_accept(struct weft_pool *p, uint64_t elem, struct weft_job **out)
+int weft_pool_accept(struct weft_pool *p, uint64_t elem, bool begin,
+                     struct weft_job **out)
 {
 	struct weft_job *job = weft_pool_record_at(p, (uint32_t)elem);
 	uint64_t word, to;
-	bool begins;
+	bool queued, runs;
 
 	if (!job)
 		return -EIO;
+	*out = job;
 	word = weft_load_acquire(&job->word);
 	do {
 		if (word / JOB_GENERATION != elem / JOB_GENERATION ||
 		    !(word & JOB_INSIDE))
 			return -EIO;
-		begins = job_state(word) == JOB_QUEUED && !group_err(job);
+		queued = job_state(word) == JOB_QUEUED;
+		if (queued && !begin)
+			return 0;
+		runs = queued && !group_err(job);
 		to = word & ~JOB_INSIDE;
-		to = begins ? job_word(to, JOB_RUNNING) : to;
+		to = runs ? job_word(to, JOB_RUNNING) : to;
 	} while (!weft_cas_weak_acq_rel(&job->word, &word, to));
-	*out = job;
-	if (begins)
+	if (runs)
 		return 0;
-	/* Its group has failed just now: whoever cancels it, it is. */
-	cancel(job, to, true);
+	if (queued) /* its group has failed just now */
+		cancel(job, to);
+	else
+		come_across(job);
 	weft_pool_unref(job, 1);
 	return -ECANCELED;
 }
@@ -199,19 +222,46 @@ static bool has_place(const struct request *r, uint64_t word)
 	return places + word / CLASS_RUNNING < class_limit(r->p, r->c);
 }
 
-static int look_for_place(void *arg)
+static int take_place_of_class(const struct request *r)
 {
-	const struct request *r = arg;
 	uint64_t word = weft_load_relaxed(&r->c->word);
-	int err = refusal(r->p);
 
-	if (err)
-		return err;
 	while (has_place(r, word))
 		if (weft_cas_weak_acq_rel(&r->c->word, &word,
 		                          word + CLASS_PLACE))
 			return 0;
 	return -EAGAIN;
+}
+
+static bool has_free_worker(const struct weft_pool *p)
+{
+	uint64_t busy = 0;
+
+	for (unsigned i = 0; i < p->opts.classes; i++) {
+		uint64_t word = weft_load_relaxed(&p->classes[i].word);
+
+		busy += (word / CLASS_PLACE & CLASS_COUNT) +
+		        word / CLASS_RUNNING;
+	}
+	return busy < weft_load_relaxed(&p->at_work);
+}
+
+/* Without a queue the classes have their workers from the same few: places are
+ * added under the lock only, so that none is promised twice. */
+static int take_place(void *arg)
+{
+	const struct request *r = arg;
+	struct weft_pool *p = r->p;
+	int err = refusal(p);
+
+	if (err || r->keeps)
+		return err;
+	if (p->opts.cap || p->opts.classes == 1)
+		return take_place_of_class(r);
+	weft_lock_acquire(&p->hiring);
+	err = has_free_worker(p) ? take_place_of_class(r) : -EAGAIN;
+	weft_lock_release(&p->hiring);
+	return err;
 }
 
 static int refuse(struct weft_pool *p)
@@ -220,33 +270,43 @@ static int refuse(struct weft_pool *p)
 	return -EAGAIN;
 }
 
-static int wait_for_place(struct request *r)
+/* Whether it may wait. 0, and then end_wait() has to follow. */
+static int begin_wait(const struct request *r)
 {
 	struct weft_pool *p = r->p;
-	uint64_t waiting = weft_fetch_add_relaxed(&p->blocked, UINT64_C(1));
-	int err;
+	uint64_t n = weft_load_relaxed(&p->blocked);
 
-	if (p->opts.blocked_max && waiting >= p->opts.blocked_max)
-		err = refuse(p);
-	else
-		err = weft_waiters_wait(&r->c->room, "pool submit",
-		                        look_for_place, r, NULL,
-		                        r->deadline_ns);
-	weft_fetch_sub_relaxed(&p->blocked, UINT64_C(1));
-	return err;
-}
-
-static int take_place(struct request *r)
-{
-	int err = r->keeps ? refusal(r->p) : look_for_place(r);
-
-	if (err != -EAGAIN)
-		return err;
 	if (r->tries)
-		return refuse(r->p);
+		return refuse(p);
 	if (r->w && r->deadline_ns == WEFT_FOREVER)
 		return -EDEADLK;
-	return wait_for_place(r);
+	do {
+		if (p->opts.blocked_max && n >= p->opts.blocked_max)
+			return refuse(p);
+	} while (!weft_cas_weak_relaxed(&p->blocked, &n, n + 1));
+	return 0;
+}
+
+static void end_wait(const struct request *r)
+{
+	weft_fetch_sub_relaxed(&r->p->blocked, UINT64_C(1));
+}
+
+static int wait_for_place(struct request *r)
+{
+	int err = take_place(r);
+
+	if (err == -EAGAIN && r->w && weft_pool_tidy(r->p, r->c))
+		err = take_place(r);
+	if (err != -EAGAIN)
+		return err;
+	err = begin_wait(r);
+	if (err)
+		return err;
+	err = weft_waiters_wait(&r->c->room, "pool submit", take_place, r, NULL,
+	                        r->deadline_ns);
+	end_wait(r);
+	return err;
 }
 
 static void give_place(const struct request *r)
@@ -254,7 +314,7 @@ static void give_place(const struct request *r)
 	if (r->keeps)
 		return;
 	weft_fetch_sub_acq_rel(&r->c->word, CLASS_PLACE);
-	weft_waiters_wake(&r->c->room, 1);
+	weft_pool_wake_room(r->p, r->c, 1);
 }
 
 /* Count it as submitted, unless nothing more comes in. */
@@ -304,11 +364,12 @@ static int admit(const struct request *r, struct weft_job *job)
 	return err ? err : -ECANCELED;
 }
 
-static void fill(struct weft_job *job, weft_job_fn fn, void *arg,
-                 const struct weft_job_opts *o)
+static void fill(const struct request *r, struct weft_job *job, weft_job_fn fn,
+                 void *arg, const struct weft_job_opts *o)
 {
 	job->fn = fn;
 	job->arg = arg;
+	job->in = r->keeps ? NULL : r->c;
 	job->has_handle = o->handle != NULL;
 	weft_store_relaxed(&job->refs, 2u + job->has_handle);
 	weft_store_relaxed(&job->group, o->group);
@@ -327,30 +388,66 @@ static void unfill(struct weft_job *job)
 	weft_pool_unref(job, 2u + job->has_handle);
 }
 
-/* Into its queue. 0 also when a stop was faster, and has cancelled it. */
+/* There is room for all that have a place, but for channels whose space comes
+ * in lumps. */
+static int send(const struct request *r, uint64_t elem)
+{
+	int err = weft_chan_try_send(r->c->queue, &elem);
+
+	if (err != -EAGAIN)
+		return err;
+	err = begin_wait(r);
+	if (err)
+		return err;
+	err = weft_chan_send(r->c->queue, &elem, r->deadline_ns);
+	end_wait(r);
+	return err;
+}
+
+/*
+ * It has not got into its queue: it was not submitted, unless it was cancelled,
+ * or run, meanwhile. After a stop, which closes the queue when it has cancelled
+ * all, it always was.
+ */
+static int take_back(const struct request *r, struct weft_job *job,
+                     uint64_t word, int err)
+{
+	bool back = move_on(job, &word, JOB_NEW);
+
+	weft_fetch_sub_acq_rel(&job->word, JOB_INSIDE);
+	if (back) {
+		unenter(r);
+		unfill(job);
+	} else {
+		come_across(job);
+		weft_pool_unref(job, 1);
+	}
+	give_place(r);
+	return back ? err : 0;
+}
+
+/* Into its queue. */
 static int put(const struct request *r, struct weft_job *job)
 {
 	uint64_t word = weft_load_relaxed(&job->word);
-	uint64_t elem = word / JOB_GENERATION * JOB_GENERATION | job->index;
 	int err = 0;
 
 	if (r->keeps)
-		CHECK(weft_pool_deque_push(r->w->own, elem));
+		CHECK(weft_pool_deque_push(r->w->own, job_elem(job)));
 	else
-		err = weft_chan_send(r->c->queue, &elem, WEFT_FOREVER);
-	if (!err) {
-		if (!r->keeps)
-			weft_fetch_add_acq_rel(&r->c->word, CLASS_READY);
-		weft_waiters_wake(&r->p->idle, 1);
-		return 0;
-	}
-	/* A stop closes the queue; that it is out of memory says this one. */
-	if (err == -EPIPE || !cancel(job, word, false))
-		err = 0;
-	weft_fetch_sub_acq_rel(&job->word, JOB_INSIDE);
-	weft_pool_unref(job, err ? 1u + job->has_handle : 1u);
-	give_place(r);
-	return err;
+		err = send(r, job_elem(job));
+	if (err)
+		return take_back(r, job, word, err);
+	if (!r->keeps)
+		weft_fetch_add_acq_rel(&r->c->word, CLASS_READY);
+	weft_waiters_wake(&r->p->idle, 1);
+	return 0;
+}
+
+static bool keeps(struct worker *w)
+{
+	return w && w->own &&
+	       (weft_pool_deque_has_room(w->own) || weft_pool_tidy_own(w));
 }
 
 static int submit(struct request *r, weft_job_fn fn, void *arg,
@@ -361,14 +458,14 @@ static int submit(struct request *r, weft_job_fn fn, void *arg,
 
 	r->w = weft_pool_worker(r->p);
 	r->c = &r->p->classes[o->job_class];
-	r->keeps = r->w && r->w->own && weft_pool_deque_has_room(r->w->own);
-	err = take_place(r);
+	r->keeps = keeps(r->w);
+	err = wait_for_place(r);
 	if (err)
 		return err;
 	err = o->group ? weft_load_acquire(&o->group->err) : 0;
 	job = err ? NULL : weft_pool_record(r->p);
 	if (job) {
-		fill(job, fn, arg, o);
+		fill(r, job, fn, arg, o);
 		err = admit(r, job);
 		if (err)
 			unfill(job);
@@ -441,13 +538,18 @@ static void called(void *arg, enum weft_guard_end end, int status)
 	weft_pool_finish(arg, status);
 }
 
-/* Run a job that waits, if it still does: its element stays in the queue. */
+/* Run a job that waits, if it still does and may. */
 static bool run_here(struct worker *w, struct weft_job *job, uint64_t word)
 {
 	struct running r = { .job = job, .outer = w->top, .refs = 1 };
 
+	if (weft_ending_why(&w->p->end) || group_err(job)) {
+		cancel(job, word);
+		return false;
+	}
 	if (!move_on(job, &word, JOB_RUNNING))
 		return false;
+	leave_behind(job, word);
 	/* weft_pool_finish() takes it off again, however the job ends. */
 	/* cppcheck-suppress autoVariables */
 	w->top = &r;
@@ -501,7 +603,7 @@ int weft_job_cancel(struct weft_job *job)
 {
 	if (!job)
 		return -EINVAL;
-	return cancel(job, weft_load_acquire(&job->word), true) ? 0 : -EALREADY;
+	return cancel(job, weft_load_acquire(&job->word)) ? 0 : -EALREADY;
 }
 
 void weft_job_release(struct weft_job *job)

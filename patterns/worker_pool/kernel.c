@@ -209,6 +209,7 @@ static int make_pool(const struct cell *cell, struct state *s)
 		.classes = s->beside ? CLASSES : 1,
 		.share = { [BESIDE] = s->beside },
 		.wait = cell->wait,
+		.submitters = cell->shape.senders,
 	};
 	int err = weft_ctx_with_cancel(&s->ctx, NULL);
 

@@ -5,6 +5,8 @@ static const struct kernel_case verified[] = {
 	{ .knobs = "variant=shared|stealing cap=1|64" },
 	{ .knobs = "variant=shared cap=0 workers=3" },
 	{ .knobs = "variant=shared|stealing tree=100 cap=64" },
+	/* What has no room is done where it is, also by the only worker. */
+	{ .knobs = "variant=shared workers=1 tree=1000", .items = 5000 },
 	{ .knobs = "variant=thread|serial submitters=2" },
 	{ .knobs = "variant=* submitters=3 workers=3 wait=park work=100" },
 	{ .knobs = "variant=shared beside=1" },

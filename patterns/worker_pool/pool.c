@@ -27,7 +27,8 @@ static void wake_all(struct weft_pool *p)
 }
 
 /* Nothing more comes in, then all that is there is cancelled; only then are the
- * queues closed, so that who fails to get a job in finds it cancelled. */
+ * queues closed, so that a submit that cannot get its job in finds it
+ * cancelled. */
 static void release(void *arg)
 {
 	struct weft_pool *p = arg;
@@ -203,10 +204,10 @@ static bool fill_in(struct weft_pool_opts *o)
 	       o->workers_max <= WEFT_POOL_WORKERS_MAX &&
 	       o->classes <= WEFT_POOL_CLASSES_MAX && is_deal(o) && is_cap(o) &&
 	       (unsigned)o->wait <= WEFT_WAIT_PARK &&
-	       ends_allow(o->impl->max_receivers, o->workers_max);
+	       ends_suit(o->impl, o->submitters, o->workers_max);
 }
 
-/* A queue has room for all that have a place, so that nobody waits in it. */
+/* A queue has room for all that have a place; but see send(). */
 static int make_class(struct weft_pool *p, struct job_class *c, unsigned share)
 {
 	const struct weft_pool_opts *o = &p->opts;
@@ -216,6 +217,7 @@ static int make_class(struct weft_pool *p, struct job_class *c, unsigned share)
 	c->share = share;
 	weft_waiters_init(&c->room);
 	weft_waiters_set_wait(&c->room, o->wait);
+	weft_lock_init(&c->tidying);
 	return weft_chan_new(&c->queue, o->impl,
 	                     cap == WEFT_POOL_UNBOUNDED ? 1 : cap,
 	                     sizeof(uint64_t), &chan);
@@ -242,6 +244,7 @@ static int make(struct weft_pool *p)
 	weft_waiters_set_wait(&p->idle, o->wait);
 	weft_waiters_init(&p->spare);
 	weft_waiters_init(&p->quiet);
+	weft_lock_init(&p->hiring);
 	weft_lock_init(&p->growing);
 	p->classes = cacheline_new(o->classes, sizeof(*p->classes));
 	p->workers = cacheline_new(o->workers_max, sizeof(*p->workers));

@@ -82,8 +82,9 @@ struct weft_pool_opts {
 	enum weft_pool_deal deal;
 	const struct weft_chan_impl *impl; /* of its queues; NULL = handoff */
 
-	/* Jobs in the queue of each class, exactly. 0: a job is taken in only
-	 * while a worker is free for it. */
+	/* Jobs in the queue of each class, exactly; fewer for moments over
+	 * channels whose space comes in lumps (<weft/chan.h>). 0: a job is
+	 * taken in only while a worker is free for it. */
 	size_t cap;
 
 	/* Jobs are of one of so many classes; 0 = 1. No more than share[i]
@@ -93,8 +94,13 @@ struct weft_pool_opts {
 	unsigned share[WEFT_POOL_CLASSES_MAX];
 
 	unsigned blocked_max; /* submits that may wait at a time; 0: any */
-	enum weft_wait wait;  /* how workers and submits wait */
-	size_t stack_bytes;   /* of each worker; 0 = the system's default */
+
+	/* Tasks that submit at a time, workers whose jobs do so among them, so
+	 * many of which the implementation must allow as senders; 0: any. */
+	unsigned submitters;
+
+	enum weft_wait wait; /* how workers and submits wait */
+	size_t stack_bytes;  /* of each worker; 0 = the system's default */
 
 	/* Called on its worker when a job has failed, before anyone else is
 	 * told: the job's argument, and why. It must return. NULL: none. */
@@ -223,8 +229,9 @@ WEFT_API int weft_pool_stats(const struct weft_pool *p,
 WEFT_API WEFT_NODISCARD int weft_job_wait(struct weft_job *job, int *status,
                                           int64_t deadline_ns);
 
-/* Cancel the job. It keeps its place in the queue until it is due. 0; -EALREADY
- * when it has begun, is done or was cancelled; -EINVAL for NULL. */
+/* Cancel the job. It keeps its place in the queue until it is due, or a job
+ * that submits needs the place. 0; -EALREADY when it has begun, is done or was
+ * cancelled; -EINVAL for NULL. */
 WEFT_API int weft_job_cancel(struct weft_job *job);
 
 /* Give the handle back, whatever the job does. NULL is ignored. */

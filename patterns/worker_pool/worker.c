@@ -20,6 +20,14 @@ static bool claim(struct weft_pool *p, struct job_class *c)
 	return false;
 }
 
+void weft_pool_wake_room(struct weft_pool *p, struct job_class *c, size_t n)
+{
+	if (p->opts.cap)
+		weft_waiters_wake(&c->room, n);
+	for (unsigned i = 0; !p->opts.cap && i < p->opts.classes; i++)
+		weft_waiters_wake(&p->classes[i].room, n);
+}
+
 void weft_pool_leave_class(struct weft_pool *p, struct job_class *c)
 {
 	uint64_t was = weft_fetch_sub_acq_rel(&c->word, CLASS_RUNNING);
@@ -28,7 +36,135 @@ void weft_pool_leave_class(struct weft_pool *p, struct job_class *c)
 	if ((was & CLASS_COUNT) && was / CLASS_RUNNING >= class_limit(p, c))
 		weft_waiters_wake(&p->idle, 1);
 	if (!p->opts.cap)
-		weft_waiters_wake(&c->room, 1);
+		weft_pool_wake_room(p, c, 1);
+}
+
+/* --- a queue --- */
+
+/* Under the lock. */
+static bool take_aside(struct weft_pool *p, struct job_class *c, uint64_t *elem)
+{
+	uint32_t first = weft_load_relaxed(&c->aside);
+	const struct weft_job *job;
+
+	if (!first)
+		return false;
+	job = weft_pool_record_at(p, first - 1);
+	weft_store_relaxed(&c->aside, weft_load_relaxed(&job->next));
+	*elem = job_elem(job);
+	return true;
+}
+
+/*
+ * What is ready can be received at once. A worker that finds the channel empty
+ * although it has claimed something was overtaken by one that has put that
+ * aside; under the lock it is either here or there.
+ */
+static int receive(struct weft_pool *p, struct job_class *c, uint64_t *elem)
+{
+	int err = 0;
+
+	if (!weft_load_relaxed(&c->aside) &&
+	    !weft_chan_try_recv(c->queue, elem))
+		return 0;
+	weft_lock_acquire(&c->tidying);
+	if (!take_aside(p, c, elem))
+		err = weft_chan_try_recv(c->queue, elem);
+	weft_lock_release(&c->tidying);
+	return err;
+}
+
+/* Claim all that is ready, to look at it. */
+static uint64_t claim_all(struct job_class *c)
+{
+	uint64_t word = weft_load_acquire(&c->word);
+
+	while (!weft_cas_weak_acq_rel(&c->word, &word,
+	                              word - (word & CLASS_COUNT)))
+		;
+	return word & CLASS_COUNT;
+}
+
+/* Of what was claimed: what has still to be run, and how much has not. */
+struct sorted {
+	uint32_t first, last; /* index + 1 */
+	uint64_t keep, gone;
+};
+
+static void keep(struct sorted *s, struct weft_job *job)
+{
+	weft_store_relaxed(&job->next, 0u);
+	if (s->last)
+		weft_store_relaxed(
+		        &weft_pool_record_at(job->p, s->last - 1)->next,
+		        job->index + 1);
+	else
+		s->first = job->index + 1;
+	s->last = job->index + 1;
+}
+
+static int sort_one(struct weft_pool *p, uint64_t elem, struct sorted *s)
+{
+	struct weft_job *job;
+	int err = weft_pool_accept(p, elem, false, &job);
+
+	if (!err)
+		keep(s, job);
+	s->keep += !err;
+	s->gone += err == -ECANCELED;
+	return err == -ECANCELED ? 0 : err;
+}
+
+/* Under the lock: n elements, of which those aside are the older ones. Aside
+ * there may be more, which others have claimed. */
+static int sort(struct weft_pool *p, struct job_class *c, uint64_t n,
+                struct sorted *s)
+{
+	uint64_t elem;
+	int err = 0;
+
+	for (; n && !err; n--) {
+		if (!take_aside(p, c, &elem))
+			err = weft_chan_try_recv(c->queue, &elem);
+		if (!err)
+			err = sort_one(p, elem, s);
+	}
+	while (take_aside(p, c, &elem))
+		keep(s, weft_pool_record_at(p, (uint32_t)elem));
+	weft_store_relaxed(&c->aside, s->first);
+	return err;
+}
+
+bool weft_pool_tidy(struct weft_pool *p, struct job_class *c)
+{
+	struct sorted s = { .keep = 0 };
+	int err;
+
+	if (weft_load_relaxed(&c->left_behind) <= 0)
+		return false;
+	weft_lock_acquire(&c->tidying);
+	err = sort(p, c, claim_all(c), &s);
+	weft_fetch_add_acq_rel(&c->word,
+	                       s.keep * CLASS_READY - s.gone * CLASS_PLACE);
+	weft_lock_release(&c->tidying);
+	if (err)
+		weft_ending_fail(&p->end, -EIO);
+	weft_waiters_wake(&p->idle, s.keep);
+	weft_pool_wake_room(p, c, s.gone);
+	return s.gone > 0;
+}
+
+bool weft_pool_tidy_own(struct worker *w)
+{
+	struct weft_job *job;
+	uint64_t elem;
+
+	if (!weft_pool_deque_pop(w->own, &elem))
+		return true;
+	if (weft_pool_accept(w->p, elem, false, &job))
+		return true;
+	CHECK(weft_pool_deque_push(w->own, elem));
+	return false;
 }
 
 /* --- jobs --- */
@@ -45,7 +181,7 @@ static bool begin(struct worker *w, struct weft_job *job, struct job_class *c)
 static bool begin_elem(struct worker *w, uint64_t elem, struct job_class *c)
 {
 	struct weft_job *job;
-	int err = weft_pool_accept(w->p, elem, &job);
+	int err = weft_pool_accept(w->p, elem, true, &job);
 
 	if (!err)
 		return begin(w, job, c);
@@ -66,14 +202,14 @@ static bool take_own(struct worker *w)
 	return false;
 }
 
-/* What is ready can be received at once. If not, the channel has lost it. */
+/* What is ready and cannot be received, the channel has lost. */
 static bool take_from(struct worker *w, struct job_class *c)
 {
 	struct weft_pool *p = w->p;
 	uint64_t elem;
 
 	while (!weft_ending_is_set(&p->end) && claim(p, c)) {
-		if (weft_chan_try_recv(c->queue, &elem)) {
+		if (receive(p, c, &elem)) {
 			weft_pool_leave_class(p, c);
 			weft_ending_fail(&p->end, -EIO);
 			return false;
@@ -216,7 +352,7 @@ static bool again(struct weft_crew_member *m, enum weft_guard_end end,
 
 	(void)end;
 	weft_pool_finish(w, status);
-	/* The record of a task is used again: an heir says who it is. */
+	/* The record of a task is used again: an heir notes its own. */
 	weft_store_relaxed(&w->self, NULL);
 	return true;
 }
@@ -233,7 +369,8 @@ static void worker_left(struct weft_crew_member *m, int status)
 	weft_waiters_wake(&p->spare, SIZE_MAX);
 }
 
-/* What jobs have submitted while a stop was on its way. */
+/* What jobs have submitted while a stop was on its way is cancelled, also when
+ * the task that stops has not come to that yet. */
 static void all_left(struct weft_crew *c)
 {
 	struct weft_pool *p =
@@ -241,7 +378,7 @@ static void all_left(struct weft_crew *c)
 	                             offsetof(struct weft_pool, crew));
 
 	if (weft_ending_is_set(&p->end))
-		weft_pool_cancel_queued(p, NULL);
+		weft_ending_complete(&p->end);
 	weft_waiters_wake(&p->quiet, SIZE_MAX);
 }
 

@@ -268,6 +268,75 @@ TEST_MANUAL(a_group_of_a_pool_that_is_stopped_was_cancelled)
 	return 0;
 }
 
+/* While something cancels one job after the other, another job waits for the
+ * second of them. */
+struct ending {
+	struct weft_pool *p;
+	struct weft_pool_group *g;
+	struct weft_job *second;
+	struct gate gate, done;
+	struct count count;
+	bool stops;
+};
+
+static int waits_for_the_second(void *arg, unsigned worker)
+{
+	struct ending *e = arg;
+	int status;
+
+	pass_gate(&e->gate, worker);
+	CHECK_EQ(weft_job_wait(e->second, &status, WEFT_FOREVER), 0);
+	gate_open(&e->done);
+	return status;
+}
+
+static void let_it_wait(void *job_arg, void *arg)
+{
+	struct ending *e = arg;
+
+	(void)job_arg;
+	if (weft_fetch_add_relaxed(&e->count.n, 1) > 0)
+		return;
+	gate_open(&e->gate);
+	pass_gate(&e->done, 0);
+}
+
+static int must_not_run(void *arg, unsigned worker)
+{
+	(void)arg;
+	(void)worker;
+	return 7;
+}
+
+TEST(what_has_ended_is_not_run_by_a_wait_for_it)
+{
+	for (int stops = 0; stops < 2; stops++) {
+		struct ending e = { .stops = stops };
+		struct weft_job *first, *waits;
+
+		gate_init(&e.gate);
+		gate_init(&e.done);
+		e.p = make((struct weft_pool_opts){ .workers = 1,
+		                                    .cap = 4,
+		                                    .drop = let_it_wait,
+		                                    .drop_arg = &e });
+		CHECK_EQ(weft_pool_group_new(&e.g, e.p), 0);
+		waits = submit(e.p, waits_for_the_second, &e);
+		gate_wait_for(&e.gate, 1);
+		first = submit_to(e.p, e.g, must_not_run, &e);
+		e.second = submit_to(e.p, e.g, must_not_run, &e);
+		CHECK_EQ(stops ? weft_pool_stop(e.p)
+		               : weft_pool_group_fail(e.g, -EXDEV),
+		         0);
+		expect_end(waits, -ECANCELED);
+		expect_end(first, -ECANCELED);
+		expect_end(e.second, -ECANCELED);
+		weft_pool_group_free(e.g);
+		weft_pool_free(e.p);
+	}
+	return 0;
+}
+
 struct in_group {
 	struct count count;
 	struct weft_pool_group *own, *inner;
@@ -356,11 +425,29 @@ TEST(E18_jobs_that_go_on_through_a_chain_of_pools_all_arrive)
 }
 
 /* Jobs that split until there is nothing to split, from several submitters,
- * some of them cancelled, stopped at any moment: all are accounted for. */
+ * some of them cancelled or run where they are waited for, stopped at any
+ * moment: all are accounted for. */
 struct storm {
 	struct weft_pool *p;
 	_Atomic uint64_t taken, ended;
 };
+
+static int split(void *arg, unsigned worker);
+
+static void split_off(struct storm *s)
+{
+	struct weft_job *job = NULL;
+	const struct weft_job_opts opts = { .handle = &job };
+
+	if (weft_pool_try_submit_job(s->p, split, s, &opts))
+		return;
+	weft_fetch_add_relaxed(&s->taken, UINT64_C(1));
+	if (weft_rand() % 4 == 0)
+		weft_job_cancel(job);
+	if (weft_rand() % 4 == 0)
+		CHECK_EQ(weft_job_wait(job, NULL, WEFT_FOREVER), 0);
+	weft_job_release(job);
+}
 
 static int split(void *arg, unsigned worker)
 {
@@ -368,8 +455,7 @@ static int split(void *arg, unsigned worker)
 
 	(void)worker;
 	for (int i = 0; i < 2 && weft_rand() % 5 < 2; i++)
-		if (!weft_pool_try_submit(s->p, split, s))
-			weft_fetch_add_relaxed(&s->taken, UINT64_C(1));
+		split_off(s);
 	weft_fetch_add_relaxed(&s->ended, UINT64_C(1));
 	return 0;
 }
@@ -385,12 +471,11 @@ static void storm_drop(void *job_arg, void *arg)
 static void *storm_setup(void *arg)
 {
 	struct storm *s = calloc(1, sizeof(*s));
-	struct weft_pool_opts opts = { .workers = 3,
-		                       .cap = 4,
-		                       .drop = storm_drop };
+	struct weft_pool_opts opts = *(const struct weft_pool_opts *)arg;
 
 	CHECK(s != NULL);
-	opts.deal = *(enum weft_pool_deal *)arg;
+	opts.workers = 3;
+	opts.drop = storm_drop;
 	s->p = make(opts);
 	return s;
 }
@@ -443,16 +528,23 @@ static void storm_end(void *thing)
 
 TEST(E2_submitters_inside_and_outside_race_a_stop)
 {
-	static enum weft_pool_deal deals[] = { WEFT_POOL_SHARED,
-		                               WEFT_POOL_STEALING };
+	struct weft_pool_opts shapes[] = {
+		{ .cap = 4 },
+		{ .cap = 0, .classes = 2 },
+		{ .cap = 4, .deal = WEFT_POOL_STEALING },
+		{ .cap = 300, .impl = weft_chan_impl_find("pipe") },
+	};
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 4; i++) {
 		const struct testing_stop what = { .setup = storm_setup,
 			                           .go = storm_go,
 			                           .tasks = 3,
 			                           .stop = storm_stop,
 			                           .end = storm_end,
-			                           .arg = &deals[i] };
+			                           .arg = &shapes[i],
+			                           .rounds = TESTING_SLOW
+			                                             ? 50
+			                                             : 500 };
 
 		testing_stop_often(&what);
 	}

@@ -128,6 +128,85 @@ TEST_MANUAL(E6_without_a_queue_a_job_is_taken_in_when_a_worker_is_free)
 	return 0;
 }
 
+TEST_MANUAL(E6_without_a_queue_a_free_worker_counts_for_one_class_only)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 2, .classes = 3 });
+	struct gate gate;
+
+	gate_init(&gate);
+	for (unsigned i = 0; i < 6; i++) {
+		const struct weft_job_opts opts = { .job_class = i / 2 };
+
+		CHECK_EQ(weft_pool_try_submit_job(p, pass_gate, &gate, &opts),
+		         i < 2 ? 0 : -EAGAIN);
+	}
+	gate_open(&gate);
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(stats(p).succeeded, 2u);
+	weft_pool_free(p);
+	return 0;
+}
+
+TEST_MANUAL(E6_a_worker_that_is_free_again_is_for_whichever_class_waits)
+{
+	struct weft_pool *p =
+	        make((struct weft_pool_opts){ .workers = 1, .classes = 2 });
+	struct gate gate;
+	struct count count = { .p = p, .of_class = 1 };
+	struct weft_job *first;
+	struct weft_task *waiting;
+
+	gate_init(&gate);
+	first = submit_gated(p, &gate);
+	waiting = testing_spawn(submits_one, &count);
+	CHECK_EQ(weft_clock_settle(), 0);
+	CHECK_EQ(stats(p).blocked, 1u);
+	gate_open(&gate);
+	CHECK_EQ(testing_join(waiting), 0);
+	expect_end(first, 0);
+	weft_pool_free(p);
+	return 0;
+}
+
+/* One waits, which is all that may; the others are refused. */
+static int is_refused_often(void *arg)
+{
+	struct count *c = arg;
+
+	while (!weft_load_relaxed(&c->enough))
+		CHECK_EQ(weft_pool_submit(c->p, count_one, c, WEFT_FOREVER),
+		         -EAGAIN);
+	return 0;
+}
+
+TEST(E5_a_submit_that_may_not_wait_does_not_count_as_one_that_waits)
+{
+	struct weft_pool *p = make((struct weft_pool_opts){
+	        .workers = 1, .cap = 1, .blocked_max = 1 });
+	struct count count = { .p = p }, refused = { .p = p };
+	struct gate gate;
+	struct weft_job *job;
+	struct weft_task *waiting, *hammering;
+
+	gate_init(&gate);
+	job = submit_gated(p, &gate);
+	CHECK_EQ(weft_pool_try_submit(p, count_one, &count), 0);
+	waiting = testing_spawn(submits_one, &count);
+	while (!stats(p).blocked)
+		weft_yield();
+	hammering = testing_spawn(is_refused_often, &refused);
+	for (int i = 0; i < (TESTING_SLOW ? 1000 : 20000); i++)
+		CHECK_EQ(stats(p).blocked, 1u);
+	weft_store_relaxed(&refused.enough, true);
+	CHECK_EQ(testing_join(hammering), 0);
+	gate_open(&gate);
+	CHECK_EQ(testing_join(waiting), 0);
+	expect_end(job, 0);
+	weft_pool_free(p);
+	return 0;
+}
+
 static const struct weft_pool_opts refused[] = {
 	{ .workers = 0 },
 	{ .workers = WEFT_POOL_WORKERS_MAX + 1 },
@@ -141,6 +220,17 @@ static const struct weft_pool_opts refused[] = {
 	{ .workers = 1, .deal = WEFT_POOL_STEALING, .cap = 1, .share = { 1 } },
 	{ .workers = 1, .deal = (enum weft_pool_deal)2, .cap = 1 },
 	{ .workers = 1, .wait = (enum weft_wait)3 },
+	/* Channels that move no data, or are for fewer than may send. */
+	{ .workers = 1, .cap = 1, .impl = &testing_floor },
+	{ .workers = 1, .cap = 1, .impl = &testing_one_to_one },
+	{ .workers = 1,
+	  .cap = 1,
+	  .impl = &testing_one_to_one,
+	  .submitters = 2 },
+	{ .workers = 2,
+	  .cap = 1,
+	  .impl = &testing_one_to_one,
+	  .submitters = 1 },
 };
 
 TEST(E14_what_makes_no_sense_is_refused)
@@ -155,8 +245,6 @@ TEST(E14_what_makes_no_sense_is_refused)
 		CHECK_EQ(weft_pool_new(&p, &refused[i]), -EINVAL);
 	CHECK_EQ(weft_pool_new(&p, NULL), -EINVAL);
 	CHECK_EQ(weft_pool_new(NULL, &opts), -EINVAL);
-	opts.impl = weft_chan_impl_find("spsc"); /* for one worker */
-	CHECK_EQ(weft_pool_new(&p, &opts), -EINVAL);
 	CHECK(p == NULL);
 	p = make((struct weft_pool_opts){ .workers = 1, .cap = 1 });
 	CHECK_EQ(weft_pool_submit(p, NULL, NULL, WEFT_NOW), -EINVAL);
@@ -197,6 +285,78 @@ TEST(an_unbounded_pool_is_never_full)
 	expect_end(job, 0);
 	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_load_relaxed(&count.n), 5000);
+	weft_pool_free(p);
+	return 0;
+}
+
+/* --- queues that are full, or refuse --- */
+
+/* Each job fills the queue up again, until there were enough. */
+static int refills(void *arg, unsigned worker)
+{
+	struct count *c = arg;
+	int err = 0;
+
+	(void)worker;
+	weft_fetch_add_relaxed(&c->n, 1);
+	while (c->submitted < 4000 && !err) {
+		err = weft_pool_submit(c->p, refills, c, WEFT_FOREVER);
+		c->submitted += !err;
+	}
+	if (!err)
+		return 0;
+	CHECK_EQ(err, -EDEADLK);
+	CHECK_EQ(weft_pool_submit(c->p, refills, c, WEFT_NOW), -ETIMEDOUT);
+	CHECK_EQ(weft_pool_try_submit(c->p, refills, c), -EAGAIN);
+	return 0;
+}
+
+/* Such as those of the kernel, which free their space in lumps. */
+TEST(E3_a_queue_may_lack_room_for_what_has_a_place)
+{
+	static const char *const impls[] = { "pipe", "socketpair", "ring" };
+
+	for (int i = 0; i < 3; i++) {
+		struct weft_pool *p = make((struct weft_pool_opts){
+		        .workers = 1,
+		        .cap = 64,
+		        .impl = weft_chan_impl_find(impls[i]) });
+		struct count count = { .p = p, .submitted = 1 };
+
+		CHECK_EQ(weft_pool_submit(p, refills, &count, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+		CHECK_EQ(weft_load_relaxed(&count.n), count.submitted);
+		CHECK_EQ(stats(p).submitted, (uint64_t)count.submitted);
+		CHECK_EQ(stats(p).canceled, 0u);
+		weft_pool_free(p);
+	}
+	return 0;
+}
+
+TEST_MANUAL(E7_what_a_queue_has_refused_was_not_submitted)
+{
+	struct weft_pool *p = make((struct weft_pool_opts){
+	        .workers = 1, .cap = 4, .impl = &testing_refuses });
+	struct count count = { .p = p };
+	struct weft_pool_group *g;
+	struct weft_job_opts opts = { .group = NULL };
+	int failed = 0;
+
+	CHECK_EQ(weft_pool_group_new(&g, p), 0);
+	opts.group = g;
+	for (int i = 0; i < 100; i++) {
+		int err = weft_pool_submit_job(p, count_one, &count, &opts,
+		                               WEFT_FOREVER);
+
+		CHECK(!err || err == -ENOMEM);
+		failed += err != 0;
+	}
+	CHECK_EQ(failed, 1);
+	CHECK_EQ(weft_pool_group_wait(g, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&count.n), 99);
+	CHECK_EQ(stats(p).submitted, 99u);
+	CHECK_EQ(stats(p).canceled, 0u);
+	weft_pool_group_free(g);
 	weft_pool_free(p);
 	return 0;
 }
@@ -253,6 +413,21 @@ TEST_MANUAL(E17_many_wait_for_one_and_get_the_same)
 	}
 	expect_end(job, -EXDEV);
 	weft_pool_free(p);
+	return 0;
+}
+
+/* Jobs that take turns. */
+struct turn {
+	struct turn **last, *before;
+};
+
+static int take_turn(void *arg, unsigned worker)
+{
+	struct turn *t = arg;
+
+	(void)worker;
+	CHECK(*t->last == t->before);
+	*t->last = t;
 	return 0;
 }
 
@@ -352,6 +527,90 @@ TEST_MANUAL(a_job_that_waits_for_one_that_has_not_begun_runs_it)
 		expect_end(submit(p, waits_inside, &count), -EXDEV);
 		CHECK_EQ(stats(p).failed, 2u);
 		CHECK_EQ(stats(p).replaced, 0u);
+		weft_pool_free(p);
+	}
+	return 0;
+}
+
+/* A job that has many others run, or cancelled, each before the next. */
+enum way { WAIT, WAIT_FOR_GROUP, CANCEL };
+
+struct rounds {
+	struct count count;
+	enum way way;
+};
+
+static void one_round(struct rounds *r)
+{
+	struct weft_pool_group *g;
+	struct weft_job *job;
+
+	CHECK_EQ(weft_pool_group_new(&g, r->count.p), 0);
+	job = submit_to(r->count.p, g, count_one, &r->count);
+	if (r->way == WAIT)
+		CHECK_EQ(weft_job_wait(job, NULL, WEFT_FOREVER), 0);
+	else if (r->way == WAIT_FOR_GROUP)
+		CHECK_EQ(weft_pool_group_wait(g, WEFT_FOREVER), 0);
+	else
+		CHECK_EQ(weft_job_cancel(job), 0);
+	weft_job_release(job);
+	weft_pool_group_free(g);
+}
+
+static int has_many_rounds(void *arg, unsigned worker)
+{
+	struct rounds *r = arg;
+
+	(void)worker;
+	for (int i = 0; i < WEFT_POOL_OWN_MAX + 100; i++)
+		one_round(r);
+	return 0;
+}
+
+static const struct {
+	const char *impl;
+	enum weft_pool_deal deal;
+} queues[] = {
+	{ "handoff", WEFT_POOL_SHARED },
+	{ "pipe", WEFT_POOL_SHARED },
+	{ "spsc", WEFT_POOL_SHARED },
+	{ "ring", WEFT_POOL_STEALING },
+};
+
+/* What waits beside them keeps its place, and its turn. */
+TEST(a_job_that_was_run_or_cancelled_where_it_waited_leaves_no_place_taken)
+{
+	for (int i = 0; i < 12; i++) {
+		struct weft_pool *p = make((struct weft_pool_opts){
+		        .workers = 1,
+		        .cap = 4,
+		        .submitters = 1,
+		        .impl = weft_chan_impl_find(queues[i / 3].impl),
+		        .deal = queues[i / 3].deal });
+		struct rounds r = { .count = { .p = p },
+			            .way = (enum way)(i % 3) };
+		struct turn turns[3], *last = NULL;
+		struct gate gate;
+		struct weft_job *first;
+
+		gate_init(&gate);
+		first = submit_gated(p, &gate);
+		CHECK_EQ(weft_pool_submit(p, has_many_rounds, &r, WEFT_NOW), 0);
+		for (int k = 0; k < 3; k++) {
+			turns[k] = (struct turn){ &last,
+				                  k ? &turns[k - 1] : NULL };
+			CHECK_EQ(weft_pool_submit(p, take_turn, &turns[k],
+			                          WEFT_NOW),
+			         0);
+		}
+		gate_open(&gate);
+		expect_end(first, 0);
+		CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+		CHECK(last == &turns[2]);
+		CHECK_EQ(weft_load_relaxed(&r.count.n),
+		         r.way == CANCEL ? 0 : WEFT_POOL_OWN_MAX + 100);
+		CHECK_EQ(stats(p).submitted,
+		         stats(p).succeeded + stats(p).canceled);
 		weft_pool_free(p);
 	}
 	return 0;

@@ -61,6 +61,9 @@ struct count {
 	_Atomic int n;
 	struct weft_pool *p;
 	weft_job_fn inner;
+	unsigned of_class;
+	int submitted;
+	_Atomic bool enough;
 };
 
 __attribute__((unused)) static int count_one(void *arg, unsigned worker)
@@ -75,7 +78,9 @@ __attribute__((unused)) static int submits_one(void *arg)
 {
 	struct count *c = arg;
 
-	return weft_pool_submit(c->p, count_one, c, WEFT_FOREVER);
+	const struct weft_job_opts opts = { .job_class = c->of_class };
+
+	return weft_pool_submit_job(c->p, count_one, c, &opts, WEFT_FOREVER);
 }
 
 /* A job that fills its own pool of one place. */
