@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "chan/testing.h"
 #include "event_loop_testing.h"
+#include "internal.h"
 #include "testing/stop.h"
 
 #undef fail /* cmocka's */
@@ -147,7 +149,7 @@ TEST_MANUAL(E11_a_close_is_not_held_up_by_a_timer)
 }
 
 /* A sender waits for room in a loop that nobody runs. */
-static int send_one(void *arg)
+static int send_main(void *arg)
 {
 	int event = 7;
 
@@ -164,12 +166,130 @@ TEST_KINDS(E5_senders_that_wait_are_released)
 		struct weft_task *task;
 
 		send_all(s, 1, 1);
-		task = testing_spawn(send_one, s);
+		task = testing_spawn(send_main, s);
 		CHECK_EQ(weft_clock_settle(), 0);
 		CHECK_EQ(stops ? weft_loop_stop(l) : weft_loop_close(l), 0);
 		CHECK_EQ(testing_join(task), stops ? -ECANCELED : -EPIPE);
 		weft_loop_free(l);
 	}
+}
+
+/* The task that stops it has noted why, and not come to the rest yet. */
+TEST_KINDS(E5_what_has_ended_takes_nothing_in_any_more)
+{
+	struct shut x;
+
+	fill(&x, kind);
+	CHECK(weft_ending_set(&x.l->end, -EXDEV));
+	CHECK_EQ(weft_loop_run(x.l), -EXDEV);
+	expect_refusals(&x, -EXDEV);
+	CHECK_EQ(stats(x.l).discarded, 7u);
+	weft_loop_free(x.l);
+}
+
+/* --- in the midst of a wait --- */
+
+/* A ring that, when it is looked at for the second time, does something before
+ * it is seen whether there is an element: the first look is that of a turn, the
+ * second that of a wait. */
+static struct midst {
+	void *ring;
+	int looks;
+	struct shut *x;
+	struct weft_loop_source *high;
+	enum { STOPS, SENDS, BREAKS } does;
+} midst;
+
+static int midst_create(void **state, const struct weft_chan_config *config)
+{
+	int err = ring_create(state, config);
+
+	if (!err && !midst.ring)
+		midst.ring = *state;
+	return err;
+}
+
+static void do_it(void)
+{
+	send_one(midst.x->s, 1);
+	if (midst.does == STOPS)
+		CHECK_EQ(weft_loop_stop(midst.x->l), 0);
+	else if (midst.does == SENDS)
+		send_one(midst.high, 2);
+	else
+		CHECK_EQ(weft_loop_break(midst.x->l), 0);
+}
+
+static int midst_try_recv(void *state, void *elem)
+{
+	if (state == midst.ring && ++midst.looks == 2)
+		do_it();
+	return ring_try_recv(state, elem);
+}
+
+static const struct weft_chan_impl midst_impl = {
+	WEFT_CHAN_ABI_HEADER,
+	.name = "midst",
+	.summary = "for tests",
+	.can = RING_CAN,
+	RING_OPS_BUT(midst_create, ring_try_send, midst_try_recv),
+};
+
+static int run_midst(struct shut *x, enum weft_loop_kind kind, int does)
+{
+	const struct weft_loop_opts opts = { .kind = kind,
+		                             .impl = &midst_impl,
+		                             .drop = note_drop,
+		                             .drop_arg = &x->dropped };
+
+	*x = (struct shut){ .l = make_with(opts) };
+	midst = (struct midst){ .x = x, .does = does };
+	x->s = source(x->l, 0, note, &x->handled);
+	midst.high = source(x->l, 1, note, &x->handled);
+	return weft_loop_run_once(x->l, WEFT_FOREVER);
+}
+
+TEST_KINDS(E5_an_event_that_comes_together_with_a_stop_is_discarded)
+{
+	struct shut x;
+
+	CHECK_EQ(run_midst(&x, kind, STOPS), -ECANCELED);
+	CHECK_EQ(x.handled.n, 0);
+	CHECK_HEARD(&x.dropped, 1);
+	CHECK_EQ(stats(x.l).discarded, 1u);
+	weft_loop_free(x.l);
+}
+
+TEST_KINDS(E4_an_event_that_comes_together_with_a_break_is_not_lost)
+{
+	struct shut x;
+
+	CHECK_EQ(run_midst(&x, kind, BREAKS), -EINTR);
+	CHECK_EQ(weft_loop_close(x.l), 0);
+	CHECK_EQ(weft_loop_run(x.l), 0);
+	CHECK_HEARD(&x.handled, 1);
+	weft_loop_free(x.l);
+}
+
+TEST_KINDS(a_source_that_is_freed_has_its_event_discarded_in_the_midst)
+{
+	struct shut x;
+
+	CHECK_EQ(run_midst(&x, kind, BREAKS), -EINTR);
+	weft_loop_source_free(x.s);
+	CHECK_EQ(turns(x.l), 0);
+	CHECK_EQ(x.handled.n, 0);
+	CHECK_HEARD(&x.dropped, 1);
+	weft_loop_free(x.l);
+}
+
+TEST_KINDS(E3_what_comes_during_a_wait_is_handled_by_priority)
+{
+	struct shut x;
+
+	CHECK_EQ(run_midst(&x, kind, SENDS), 0);
+	CHECK_HEARD(&x.handled, 2, 1);
+	weft_loop_free(x.l);
 }
 
 /* --- at any moment --- */

@@ -571,6 +571,9 @@ TEST(what_makes_no_sense_is_refused)
 		{ .batch = WEFT_LOOP_BATCH_MAX + 1 },
 		{ .post_prio = WEFT_LOOP_PRIO_MAX + 1 },
 		{ .slow_ns = -1 },
+		{ .impl = &testing_floor },
+		{ .impl = &testing_one_to_one },
+		{ .impl = &testing_one_to_one, .senders = 2 },
 	};
 	struct weft_loop_source *s = NULL;
 	struct weft_loop *l = NULL;

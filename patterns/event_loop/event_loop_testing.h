@@ -93,10 +93,15 @@ source(struct weft_loop *l, unsigned prio, weft_loop_event_fn fn, void *arg)
 	return s;
 }
 
+static inline void send_one(struct weft_loop_source *s, int event)
+{
+	CHECK_EQ(weft_loop_send(s, &event, WEFT_NOW), 0);
+}
+
 static inline void send_all(struct weft_loop_source *s, int from, int to)
 {
 	for (int i = from; i <= to; i++)
-		CHECK_EQ(weft_loop_send(s, &i, WEFT_NOW), 0);
+		send_one(s, i);
 }
 
 /* As many turns as there is something to do for without a wait. */

@@ -106,15 +106,19 @@ struct weft_loop {
 	size_t tag_at;        /* where in an element of a queue the tag is */
 	unsigned char *elem;  /* of any lane, as long as it is handled */
 	unsigned char *scrap; /* the same, as long as it is discarded */
+	unsigned char *held;  /* the same, between a wait and its turn */
 
 	struct weft_ending end;
 	/* The task that runs it, or NULL. */
 	_Atomic(struct weft_task *) owner;
 	_Atomic bool closed, broken; /* any task */
-	_Atomic bool handling;       /* a handler has been called */
 
-	/* Lanes and slots change under the lock. It is held by whoever else
-	 * looks at the lanes; the owner looks without. */
+	/* The channel whose next event a wait has received; NULL: none. It is
+	 * handled when it is its turn, as if it were in there still. */
+	_Atomic(struct weft_chan *) held_of;
+
+	/* Lanes and slots change under the lock. The owner looks at them
+	 * without, any other task with it. */
 	struct weft_lock lock;
 	struct lane *lane;
 	unsigned lanes, live, room; /* live: have not ended */
@@ -201,8 +205,8 @@ bool weft_loop_lanes_are_empty(const struct weft_loop *l);
 /* The next event: it stands in l->elem. NULL: there is none. */
 struct weft_loop_source *weft_loop_pick(struct weft_loop *l);
 
-/* That of lane i, which was received into l->elem; NULL for none. */
-struct weft_loop_source *weft_loop_source_in(struct weft_loop *l, unsigned i);
+/* Receive an event of any lane into l->held, unless all are empty. */
+bool weft_loop_hold_any(struct weft_loop *l);
 
 /* Lane i is closed and drained. */
 void weft_loop_lane_ended(struct weft_loop *l, unsigned i);

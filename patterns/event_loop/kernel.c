@@ -14,6 +14,8 @@
 #define SOURCES_MAX 256
 #define TIMERS_MAX 1000000
 #define TIMER_PERIOD WEFT_MS
+/* Two seconds' worth and less, also where others want the CPUs. */
+#define ITEMS_DEFAULT 50000
 
 static const char *const variant_choices[] = { "select", "queue", NULL };
 
@@ -29,7 +31,8 @@ static const struct knob knobs[] = {
 	KNOB_COUNT("timers", "that fire every millisecond meanwhile", 0, 0,
 	           TIMERS_MAX, "0,1000"),
 	KNOB_CAP(64, "1,10,1024"),
-	KNOB_ITEMS,
+	{ "items", "items", "events per run; 0 = as many as fill the time",
+	  ITEMS_DEFAULT, 0, KERNEL_ITEMS_MAX, NULL, "0" },
 	KNOB_PAYLOAD(MESSAGE_MAX, "8,64,1024"),
 	KNOB_WORK("work", "computation per event", "0,1000,100000"),
 	KNOB_BATCH("events of a turn", 16, "1,16,4096"),
@@ -229,6 +232,7 @@ static int setup(struct cell *cell)
 		.elem_size = cell->payload,
 		.batch = (unsigned)cell->batch,
 		.wait = cell->wait,
+		.senders = cell->shape.senders,
 	};
 	int err;
 

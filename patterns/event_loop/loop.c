@@ -1,5 +1,6 @@
 /* The loop: its turns, who runs it, and how it ends. */
 #include "base/cacheline.h"
+#include "common/ends.h"
 #include "internal.h"
 
 #define BATCH_DEFAULT 16
@@ -9,7 +10,6 @@
 
 void weft_loop_begin(struct weft_loop *l)
 {
-	weft_store_relaxed(&l->handling, true);
 	if (l->opts.slow_ns)
 		l->since_ns = weft_now();
 }
@@ -24,7 +24,6 @@ static void take_time(struct weft_loop *l)
 		weft_loop_count(&l->n.slow, 1);
 }
 
-/* The last handler of all may still fail: it is not too late for that. */
 void weft_loop_done(struct weft_loop *l, int err)
 {
 	if (l->opts.slow_ns)
@@ -34,7 +33,6 @@ void weft_loop_done(struct weft_loop *l, int err)
 		if (l->opts.on_error == WEFT_ON_ERROR_STOP)
 			weft_ending_fail(&l->end, err);
 	}
-	weft_store_relaxed(&l->handling, false);
 }
 
 /* --- turns --- */
@@ -64,24 +62,20 @@ static unsigned work(struct weft_loop *l)
 	return n;
 }
 
-/* An event that came meanwhile has been received, and so it is handled here. */
+/* An event that came meanwhile has been received, and waits for its turn. */
 static int wait_in_select(struct weft_loop *l, int64_t deadline_ns)
 {
 	int k = weft_select(l->cases, l->lanes + 1, deadline_ns);
-	struct weft_loop_source *s;
 
 	l->now_ns = weft_now();
 	if (k == -ETIMEDOUT || k == (int)l->lanes)
 		return 0;
 	if (k < 0)
 		return k;
-	if (l->cases[k].err) {
+	if (l->cases[k].err)
 		weft_loop_lane_ended(l, (unsigned)k);
-		return 0;
-	}
-	s = weft_loop_source_in(l, (unsigned)k);
-	if (s)
-		weft_loop_handle(l, s);
+	else
+		weft_store_relaxed(&l->held_of, l->lane[k].chan);
 	return 0;
 }
 
@@ -111,18 +105,9 @@ static int why_not(struct weft_loop *l)
 	return 0;
 }
 
-/* How many handlers have been called. */
-static uint64_t called(const struct weft_loop *l)
-{
-	return weft_load_relaxed(&l->n.events) +
-	       weft_load_relaxed(&l->n.timers) +
-	       weft_load_relaxed(&l->n.descriptors);
-}
-
 /* One turn in which something happens. */
 static int turn(struct weft_loop *l, int64_t deadline_ns)
 {
-	uint64_t before = called(l);
 	bool expired;
 	int err;
 
@@ -139,9 +124,7 @@ static int turn(struct weft_loop *l, int64_t deadline_ns)
 		if (expired)
 			return -ETIMEDOUT;
 		err = wait(l, deadline_ns);
-	} while (!err && called(l) == before);
-	if (called(l) != before)
-		weft_loop_count(&l->n.turns, 1);
+	} while (!err);
 	return err;
 }
 
@@ -165,12 +148,19 @@ static int drive(void *arg)
 	return 0;
 }
 
-/* The call ends. What a stop leaves behind is discarded by whoever was running
- * the loop, for nothing comes in any more. */
-static void leave(struct weft_loop *l)
+/* The call ends. What a stop leaves behind is discarded by the task that was
+ * running the loop, once nothing comes in any more. */
+static void leave(struct drive *d)
 {
-	if (weft_ending_why(&l->end))
+	struct weft_loop *l = d->l;
+	int reason = weft_ending_why(&l->end);
+
+	if (reason) {
+		weft_ending_complete(&l->end);
 		weft_loop_discard(l);
+		if (d->err == -EPIPE)
+			d->err = reason; /* the loop has found out too late */
+	}
 	weft_store_release(&l->owner, NULL);
 }
 
@@ -184,7 +174,7 @@ static void drive_left(void *arg, enum weft_guard_end end, int status)
 	d->err = 0; /* there was a turn */
 	weft_loop_done(d->l, status < 0 ? status : -ECANCELED);
 	if (end == WEFT_GUARD_DIED)
-		leave(d->l);
+		leave(d);
 	else
 		d->again = !d->once;
 }
@@ -199,7 +189,7 @@ static int drive_loop(struct weft_loop *l, int64_t deadline_ns, bool once)
 	do
 		weft_guard(drive, &d, drive_left);
 	while (d.again);
-	leave(l);
+	leave(&d);
 	return d.err;
 }
 
@@ -234,12 +224,14 @@ int64_t weft_loop_now(const struct weft_loop *l)
 
 /* --- the end --- */
 
+/* As long as a task runs the loop, an event may be on its way to its handler,
+ * and the last handler of all may still fail. */
 static bool too_late(void *arg)
 {
 	struct weft_loop *l = arg;
 	bool late;
 
-	if (!weft_load_acquire(&l->closed) || weft_load_relaxed(&l->handling))
+	if (!weft_load_acquire(&l->closed) || weft_load_acquire(&l->owner))
 		return false;
 	weft_lock_acquire(&l->lock);
 	late = weft_loop_lanes_are_empty(l);
@@ -314,7 +306,15 @@ static bool is_good(const struct weft_loop_opts *o)
 	       (unsigned)o->on_error <= WEFT_ON_ERROR_SKIP &&
 	       o->elem_size <= WEFT_ELEM_MAX &&
 	       o->batch <= WEFT_LOOP_BATCH_MAX &&
-	       o->post_prio <= WEFT_LOOP_PRIO_MAX && o->slow_ns >= 0;
+	       o->post_prio <= WEFT_LOOP_PRIO_MAX && o->slow_ns >= 0 &&
+	       ends_suit(o->impl, o->senders, 1);
+}
+
+static void fill_in(struct weft_loop_opts *o)
+{
+	o->impl = o->impl ? o->impl : weft_chan_impl_find("handoff");
+	o->batch = o->batch ? o->batch : BATCH_DEFAULT;
+	o->age = o->age ? o->age : AGE_DEFAULT;
 }
 
 static int init(struct weft_loop *l)
@@ -333,21 +333,19 @@ static int init(struct weft_loop *l)
 
 int weft_loop_new(struct weft_loop **out, const struct weft_loop_opts *opts)
 {
-	static const struct weft_loop_opts defaults;
+	struct weft_loop_opts filled = { .kind = WEFT_LOOP_SELECT };
 	struct weft_loop *l;
 	int err;
 
-	opts = opts ? opts : &defaults;
-	if (!out || !is_good(opts))
+	if (opts)
+		filled = *opts;
+	fill_in(&filled);
+	if (!out || !is_good(&filled))
 		return -EINVAL;
 	l = cacheline_new(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	l->opts = *opts;
-	if (!l->opts.batch)
-		l->opts.batch = BATCH_DEFAULT;
-	if (!l->opts.age)
-		l->opts.age = AGE_DEFAULT;
+	l->opts = filled;
 	err = init(l);
 	if (err)
 		weft_loop_free(l);

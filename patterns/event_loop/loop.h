@@ -100,6 +100,10 @@ struct weft_loop_opts {
 	unsigned post_prio;  /* of posted functions */
 	enum weft_wait wait; /* how senders wait; select: the loop, too */
 
+	/* Tasks that send at a time, to one source or, of a queue, to all, so
+	 * many of which the implementation must allow as senders; 0: any. */
+	unsigned senders;
+
 	/* A handler that takes longer is counted as slow, and the longest time
 	 * is noted. 0 = their time is not taken. */
 	int64_t slow_ns;
@@ -138,7 +142,8 @@ struct weft_loop_stats {
  * opts  NULL for the defaults.
  *
  * Returns 0, also for a context that has ended, and then it is stopped; -EINVAL
- * for NULL, an unknown word, or a number out of range; -ENOMEM; for a queue
+ * for NULL, an unknown word, a number out of range, or an implementation that
+ * moves no data or is for fewer senders; -ENOMEM; for a queue
  * -EMFILE or -ENFILE: no descriptor for the eventfd; for a context with a
  * deadline also what weft_ctx_after() says. On failure *out is untouched.
  */

@@ -38,7 +38,7 @@ static void hush(const struct weft_loop *l)
 	errno = saved;
 }
 
-/* Of all who come while it is asleep one rings. */
+/* Of all calls while it is asleep one rings. */
 void weft_loop_wake(struct weft_loop *l)
 {
 	if (!weft_loop_is_queue(l))
@@ -57,14 +57,12 @@ static bool has_news(struct weft_loop *l)
 
 int weft_loop_wait_fd(struct weft_loop *l, int64_t deadline_ns)
 {
-	struct weft_loop_source *s;
 	bool rung = false;
 	int err = 0;
 
 	weft_fetch_add_acq_rel(&l->asleep, 1u);
 	weft_barrier_registered();
-	s = weft_loop_pick(l);
-	if (!s && !has_news(l)) {
+	if (!weft_loop_hold_any(l) && !has_news(l)) {
 		err = weft_wait_fd(l->poll_fd < 0 ? l->wake_fd : l->poll_fd,
 		                   POLLIN, NULL, deadline_ns);
 		rung = !err;
@@ -75,8 +73,6 @@ int weft_loop_wait_fd(struct weft_loop *l, int64_t deadline_ns)
 	if (!weft_xchg_acq_rel(&l->asleep, 0u) || rung)
 		hush(l);
 	l->now_ns = weft_now();
-	if (s)
-		weft_loop_handle(l, s);
 	return err == -ETIMEDOUT ? 0 : err;
 }
 

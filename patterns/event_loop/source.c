@@ -29,7 +29,7 @@ static void renumber(struct weft_loop *l)
 			level->first = i;
 		l->live += !lane->ended;
 		l->cases[i] = weft_case_recv(lane->ended ? NULL : lane->chan,
-		                             l->elem);
+		                             l->held);
 	}
 	for (unsigned p = 0; p < LEVELS; p++)
 		if (l->level[p].cursor >= l->level[p].n)
@@ -125,6 +125,8 @@ void weft_loop_lanes_close(struct weft_loop *l)
 
 bool weft_loop_lanes_are_empty(const struct weft_loop *l)
 {
+	if (weft_load_relaxed(&l->held_of))
+		return false;
 	for (unsigned i = 0; i < l->lanes; i++)
 		if (weft_chan_len(l->lane[i].chan))
 			return false;
@@ -186,7 +188,42 @@ static void drop(struct weft_loop *l, const struct lane *lane, void *elem)
 		l->opts.drop(elem, l->opts.drop_arg);
 }
 
-struct weft_loop_source *weft_loop_source_in(struct weft_loop *l, unsigned i)
+/* The event in l->held has its turn, or is discarded. */
+static int take_held(struct weft_loop *l, const struct lane *lane, void *elem)
+{
+	if (weft_load_relaxed(&l->held_of) != lane->chan)
+		return -EAGAIN;
+	weft_store_relaxed(&l->held_of, NULL);
+	memcpy(elem, l->held, weft_chan_elem_size(lane->chan));
+	return 0;
+}
+
+/* The next event of a lane. */
+static int receive(struct weft_loop *l, const struct lane *lane, void *elem)
+{
+	return take_held(l, lane, elem) ? weft_chan_try_recv(lane->chan, elem)
+	                                : 0;
+}
+
+bool weft_loop_hold_any(struct weft_loop *l)
+{
+	for (unsigned i = 0; i < l->lanes; i++) {
+		struct weft_chan *c = l->lane[i].chan;
+		int err = l->lane[i].ended ? -EAGAIN
+		                           : weft_chan_try_recv(c, l->held);
+
+		if (!err) {
+			weft_store_relaxed(&l->held_of, c);
+			return true;
+		}
+		if (err == -EPIPE)
+			weft_loop_lane_ended(l, i);
+	}
+	return false;
+}
+
+/* That of lane i, which is in l->elem; NULL for none. */
+static struct weft_loop_source *source_in(struct weft_loop *l, unsigned i)
 {
 	struct weft_loop_source *s = l->lane[i].source;
 
@@ -206,9 +243,9 @@ static struct weft_loop_source *take(struct weft_loop *l, unsigned i)
 	if (l->lane[i].ended)
 		return NULL;
 	do {
-		err = weft_chan_try_recv(l->lane[i].chan, l->elem);
+		err = receive(l, &l->lane[i], l->elem);
 		if (!err)
-			s = weft_loop_source_in(l, i);
+			s = source_in(l, i);
 	} while (!err && !s);
 	if (err == -EPIPE)
 		weft_loop_lane_ended(l, i);
@@ -280,7 +317,7 @@ void weft_loop_handle(struct weft_loop *l, struct weft_loop_source *s)
 /* A handler that frees its source still has its event. */
 static void discard_lane(struct weft_loop *l, const struct lane *lane)
 {
-	while (!weft_chan_try_recv(lane->chan, l->scrap))
+	while (!receive(l, lane, l->scrap))
 		drop(l, lane, l->scrap);
 }
 
@@ -292,11 +329,6 @@ void weft_loop_discard(struct weft_loop *l)
 
 /* --- sources --- */
 
-static const struct weft_chan_impl *impl_of(const struct weft_loop *l)
-{
-	return l->opts.impl ? l->opts.impl : weft_chan_impl_find("handoff");
-}
-
 /* Where a new source's events go in. */
 static int give_lane(struct weft_loop *l, struct weft_loop_source *s,
                      unsigned prio)
@@ -305,15 +337,15 @@ static int give_lane(struct weft_loop *l, struct weft_loop_source *s,
 	size_t cap = l->opts.cap ? l->opts.cap : 1;
 
 	if (!weft_loop_is_queue(l))
-		return add_lane(l, impl_of(l), l->opts.cap, l->opts.elem_size,
+		return add_lane(l, l->opts.impl, l->opts.cap, l->opts.elem_size,
 		                s, prio, &s->chan);
 	for (unsigned i = level->first; i < level->first + level->n; i++)
 		if (!l->lane[i].source) {
 			s->chan = l->lane[i].chan;
 			return 0;
 		}
-	return add_lane(l, impl_of(l), cap, l->tag_at + sizeof(uint64_t), NULL,
-	                prio, &s->chan);
+	return add_lane(l, l->opts.impl, cap, l->tag_at + sizeof(uint64_t),
+	                NULL, prio, &s->chan);
 }
 
 int weft_loop_source_new(struct weft_loop_source **out, struct weft_loop *l,
@@ -454,7 +486,7 @@ const struct weft_chan_impl *weft_loop_impl_beside(const struct weft_loop *l)
 {
 	const struct weft_chan_impl *handoff = weft_chan_impl_find("handoff");
 
-	return impl_of(l) == handoff ? handoff : weft_chan_impl_find("ring");
+	return l->opts.impl == handoff ? handoff : weft_chan_impl_find("ring");
 }
 
 int weft_loop_lanes_init(struct weft_loop *l)
@@ -466,10 +498,11 @@ int weft_loop_lanes_init(struct weft_loop *l)
 	if (size < sizeof(struct posted))
 		size = sizeof(struct posted);
 	size = cacheline_round_up(size);
-	l->elem = cacheline_new(2, size);
+	l->elem = cacheline_new(3, size);
 	if (!l->elem)
 		return -ENOMEM;
 	l->scrap = l->elem + size;
+	l->held = l->scrap + size;
 	l->post = (struct weft_loop_source){ .l = l, .fn = call_posted };
 	return add_lane(l, weft_loop_impl_beside(l), cap, sizeof(struct posted),
 	                &l->post, l->opts.post_prio, &l->post.chan);
