@@ -163,7 +163,7 @@ int weft_chan_try_send(struct weft_chan *c, const void *elem)
 		return -EINVAL;
 	err = c->impl->try_send(c->state, elem);
 	if (!err)
-		waitq_notify(&c->receivers, 1);
+		waitq_relay(&c->receivers);
 	return err;
 }
 
@@ -175,7 +175,7 @@ int weft_chan_try_recv(struct weft_chan *c, void *elem)
 		return -EINVAL;
 	err = c->impl->try_recv(c->state, elem);
 	if (!err)
-		waitq_notify(&c->senders, 1);
+		waitq_relay(&c->senders);
 	return err;
 }
 
@@ -233,6 +233,7 @@ __attribute__((noinline)) static int chan_wait_for(struct weft_chan *c,
 		                                           : "chan recv",
 		              .look = chan_look,
 		              .pass_on = chan_pass_on,
+		              .relay = true,
 		              .arg = &call,
 		              .policy = c->opts.wait,
 		              .gap = c->gap };
@@ -241,7 +242,7 @@ __attribute__((noinline)) static int chan_wait_for(struct weft_chan *c,
 	err = weft_await(&w, NULL,
 	                 deadline_ns < c->due_ns ? deadline_ns : c->due_ns);
 	if (!err)
-		chan_notify_peers(c, op, 1);
+		chan_notify_peers(c, op);
 	return err;
 }
 
@@ -259,7 +260,7 @@ int weft_chan_send(struct weft_chan *c, const void *elem, int64_t deadline_ns)
 		return chan_wait_for(c, WEFT_CASE_SEND, (void *)(uintptr_t)elem,
 		                     deadline_ns);
 	if (!err)
-		waitq_notify(&c->receivers, 1);
+		waitq_relay(&c->receivers);
 	return err;
 }
 
@@ -276,7 +277,7 @@ int weft_chan_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
 	if (err == -EAGAIN)
 		return chan_wait_for(c, WEFT_CASE_RECV, elem, deadline_ns);
 	if (!err)
-		waitq_notify(&c->senders, 1);
+		waitq_relay(&c->senders);
 	return err;
 }
 
@@ -298,7 +299,7 @@ static size_t chan_try_send_some(struct weft_chan *c,
 			done += !*err;
 		}
 	if (done)
-		waitq_notify(&c->receivers, done);
+		waitq_relay(&c->receivers);
 	return done;
 }
 
@@ -317,7 +318,7 @@ static size_t chan_try_recv_some(struct weft_chan *c, unsigned char *elems,
 			done += !*err;
 		}
 	if (done)
-		waitq_notify(&c->senders, done);
+		waitq_relay(&c->senders);
 	return done;
 }
 

@@ -93,11 +93,10 @@ static inline struct waitq *chan_queue(struct weft_chan *c,
 	return op == WEFT_CASE_SEND ? &c->senders : &c->receivers;
 }
 
-/* Tell the other side of k operations that succeeded. */
-static inline void chan_notify_peers(struct weft_chan *c, enum weft_case_op op,
-                                     size_t k)
+/* Tell the other side of operations that succeeded, one or several. */
+static inline void chan_notify_peers(struct weft_chan *c, enum weft_case_op op)
 {
-	waitq_notify(op == WEFT_CASE_SEND ? &c->receivers : &c->senders, k);
+	waitq_relay(op == WEFT_CASE_SEND ? &c->receivers : &c->senders);
 }
 
 /* Whether a notification that a wait for `op` holds at its end belongs to the

@@ -141,7 +141,7 @@ static int select_try_all(struct selection *s)
 		if (err == -EAGAIN)
 			continue;
 		if (!err)
-			chan_notify_peers(cs->c, cs->op, 1);
+			chan_notify_peers(cs->c, cs->op);
 		return select_chosen(s, k, err);
 	}
 	return -EAGAIN;
@@ -344,7 +344,7 @@ static void leave_hint(struct entry *e, int err)
 
 	e->owed |= weft_waitq_leave(q, &e->w);
 	if (e->owed && weft_chan_must_pass_on(c, e->cs->op, err))
-		waitq_notify(q, 1);
+		waitq_relay(q);
 }
 
 /* Case k has happened, if any: the others pass on what they were told. */
@@ -380,7 +380,7 @@ static int select_look(struct selection *s)
 	}
 	claim_give_up(&s->claim);
 	if (s->cases[k].err == 0)
-		chan_notify_peers(s->cases[k].c, s->cases[k].op, 1);
+		chan_notify_peers(s->cases[k].c, s->cases[k].op);
 	return k;
 }
 

@@ -358,6 +358,79 @@ TEST_MANUAL(more_cases_than_fit_the_stack)
 	return 0;
 }
 
+/* A ring whose n-th look at it waits for a lock, as a channel with a lock of
+ * its own does. What the look says is from before that. */
+static struct {
+	struct weft_lock lock;
+	_Atomic int looks;
+	int waits_at; /* 0: never */
+} locked;
+
+static int locked_recv(void *state, void *elem)
+{
+	int err = weft_chan_impl_ring.try_recv(state, elem);
+
+	if (weft_fetch_add_relaxed(&locked.looks, 1) + 1 == locked.waits_at) {
+		weft_lock_acquire(&locked.lock);
+		weft_lock_release(&locked.lock);
+	}
+	return err;
+}
+
+static int recv_of_two(void *arg)
+{
+	struct weft_chan **c = arg;
+	uint64_t v[2];
+	struct weft_case cases[] = { weft_case_recv(c[0], &v[0]),
+		                     weft_case_recv(c[1], &v[1]) };
+
+	return weft_select(cases, 2, WEFT_FOREVER);
+}
+
+static struct weft_task *select_with_a_lock(struct weft_chan **c, int waits_at)
+{
+	struct weft_task *t;
+
+	weft_store_relaxed(&locked.looks, 0);
+	locked.waits_at = waits_at;
+	CHECK_EQ(weft_spawn(&t, NULL, recv_of_two, c), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
+	return t;
+}
+
+/* The last look before the park waits, and the element comes then: for the
+ * channel looked at, so that the other case cannot find it. */
+TEST_MANUAL(what_came_while_a_look_waited_for_a_lock_is_found)
+{
+	static const struct weft_chan_opts parks = { .wait = WEFT_WAIT_PARK };
+	struct weft_chan_impl impl = weft_chan_impl_ring;
+	struct weft_chan *c[2];
+	struct weft_task *t;
+	int looks;
+
+	impl.try_recv = locked_recv;
+	weft_lock_init(&locked.lock);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(weft_chan_new(&c[i], &impl, 4, sizeof(uint64_t),
+		                       &parks),
+		         0);
+	t = select_with_a_lock(c, 0);
+	looks = weft_load_relaxed(&locked.looks);
+	must_send(c[1], 1);
+	CHECK_EQ(testing_join(t), 1);
+
+	weft_lock_acquire(&locked.lock);
+	t = select_with_a_lock(c, looks);
+	for (int i = 0; i < 2; i++)
+		must_send(c[i], 2);
+	CHECK_EQ(weft_clock_settle(), 0);
+	weft_lock_release(&locked.lock);
+	CHECK_LE(0, testing_join(t));
+	for (int i = 0; i < 2; i++)
+		done_with(c[i]);
+	return 0;
+}
+
 /* --- many at once --- */
 
 #define MESSAGES 4000
@@ -450,6 +523,8 @@ int main(void)
 		        what_came_before_the_deadline_is_taken_after_it),
 		cmocka_unit_test(either_case_at_a_context_sees_its_deadline),
 		cmocka_unit_test(a_spinning_channel_spins_with_a_context_too),
+		cmocka_unit_test(
+		        what_came_while_a_look_waited_for_a_lock_is_found),
 		cmocka_unit_test(a_select_waits_at_both_kinds_of_channel),
 		cmocka_unit_test(two_selects_meet_at_a_rendezvous),
 		cmocka_unit_test(a_select_does_not_meet_itself),

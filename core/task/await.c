@@ -44,8 +44,12 @@ static void await_leave(const struct awaiting *w, const struct stop *stop,
 {
 	if (stop)
 		weft_waitq_leave(stop->q, stopped);
-	if (weft_waitq_leave(w->q, mine) && w->pass_on &&
-	    w->pass_on(w->arg, err))
+	if (!weft_waitq_leave(w->q, mine) || !w->pass_on ||
+	    !w->pass_on(w->arg, err))
+		return;
+	if (w->relay)
+		waitq_relay(w->q);
+	else
 		waitq_notify(w->q, 1);
 }
 
@@ -97,10 +101,11 @@ static int await_look_around(const struct awaiting *w, const struct stop *stop,
  * The look comes before the verdict: an expired deadline still takes what is
  * there.
  *
- * A notification that await_rearm() takes away is owed to nobody, since there
- * is one look before anything can end the wait: it takes what it stood for, or
- * another task has, and nothing is left to pass on. What comes after
- * await_rearm() is a notification anew, for await_leave() to find.
+ * A notification that await_rearm() takes away is owed to nobody once the look
+ * behind it has found nothing: what it stood for is gone, and nothing is left
+ * to pass on. What comes after await_rearm() is a notification anew, for
+ * await_leave() to find. A relay that finds something in that look may have to
+ * pass on what came while nobody else was told.
  */
 static int await_park(const struct awaiting *w, const struct stop *stop,
                       int64_t deadline_ns)
@@ -111,6 +116,7 @@ static int await_park(const struct awaiting *w, const struct stop *stop,
 
 	await_enter(w, stop, &mine, &stopped);
 	while ((err = await_look(w, stop)) == -EAGAIN && !expired) {
+		waiter_found_nothing(&mine);
 		expired = await_sleep(w, stop, &mine, &stopped, deadline_ns);
 		err = await_look_around(w, stop, deadline_ns);
 		if (err != -EAGAIN)

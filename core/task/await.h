@@ -35,6 +35,7 @@ struct awaiting {
 	enum weft_wait policy; /* of the spin: see spinner.h */
 	uint32_t gap;
 
+	bool relay; /* told by waitq_relay() */
 	/* The change that is waited for, the look and waitq_notify_seq_cst()
 	 * are seq_cst, or under the lock of q: no barrier is needed. */
 	bool seq_cst;

@@ -17,7 +17,7 @@
  *
  * A yield that is slow to return went to somebody who is not waiting for us
  * and used up a time slice. Then yielding is given up for a while: a parked
- * task gets its CPU back at once when it is woken. docs/adr/0004 and 0009 have
+ * task gets its CPU back at once when it is woken. docs/adr/0004 has
  * figures.
  *
  *	spinner_init(&s, policy, gap, deadline_ns);

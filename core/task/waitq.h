@@ -52,6 +52,8 @@ struct waiter {
 	struct weft_task *task;
 	/* Written under the queue's lock; then it is not linked. */
 	_Atomic bool notified;
+	bool relays; /* guarded by it; see waitq_relay() */
+	bool owes;   /* its task's: what it was told of may be for others */
 
 	/* Completing queues only. */
 	struct claim *claim;
@@ -61,12 +63,13 @@ struct waiter {
 };
 
 struct waitq {
-	/* Linked waiters. Written under the lock; looked at by everyone who
-	 * changes the state, so alone on its line with what goes along with
-	 * it. */
+	/* Waiters to be told: those linked, or 0 while there is a relay.
+	 * Written under the lock; looked at by everyone who changes the state,
+	 * so alone on its line with what goes along with it. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint32_t n;
 	struct spin lock;
 	struct list waiters;
+	uint32_t linked, relays;       /* under the lock */
 	_Atomic uint32_t registered;   /* those that were notified included */
 	_Atomic uint64_t parks, wakes; /* so far */
 };
@@ -86,10 +89,27 @@ static inline void waitq_notify(struct waitq *q, size_t k)
 		weft_waitq_notify_slow(q, k);
 }
 
-/* Tell every waiter. */
+/* Tell every waiter, a relay or not. */
 static inline void waitq_notify_all(struct waitq *q)
 {
-	waitq_notify(q, SIZE_MAX);
+	weft_waitq_notify_slow(q, SIZE_MAX);
+}
+
+void weft_waitq_relay_slow(struct waitq *q);
+
+/*
+ * Tell the longest waiting, as waitq_notify(q, 1), unless another one that was
+ * told like this has yet to look: that one goes on to tell the next when it
+ * leaves more behind. So a burst of changes costs one wake-up, and those who
+ * make it do not look at the queue again until it was heard of.
+ *
+ * For queues where any waiter can use any change, and of whose waiters each
+ * has weft_waitq_leave() say whether to pass on: those of channels.
+ */
+static inline void waitq_relay(struct waitq *q)
+{
+	if (__builtin_expect(barrier_light_is_set(&q->n), 0))
+		weft_waitq_relay_slow(q);
 }
 
 /*
@@ -118,7 +138,15 @@ void weft_waitq_register(struct waitq *q, struct waiter *w);
  */
 bool weft_waitq_rearm(struct waitq *q, struct waiter *w);
 
-/* w waits no more. True when it holds a notification: see rule 4. */
+/* w has looked since weft_waitq_rearm() and found nothing, so there is nothing
+ * for others, either. */
+static inline void waiter_found_nothing(struct waiter *w)
+{
+	w->owes = false;
+}
+
+/* w waits no more. True when it holds a notification: see rule 4. What was
+ * published without telling anybody, while it was a relay, is visible then. */
 bool weft_waitq_leave(struct waitq *q, struct waiter *w);
 
 /* Whether w was notified since it was linked: asked by its own task. */
