@@ -22,6 +22,8 @@
 #include <weft/sync.h>
 #include <weft/task.h>
 
+#include "common/ending.h"
+
 struct weft_crew;
 
 struct weft_crew_member {
@@ -88,6 +90,17 @@ WEFT_NODISCARD int weft_crew_start(struct weft_crew *c,
 /* Wait until all have left. Returns 0; -ETIMEDOUT. 0 for one that was not
  * started. */
 WEFT_NODISCARD int weft_crew_wait(struct weft_crew *c, int64_t deadline_ns);
+
+/* The same for the _join() of a component that ends with its crew: 0; the
+ * reason why it has ended; -ETIMEDOUT. */
+WEFT_NODISCARD static inline int
+weft_crew_wait_for_end(struct weft_crew *c, const struct weft_ending *e,
+                       int64_t deadline_ns)
+{
+	int err = weft_crew_wait(c, deadline_ns);
+
+	return err ? err : weft_ending_why(e);
+}
 
 /* Wait until all have left, and give back their tasks. Not for a member. Of one
  * that was not started it does nothing. */

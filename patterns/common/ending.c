@@ -19,15 +19,16 @@ bool weft_ending_set(struct weft_ending *e, int err)
 	return true;
 }
 
-void weft_ending_stop(struct weft_ending *e, int err)
+int weft_ending_stop(struct weft_ending *e, int err)
 {
 	if (weft_ending_set(e, err))
 		e->ops->release(e->component);
+	return 0;
 }
 
-void weft_ending_fail(struct weft_ending *e, int err)
+int weft_ending_fail(struct weft_ending *e, int err)
 {
-	weft_ending_stop(e, weft_failure_of(err));
+	return err < 0 ? weft_ending_stop(e, weft_failure_of(err)) : -EINVAL;
 }
 
 static void context_ended(void *arg)

@@ -26,9 +26,8 @@ struct weft_ending_ops {
 	 * changes nothing any more. NULL: never. */
 	bool (*too_late)(void *component);
 
-	/* Close what is waited on inside, and wake whoever waits otherwise. May
-	 * be called several times and by several tasks at once; must not
-	 * wait. */
+	/* Close what is waited on inside, and wake what waits otherwise. May be
+	 * called several times and by several tasks at once; must not wait. */
 	void (*release)(void *component);
 };
 
@@ -62,14 +61,17 @@ void weft_ending_unwatch(struct weft_ending *e);
  * nothing has changed, and nothing is to be released. */
 bool weft_ending_set(struct weft_ending *e, int err);
 
-/* Stop: note the reason, and release everyone who waits. */
-void weft_ending_stop(struct weft_ending *e, int err);
+/* Stop: note the reason, and release all that wait. Returns 0, as the _stop()
+ * of the component does. */
+int weft_ending_stop(struct weft_ending *e, int err);
 
-/* The same for something that has failed: see weft_failure_of(). */
-void weft_ending_fail(struct weft_ending *e, int err);
+/* The same for something that has failed: see weft_failure_of(). Returns 0; or,
+ * as its _fail() does, -EINVAL for an `err` that is not negative, and then
+ * nothing has changed. */
+int weft_ending_fail(struct weft_ending *e, int err);
 
-/* By a task that has found the reason: release everyone, in case that the task
- * which has set it has not come to that yet. */
+/* By a task that has found the reason: release all that wait, in case that the
+ * task which has set it has not come to that yet. */
 static inline void weft_ending_complete(const struct weft_ending *e)
 {
 	e->ops->release(e->component);

@@ -77,6 +77,29 @@ TEST(a_failure_is_not_taken_for_the_callers)
 	return 0;
 }
 
+TEST(what_is_no_error_is_no_failure)
+{
+	struct thing *t = thing();
+
+	CHECK_EQ(weft_ending_fail(&t->end, 0), -EINVAL);
+	CHECK_EQ(weft_ending_fail(&t->end, EIO), -EINVAL);
+	CHECK_EQ(weft_ending_why(&t->end), 0);
+	CHECK_EQ(t->releases, 0);
+	return 0;
+}
+
+/* The task that sets the reason may be held up before it releases anyone. */
+TEST(a_task_that_finds_the_reason_can_do_the_rest)
+{
+	struct thing *t = thing();
+
+	CHECK(weft_ending_set(&t->end, -ECANCELED));
+	CHECK_EQ(t->releases, 0);
+	weft_ending_complete(&t->end);
+	CHECK_EQ(t->releases, 1);
+	return 0;
+}
+
 TEST(a_closed_channel_means_the_reason)
 {
 	struct thing *t = thing();

@@ -16,6 +16,7 @@
 
 #include "base/list.h"
 #include "base/timer_heap.h"
+#include "common/count.h"
 #include "common/crew.h"
 #include "common/ending.h"
 #include "loop.h"
@@ -157,9 +158,6 @@ struct weft_loop {
 	int64_t since_ns; /* when the handler was called, if it is timed */
 	struct figures n;
 };
-
-#define weft_loop_count(n, more)                                               \
-	weft_store_relaxed(n, weft_load_relaxed(n) + (more))
 
 static inline bool weft_loop_is_queue(const struct weft_loop *l)
 {

@@ -21,7 +21,7 @@ static void take_time(struct weft_loop *l)
 	if (ns > weft_load_relaxed(&l->n.longest_ns))
 		weft_store_relaxed(&l->n.longest_ns, ns);
 	if (ns > l->opts.slow_ns)
-		weft_loop_count(&l->n.slow, 1);
+		count_add(&l->n.slow, 1);
 }
 
 void weft_loop_done(struct weft_loop *l, int err)
@@ -29,7 +29,7 @@ void weft_loop_done(struct weft_loop *l, int err)
 	if (l->opts.slow_ns)
 		take_time(l);
 	if (__builtin_expect(err < 0, 0)) {
-		weft_loop_count(&l->n.failed, 1);
+		count_add(&l->n.failed, 1);
 		if (l->opts.on_error == WEFT_ON_ERROR_STOP)
 			weft_ending_fail(&l->end, err);
 	}
@@ -58,7 +58,7 @@ static unsigned work(struct weft_loop *l)
 	n += take_events(l);
 	n += weft_loop_poll(l);
 	if (n)
-		weft_loop_count(&l->n.turns, 1);
+		count_add(&l->n.turns, 1);
 	return n;
 }
 
@@ -86,10 +86,10 @@ static int wait(struct weft_loop *l, int64_t deadline_ns)
 	int err;
 
 	until = weft_loop_earlier(deadline_ns, weft_loop_timers_next(l));
-	weft_loop_count(&l->n.waits, 1);
+	count_add(&l->n.waits, 1);
 	err = weft_loop_is_queue(l) ? weft_loop_wait_fd(l, until)
 	                            : wait_in_select(l, until);
-	weft_loop_count(&l->n.idle_ns, l->now_ns - since);
+	count_add(&l->n.idle_ns, l->now_ns - since);
 	return err;
 }
 
@@ -263,18 +263,12 @@ int weft_loop_close(struct weft_loop *l)
 
 int weft_loop_stop(struct weft_loop *l)
 {
-	if (!l)
-		return -EINVAL;
-	weft_ending_stop(&l->end, -ECANCELED);
-	return 0;
+	return l ? weft_ending_stop(&l->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_loop_fail(struct weft_loop *l, int err)
 {
-	if (!l || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&l->end, err);
-	return 0;
+	return l ? weft_ending_fail(&l->end, err) : -EINVAL;
 }
 
 int weft_loop_stats(const struct weft_loop *l, struct weft_loop_stats *out)

@@ -183,7 +183,7 @@ static struct weft_loop_source *find_by_tag(const struct weft_loop *l)
 /* An event that nobody handles. */
 static void drop(struct weft_loop *l, const struct lane *lane, void *elem)
 {
-	weft_loop_count(&l->n.discarded, 1);
+	count_add(&l->n.discarded, 1);
 	if (l->opts.drop && lane->source != &l->post)
 		l->opts.drop(elem, l->opts.drop_arg);
 }
@@ -307,9 +307,9 @@ struct weft_loop_source *weft_loop_pick(struct weft_loop *l)
 
 void weft_loop_handle(struct weft_loop *l, struct weft_loop_source *s)
 {
-	weft_loop_count(&l->n.events, 1);
+	count_add(&l->n.events, 1);
 	if (weft_load_relaxed(&l->closed))
-		weft_loop_count(&l->n.drained, 1);
+		count_add(&l->n.drained, 1);
 	weft_loop_begin(l);
 	weft_loop_done(l, s->fn(s->arg, l->elem));
 }

@@ -31,7 +31,7 @@ static void fire(struct weft_loop *l, struct weft_loop_timer *t)
 	if (t->period_ns)
 		weft_timer_heap_push(&l->heap, &t->entry,
 		                     next_due(t, l->now_ns));
-	weft_loop_count(&l->n.timers, 1);
+	count_add(&l->n.timers, 1);
 	weft_loop_begin(l);
 	weft_loop_done(l, t->fn(t->arg));
 }

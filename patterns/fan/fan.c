@@ -393,28 +393,18 @@ int weft_fan_close(struct weft_fan *f)
 
 int weft_fan_stop(struct weft_fan *f)
 {
-	if (!f)
-		return -EINVAL;
-	weft_ending_stop(&f->end, -ECANCELED);
-	return 0;
+	return f ? weft_ending_stop(&f->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_fan_fail(struct weft_fan *f, int err)
 {
-	if (!f || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&f->end, err);
-	return 0;
+	return f ? weft_ending_fail(&f->end, err) : -EINVAL;
 }
 
 int weft_fan_join(struct weft_fan *f, int64_t deadline_ns)
 {
-	int err;
-
-	if (!f)
-		return -EINVAL;
-	err = weft_crew_wait(&f->crew, deadline_ns);
-	return err ? err : weft_ending_why(&f->end);
+	return f ? weft_crew_wait_for_end(&f->crew, &f->end, deadline_ns)
+	         : -EINVAL;
 }
 
 int weft_fan_worker_stats(const struct weft_fan *f, unsigned worker,

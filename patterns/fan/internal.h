@@ -12,6 +12,7 @@
 #include <weft/sync.h>
 #include <weft/task.h>
 
+#include "common/count.h"
 #include "common/crew.h"
 #include "common/ending.h"
 #include "common/reorder.h"
@@ -74,12 +75,6 @@ struct weft_fan {
 static inline bool fan_is_dealt(const struct weft_fan *f)
 {
 	return !f->entry;
-}
-
-/* Add to a figure that nobody else writes. */
-static inline void fan_count(_Atomic uint64_t *figure, uint64_t n)
-{
-	weft_store_relaxed(figure, weft_load_relaxed(figure) + n);
 }
 
 /* weft_waiters_wait(); what is there already is taken without the call. */

@@ -86,7 +86,7 @@ static bool forward(struct weft_relay *r, size_t i, void *elem)
 	if (!weft_ending_is_set(&r->end))
 		err = weft_chan_send(r->to[0], elem, WEFT_FOREVER);
 	if (!err) {
-		fan_count(&r->moved[i].n, 1);
+		count_add(&r->moved[i].n, 1);
 		return true;
 	}
 	/* A receiver that closes the channel wants no more. */
@@ -151,7 +151,7 @@ static size_t send_to_all(struct weft_relay *r, void *elem)
 		              ? -EPIPE
 		              : weft_chan_send(r->to[i], elem, WEFT_FOREVER);
 		if (!err) {
-			fan_count(&r->moved[i].n, 1);
+			count_add(&r->moved[i].n, 1);
 			n++;
 			continue;
 		}
@@ -391,28 +391,18 @@ int weft_broadcast(struct weft_relay **out, struct weft_chan *const *to,
 
 int weft_relay_stop(struct weft_relay *r)
 {
-	if (!r)
-		return -EINVAL;
-	weft_ending_stop(&r->end, -ECANCELED);
-	return 0;
+	return r ? weft_ending_stop(&r->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_relay_fail(struct weft_relay *r, int err)
 {
-	if (!r || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&r->end, err);
-	return 0;
+	return r ? weft_ending_fail(&r->end, err) : -EINVAL;
 }
 
 int weft_relay_join(struct weft_relay *r, int64_t deadline_ns)
 {
-	int err;
-
-	if (!r)
-		return -EINVAL;
-	err = weft_crew_wait(&r->crew, deadline_ns);
-	return err ? err : weft_ending_why(&r->end);
+	return r ? weft_crew_wait_for_end(&r->crew, &r->end, deadline_ns)
+	         : -EINVAL;
 }
 
 int weft_relay_stats(const struct weft_relay *r, size_t i,

@@ -47,7 +47,7 @@ static bool take(struct worker *w)
 /* The item has failed. Whether the worker goes on. */
 static bool fail(struct worker *w, int err)
 {
-	fan_count(&w->failed, 1);
+	count_add(&w->failed, 1);
 	if (w->f->opts.on_error == WEFT_ON_ERROR_STOP)
 		weft_ending_fail(&w->f->end, err);
 	return !weft_ending_is_set(&w->f->end);
@@ -64,7 +64,7 @@ static int call(struct worker *w, size_t i)
 		in = weft_reorder_in(order, number(w, i));
 		out = weft_reorder_out(order, number(w, i));
 	}
-	fan_count(&w->in, 1);
+	count_add(&w->in, 1);
 	return o->fn(in, out, (unsigned)w->member.index, o->arg);
 }
 
@@ -134,7 +134,7 @@ static bool pass_on(struct worker *w)
 		settle(w);
 	else if (w->nmade)
 		err = send(w);
-	fan_count(&w->out, w->sent);
+	count_add(&w->out, w->sent);
 	/* Only a stop closes the channel before its senders have ended. */
 	if (err && err != -EPIPE)
 		weft_ending_fail(&f->end, err);

@@ -7,6 +7,7 @@
 
 #include "base/cacheline.h"
 #include "base/check.h"
+#include "common/count.h"
 #include "internal.h"
 
 /* --- the end --- */
@@ -50,7 +51,7 @@ int weft_gen_pull(struct weft_gen *g, void *elem, int64_t deadline_ns)
 	if (err == -EPIPE)
 		return weft_gen_failed(g, err);
 	if (!err)
-		weft_store_relaxed(&g->taken, weft_load_relaxed(&g->taken) + 1);
+		count_add(&g->taken, 1);
 	return err;
 }
 

@@ -6,6 +6,7 @@
 
 #include <weft/sync.h>
 
+#include "common/count.h"
 #include "common/crew.h"
 #include "common/ending.h"
 #include "common/order.h"
@@ -98,16 +99,6 @@ struct weft_mapreduce {
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t cursor;
 	_Atomic uint64_t received;
 };
-
-static inline void count(_Atomic uint64_t *counter, uint64_t n)
-{
-	weft_store_relaxed(counter, weft_load_relaxed(counter) + n);
-}
-
-static inline void count_ns(_Atomic int64_t *counter, int64_t ns)
-{
-	weft_store_relaxed(counter, weft_load_relaxed(counter) + ns);
-}
 
 /* Take inputs until there are none. Whether to go on with reducing. */
 bool weft_mapreduce_map_all(struct weft_mapreduce_worker *w);

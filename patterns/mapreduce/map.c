@@ -39,7 +39,7 @@ static int put(struct weft_mapreduce_worker *w, size_t partition, uint64_t hash,
 		w->holds = NULL;
 	}
 	if (!err)
-		count(&w->held, held);
+		count_add(&w->held, held);
 	return err;
 }
 
@@ -85,7 +85,7 @@ int weft_mapreduce_emit(struct weft_mapreduce_worker *to, struct weft_slice key,
 	                       : put_by_key(to, key, value);
 	if (__builtin_expect(err != 0, 0))
 		return fail(to->m, err);
-	count(&to->emitted, 1);
+	count_add(&to->emitted, 1);
 	return 0;
 }
 
@@ -120,7 +120,7 @@ static bool map(struct weft_mapreduce_worker *w)
 
 	if (!weft_load_relaxed(&w->inputs))
 		weft_store_relaxed(&w->first_ns, weft_now());
-	count(&w->inputs, 1);
+	count_add(&w->inputs, 1);
 	err = o->map(w, w->elem, o->arg);
 	if (err)
 		fail(w->m, err < 0 ? err : -EINVAL);
@@ -204,7 +204,7 @@ static void mapped(struct weft_mapreduce_worker *w)
 		return;
 	}
 	m->whole.n = 1;
-	count(&w->results, 1);
+	count_add(&w->results, 1);
 	weft_mapreduce_ready(m, &m->whole);
 }
 

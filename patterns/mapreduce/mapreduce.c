@@ -445,28 +445,18 @@ int weft_mapreduce_close(struct weft_mapreduce *m)
 
 int weft_mapreduce_stop(struct weft_mapreduce *m)
 {
-	if (!m)
-		return -EINVAL;
-	weft_ending_stop(&m->end, -ECANCELED);
-	return 0;
+	return m ? weft_ending_stop(&m->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_mapreduce_fail(struct weft_mapreduce *m, int err)
 {
-	if (!m || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&m->end, err);
-	return 0;
+	return m ? weft_ending_fail(&m->end, err) : -EINVAL;
 }
 
 int weft_mapreduce_join(struct weft_mapreduce *m, int64_t deadline_ns)
 {
-	int err;
-
-	if (!m)
-		return -EINVAL;
-	err = weft_crew_wait(&m->crew, deadline_ns);
-	return err ? err : weft_ending_why(&m->end);
+	return m ? weft_crew_wait_for_end(&m->crew, &m->end, deadline_ns)
+	         : -EINVAL;
 }
 
 /* --- figures --- */

@@ -87,12 +87,12 @@ static int reduce_key(struct weft_mapreduce_worker *w, struct partition *p,
 	} else {
 		combine(m, e);
 	}
-	count(&w->keys, 1);
+	count_add(&w->keys, 1);
 	if (made <= 0)
 		return made;
 	p->results.at[p->results.n++] =
 	        (struct result){ prefix_of(key), { key, out } };
-	count(&w->results, 1);
+	count_add(&w->results, 1);
 	return 0;
 }
 
@@ -203,7 +203,7 @@ static void add_time(_Atomic int64_t *to, int64_t *since)
 {
 	int64_t now = weft_now();
 
-	count_ns(to, now - *since);
+	count_add(to, now - *since);
 	*since = now;
 }
 

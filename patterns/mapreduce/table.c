@@ -6,6 +6,8 @@
 
 #include <weft/atomic.h>
 
+#include "common/count.h"
+
 #define SLOTS_MIN 64
 #define BLOCK_MIN 4096
 #define BLOCK_MAX ((size_t)1 << 20)
@@ -18,11 +20,6 @@ struct block {
 	size_t bytes;
 	_Alignas(16) unsigned char at[];
 };
-
-static void count_bytes(struct table *t, size_t bytes)
-{
-	weft_store_relaxed(&t->bytes, weft_load_relaxed(&t->bytes) + bytes);
-}
 
 /* A block for `bytes` at least: each twice as large as the one before. */
 static int add_block(struct table *t, size_t bytes)
@@ -40,7 +37,7 @@ static int add_block(struct table *t, size_t bytes)
 	t->blocks = b;
 	t->at = b->at;
 	t->left = size;
-	count_bytes(t, sizeof(*b) + size);
+	count_add(&t->bytes, sizeof(*b) + size);
 	return 0;
 }
 
@@ -183,7 +180,7 @@ static int grow(struct table *t)
 		if (old.slots[i].entry)
 			*find_free(t, old.slots[i].hash) = old.slots[i];
 	free(old.slots);
-	count_bytes(t, (n - old.nslots) * sizeof(*slots));
+	count_add(&t->bytes, (n - old.nslots) * sizeof(*slots));
 	return 0;
 }
 

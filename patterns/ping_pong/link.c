@@ -10,6 +10,7 @@
 #include <weft/sync.h>
 
 #include "base/cacheline.h"
+#include "common/count.h"
 #include "common/ending.h"
 
 #define BODY_MAX (WEFT_ELEM_MAX - WEFT_LINK_HEAD)
@@ -150,15 +151,6 @@ static void link_copy(void *to, const void *from, size_t bytes)
 		memcpy(to, from, bytes);
 }
 
-/* By the only writer. */
-static uint64_t link_count(_Atomic uint64_t *n)
-{
-	uint64_t next = weft_load_relaxed(n) + 1;
-
-	weft_store_relaxed(n, next);
-	return next;
-}
-
 /* Wait for the reply to call `number`, past those to calls that are over. */
 static int link_await_reply(struct weft_link *l, uint64_t number,
                             struct message *m, int64_t deadline_ns)
@@ -194,9 +186,11 @@ static int link_give_up(struct weft_link *l, int err)
 static int link_exchange(struct weft_link *l, struct message *m, void *reply,
                          int64_t deadline_ns)
 {
-	uint64_t number = link_count(&l->calls);
+	uint64_t number;
 	int err;
 
+	count_add(&l->calls, 1);
+	number = weft_load_relaxed(&l->calls);
 	m->number = number;
 	m->deadline_ns = deadline_ns;
 	err = weft_chan_send(l->requests, m, deadline_ns);
@@ -209,7 +203,7 @@ static int link_exchange(struct weft_link *l, struct message *m, void *reply,
 		return link_give_up(l, err);
 	if (m->status > 0 || m->status < INT_MIN)
 		return -EPROTO;
-	link_count(&l->answered);
+	count_add(&l->answered, 1);
 	if (m->status)
 		return weft_failure_of((int)m->status);
 	link_copy(reply, m->body, l->opts.reply_size);
@@ -388,18 +382,12 @@ int weft_link_close(struct weft_link *l)
 
 int weft_link_stop(struct weft_link *l)
 {
-	if (!l)
-		return -EINVAL;
-	weft_ending_stop(&l->end, -ECANCELED);
-	return 0;
+	return l ? weft_ending_stop(&l->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_link_fail(struct weft_link *l, int err)
 {
-	if (!l || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&l->end, err);
-	return 0;
+	return l ? weft_ending_fail(&l->end, err) : -EINVAL;
 }
 
 int weft_link_stats(const struct weft_link *l, struct weft_link_stats *out)

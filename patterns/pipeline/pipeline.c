@@ -397,18 +397,12 @@ int weft_pipeline_close(struct weft_pipeline *p)
 
 int weft_pipeline_stop(struct weft_pipeline *p)
 {
-	if (!p)
-		return -EINVAL;
-	weft_ending_stop(&p->end, -ECANCELED);
-	return 0;
+	return p ? weft_ending_stop(&p->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_pipeline_fail(struct weft_pipeline *p, int err)
 {
-	if (!p || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&p->end, err);
-	return 0;
+	return p ? weft_ending_fail(&p->end, err) : -EINVAL;
 }
 
 int weft_pipeline_join(struct weft_pipeline *p, int64_t deadline_ns)

@@ -2,6 +2,7 @@
  * made; from the first batch to the end. */
 #include <errno.h>
 
+#include "common/count.h"
 #include "internal.h"
 
 /* --- taking --- */
@@ -49,7 +50,7 @@ static int call(struct worker *w)
 	int result;
 
 	w->next++; /* the function's now, even if it does not return */
-	weft_store_relaxed(&w->in, weft_load_relaxed(&w->in) + 1);
+	count_add(&w->in, 1);
 	result = s->is.fn(in, out, s->is.arg);
 	if (result < 0)
 		return result;
@@ -98,7 +99,7 @@ static int send(struct worker *w, const void *items, size_t n, size_t *sent)
 	} else {
 		err = weft_chan_send_many(to, items, n, sent, WEFT_FOREVER);
 	}
-	weft_store_relaxed(&w->out, weft_load_relaxed(&w->out) + *sent);
+	count_add(&w->out, *sent);
 	return err;
 }
 

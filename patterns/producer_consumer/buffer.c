@@ -526,18 +526,12 @@ int weft_buffer_close(struct weft_buffer *b)
 
 int weft_buffer_stop(struct weft_buffer *b)
 {
-	if (!b)
-		return -EINVAL;
-	weft_ending_stop(&b->end, -ECANCELED);
-	return 0;
+	return b ? weft_ending_stop(&b->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_buffer_fail(struct weft_buffer *b, int err)
 {
-	if (!b || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&b->end, err);
-	return 0;
+	return b ? weft_ending_fail(&b->end, err) : -EINVAL;
 }
 
 /* --- figures --- */

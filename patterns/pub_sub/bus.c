@@ -356,18 +356,12 @@ int weft_bus_close_topic(struct weft_bus *b, uint64_t topic)
 
 int weft_bus_stop(struct weft_bus *b)
 {
-	if (!b)
-		return -EINVAL;
-	weft_ending_stop(&b->end, -ECANCELED);
-	return 0;
+	return b ? weft_ending_stop(&b->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_bus_fail(struct weft_bus *b, int err)
 {
-	if (!b || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&b->end, err);
-	return 0;
+	return b ? weft_ending_fail(&b->end, err) : -EINVAL;
 }
 
 static int look_at_rest(void *arg)

@@ -15,7 +15,7 @@ weft_add_pattern_mutant(select names_the_wrong_port select/mux.c
   KNOBS "variant=mixed"
   WORDS never sent)
 weft_add_pattern_mutant(select counts_to_one select/mux.c
-  "weft_load_relaxed(&e->moved) + 1);"
-  "weft_load_relaxed(&e->moved) | 1);"
+  "count_add(&e->moved, 1);"
+  "weft_store_relaxed(&e->moved, 1);"
   KNOBS "variant=both"
   WORDS counted)

@@ -25,6 +25,7 @@
 
 #include "base/cacheline.h"
 #include "base/list.h"
+#include "common/count.h"
 #include "common/ending.h"
 
 /* Snapshots that are kept; with more calls at once, some make theirs anew. */
@@ -364,7 +365,7 @@ static void mux_moved(struct snapshot *s, size_t i, const struct call *call)
 {
 	struct entry *e = &s->entry[i];
 
-	weft_store_relaxed(&e->moved, weft_load_relaxed(&e->moved) + 1);
+	count_add(&e->moved, 1);
 	if (call->which)
 		*call->which = e->port->id;
 	if (call->op)

@@ -321,18 +321,12 @@ int weft_semaphore_resize(struct weft_semaphore *s, int64_t permits)
 
 int weft_semaphore_stop(struct weft_semaphore *s)
 {
-	if (!s)
-		return -EINVAL;
-	weft_ending_stop(&s->end, -ECANCELED);
-	return 0;
+	return s ? weft_ending_stop(&s->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_semaphore_fail(struct weft_semaphore *s, int err)
 {
-	if (!s || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&s->end, err);
-	return 0;
+	return s ? weft_ending_fail(&s->end, err) : -EINVAL;
 }
 
 int weft_semaphore_stats(struct weft_semaphore *s,

@@ -27,6 +27,7 @@
 
 #include "base/cacheline.h"
 #include "base/check.h"
+#include "common/count.h"
 #include "common/crew.h"
 #include "common/ending.h"
 #include "pool.h"
@@ -202,12 +203,6 @@ struct weft_pool_group {
 	_Atomic bool canceled;      /* one of its jobs was */
 	struct weft_waitgroup jobs; /* that wait or run */
 };
-
-/* Add to a figure that nobody else writes; behind it stands what it counts. */
-static inline void pool_count(_Atomic uint64_t *figure, uint64_t n)
-{
-	weft_store_release(figure, weft_load_relaxed(figure) + n);
-}
 
 static inline bool pool_is_closed(const struct weft_pool *p)
 {

@@ -186,7 +186,7 @@ void weft_pool_finish(struct worker *w, int status)
 	if (r->counted)
 		weft_pool_leave_class(p, r->counted);
 	job->status = status;
-	pool_count(status < 0 ? &w->failed : &w->succeeded, 1);
+	count_publish(status < 0 ? &w->failed : &w->succeeded, 1);
 	weft_fetch_add_acq_rel(&job->word, (uint64_t)(JOB_DONE - JOB_RUNNING));
 	tell(job);
 	weft_pool_unref(job, r->refs);
@@ -324,7 +324,7 @@ static bool enter(const struct request *r)
 
 	/* While the job runs that calls, the end does not come. */
 	if (r->w) {
-		pool_count(&r->w->submitted, 1);
+		count_publish(&r->w->submitted, 1);
 		return true;
 	}
 	while (!(entered & ENTERED_CLOSED))
@@ -337,7 +337,7 @@ static bool enter(const struct request *r)
 static void unenter(const struct request *r)
 {
 	if (r->w)
-		pool_count(&r->w->submitted, (uint64_t)-1);
+		count_publish(&r->w->submitted, (uint64_t)-1);
 	else
 		weft_fetch_sub_acq_rel(&r->p->entered, ENTERED_ONE);
 	look_for_quiet(r->p);
@@ -553,7 +553,7 @@ static bool run_here(struct worker *w, struct weft_job *job, uint64_t word)
 	/* weft_pool_finish() takes it off again, however the job ends. */
 	/* cppcheck-suppress autoVariables */
 	w->top = &r;
-	pool_count(&w->started, 1);
+	count_publish(&w->started, 1);
 	weft_guard(call, w, called);
 	return true;
 }

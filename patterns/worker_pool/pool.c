@@ -54,30 +54,21 @@ int weft_pool_close(struct weft_pool *p)
 
 int weft_pool_stop(struct weft_pool *p)
 {
-	if (!p)
-		return -EINVAL;
-	weft_ending_stop(&p->end, -ECANCELED);
-	return 0;
+	return p ? weft_ending_stop(&p->end, -ECANCELED) : -EINVAL;
 }
 
 int weft_pool_fail(struct weft_pool *p, int err)
 {
-	if (!p || err >= 0)
-		return -EINVAL;
-	weft_ending_fail(&p->end, err);
-	return 0;
+	return p ? weft_ending_fail(&p->end, err) : -EINVAL;
 }
 
 int weft_pool_join(struct weft_pool *p, int64_t deadline_ns)
 {
-	int err;
-
 	if (!p)
 		return -EINVAL;
-	if (weft_pool_worker(p))
-		return -EDEADLK;
-	err = weft_crew_wait(&p->crew, deadline_ns);
-	return err ? err : weft_ending_why(&p->end);
+	return weft_pool_worker(p)
+	               ? -EDEADLK
+	               : weft_crew_wait_for_end(&p->crew, &p->end, deadline_ns);
 }
 
 /* --- while it lives --- */

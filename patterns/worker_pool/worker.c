@@ -173,7 +173,7 @@ static bool begin(struct worker *w, struct weft_job *job, struct job_class *c)
 {
 	w->run = (struct running){ .job = job, .counted = c, .refs = 2 };
 	w->top = &w->run;
-	pool_count(&w->started, 1);
+	count_publish(&w->started, 1);
 	return true;
 }
 
@@ -245,7 +245,7 @@ static bool steal_from(struct worker *w, struct worker *from)
 
 	while ((err = weft_pool_deque_steal(from->own, &elem)) != -EAGAIN)
 		if (!err && begin_elem(w, elem, NULL)) {
-			pool_count(&w->stolen, 1);
+			count_publish(&w->stolen, 1);
 			/* There may be more for others. */
 			weft_waiters_wake(&w->p->idle, 1);
 			return true;
