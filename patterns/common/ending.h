@@ -90,10 +90,16 @@ static inline bool weft_ending_is_set(const struct weft_ending *e)
 }
 
 /* What the error of a call that was made with WEFT_NOW means to the caller of a
- * try_: -EAGAIN, unless the component has ended with its context's deadline. */
+ * try_: -EAGAIN, or the reason if the component has ended meanwhile, which may
+ * be the deadline of its context. */
 static inline int weft_ending_tried(const struct weft_ending *e, int err)
 {
-	return err == -ETIMEDOUT && !weft_ending_is_set(e) ? -EAGAIN : err;
+	int why;
+
+	if (__builtin_expect(err != -ETIMEDOUT, 1))
+		return err;
+	why = weft_ending_why(e);
+	return why ? why : -EAGAIN;
 }
 
 /* What a result of a channel inside means to a caller of the component. */

@@ -112,6 +112,23 @@ TEST(a_closed_channel_means_the_reason)
 	return 0;
 }
 
+/* -ETIMEDOUT is no answer to a try, also when a stop comes right behind the
+ * look; only as the reason. */
+TEST(a_try_that_found_nothing_says_why)
+{
+	struct thing *t = thing();
+
+	CHECK_EQ(weft_ending_tried(&t->end, 0), 0);
+	CHECK_EQ(weft_ending_tried(&t->end, -EPIPE), -EPIPE);
+	CHECK_EQ(weft_ending_tried(&t->end, -ETIMEDOUT), -EAGAIN);
+	weft_ending_stop(&t->end, -ECANCELED);
+	CHECK_EQ(weft_ending_tried(&t->end, -ETIMEDOUT), -ECANCELED);
+	t = thing();
+	CHECK(weft_ending_set(&t->end, -ETIMEDOUT));
+	CHECK_EQ(weft_ending_tried(&t->end, -ETIMEDOUT), -ETIMEDOUT);
+	return 0;
+}
+
 TEST(the_background_never_ends_it)
 {
 	struct thing *t = thing();
@@ -168,33 +185,15 @@ TEST(a_context_that_is_not_watched_ends_nothing)
 }
 
 /* A deadline needs the timer of a run. */
-static void what_cannot_be_watched_is_not_held(void **state)
+TEST_OUTSIDE(what_cannot_be_watched_is_not_held)
 {
 	struct testing_held before = testing_held();
 	struct thing *t = thing();
 	struct weft_ctx *ctx;
 
-	(void)state;
-	assert_int_equal(weft_ctx_with_timeout(&ctx, NULL, WEFT_SEC), 0);
-	assert_int_equal(weft_ending_watch(&t->end, ctx), -EINVAL);
+	CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, WEFT_SEC), 0);
+	CHECK_EQ(weft_ending_watch(&t->end, ctx), -EINVAL);
 	weft_ending_unwatch(&t->end);
 	weft_ctx_unref(ctx);
-	assert_int_equal(testing_held_still(before), 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_reason_stays),
-		cmocka_unit_test(nothing_ends_behind_the_end),
-		cmocka_unit_test(a_failure_is_not_taken_for_the_callers),
-		cmocka_unit_test(a_closed_channel_means_the_reason),
-		cmocka_unit_test(the_background_never_ends_it),
-		cmocka_unit_test(a_context_ends_it_with_its_error),
-		cmocka_unit_test(a_context_that_has_ended_ends_it_at_once),
-		cmocka_unit_test(a_context_that_is_not_watched_ends_nothing),
-		cmocka_unit_test(what_cannot_be_watched_is_not_held),
-	};
-
-	return cmocka_run_group_tests_name("ending", tests, NULL, NULL);
+	CHECK_EQ(testing_held_still(before), 0);
 }
