@@ -96,28 +96,37 @@ unsigned weft_mapreduce_worker_id(const struct weft_mapreduce_worker *w)
 
 /* --- one input --- */
 
-/* Take one. False when there is none, or the component has ended. */
+/* Take one. False when there is none. */
 static bool take(struct weft_mapreduce_worker *w)
 {
-	struct weft_mapreduce *m = w->m;
-	const struct weft_mapreduce_opts *o = &m->opts;
-	int err = weft_chan_recv(m->in, w->elem, WEFT_FOREVER);
+	int err = weft_chan_recv(w->m->in, w->elem, WEFT_FOREVER);
 
 	if (err && err != -EPIPE)
-		fail(m, err);
-	if (err || !weft_ending_is_set(&m->end))
-		return !err;
+		fail(w->m, err);
+	return !err;
+}
+
+/* Whether what was taken is to be mapped; otherwise the component has ended,
+ * and it is dropped: outside of locks. */
+static bool is_wanted(struct weft_mapreduce_worker *w)
+{
+	const struct weft_mapreduce_opts *o = &w->m->opts;
+
+	if (!weft_ending_is_set(&w->m->end))
+		return true;
 	if (o->drop_in)
 		o->drop_in(w->elem, o->drop_arg);
 	return false;
 }
 
-/* Whether to go on. */
+/* Map it. Whether to go on. */
 static bool map(struct weft_mapreduce_worker *w)
 {
 	const struct weft_mapreduce_opts *o = &w->m->opts;
 	int err;
 
+	if (!is_wanted(w))
+		return false;
 	if (!weft_load_relaxed(&w->inputs))
 		weft_store_relaxed(&w->first_ns, weft_now());
 	count_add(&w->inputs, 1);
@@ -162,7 +171,7 @@ static bool settle(struct weft_mapreduce_worker *w, uint64_t ticket)
 	return pass_on(w->m, weft_order_put(w->m->order, ticket, &w->value, n));
 }
 
-/* Tickets follow the inputs: they are drawn while nobody else takes. */
+/* Tickets follow the inputs: they are drawn while no other worker takes. */
 static bool fold_in_order(struct weft_mapreduce_worker *w)
 {
 	uint64_t ticket;

@@ -501,6 +501,61 @@ TEST(a_fold_that_fails_and_one_value_too_many_fail)
 	return 0;
 }
 
+/* --- an input that comes together with the end --- */
+
+static const struct weft_chan_impl *base;
+static struct weft_mapreduce *to_stop;
+static _Atomic int dropped;
+
+static int recv_and_stop(void *state, void *elem)
+{
+	int err = base->try_recv(state, elem);
+
+	if (!err)
+		CHECK_EQ(weft_mapreduce_stop(to_stop), 0);
+	return err;
+}
+
+static void drop_and_exit(void *elem, void *arg)
+{
+	(void)elem;
+	(void)arg;
+	weft_fetch_add_relaxed(&dropped, 1);
+	weft_task_exit(0);
+}
+
+/* It is dropped outside of locks: the other worker, which waits for its turn to
+ * take, comes to its end although this one's task has gone. */
+TEST(a_drop_may_end_its_task)
+{
+	struct weft_chan_impl impl;
+
+	base = weft_chan_impl_find("list");
+	impl = *base;
+	impl.can &= ~(uint64_t)WEFT_CAN_BATCH;
+	impl.try_recv = recv_and_stop;
+	for (int i = 0; i < 3; i++) {
+		struct weft_mapreduce_opts o = numbers_opts(2);
+
+		o.impl = &impl;
+		o.map = map_number;
+		o.fold = i < 2 ? fold_ascending : NULL;
+		o.reduce = i < 2 ? NULL : sum;
+		o.sorted = false;
+		o.unordered = i == 1;
+		o.drop_in = drop_and_exit;
+		weft_store_relaxed(&dropped, 0);
+		to_stop = make(&o);
+		send(to_stop, 1);
+		CHECK_EQ(weft_mapreduce_join(to_stop,
+		                             weft_deadline_in(10 * WEFT_SEC)),
+		         -ECANCELED);
+		CHECK_EQ(weft_load_relaxed(&dropped), 1);
+		weft_mapreduce_free(to_stop);
+	}
+	return 0;
+}
+
 /* --- at any moment: nothing is lost, and nothing is dropped twice --- */
 
 /* Each value is on the heap, so that what is lost or freed twice is seen. */
