@@ -87,7 +87,7 @@ int weft_order_begin(struct order *o)
 	weft_lock_acquire(&o->taking);
 	if (has_room(o))
 		return 0;
-	err = weft_waiters_wait(&o->room, "pipeline order", look_for_room, o,
+	err = weft_waiters_wait(&o->room, "room in an order", look_for_room, o,
 	                        NULL, WEFT_FOREVER);
 	if (err)
 		weft_lock_release(&o->taking);

@@ -61,8 +61,8 @@ struct weft_mapreduce {
 	struct weft_mapreduce_opts opts;
 	struct table_kind kind;
 	struct weft_chan *in;
-	struct weft_mapreduce_worker
-	        *workers; /* who map, who reduce, or both */
+	/* That map, that reduce, or both. */
+	struct weft_mapreduce_worker *workers;
 	unsigned nworkers;
 	struct table *tables; /* `owners` times one per partition */
 	unsigned owners;      /* workers, or 1 where they share */

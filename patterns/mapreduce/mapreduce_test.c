@@ -393,7 +393,7 @@ TEST(E5_keys_of_any_bytes_come_in_their_order)
 	return 0;
 }
 
-/* --- who receives --- */
+/* --- several receivers --- */
 
 #define RECEIVERS 4
 

@@ -25,7 +25,7 @@
 struct word_count {
 	struct weft_slice word; /* in the text; at NULL: a free place */
 	uint64_t n;
-	uint64_t seen; /* for who compares */
+	uint64_t seen; /* for the comparison */
 };
 
 /* All zeros is an empty one. */
