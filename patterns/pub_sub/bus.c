@@ -408,7 +408,9 @@ static bool opts_are_valid(const struct weft_bus_opts *o,
 		return false;
 	if (o->ring)
 		return !o->hold && !o->drop;
-	return !weft_chan_impl_accepts(impl, o->cap, o->elem_size, NULL, 0);
+	/* Any number of tasks may publish. */
+	return !(impl->can & WEFT_NO_DATA) && !impl->max_senders &&
+	       !weft_chan_impl_accepts(impl, o->cap, o->elem_size, NULL, 0);
 }
 
 int weft_bus_new(struct weft_bus **out, const struct weft_bus_opts *opts)

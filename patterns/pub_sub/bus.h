@@ -32,8 +32,7 @@
  *
  * Any task or foreign thread may call anything below at any time on a live bus,
  * but for this: of a ring, one task at a time receives from a subscriber; with
- * queues no more than its implementation allows receivers, and no more publish
- * at once than it allows senders.
+ * queues no more than its implementation allows receivers.
  *
  * One lock guards a bus. It is not held while a publish waits, nor by a receive
  * that finds a message.
@@ -120,8 +119,9 @@ struct weft_sub_stats {
  * Make a bus without subscribers.
  *
  * Returns 0, also for a context that has ended, and then it is stopped; -EINVAL
- * for NULL, a capacity or elem_size out of range, an unknown wait, or hold or
- * drop with a ring; -ENOMEM; for a context with a deadline also what
+ * for NULL, a capacity or elem_size out of range, an unknown wait, hold or drop
+ * with a ring, or queues of an implementation that moves no data or limits how
+ * many send at once; -ENOMEM; for a context with a deadline also what
  * weft_ctx_after() says. On failure *out is untouched.
  */
 WEFT_API WEFT_NODISCARD int weft_bus_new(struct weft_bus **out,

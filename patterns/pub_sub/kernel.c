@@ -100,9 +100,14 @@ static void shape(const struct params *p, struct cell_shape *out)
 	if (param(p, "variant") == RING) {
 		out->senders = 1;
 		out->cap = 1; /* it has no channel: any will do */
-	} else if (policy >= WEFT_SLOW_DROP_OLDEST) {
-		/* Who publishes takes the oldest out. */
-		out->receivers = 1 + out->senders;
+		return;
+	}
+	/* A bus does not count its publishers. */
+	if (param(p, "variant") == QUEUES && out->senders == 1)
+		out->senders = 2;
+	if (policy >= WEFT_SLOW_DROP_OLDEST) {
+		/* A publisher takes the oldest out. */
+		out->receivers = 1 + (unsigned)param(p, "publishers");
 		out->needs = WEFT_CAN_BOUNDED;
 		if (policy == WEFT_SLOW_LATEST) {
 			/* Some without a count round it up. */

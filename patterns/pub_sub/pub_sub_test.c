@@ -337,6 +337,11 @@ TEST(E7_E16_options_that_make_no_sense_are_refused)
 	refuse((struct weft_bus_opts){ .cap = 1, .wait = (enum weft_wait)7 });
 	refuse((struct weft_bus_opts){ .ring = true, .cap = 1, .hold = hold });
 	refuse((struct weft_bus_opts){ .ring = true, .cap = 1, .drop = drop });
+	for (int i = 0; i < 2; i++) /* it moves no data; it has one sender */
+		refuse((struct weft_bus_opts){
+		        .cap = 1,
+		        .elem_size = sizeof(int),
+		        .impl = weft_chan_impl_find(i ? "spsc" : "null") });
 	CHECK_EQ(weft_bus_new(NULL, &(struct weft_bus_opts){ .cap = 1 }),
 	         -EINVAL);
 	CHECK_EQ(weft_bus_new(&(struct weft_bus *){ NULL }, NULL), -EINVAL);
@@ -345,9 +350,10 @@ TEST(E7_E16_options_that_make_no_sense_are_refused)
 
 TEST(subscribers_that_make_no_sense_are_refused)
 {
+	static struct weft_chan_impl list, one;
 	static const struct {
 		bool ring;
-		const char *impl;
+		const struct weft_chan_impl *impl;
 		struct weft_sub_opts opts;
 		int err;
 	} rows[] = {
@@ -355,18 +361,20 @@ TEST(subscribers_that_make_no_sense_are_refused)
 		{ false, NULL, { .cap = WEFT_BUS_CAP_MAX + 1 }, -EINVAL },
 		{ true, NULL, { .cap = 2 }, -EINVAL },
 		{ true, NULL, { .slow = WEFT_SLOW_DROP_NEWEST }, -EINVAL },
-		{ false, "spsc", { .slow = WEFT_SLOW_DROP_OLDEST }, -EINVAL },
-		{ false, "spsc", { .slow = WEFT_SLOW_LATEST }, -EINVAL },
-		{ false, "list", { .slow = WEFT_SLOW_LATEST }, -ENOTSUP },
+		{ false, &one, { .slow = WEFT_SLOW_DROP_OLDEST }, -EINVAL },
+		{ false, &one, { .slow = WEFT_SLOW_LATEST }, -EINVAL },
+		{ false, &list, { .slow = WEFT_SLOW_LATEST }, -ENOTSUP },
 	};
+
+	list = one = *weft_chan_impl_find("list");
+	one.max_receivers = 1;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct weft_bus_opts opts = { .ring = rows[i].ring, .cap = 2 };
 		struct weft_sub *s = NULL;
 		struct weft_bus *b;
 
-		if (rows[i].impl)
-			opts.impl = weft_chan_impl_find(rows[i].impl);
+		opts.impl = rows[i].impl;
 		CHECK_EQ(weft_bus_new(&b, &opts), 0);
 		CHECK_EQ(weft_sub_new(&s, b, &rows[i].opts), rows[i].err);
 		CHECK(s == NULL);
