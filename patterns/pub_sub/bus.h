@@ -209,8 +209,9 @@ WEFT_API WEFT_NODISCARD int weft_sub_join(struct weft_sub *s, uint64_t topic);
 WEFT_API int weft_sub_leave(struct weft_sub *s, uint64_t topic);
 
 /* Drain: leave all topics, but for what is inside, which still comes out before
- * the end; what is in a ring holds it up until then. Returns 0, any number of
- * times; -EINVAL for NULL. */
+ * the end. What is in a ring holds it up until then if the subscriber blocks;
+ * otherwise it may still be overtaken there, and miss what it has not received.
+ * Returns 0, any number of times; -EINVAL for NULL. */
 WEFT_API int weft_sub_close(struct weft_sub *s);
 
 /*

@@ -222,6 +222,30 @@ TEST(E4_E5_what_is_inside_survives_the_close)
 	return 0;
 }
 
+/* One that drains, and is overtaken by messages that are not for it any more:
+ * it is told what it missed of its own, all or some. */
+TEST(E4_E15_what_comes_behind_the_end_is_not_missed)
+{
+	for (int more = 0; more < 12; more++) {
+		struct weft_bus *b = make_bus(true, 4);
+		struct weft_sub *s = make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
+		int left = more > 4 ? 0 : more < 2 ? 3 : 4 - more;
+
+		make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(publish(b, NEWS, i), 2);
+		CHECK_EQ(weft_sub_close(s), 0);
+		for (int i = 0; i < more; i++)
+			CHECK_EQ(publish(b, NEWS, 100), 1);
+		for (int i = 3 - left; i < 3; i++)
+			expect(s, i, i == 3 - left ? (uint64_t)i : 0);
+		expect_err(s, -EPIPE);
+		CHECK_EQ(sub_stats(s).missed, (uint64_t)(3 - left));
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
 TEST_MANUAL(a_publish_waits_for_one_who_blocks_until_its_deadline)
 {
 	FOR_BOTH(ring)

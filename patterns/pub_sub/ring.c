@@ -169,9 +169,12 @@ int weft_bus_publish_ring(struct weft_bus *b, struct topic *t, const void *elem,
 
 /* --- receiving: without the lock --- */
 
-/* Go on to message n, and miss those before it. */
-static uint64_t skip_to(struct membership *m, uint64_t cursor, uint64_t n)
+/* Go on to message n, and miss those before it: of what the member may read,
+ * which ends at `end`. */
+static uint64_t skip_to(struct membership *m, uint64_t cursor, uint64_t n,
+                        uint64_t end)
 {
+	n = n < end ? n : end;
 	sub_missed(m->sub, n - cursor);
 	weft_store_release(&m->cursor, n); /* [cursor] */
 	return n;
@@ -216,7 +219,7 @@ static int read_next(struct membership *m, void *elem)
 		tail = weft_load_acquire(&r->tail); /* [tail] */
 		tail = tail < end ? tail : end;
 		if (tail > n + 1)
-			n = skip_to(m, n, tail - 1);
+			n = skip_to(m, n, tail - 1, end);
 	}
 	while (n < end && !read_message(r, n, elem, bytes)) {
 		tail = weft_load_acquire(&r->tail); /* [tail] */
@@ -226,7 +229,7 @@ static int read_next(struct membership *m, void *elem)
 			break; /* it came between the two looks */
 		if (m->sub->opts.slow == WEFT_SLOW_DISCONNECT)
 			return -EOVERFLOW;
-		n = skip_to(m, n, behind_lost(r, n, tail));
+		n = skip_to(m, n, behind_lost(r, n, tail), end);
 	}
 	if (n >= end)
 		return -EPIPE;
