@@ -1,6 +1,6 @@
 /*
- * What both kinds of bus have in common: who has joined which topic, and how
- * all of them come to their end.
+ * What both kinds of bus have in common: which subscriber has joined which
+ * topic, and how all of them come to their end.
  */
 #include "internal.h"
 
@@ -285,23 +285,48 @@ static const struct weft_ending_ops ending_ops = { everything_came_out,
 
 /* --- the calls: publishing --- */
 
+static int publish(struct weft_bus *b, uint64_t topic, struct publication *p)
+{
+	struct topic *t;
+	int err;
+
+	weft_lock_acquire(&b->lock);
+	err = weft_bus_shut(b);
+	t = err ? NULL : find_topic(b, topic);
+	if (t)
+		err = b->opts.ring ? weft_bus_publish_ring(b, t, p)
+		                   : weft_bus_publish_queues(b, t, p);
+	else if (!err)
+		p->done = p->n;
+	weft_lock_release(&b->lock);
+	return err;
+}
+
 int weft_bus_publish(struct weft_bus *b, uint64_t topic, const void *elem,
                      int64_t deadline_ns)
 {
-	struct topic *t;
-	int n;
+	struct publication p = { elem, 1, deadline_ns, 0, 0 };
+	int err;
 
 	if (!b || (!elem && b->opts.elem_size))
 		return -EINVAL;
-	weft_lock_acquire(&b->lock);
-	n = weft_bus_shut(b);
-	t = n ? NULL : find_topic(b, topic);
-	if (t)
-		n = b->opts.ring
-		            ? weft_bus_publish_ring(b, t, elem, deadline_ns)
-		            : weft_bus_publish_queues(b, t, elem, deadline_ns);
-	weft_lock_release(&b->lock);
-	return n;
+	err = publish(b, topic, &p);
+	return err ? err : p.got;
+}
+
+int weft_bus_publish_many(struct weft_bus *b, uint64_t topic, const void *elems,
+                          size_t n, size_t *done, int64_t deadline_ns)
+{
+	struct publication p = { elems, n, deadline_ns, 0, 0 };
+	int err;
+
+	if (done)
+		*done = 0;
+	if (!b || !done || (!elems && n && b->opts.elem_size))
+		return -EINVAL;
+	err = publish(b, topic, &p);
+	*done = p.done;
+	return err;
 }
 
 int weft_bus_try_publish(struct weft_bus *b, uint64_t topic, const void *elem)
@@ -567,6 +592,7 @@ static int add_membership(struct weft_sub *s, uint64_t topic)
 	list_init(&m->in_view);
 	weft_store_relaxed(&m->cursor, weft_load_relaxed(&t->ring.tail));
 	weft_store_relaxed(&m->end, UINT64_MAX);
+	weft_store_relaxed(&m->wanted, UINT64_MAX);
 	list_push(&t->members, &m->in_topic);
 	list_push(&s->memberships, &m->in_sub);
 	t->refs++;
@@ -646,21 +672,45 @@ static uint64_t untold(struct weft_sub *s)
 	return 0;
 }
 
+/* What a receive has come to. */
+static inline int received(struct weft_sub *s, int err, uint64_t *missed)
+{
+	if (__builtin_expect(err != 0, 0)) {
+		if (err != -EPIPE)
+			return err;
+		err = at_end(s);
+	}
+	if (missed)
+		*missed = untold(s);
+	return err;
+}
+
 int weft_sub_recv(struct weft_sub *s, void *elem, uint64_t *missed,
                   int64_t deadline_ns)
 {
-	int err;
-
 	if (!s || (!elem && s->elem_size))
 		return -EINVAL;
-	err = s->queue ? weft_bus_recv_queue(s, elem, deadline_ns)
-	               : weft_bus_recv_ring(s, elem, deadline_ns);
-	if (__builtin_expect(!err, 1)) {
-		if (missed)
-			*missed = untold(s);
+	return received(s,
+	                s->queue ? weft_bus_recv_queue(s, elem, deadline_ns)
+	                         : weft_bus_recv_ring(s, elem, deadline_ns),
+	                missed);
+}
+
+int weft_sub_recv_many(struct weft_sub *s, void *elems, size_t n, size_t *done,
+                       uint64_t *missed, int64_t deadline_ns)
+{
+	int err;
+
+	if (done)
+		*done = 0;
+	if (!s || !done || (!elems && n && s->elem_size))
+		return -EINVAL;
+	if (!n)
 		return 0;
-	}
-	return err == -EPIPE ? at_end(s) : err;
+	err = s->queue
+	              ? weft_bus_recv_queue_many(s, elems, n, done, deadline_ns)
+	              : weft_bus_recv_ring_many(s, elems, n, done, deadline_ns);
+	return received(s, err, missed);
 }
 
 int weft_sub_try_recv(struct weft_sub *s, void *elem, uint64_t *missed)

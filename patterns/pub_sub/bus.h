@@ -1,5 +1,5 @@
 /*
- * bus: messages that are published on a topic go to all who have joined it.
+ * bus: messages that are published on a topic go to all that have joined it.
  *
  *	publish on a topic  ->  a copy for each subscriber of it  ->  recv
  *
@@ -101,9 +101,10 @@ struct weft_sub_opts {
 
 /* Exact at rest. */
 struct weft_bus_stats {
-	size_t topics;      /* that somebody has joined, or has yet to read */
+	size_t topics;      /* that a subscriber has joined, or has yet to read
+	                     */
 	size_t subs;        /* not freed */
-	uint64_t published; /* messages that had somebody to go to */
+	uint64_t published; /* messages that had a subscriber to go to */
 	uint64_t delivered; /* their copies, in a ring their readers */
 };
 
@@ -132,7 +133,7 @@ WEFT_API WEFT_NODISCARD int weft_bus_new(struct weft_bus **out,
 WEFT_API void weft_bus_free(struct weft_bus *b);
 
 /*
- * Publish a message: to all who have joined the topic by now.
+ * Publish a message: to all that have joined the topic by now.
  *
  * With queues it goes to one subscriber after the other. Where it has to wait
  * for one that blocks and the deadline comes, that one misses it and counts it,
@@ -155,13 +156,28 @@ WEFT_API WEFT_NODISCARD int weft_bus_publish(struct weft_bus *b, uint64_t topic,
 WEFT_API WEFT_NODISCARD int
 weft_bus_try_publish(struct weft_bus *b, uint64_t topic, const void *elem);
 
+/*
+ * Publish n messages from an array, in order, each as weft_bus_publish() does;
+ * those of other publishers may come between. The lock of the bus is taken, and
+ * subscribers are woken, once for as many as there is room for.
+ *
+ * done  receives how many were published. Of queues it is n, or 0 after another
+ *       error than -ETIMEDOUT; what is behind it in a ring nobody has got.
+ *
+ * Returns 0, also where nobody has joined; -ETIMEDOUT, of queues when there was
+ * a subscriber that has missed some; else as weft_bus_publish().
+ */
+WEFT_API WEFT_NODISCARD int
+weft_bus_publish_many(struct weft_bus *b, uint64_t topic, const void *elems,
+                      size_t n, size_t *done, int64_t deadline_ns);
+
 /* Close: nothing more comes in, what is inside still comes out. Does not wait.
  * Returns 0; -EPIPE when it was closed, stopped or had failed before; -EINVAL
  * for NULL. */
 WEFT_API int weft_bus_close(struct weft_bus *b);
 
-/* Close a topic: all who have joined it leave it, but for what is inside, which
- * still comes out. Who joins it later begins it anew. Returns 0, also when
+/* Close a topic: all that have joined it leave it, but for what is inside,
+ * which still comes out. A later join begins it anew. Returns 0, also when
  * there is no such topic; -EINVAL for NULL. */
 WEFT_API int weft_bus_close_topic(struct weft_bus *b, uint64_t topic);
 
@@ -218,8 +234,9 @@ WEFT_API int weft_sub_close(struct weft_sub *s);
  * Receive the next message of any of the topics.
  *
  * elem    of a ring it may have been written to even after an error.
- * missed  receives how many messages were missed since this was last told; may
- *         be NULL. Exact, and in its place, where no publish is under way.
+ * missed  receives, with a message and at the end, how many were missed since
+ *         this was last told; may be NULL. Of a ring those just before this
+ *         message; of queues all by now, where no publish is under way.
  *
  * Returns 0; -EPIPE at the end; -EOVERFLOW at the end of a subscriber that was
  * disconnected: behind what its queue held; of a ring at once; the reason,
@@ -232,6 +249,20 @@ WEFT_API WEFT_NODISCARD int weft_sub_recv(struct weft_sub *s, void *elem,
 /* The same without waiting: -EAGAIN instead of -ETIMEDOUT. */
 WEFT_API WEFT_NODISCARD int weft_sub_try_recv(struct weft_sub *s, void *elem,
                                               uint64_t *missed);
+
+/*
+ * Receive up to n messages into an array: wait for one, then take what is there
+ * without waiting for more; of a ring from one topic, and only up to a place
+ * where some were missed, which the next call tells.
+ *
+ * done  receives how many were received: 1 to n on success, 0 on an error.
+ *
+ * Otherwise as weft_sub_recv(); n = 0 returns 0.
+ */
+WEFT_API WEFT_NODISCARD int weft_sub_recv_many(struct weft_sub *s, void *elems,
+                                               size_t n, size_t *done,
+                                               uint64_t *missed,
+                                               int64_t deadline_ns);
 
 /* Figures. Returns 0, or -EINVAL for NULL. */
 WEFT_API int weft_sub_stats(struct weft_sub *s, struct weft_sub_stats *out);

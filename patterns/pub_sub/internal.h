@@ -24,15 +24,15 @@
  * while it is whole; readers look at that before and after they copy it.
  */
 struct ring {
-	unsigned char *slots; /* of slot_bytes each */
-	size_t slot_bytes;
-	uint64_t cap;    /* a power of two */
+	/* Constant once made. */
+	unsigned char *slots;
+	size_t slot_bytes, elem_size;
+	uint64_t cap; /* a power of two */
+	bool asks;    /* otherwise all of them make room all the time */
+
 	uint64_t oldest; /* no subscriber that blocks is behind this */
 
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t tail; /* the next message */
-	/* Room is made by who blocks and comes to this message. */
-	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t wanted;
-	bool asks; /* otherwise everyone makes room all the time */
 	struct weft_waiters room;
 };
 
@@ -50,7 +50,7 @@ struct membership {
 	struct list in_topic, in_sub;
 	struct topic *topic;
 	struct weft_sub *sub;
-	uint64_t id; /* members who joined later have higher ones */
+	uint64_t id; /* members that joined later have higher ones */
 	size_t refs; /* the subscriber's, and publishes that wait */
 	bool joined; /* messages go to it */
 
@@ -58,9 +58,10 @@ struct membership {
 	struct list in_view; /* the receiver's */
 
 	/* Of a ring: the next message, written by the receiver; and the one not
-	 * to be read any more, UINT64_MAX while joined. */
+	 * to be read any more, UINT64_MAX while joined. A publish that has no
+	 * room is woken when the cursor comes to `wanted`. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t cursor;
-	_Atomic uint64_t end;
+	_Atomic uint64_t end, wanted;
 };
 
 struct weft_sub {
@@ -85,6 +86,15 @@ struct weft_sub {
 	struct membership *only; /* if there is but one, and it is open */
 	size_t elem_size;
 	_Atomic bool changed;
+};
+
+/* What one call publishes. */
+struct publication {
+	const unsigned char *elems;
+	size_t n;
+	int64_t deadline_ns;
+	size_t done; /* of them, that went out */
+	int got;     /* to how many, the last of them */
 };
 
 struct weft_bus {
@@ -129,14 +139,18 @@ int weft_bus_shut(const struct weft_bus *b);
 /* --- queues.c, ring.c: under the lock, which they may let go meanwhile --- */
 
 int weft_bus_publish_queues(struct weft_bus *b, struct topic *t,
-                            const void *elem, int64_t deadline_ns);
-int weft_bus_publish_ring(struct weft_bus *b, struct topic *t, const void *elem,
-                          int64_t deadline_ns);
+                            struct publication *p);
+int weft_bus_publish_ring(struct weft_bus *b, struct topic *t,
+                          struct publication *p);
 
 /* --- the same, without the lock: 0; -EPIPE at the end --- */
 
 int weft_bus_recv_queue(struct weft_sub *s, void *elem, int64_t deadline_ns);
+int weft_bus_recv_queue_many(struct weft_sub *s, void *elems, size_t n,
+                             size_t *done, int64_t deadline_ns);
 int weft_bus_recv_ring(struct weft_sub *s, void *elem, int64_t deadline_ns);
+int weft_bus_recv_ring_many(struct weft_sub *s, void *elems, size_t n,
+                            size_t *done, int64_t deadline_ns);
 
 int weft_bus_make_queue(struct weft_sub *s);
 void weft_bus_empty_queue(struct weft_sub *s);

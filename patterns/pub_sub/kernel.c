@@ -7,8 +7,8 @@
  *	bare    no component: every message is sent into S channels
  *
  * All of them are drivers: first the publishers, then the subscribers. An item
- * is one message, however many get it. Messages go round the topics in turn,
- * and every subscriber has joined all of them.
+ * is one message, however many get it. Batches of messages go round the topics
+ * in turn, and every subscriber has joined all of them.
  */
 #include "kernel/kernel.h"
 #include "bus.h"
@@ -38,6 +38,7 @@ static const struct knob knobs[] = {
 	  KERNEL_CAP_MAX, NULL, "1,64,1024" },
 	KNOB_ITEMS,
 	KNOB_PAYLOAD(MESSAGE_MAX, "8,64,1024"),
+	KNOB_BATCH("messages per publish and per receive", 1, "1,16"),
 	KNOB_WORK("work", "computation per message, at each subscriber",
 	          "0,1000"),
 	KNOB_WAIT,
@@ -176,7 +177,7 @@ static int setup(struct cell *cell)
 	weft_store_relaxed(&s->publishing, s->publishers);
 	if (cell->variant == RING) /* each topic has an order of its own */
 		cell->in_order = s->topics == 1;
-	err = kernel_buffers(cell, cell->shape.drivers, 1);
+	err = kernel_buffers(cell, cell->shape.drivers, cell->batch);
 	s->reader = cacheline_new(s->readers, sizeof(*s->reader));
 	if (!err && !s->reader)
 		err = -ENOMEM;
@@ -207,15 +208,22 @@ static void halt(struct cell *cell)
 static int publish(const struct kernel_batch *b)
 {
 	const struct state *s = b->cell->state;
+	uint64_t topic = b->seq / b->cell->batch % s->topics;
+	size_t done;
 	int n = 0;
 
+	if (s->bus && b->n > 1)
+		return weft_bus_publish_many(s->bus, topic, b->m, b->n, &done,
+		                             WEFT_FOREVER);
 	if (s->bus) {
-		n = weft_bus_publish(s->bus, b->seq % s->topics, b->m,
-		                     WEFT_FOREVER);
+		n = weft_bus_publish(s->bus, topic, b->m, WEFT_FOREVER);
 		return n < 0 ? n : 0;
 	}
 	for (unsigned i = 0; i < s->readers && !n; i++)
-		n = weft_chan_send(s->reader[i].chan, b->m, WEFT_FOREVER);
+		n = b->n > 1 ? weft_chan_send_many(s->reader[i].chan, b->m,
+		                                   b->n, &done, WEFT_FOREVER)
+		             : weft_chan_send(s->reader[i].chan, b->m,
+		                              WEFT_FOREVER);
 	return n;
 }
 
@@ -223,8 +231,9 @@ static void run_publisher(struct cell *cell, unsigned p)
 {
 	struct state *s = cell->state;
 
-	kernel_fail(cell, kernel_produce(cell, p, s->publishers,
-	                                 cell->message[p], 1, publish));
+	kernel_fail(cell,
+	            kernel_produce(cell, p, s->publishers, cell->message[p],
+	                           cell->batch, publish));
 	if (weft_fetch_sub_acq_rel(&s->publishing, 1u) > 1)
 		return;
 	close_chans(s);
@@ -234,35 +243,74 @@ static void run_publisher(struct cell *cell, unsigned p)
 
 /* --- receiving --- */
 
-static inline int receive(struct reader *r, void *m, bool misses)
-{
-	uint64_t missed = 0;
-	int err;
-
-	if (r->chan)
-		return weft_chan_recv(r->chan, m, WEFT_FOREVER);
-	err = weft_sub_recv(r->sub, m, misses ? &missed : NULL, WEFT_FOREVER);
-	r->missed += missed;
-	return err;
-}
-
 /* Each item's latency is recorded by one of them, in turn. */
-static inline void look_at(struct cell *cell, struct reader *r, unsigned id,
-                           const unsigned char *m)
+__attribute__((noinline)) static void look_longer(struct cell *cell,
+                                                  unsigned id, uint64_t value)
 {
 	const struct state *s = cell->state;
-	uint64_t value = message_value(m), who = message_who(value);
-	uint64_t item = message_seq(value) * s->publishers + who;
+	uint64_t item = message_seq(value) * s->publishers + message_who(value);
 
-	r->received++;
-	if (!message_is_of(m, cell->payload, value))
-		tally_corrupt(r->tally, 0, value);
-	else
-		tally_count(r->tally, 0, (unsigned)who, message_seq(value));
-	if (__builtin_expect(cell->timed, 0) && item % s->readers == id)
+	if (cell->timed && item % s->readers == id)
 		kernel_record(cell, id, item);
 	if (cell->work)
 		work_for(cell->work);
+}
+
+/* n messages of a size that is the same for all, as the compiler cannot see. */
+KERNEL_INLINE void look_at(struct cell *cell, struct reader *r, unsigned id,
+                           const unsigned char *m, size_t n)
+{
+	bool longer = cell->timed || cell->work;
+	size_t payload = cell->payload;
+
+	r->received += n;
+	for (; n; n--, m += payload) {
+		uint64_t value = message_value(m);
+
+		if (message_is_of(m, payload, value))
+			tally_count(r->tally, 0, (unsigned)message_who(value),
+			            message_seq(value));
+		else
+			tally_corrupt(r->tally, 0, value);
+		if (__builtin_expect(longer, 0))
+			look_longer(cell, id, value);
+	}
+}
+
+static int read_singly(struct cell *cell, struct reader *r, unsigned id,
+                       unsigned char *m)
+{
+	bool misses = ((struct state *)cell->state)->misses;
+	uint64_t missed = 0;
+	int err;
+
+	while (!(err = r->chan ? weft_chan_recv(r->chan, m, WEFT_FOREVER)
+	                       : weft_sub_recv(r->sub, m,
+	                                       misses ? &missed : NULL,
+	                                       WEFT_FOREVER))) {
+		r->missed += missed;
+		look_at(cell, r, id, m, 1);
+	}
+	r->missed += err == -EPIPE ? missed : 0; /* it is told the rest */
+	return err;
+}
+
+static int read_batches(struct cell *cell, struct reader *r, unsigned id,
+                        unsigned char *m)
+{
+	size_t most = cell->batch, n;
+	uint64_t missed = 0;
+	int err;
+
+	while (!(err = r->chan ? weft_chan_recv_many(r->chan, m, most, &n,
+	                                             WEFT_FOREVER)
+	                       : weft_sub_recv_many(r->sub, m, most, &n,
+	                                            &missed, WEFT_FOREVER))) {
+		r->missed += missed;
+		look_at(cell, r, id, m, n);
+	}
+	r->missed += err == -EPIPE ? missed : 0;
+	return err;
 }
 
 static void run_reader(struct cell *cell, unsigned id)
@@ -270,14 +318,9 @@ static void run_reader(struct cell *cell, unsigned id)
 	struct state *s = cell->state;
 	struct reader *r = &s->reader[id];
 	unsigned char *m = cell->message[s->publishers + id];
-	struct weft_sub_stats stats;
-	int err;
+	int err = cell->batch > 1 ? read_batches(cell, r, id, m)
+	                          : read_singly(cell, r, id, m);
 
-	while (!(err = receive(r, m, s->misses)))
-		look_at(cell, r, id, m);
-	/* What was missed behind the last that it received. */
-	if (s->misses && !weft_sub_stats(r->sub, &stats))
-		r->missed = stats.missed;
 	/* What was missed is accounted for as well. */
 	cell->share[id] = tally_share(r->received + r->missed, s->readers, id);
 	kernel_end(cell, err);
@@ -340,7 +383,7 @@ const struct pattern pattern_pub_sub = {
 	KERNEL(pub_sub),
 	.flag = "pubsub",
 	.title = "Publish-Subscribe (Pub/Sub)",
-	.summary = "every message goes to all who have joined its topic",
+	.summary = "every message goes to all that have joined its topic",
 	.accept = accept,
 	.verify = verify,
 };

@@ -13,11 +13,15 @@ static const struct kernel_case verified[] = {
 	           "payload=64" },
 	{ .knobs = "variant=queues|ring policy=latest publishers=2" },
 	{ .knobs = "variant=bare", .chan = &testing_one_to_one },
+	{ .knobs = "variant=* batch=5 cap=3 publishers=2" },
+	{ .knobs = "variant=queues|ring batch=16 topics=3 cap=64" },
+	{ .knobs = "variant=queues|ring batch=3 policy=drop_oldest cap=2" },
+	{ .knobs = "policy=drop_newest batch=5 cap=2 publishers=2" },
 	{ 0 },
 };
 
 static const struct kernel_case few[] = {
-	{ .knobs = "variant=* cap=1" },
+	{ .knobs = "variant=* cap=1 batch=1|7" },
 	{ .knobs = "variant=queues|ring policy=drop_oldest publishers=3" },
 	{ 0 },
 };

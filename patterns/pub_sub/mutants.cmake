@@ -6,9 +6,9 @@ weft_add_pattern_mutant(pub_sub forgets_the_last_to_join pub_sub/queues.c
   "m && m->id < r->last && !err"
   CHANNELS handoff ring
   WORDS lost)
-weft_add_pattern_mutant(pub_sub overruns_who_blocks pub_sub/ring.c
-  "cursor < oldest)"
-  "cursor > oldest)"
+weft_add_pattern_mutant(pub_sub overruns_one_that_blocks pub_sub/ring.c
+  "return r->cap - (tail - r->oldest);"
+  "return r->cap;"
   KNOBS "variant=ring cap=4"
   CHANNELS handoff
   TRIES 20
@@ -25,6 +25,13 @@ weft_add_pattern_mutant(pub_sub tells_too_little pub_sub/ring.c
   "sub_missed(m->sub, n - cursor);"
   "sub_missed(m->sub, n - cursor > 1);"
   KNOBS "variant=ring policy=latest"
+  CHANNELS handoff
+  TRIES 20
+  WORDS missed)
+weft_add_pattern_mutant(pub_sub tells_again_what_it_told pub_sub/bus.c
+  "return missed - told;"
+  "return missed;"
+  KNOBS "policy=drop_oldest cap=1"
   CHANNELS handoff
   TRIES 20
   WORDS missed)

@@ -1,7 +1,7 @@
 /*
- * Tests of the bus: who leaves, and when a subscriber is at its end.
+ * Tests of the bus: how one leaves, and when a subscriber is at its end.
  *
- *	E9  a publish that waits for one who leaves goes on
+ *	E9  a publish that waits for a subscriber that leaves goes on
  *	E10 to leave twice, or what is closed, changes nothing
  *	E11 a subscriber is at its end when its last topic goes
  *	E13 close at any moment, while others come and go; wait for all of them
@@ -14,8 +14,6 @@
 
 #include "pub_sub_testing.h"
 #include "testing/stop.h"
-
-enum { NEWS = 1, SPORT = 2, ART = 3 };
 
 /* --- E9 --- */
 
@@ -93,7 +91,7 @@ TEST_MANUAL(E9_a_publish_goes_on_when_who_it_waits_for_leaves)
 	return 0;
 }
 
-/* The publish has its place in the line of subscribers, whoever leaves it. */
+/* The publish has its place in the line of subscribers, whichever leave it. */
 TEST_MANUAL(E9_a_publish_goes_on_behind_the_one_who_left)
 {
 	struct weft_bus *b = make_bus(false, 1);

@@ -1,11 +1,11 @@
 /*
- * Tests of the bus: what comes to whom, and slow subscribers. How it ends is
+ * Tests of the bus: what comes out where, and slow subscribers. How it ends is
  * tested by its life.c; the numbers are those of the requirements:
  *
  *	E1  what was published after the join, in order, and nothing else
  *	E2  a publish says how many have got it
  *	E3  a publish wakes those that it concerns
- *	E4  who lags is told how many were missed, then goes on
+ *	E4  one that lags is told how many were missed, then goes on
  *	E5  what is inside survives the close
  *	E6  what was not received is dropped
  *	E7  capacities out of range are refused; E16 so is 0
@@ -20,7 +20,7 @@
 
 #include "pub_sub_testing.h"
 
-enum { NEWS = 1, SPORT = 2, TOPICS = 1000 };
+#define TOPICS 1000
 
 TEST(E1_a_subscriber_gets_what_comes_after_its_join_in_order)
 {
@@ -170,7 +170,7 @@ static const struct lag {
 };
 #define LAGS (sizeof(lags) / sizeof(lags[0]))
 
-/* E8: another, who is not slow, gets all, and no publish waits. */
+/* E8: another, which is not slow, gets all, and no publish waits. */
 static struct weft_sub *fall_behind(struct weft_bus *b, const struct lag *l)
 {
 	struct weft_sub *slow = make_sub(b, l->slow, NEWS);
@@ -184,21 +184,38 @@ static struct weft_sub *fall_behind(struct weft_bus *b, const struct lag *l)
 	return slow;
 }
 
-static void catch_up(struct weft_sub *s, const struct lag *l, int end)
+/* The same of one that is alone, in one call. */
+static struct weft_sub *fall_behind_at_once(struct weft_bus *b,
+                                            const struct lag *l)
 {
-	for (int i = l->first; i <= l->last; i++)
-		expect(s, i, i == l->first ? l->missed : 0);
+	struct weft_sub *slow = make_sub(b, l->slow, NEWS);
+
+	publish_run(b, NEWS, 0, l->sent - 1, 0, (size_t)l->sent);
+	CHECK_EQ(sub_stats(slow).inside, l->inside);
+	return slow;
+}
+
+static void catch_up(struct weft_sub *s, const struct lag *l, int end,
+                     bool at_once)
+{
+	if (at_once && l->first <= l->last)
+		expect_run(s, l->first, l->last, l->missed);
+	else
+		for (int i = l->first; i <= l->last; i++)
+			expect(s, i, i == l->first ? l->missed : 0);
 	expect_err(s, l->end ? l->end : end);
 	CHECK_EQ(sub_stats(s).missed, l->missed);
 }
 
-TEST(E4_E8_who_lags_is_told_and_holds_up_nobody)
+TEST(E4_E8_one_that_lags_is_told_and_holds_up_nobody)
 {
-	for (size_t i = 0; i < LAGS; i++) {
+	for (size_t k = 0; k < 2 * LAGS; k++) {
+		size_t i = k / 2, at_once = k % 2;
 		struct weft_bus *b = make_bus(lags[i].ring, lags[i].cap);
-		struct weft_sub *s = fall_behind(b, &lags[i]);
+		struct weft_sub *s = at_once ? fall_behind_at_once(b, &lags[i])
+		                             : fall_behind(b, &lags[i]);
 
-		catch_up(s, &lags[i], -ETIMEDOUT);
+		catch_up(s, &lags[i], -ETIMEDOUT, at_once);
 		if (!lags[i].end) {
 			CHECK_LE(1, publish(b, NEWS, 50));
 			expect(s, 50, 0);
@@ -215,7 +232,7 @@ TEST(E4_E5_what_is_inside_survives_the_close)
 		struct weft_sub *s = fall_behind(b, &lags[i]);
 
 		CHECK_EQ(weft_bus_close(b), 0);
-		catch_up(s, &lags[i], -EPIPE);
+		catch_up(s, &lags[i], -EPIPE, i % 2);
 		expect_err(s, lags[i].end ? lags[i].end : -EPIPE);
 		weft_bus_free(b);
 	}
@@ -226,21 +243,157 @@ TEST(E4_E5_what_is_inside_survives_the_close)
  * it is told what it missed of its own, all or some. */
 TEST(E4_E15_what_comes_behind_the_end_is_not_missed)
 {
-	for (int more = 0; more < 12; more++) {
-		struct weft_bus *b = make_bus(true, 4);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
-		int left = more > 4 ? 0 : more < 2 ? 3 : 4 - more;
+	for (int inside = 1; inside < 5; inside++)
+		for (int more = 0; more < 12; more++) {
+			struct weft_bus *b = make_bus(true, 4);
+			struct weft_sub *s =
+			        make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
+			int left = inside + more > 4 ? 4 - more : inside;
 
-		make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
-		for (int i = 0; i < 3; i++)
-			CHECK_EQ(publish(b, NEWS, i), 2);
-		CHECK_EQ(weft_sub_close(s), 0);
-		for (int i = 0; i < more; i++)
-			CHECK_EQ(publish(b, NEWS, 100), 1);
-		for (int i = 3 - left; i < 3; i++)
-			expect(s, i, i == 3 - left ? (uint64_t)i : 0);
-		expect_err(s, -EPIPE);
-		CHECK_EQ(sub_stats(s).missed, (uint64_t)(3 - left));
+			make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
+			publish_run(b, NEWS, 1, inside, 0, (size_t)inside);
+			CHECK_EQ(weft_sub_close(s), 0);
+			for (int i = 0; i < more; i++)
+				CHECK_EQ(publish(b, NEWS, 100), 1);
+			left = left < 0 ? 0 : left;
+			if (left)
+				expect_run(s, inside - left + 1, inside,
+				           (uint64_t)(inside - left));
+			expect_end(s, -EPIPE, left ? 0 : (uint64_t)inside);
+			CHECK_EQ(sub_stats(s).missed,
+			         (uint64_t)(inside - left));
+			weft_bus_free(b);
+		}
+	return 0;
+}
+
+/* What was missed behind the last that it has received. */
+TEST(E4_what_was_missed_is_told_at_the_end)
+{
+	struct weft_bus *b = make_bus(false, 2);
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_DROP_NEWEST, NEWS);
+
+	publish_run(b, NEWS, 0, 1, 0, 2);
+	expect_run(s, 0, 1, 0);
+	publish_run(b, NEWS, 2, 6, 0, 5);
+	expect(s, 2, 3);
+	CHECK_EQ(publish(b, NEWS, 7), 1);
+	CHECK_EQ(publish(b, NEWS, 8), 0);
+	expect(s, 3, 1);
+	CHECK_EQ(publish(b, NEWS, 9), 1);
+	CHECK_EQ(publish(b, NEWS, 10), 0);
+	expect(s, 7, 1);
+	expect(s, 9, 0);
+	publish_run(b, NEWS, 11, 13, 0, 3);
+	CHECK_EQ(weft_bus_close(b), 0);
+	expect_run(s, 11, 12, 1);
+	expect_end(s, -EPIPE, 0);
+	weft_bus_free(b);
+	return 0;
+}
+
+/* A run of a ring ends where some were missed. */
+TEST(E4_a_batch_tells_what_was_missed_before_it)
+{
+	struct weft_bus *b = make_bus(true, 4);
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
+
+	CHECK_EQ(weft_sub_join(s, SPORT), 0);
+	publish_run(b, NEWS, 0, 5, 0, 6);
+	publish_run(b, SPORT, 10, 10, 0, 1);
+	expect_run(s, 2, 5, 2);
+	expect_run(s, 10, 10, 0);
+	expect_err(s, -ETIMEDOUT);
+	weft_bus_free(b);
+	return 0;
+}
+
+/* --- batches --- */
+
+TEST(a_batch_of_nothing_is_nothing)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 2);
+		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		size_t done = 7;
+		int m[3] = { 0 };
+
+		CHECK_EQ(weft_bus_publish_many(b, NEWS, NULL, 0, &done,
+		                               WEFT_FOREVER),
+		         0);
+		CHECK_EQ(done, 0u);
+		CHECK_EQ(weft_sub_recv_many(s, NULL, 0, &done, NULL,
+		                            WEFT_FOREVER),
+		         0);
+		CHECK_EQ(done, 0u);
+		expect_err(s, -ETIMEDOUT);
+		publish_run(b, SPORT, 0, 4, 0, 5); /* nobody has joined it */
+		CHECK_EQ(weft_bus_publish_many(b, NEWS, m, 1, NULL, WEFT_NOW),
+		         -EINVAL);
+		CHECK_EQ(weft_bus_publish_many(b, NEWS, NULL, 1, &done,
+		                               WEFT_NOW),
+		         -EINVAL);
+		CHECK_EQ(weft_sub_recv_many(s, m, 1, NULL, NULL, WEFT_NOW),
+		         -EINVAL);
+		CHECK_EQ(weft_sub_recv_many(s, NULL, 1, &done, NULL, WEFT_NOW),
+		         -EINVAL);
+		CHECK_EQ(weft_bus_close(b), 0);
+		publish_run(b, NEWS, 0, 1, -EPIPE, 0);
+		CHECK_EQ(weft_sub_recv_many(s, m, 3, &done, NULL, WEFT_NOW),
+		         -EPIPE);
+		CHECK_EQ(done, 0u);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+/* Of a ring some go out for all; of queues each gets what it has room for, and
+ * the one that has not got all counts the others. */
+TEST(a_batch_goes_as_far_as_there_is_room)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 4);
+		struct weft_sub *full = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		struct weft_sub *quick = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+
+		publish_run(b, NEWS, 0, 1, 0, 2);
+		expect_run(quick, 0, 1, 0);
+		publish_run(b, NEWS, 2, 5, -ETIMEDOUT, ring ? 2 : 4);
+		expect_run(quick, 2, ring ? 3 : 5, 0);
+		expect_run(full, 0, 3, ring ? 0 : 2);
+		CHECK_EQ(bus_stats(b).published, ring ? 4u : 6u);
+		CHECK_EQ(bus_stats(b).delivered, ring ? 8u : 10u);
+		weft_bus_free(b);
+	}
+	return 0;
+}
+
+/* More than there is room for at any time, also with others that drop. */
+TEST(a_batch_waits_for_room_as_often_as_it_takes)
+{
+	FOR_BOTH(ring)
+	{
+		struct weft_bus *b = make_bus(ring, 2);
+		struct weft_sub *blocks = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		struct weft_sub *drops =
+		        make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
+		struct call c = { .s = blocks, .deadline_ns = WEFT_FOREVER };
+		size_t done;
+		int m[100];
+
+		for (int i = 0; i < 100; i++)
+			m[i] = i;
+		c.task = testing_spawn(recv_main, &c);
+		CHECK_EQ(weft_bus_publish_many(b, NEWS, m, 100, &done,
+		                               WEFT_FOREVER),
+		         0);
+		CHECK_EQ(done, 100u);
+		CHECK_EQ(weft_bus_close(b), 0);
+		CHECK_EQ(testing_join(c.task), -EPIPE);
+		CHECK_EQ(weft_load_relaxed(&c.received), 100);
+		expect_run(drops, 98, 99, 98);
 		weft_bus_free(b);
 	}
 	return 0;
@@ -317,11 +470,8 @@ static void hold_and_drop(enum weft_slow slow, int at_most)
 	CHECK_EQ(weft_bus_new(&h.b, &opts), 0);
 	leaves = make_sub(h.b, slow, NEWS);
 	stays = make_sub(h.b, slow, NEWS);
-	for (int i = 0; i < 5; i++) {
-		int n = publish(h.b, NEWS, 70 + i);
-
-		CHECK(n >= 0 || n == -ETIMEDOUT);
-	}
+	publish_run(h.b, NEWS, 70, 74, slow == WEFT_SLOW_BLOCK ? -ETIMEDOUT : 0,
+	            5);
 	CHECK_EQ(h.refs, at_most);
 	weft_sub_free(leaves);
 	CHECK_EQ(h.refs, at_most / 2);

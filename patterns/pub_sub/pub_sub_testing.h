@@ -5,6 +5,8 @@
 #include "bus.h"
 #include "testing/testing.h"
 
+enum { NEWS = 1, SPORT = 2, ART = 3 };
+
 /* For each kind of bus. */
 #define FOR_BOTH(ring) for (int ring = 0; ring < 2; ring++)
 
@@ -35,7 +37,23 @@ static inline int publish(struct weft_bus *b, uint64_t topic, int message)
 	return weft_bus_publish(b, topic, &message, WEFT_NOW);
 }
 
-/* The next message must be this one, behind so many that were missed. */
+/* The next messages must be first to last, behind so many that were missed; in
+ * one call, which could take more. */
+static inline void expect_run(struct weft_sub *s, int first, int last,
+                              uint64_t missed)
+{
+	size_t n = (size_t)last + 1 - (size_t)first, done;
+	int got[128];
+	uint64_t m;
+
+	CHECK_EQ(weft_sub_recv_many(s, got, 128, &done, &m, WEFT_NOW), 0);
+	CHECK_EQ(done, n);
+	for (size_t i = 0; i < n; i++)
+		CHECK_EQ(got[i], first + (int)i);
+	CHECK_EQ(m, missed);
+}
+
+/* The next message must be this one. */
 static inline void expect(struct weft_sub *s, int message, uint64_t missed)
 {
 	uint64_t m;
@@ -46,12 +64,32 @@ static inline void expect(struct weft_sub *s, int message, uint64_t missed)
 	CHECK_EQ(m, missed);
 }
 
-static inline void expect_err(struct weft_sub *s, int err)
+/* Where it is at its end, it is told what it has missed until then. */
+static inline void expect_end(struct weft_sub *s, int err, uint64_t missed)
 {
-	uint64_t m;
+	uint64_t m = UINT64_MAX;
 	int got;
 
 	CHECK_EQ(weft_sub_recv(s, &got, &m, WEFT_NOW), err);
+	CHECK_EQ(m, missed);
+}
+
+static inline void expect_err(struct weft_sub *s, int err)
+{
+	CHECK_EQ(weft_sub_recv(s, &(int){ 0 }, NULL, WEFT_NOW), err);
+}
+
+/* Publish first to last in one call, of which so many go out. */
+static inline void publish_run(struct weft_bus *b, uint64_t topic, int first,
+                               int last, int err, size_t gone)
+{
+	size_t n = (size_t)last + 1 - (size_t)first, done;
+	int m[128];
+
+	for (size_t i = 0; i < n; i++)
+		m[i] = first + (int)i;
+	CHECK_EQ(weft_bus_publish_many(b, topic, m, n, &done, WEFT_NOW), err);
+	CHECK_EQ(done, gone);
 }
 
 /* A task that publishes once or receives until it fails. */

@@ -22,31 +22,56 @@ static void hold(const struct weft_bus *b, const void *elem)
 
 /* --- no room: without the lock --- */
 
+/* Messages to one member, of which it has `done`. */
 struct offer {
 	struct membership *m;
-	const void *elem;
+	const struct publication *p;
+	size_t done;
 };
+
+static const void *next_of(const struct offer *o)
+{
+	return o->p->elems + o->done * o->m->sub->elem_size;
+}
+
+/* Put in what there is room for. */
+static inline int try_put(struct offer *o)
+{
+	size_t n = o->p->n - o->done, done;
+	int err;
+
+	if (__builtin_expect(n == 1, 1)) {
+		err = weft_chan_try_send(o->m->sub->queue, next_of(o));
+		o->done += !err;
+		return err;
+	}
+	err = weft_chan_send_many(o->m->sub->queue, next_of(o), n, &done,
+	                          WEFT_NOW);
+	o->done += done;
+	return err == -ETIMEDOUT ? -EAGAIN : err;
+}
 
 static int look_for_room(void *arg)
 {
-	const struct offer *o = arg;
+	struct offer *o = arg;
 	struct weft_sub *s = o->m->sub;
 
 	if (weft_ending_is_set(&s->bus->end))
 		return weft_ending_why(&s->bus->end);
 	if (weft_load_acquire(&o->m->left)) /* [left] */
 		return -EPIPE;
-	return weft_chan_try_send(s->queue, o->elem);
+	return try_put(o);
 }
 
 /* Others may take or put meanwhile. */
-static int push_out_oldest(struct weft_sub *s, const void *elem)
+static int push_out_oldest(struct offer *o)
 {
 	_Alignas(WEFT_CACHE_LINE) unsigned char oldest[WEFT_ELEM_MAX];
+	struct weft_sub *s = o->m->sub;
 	unsigned turn = 0;
 	int err;
 
-	while ((err = weft_chan_try_send(s->queue, elem)) == -EAGAIN) {
+	while ((err = try_put(o)) == -EAGAIN) {
 		err = weft_chan_try_recv(s->queue, oldest);
 		if (!err) {
 			sub_missed(s, 1);
@@ -60,38 +85,36 @@ static int push_out_oldest(struct weft_sub *s, const void *elem)
 	return err;
 }
 
-static int find_room(struct membership *m, const void *elem,
-                     int64_t deadline_ns)
+static int find_room(struct offer *o, int64_t deadline_ns)
 {
-	struct offer o = { m, elem };
+	struct weft_sub *s = o->m->sub;
 
-	switch (m->sub->opts.slow) {
+	switch (s->opts.slow) {
 	case WEFT_SLOW_BLOCK:
-		return weft_waiters_wait(&m->sub->ready, "room at a subscriber",
-		                         look_for_room, &o, NULL, deadline_ns);
+		return weft_waiters_wait(&s->ready, "room at a subscriber",
+		                         look_for_room, o, NULL, deadline_ns);
 	case WEFT_SLOW_DROP_OLDEST:
 	case WEFT_SLOW_LATEST:
-		return push_out_oldest(m->sub, elem);
+		return push_out_oldest(o);
 	case WEFT_SLOW_DISCONNECT:
-		weft_bus_cut_off(m->sub);
+		weft_bus_cut_off(s);
 		return -EPIPE;
 	default:
 		return -EAGAIN;
 	}
 }
 
-/* A copy that is held could not be put in. */
-static int insist(struct membership *m, const void *elem, int64_t deadline_ns)
+/* Copies that are held could not be put in. */
+static int insist(struct offer *o, int64_t deadline_ns)
 {
-	const struct weft_bus *b = m->sub->bus;
-	int err = find_room(m, elem, deadline_ns);
+	struct weft_sub *s = o->m->sub;
+	int err = find_room(o, deadline_ns);
 
-	if (!err)
-		return 0;
 	if (err == -EAGAIN || err == -ETIMEDOUT)
-		sub_missed(m->sub, 1);
-	if (b->opts.hold)
-		drop(b, elem);
+		sub_missed(s, o->p->n - o->done);
+	for (struct offer rest = *o; s->bus->opts.hold && rest.done < rest.p->n;
+	     rest.done++)
+		drop(s->bus, next_of(&rest));
 	return err;
 }
 
@@ -111,14 +134,14 @@ static struct membership *member_behind(struct topic *t,
 }
 
 /* To one that had no room: its membership is held on to, the lock is not. */
-static int deliver_later(struct weft_bus *b, struct membership *to,
-                         const void *elem, int64_t deadline_ns)
+static int deliver_later(struct weft_bus *b, struct offer *o,
+                         int64_t deadline_ns)
 {
 	int err;
 
-	to->refs++;
+	o->m->refs++;
 	weft_lock_release(&b->lock);
-	err = insist(to, elem, deadline_ns);
+	err = insist(o, deadline_ns);
 	weft_lock_acquire(&b->lock);
 	return err;
 }
@@ -129,28 +152,31 @@ static bool concerns_one(int err)
 	return !err || err == -EAGAIN || err == -EPIPE || err == -ETIMEDOUT;
 }
 
-/* A message that goes to one after the other. */
+/* Messages that go to one after the other. */
 struct round {
-	const void *elem;
-	int64_t deadline_ns;
-	uint64_t last; /* who has joined later does not get it */
-	int got;       /* how many have got it */
-	bool late;     /* somebody has not, by the deadline */
+	struct publication *p;
+	uint64_t last;   /* members that joined later do not get them */
+	uint64_t copies; /* that were put in */
+	bool late;       /* one has not got all of them by the deadline */
 };
 
-/* To `to`, which had no room. 0, or why it goes to nobody else. */
-static int go_on(struct weft_bus *b, struct round *r, struct membership *to,
+/* To one that had no room. 0, or why they go to no other. */
+static int go_on(struct weft_bus *b, struct round *r, struct offer *o,
                  bool more)
 {
-	int err = deliver_later(b, to, r->elem,
-	                        r->late ? WEFT_NOW : r->deadline_ns);
+	int err = deliver_later(b, o, r->late ? WEFT_NOW : r->p->deadline_ns);
 	int shut = weft_bus_shut(b);
 
-	r->got += !err;
 	r->late |= err == -ETIMEDOUT;
 	if (shut && (err || more))
 		return shut;
 	return concerns_one(err) ? 0 : err;
+}
+
+static void hold_all(const struct weft_bus *b, const struct publication *p)
+{
+	for (size_t i = 0; b->opts.hold && i < p->n; i++)
+		hold(b, p->elems + i * b->opts.elem_size);
 }
 
 static int go_round(struct weft_bus *b, struct topic *t, struct round *r)
@@ -159,34 +185,36 @@ static int go_round(struct weft_bus *b, struct topic *t, struct round *r)
 	int err = 0;
 
 	for (; m && m->id <= r->last && !err; m = next) {
+		struct offer o = { m, r->p, 0 };
+
 		next = member_behind(t, m);
-		hold(b, r->elem);
-		if (__builtin_expect(
-		            !weft_chan_try_send(m->sub->queue, r->elem), 1)) {
-			r->got++;
-			continue;
+		hold_all(b, r->p);
+		if (__builtin_expect(try_put(&o) != 0, 0)) {
+			err = go_on(b, r, &o, next && next->id <= r->last);
+			next = member_behind(t, m);
+			weft_bus_membership_put(m);
 		}
-		err = go_on(b, r, m, next && next->id <= r->last);
-		next = member_behind(t, m);
-		weft_bus_membership_put(m);
+		r->copies += o.done;
+		r->p->got += o.done == r->p->n;
 	}
 	return err;
 }
 
 int weft_bus_publish_queues(struct weft_bus *b, struct topic *t,
-                            const void *elem, int64_t deadline_ns)
+                            struct publication *p)
 {
-	struct round r = { elem, deadline_ns, b->joins, 0, false };
+	struct round r = { p, b->joins, 0, false };
 	int err;
 
 	t->refs++;
 	err = go_round(b, t, &r);
 	weft_bus_topic_put(t);
-	b->published++;
-	b->delivered += (uint64_t)r.got;
+	b->published += p->n;
+	b->delivered += r.copies;
 	if (err)
 		return err;
-	return r.late ? -ETIMEDOUT : r.got;
+	p->done = p->n;
+	return r.late ? -ETIMEDOUT : 0;
 }
 
 /* --- receiving --- */
@@ -203,6 +231,19 @@ int weft_bus_recv_queue(struct weft_sub *s, void *elem, int64_t deadline_ns)
 	return weft_ending_of(&s->bus->end, err);
 }
 
+int weft_bus_recv_queue_many(struct weft_sub *s, void *elems, size_t n,
+                             size_t *done, int64_t deadline_ns)
+{
+	int err;
+
+	if (weft_ending_is_set(&s->bus->end))
+		return weft_ending_why(&s->bus->end);
+	err = weft_chan_recv_many(s->queue, elems, n, done, deadline_ns);
+	if (!err)
+		weft_waiters_wake(&s->ready, *done);
+	return weft_ending_of(&s->bus->end, err);
+}
+
 /* --- the queue --- */
 
 int weft_bus_make_queue(struct weft_sub *s)
@@ -213,7 +254,7 @@ int weft_bus_make_queue(struct weft_sub *s)
 	size_t cap = latest ? 1 : s->opts.cap ? s->opts.cap : opts->cap;
 	int err;
 
-	/* The publisher receives, too. */
+	/* Publishers receive, too. */
 	if ((latest || s->opts.slow == WEFT_SLOW_DROP_OLDEST) &&
 	    !ends_allow(opts->impl->max_receivers, 2))
 		return -EINVAL;

@@ -10,6 +10,9 @@
  */
 #include "internal.h"
 
+#define INLINE static inline __attribute__((always_inline))
+#define COLD __attribute__((noinline))
+
 struct slot {
 	_Atomic uint64_t number; /* n + 1 of message n; 0 while written */
 	_Atomic uint64_t words[];
@@ -21,150 +24,195 @@ static struct slot *slot_of(const struct ring *r, uint64_t n)
 	                               (n & (r->cap - 1)) * r->slot_bytes);
 }
 
-static void write_words(_Atomic uint64_t *to, const unsigned char *from,
-                        size_t bytes)
+static void write_words(const struct ring *r, _Atomic uint64_t *to,
+                        const unsigned char *from)
 {
-	uint64_t word;
+	size_t words = r->elem_size / 8;
+	uint64_t last = 0;
 
-	for (; bytes >= sizeof(word); bytes -= sizeof(word)) {
-		memcpy(&word, from, sizeof(word));
-		weft_store_release(to++, word); /* [words] */
-		from += sizeof(word);
+	for (size_t i = 0; i < words; i++) {
+		uint64_t word;
+
+		memcpy(&word, from + 8 * i, 8);
+		weft_store_release(to + i, word); /* [words] */
 	}
-	if (bytes) {
-		word = 0;
-		memcpy(&word, from, bytes);
-		weft_store_release(to, word); /* [words] */
+	if (r->elem_size % 8) {
+		memcpy(&last, from + 8 * words, r->elem_size % 8);
+		weft_store_release(to + words, last); /* [words] */
 	}
 }
 
-static inline void read_words(unsigned char *to, _Atomic uint64_t *from,
-                              size_t bytes)
+/* Read message n, which is in that slot if it is there. */
+INLINE bool read_words(struct slot *slot, uint64_t n, unsigned char *to,
+                       size_t words)
 {
-	uint64_t word;
+	if (weft_load_acquire(&slot->number) != n + 1) /* [number] */
+		return false;
+	for (size_t i = 0; i < words; i++) {
+		uint64_t word =
+		        weft_load_acquire(slot->words + i); /* [words] */
 
-	for (; bytes >= sizeof(word); bytes -= sizeof(word)) {
-		word = weft_load_acquire(from++); /* [words] */
-		memcpy(to, &word, sizeof(word));
-		to += sizeof(word);
+		memcpy(to + 8 * i, &word, 8);
 	}
-	if (bytes) {
-		word = weft_load_acquire(from); /* [words] */
-		memcpy(to, &word, bytes);
-	}
+	return weft_load_relaxed(&slot->number) == n + 1;
+}
+
+/* The same of elements that do not end with a word. */
+COLD static bool read_bytes(struct slot *slot, uint64_t n, unsigned char *to,
+                            size_t bytes)
+{
+	size_t words = bytes / 8;
+	uint64_t last;
+
+	if (!read_words(slot, n, to, words))
+		return false;
+	last = weft_load_acquire(slot->words + words); /* [words] */
+	memcpy(to + 8 * words, &last, bytes % 8);
+	return weft_load_relaxed(&slot->number) == n + 1;
 }
 
 /* --- publishing: under the lock --- */
 
-/* The furthest back that somebody who blocks has yet to read. */
-static uint64_t find_oldest(struct topic *t)
+/* Of those that block the one that is furthest behind; *oldest is the message
+ * that it has yet to read. NULL: none is behind. */
+static struct membership *find_last(struct topic *t, uint64_t *oldest)
 {
-	uint64_t oldest = weft_load_relaxed(&t->ring.tail), cursor;
+	struct membership *last = NULL;
 
+	*oldest = weft_load_relaxed(&t->ring.tail);
 	for (struct list *l = t->members.next; l != &t->members; l = l->next) {
 		struct membership *m = member_at(l);
+		uint64_t cursor;
 
 		if (m->sub->opts.slow != WEFT_SLOW_BLOCK)
 			continue;
 		cursor = weft_load_acquire(&m->cursor); /* [cursor] */
-		if (cursor < weft_load_relaxed(&m->end) && cursor < oldest)
-			oldest = cursor;
+		if (cursor >= weft_load_relaxed(&m->end) || cursor > *oldest)
+			continue;
+		*oldest = cursor;
+		last = m;
 	}
-	return oldest;
+	return last;
 }
 
-/*
- * Have those who block say when they come to message n. With the barrier
- * between this and the look at their cursors, one whose cursor is not seen
- * there sees this; without it they are not asked, and all of them say all the
- * time.
- */
-static void want(struct ring *r, uint64_t n)
-{
-	if (weft_load_relaxed(&r->wanted) == n)
-		return;
-	weft_store_relaxed(&r->wanted, n);
-	if (r->asks)
-		weft_barrier_heavy();
-}
-
-static bool has_room(struct topic *t)
+/* How many messages there is room for. */
+static uint64_t room_of(struct topic *t)
 {
 	struct ring *r = &t->ring;
 	uint64_t tail = weft_load_relaxed(&r->tail);
 
-	if (tail - r->oldest < r->cap)
-		return true;
-	r->oldest = find_oldest(t);
-	if (tail - r->oldest < r->cap)
-		return true;
-	want(r, tail - r->cap + 1);
-	r->oldest = find_oldest(t);
-	return tail - r->oldest < r->cap;
+	if (tail - r->oldest == r->cap)
+		find_last(t, &r->oldest);
+	return r->cap - (tail - r->oldest);
 }
 
-static void write_message(struct ring *r, const void *elem, size_t bytes)
+/*
+ * Have the one that is last say when it has made room. With the barrier between
+ * this and the look at the cursors, a member whose new cursor is not seen there
+ * sees this; without it they are not asked, and all of them say all the time.
+ *
+ * It is one of them, for a publish that was woken by the first that comes to
+ * that message would find the others still there.
+ */
+static uint64_t ask_for_room(struct topic *t)
 {
-	uint64_t n = weft_load_relaxed(&r->tail);
+	struct ring *r = &t->ring;
+	uint64_t oldest;
+	struct membership *last = find_last(t, &oldest);
+
+	if (last && weft_load_relaxed(&last->wanted) != oldest + 1) {
+		weft_store_relaxed(&last->wanted, oldest + 1);
+		if (r->asks)
+			weft_barrier_heavy();
+	}
+	return room_of(t);
+}
+
+static void write_message(const struct ring *r, uint64_t n, const void *elem)
+{
 	struct slot *slot = slot_of(r, n);
 
 	weft_store_relaxed(&slot->number, 0);
-	write_words(slot->words, elem, bytes);
+	write_words(r, slot->words, elem);
 	weft_store_release(&slot->number, n + 1); /* [number] */
-	weft_store_release(&r->tail, n + 1);      /* [tail] */
 }
 
-/* How many get it; -EAGAIN without room. */
-static int try_put(struct weft_bus *b, struct topic *t, const void *elem)
+static void write_messages(struct ring *r, struct publication *p, uint64_t n,
+                           size_t bytes)
 {
-	if (t->joined == 0)
-		return 0;
-	if (!has_room(t))
-		return -EAGAIN;
-	write_message(&t->ring, elem, b->opts.elem_size);
-	b->published++;
-	b->delivered += t->joined;
-	for (struct list *l = t->members.next; l != &t->members; l = l->next)
-		weft_waiters_wake(&member_at(l)->sub->ready, 1);
-	return (int)t->joined;
+	uint64_t tail = weft_load_relaxed(&r->tail), end = tail + n;
+
+	for (; tail < end; tail++)
+		write_message(r, tail, p->elems + p->done++ * bytes);
+	weft_store_release(&r->tail, end); /* [tail] */
+}
+
+/* Write what there is room for, asking for more or not. 0; -EAGAIN when it is
+ * not all. */
+static int try_put(struct weft_bus *b, struct topic *t, struct publication *p,
+                   bool ask)
+{
+	size_t before = p->done;
+
+	p->got = (int)t->joined;
+	while (p->done < p->n && t->joined) {
+		uint64_t room = room_of(t), left = p->n - p->done;
+
+		if (!room && ask)
+			room = ask_for_room(t);
+		if (!room)
+			break;
+		write_messages(&t->ring, p, left < room ? left : room,
+		               b->opts.elem_size);
+	}
+	if (p->done > before) {
+		b->published += p->done - before;
+		b->delivered += (p->done - before) * t->joined;
+		for (struct list *l = t->members.next; l != &t->members;
+		     l = l->next)
+			weft_waiters_wake(&member_at(l)->sub->ready, 1);
+	}
+	if (!t->joined)
+		p->done = p->n;
+	return p->done == p->n ? 0 : -EAGAIN;
 }
 
 struct put {
 	struct weft_bus *b;
 	struct topic *t;
-	const void *elem;
+	struct publication *p;
 };
 
 static int look_for_room(void *arg)
 {
-	const struct put *p = arg;
+	const struct put *put = arg;
 	int err;
 
-	weft_lock_acquire(&p->b->lock);
-	err = weft_bus_shut(p->b);
+	weft_lock_acquire(&put->b->lock);
+	err = weft_bus_shut(put->b);
 	if (!err)
-		err = try_put(p->b, p->t, p->elem);
-	weft_lock_release(&p->b->lock);
+		err = try_put(put->b, put->t, put->p, true);
+	weft_lock_release(&put->b->lock);
 	return err;
 }
 
-int weft_bus_publish_ring(struct weft_bus *b, struct topic *t, const void *elem,
-                          int64_t deadline_ns)
+int weft_bus_publish_ring(struct weft_bus *b, struct topic *t,
+                          struct publication *p)
 {
-	struct put p = { b, t, elem };
-	int n = try_put(b, t, elem);
+	struct put put = { b, t, p };
+	int err = try_put(b, t, p, false);
 
-	if (n != -EAGAIN)
-		return n;
-	if (deadline_ns <= WEFT_NOW)
+	if (err != -EAGAIN)
+		return err;
+	if (p->deadline_ns <= WEFT_NOW)
 		return -ETIMEDOUT;
 	t->refs++;
 	weft_lock_release(&b->lock);
-	n = weft_waiters_wait(&t->ring.room, "room in a topic", look_for_room,
-	                      &p, NULL, deadline_ns);
+	err = weft_waiters_wait(&t->ring.room, "room in a topic", look_for_room,
+	                        &put, NULL, p->deadline_ns);
 	weft_lock_acquire(&b->lock);
 	weft_bus_topic_put(t);
-	return n;
+	return err;
 }
 
 /* --- receiving: without the lock --- */
@@ -187,55 +235,84 @@ static uint64_t behind_lost(const struct ring *r, uint64_t n, uint64_t tail)
 	return tail > r->cap && tail - r->cap > n ? tail - r->cap : n + 1;
 }
 
-static inline bool read_message(const struct ring *r, uint64_t n, void *elem,
-                                size_t bytes)
+INLINE bool read_message(const struct ring *r, uint64_t n, unsigned char *elem)
 {
-	struct slot *slot = slot_of(r, n);
+	size_t bytes = r->elem_size;
 
-	if (weft_load_acquire(&slot->number) != n + 1) /* [number] */
-		return false;
-	read_words(elem, slot->words, bytes);
-	return weft_load_relaxed(&slot->number) == n + 1;
+	if (__builtin_expect(bytes == 8, 1))
+		return read_words(slot_of(r, n), n, elem, 1);
+	return bytes % 8 ? read_bytes(slot_of(r, n), n, elem, bytes)
+	                 : read_words(slot_of(r, n), n, elem, bytes / 8);
 }
 
-/* One who blocks has come to message n: see want(). */
-static inline void make_room(struct ring *r, uint64_t n)
+/* The cursor has gone from `from` to `to`: whether a publish is to be told, see
+ * ask_for_room(). */
+INLINE bool makes_room(struct membership *m, uint64_t from, uint64_t to)
 {
 	weft_barrier_compiler();
-	if (!r->asks || n == weft_load_relaxed(&r->wanted))
-		weft_waiters_wake(&r->room, 1);
+	return __builtin_expect(weft_load_relaxed(&m->wanted) - from - 1 <
+	                                to - from,
+	                        0) ||
+	       !m->topic->ring.asks;
 }
 
-/* The next message of one topic. -EAGAIN; -EPIPE when there will be none;
+COLD static size_t make_room(struct membership *m, size_t n)
+{
+	weft_waiters_wake(&m->topic->ring.room, 1);
+	return n;
+}
+
+/* Read up to n messages, one behind the other, from `from` on. How many. */
+INLINE size_t read_run(struct membership *m, unsigned char *elems, size_t n,
+                       uint64_t from)
+{
+	const struct ring *r = &m->topic->ring;
+	size_t i = 0;
+
+	for (; i < n; i++, elems += r->elem_size)
+		if (!read_message(r, from + i, elems))
+			break;
+	if (__builtin_expect(i == 0, 0))
+		return 0;
+	weft_store_release(&m->cursor, from + i); /* [cursor] */
+	return makes_room(m, from, from + i) ? make_room(m, i) : i;
+}
+
+/* The last message of a topic that there is, if it has not been read. */
+static void skip_to_latest(struct membership *m, uint64_t end)
+{
+	uint64_t n = weft_load_relaxed(&m->cursor);
+	uint64_t tail = weft_load_acquire(&m->topic->ring.tail); /* [tail] */
+
+	tail = tail < end ? tail : end;
+	if (tail > n + 1)
+		skip_to(m, n, tail - 1, end);
+}
+
+/* The next messages of one topic. -EAGAIN; -EPIPE when there will be none;
  * -EOVERFLOW when some were missed by one that may not. */
-static int read_next(struct membership *m, void *elem)
+static int read_next(struct membership *m, void *elems, size_t n, size_t *done)
 {
 	struct ring *r = &m->topic->ring;
-	size_t bytes = m->sub->elem_size;
-	uint64_t n = weft_load_relaxed(&m->cursor), tail;
-	uint64_t end = weft_load_acquire(&m->end); /* [end] */
+	uint64_t end = weft_load_acquire(&m->end), at, tail; /* [end] */
 
-	if (m->sub->opts.slow == WEFT_SLOW_LATEST) {
+	if (m->sub->opts.slow == WEFT_SLOW_LATEST)
+		skip_to_latest(m, end);
+	while ((at = weft_load_relaxed(&m->cursor)) < end) {
+		*done = read_run(m, elems, end - at < n ? end - at : n, at);
+		if (*done)
+			return 0;
 		tail = weft_load_acquire(&r->tail); /* [tail] */
-		tail = tail < end ? tail : end;
-		if (tail > n + 1)
-			n = skip_to(m, n, tail - 1, end);
-	}
-	while (n < end && !read_message(r, n, elem, bytes)) {
-		tail = weft_load_acquire(&r->tail); /* [tail] */
-		if (n >= tail)
+		if (at >= tail)
 			return -EAGAIN;
-		if (read_message(r, n, elem, bytes))
-			break; /* it came between the two looks */
+		*done = read_run(m, elems, 1, at);
+		if (*done)
+			return 0; /* it came between the two looks */
 		if (m->sub->opts.slow == WEFT_SLOW_DISCONNECT)
 			return -EOVERFLOW;
-		n = skip_to(m, n, behind_lost(r, n, tail), end);
+		skip_to(m, at, behind_lost(r, at, tail), end);
 	}
-	if (n >= end)
-		return -EPIPE;
-	weft_store_release(&m->cursor, n + 1); /* [cursor] */
-	make_room(r, n + 1);
-	return 0;
+	return -EPIPE;
 }
 
 /* The one that read_only() may take from; NULL. */
@@ -269,8 +346,8 @@ static void look_what_changed(struct weft_sub *s)
 	weft_lock_release(&s->bus->lock);
 }
 
-/* The next message of any of them: that which has had its turn goes last. */
-static int read_any(struct weft_sub *s, void *elem)
+/* The next messages of one of them: that which has had its turn goes last. */
+static int read_any(struct weft_sub *s, void *elems, size_t n, size_t *done)
 {
 	bool over = false;
 	struct list *l;
@@ -278,7 +355,7 @@ static int read_any(struct weft_sub *s, void *elem)
 
 	for (l = s->view.next; l != &s->view; l = l->next) {
 		err = read_next(list_entry(l, struct membership, in_view),
-		                elem);
+		                elems, n, done);
 		if (!err && l->next != &s->view) {
 			list_unlink(l);
 			list_push(&s->view, l);
@@ -294,7 +371,8 @@ static int read_any(struct weft_sub *s, void *elem)
 
 struct taking {
 	struct weft_sub *s;
-	void *elem;
+	void *elems;
+	size_t n, *done;
 };
 
 static int look_for_message(void *arg)
@@ -309,7 +387,7 @@ static int look_for_message(void *arg)
 		return weft_ending_why(&s->bus->end);
 	if (weft_load_acquire(&s->changed)) /* [changed] */
 		look_what_changed(s);
-	err = read_any(s, t->elem);
+	err = read_any(s, t->elems, t->n, t->done);
 	if (err == -EOVERFLOW) {
 		weft_bus_cut_off(s);
 		return -EPIPE;
@@ -318,29 +396,21 @@ static int look_for_message(void *arg)
 	                                                           : err;
 }
 
-/* The next message of the only topic, if that is there and all is as usual: an
- * end of any kind is a change. */
-static inline bool read_only(struct weft_sub *s, void *elem)
+/* The next messages of the only topic, if there are any and all is as usual: an
+ * end of any kind is a change. How many. */
+INLINE size_t read_only(struct weft_sub *s, void *elems, size_t n)
 {
 	struct membership *m = s->only;
-	struct ring *r;
-	uint64_t n;
 
 	if (!m || weft_load_acquire(&s->changed)) /* [changed] */
-		return false;
-	r = &m->topic->ring;
-	n = weft_load_relaxed(&m->cursor);
-	if (!read_message(r, n, elem, s->elem_size))
-		return false;
-	weft_store_release(&m->cursor, n + 1); /* [cursor] */
-	make_room(r, n + 1);
-	return true;
+		return 0;
+	return read_run(m, elems, n, weft_load_relaxed(&m->cursor));
 }
 
-__attribute__((noinline)) static int recv_any(struct weft_sub *s, void *elem,
-                                              int64_t deadline_ns)
+static int recv_any(struct weft_sub *s, void *elems, size_t n, size_t *done,
+                    int64_t deadline_ns)
 {
-	struct taking t = { s, elem };
+	struct taking t = { s, elems, n, done };
 	int err = look_for_message(&t);
 
 	if (err != -EAGAIN)
@@ -351,23 +421,36 @@ __attribute__((noinline)) static int recv_any(struct weft_sub *s, void *elem,
 	                         NULL, deadline_ns);
 }
 
+COLD static int recv_one(struct weft_sub *s, void *elem, int64_t deadline_ns)
+{
+	size_t done;
+
+	return recv_any(s, elem, 1, &done, deadline_ns);
+}
+
 int weft_bus_recv_ring(struct weft_sub *s, void *elem, int64_t deadline_ns)
 {
-	return __builtin_expect(read_only(s, elem), 1)
+	return __builtin_expect(read_only(s, elem, 1) != 0, 1)
 	               ? 0
-	               : recv_any(s, elem, deadline_ns);
+	               : recv_one(s, elem, deadline_ns);
+}
+
+int weft_bus_recv_ring_many(struct weft_sub *s, void *elems, size_t n,
+                            size_t *done, int64_t deadline_ns)
+{
+	*done = read_only(s, elems, n);
+	return *done ? 0 : recv_any(s, elems, n, done, deadline_ns);
 }
 
 /* --- the ring --- */
 
 int weft_bus_make_ring(struct ring *r, const struct weft_bus_opts *opts)
 {
-	size_t words = (opts->elem_size + 7) / 8;
-
 	r->cap = 1;
 	while (r->cap < opts->cap)
 		r->cap *= 2;
-	r->slot_bytes = sizeof(struct slot) + words * sizeof(uint64_t);
+	r->elem_size = opts->elem_size;
+	r->slot_bytes = sizeof(struct slot) + (r->elem_size + 7) / 8 * 8;
 	r->slots = cacheline_new(r->cap, r->slot_bytes);
 	if (!r->slots)
 		return -ENOMEM;
