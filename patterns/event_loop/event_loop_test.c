@@ -114,9 +114,8 @@ static int hear_timer(void *arg)
 	return 0;
 }
 
-TEST_KINDS(E2_no_timer_starves_behind_events)
+TEST_LOOPS(E2_no_timer_starves_behind_events)
 {
-	struct weft_loop *l = make(kind);
 	struct heard h = { .n = 0 };
 	struct busy b = { .s = source(l, 0, send_again, &b) };
 	struct weft_loop_timer *t;
@@ -130,7 +129,6 @@ TEST_KINDS(E2_no_timer_starves_behind_events)
 	CHECK_EQ(weft_clock_advance(WEFT_MS), 0);
 	CHECK_EQ(weft_loop_run_once(l, WEFT_NOW), 0);
 	CHECK_HEARD(&h, 0);
-	weft_loop_free(l);
 }
 
 /* --- E3 --- */
@@ -227,16 +225,14 @@ TEST_KINDS(E4_a_break_ends_the_run_and_loses_nothing)
 	weft_loop_free(b.l);
 }
 
-TEST_KINDS_ON(WEFT_CLOCK_MONOTONIC, E4_a_break_reaches_a_loop_that_waits)
+TEST_LOOPS_ON(WEFT_CLOCK_MONOTONIC, E4_a_break_reaches_a_loop_that_waits)
 {
-	struct weft_loop *l = make(kind);
 	struct weft_task *t = testing_spawn(run_main, l);
 
 	while (!stats(l).waits)
 		weft_yield();
 	CHECK_EQ(weft_loop_break(l), 0);
 	CHECK_EQ(testing_join(t), -EINTR);
-	weft_loop_free(l);
 }
 
 /* --- E7 --- */
@@ -305,16 +301,14 @@ TEST(E7_a_bell_that_rings_late_is_heard_once)
 	return 0;
 }
 
-TEST_KINDS(E7_one_turn_serves_all_that_came_meanwhile)
+TEST_LOOPS(E7_one_turn_serves_all_that_came_meanwhile)
 {
-	struct weft_loop *l = make(kind);
 	struct heard h = { .n = 0 };
 
 	send_all(source(l, 0, note, &h), 1, 5);
 	CHECK_EQ(turns(l), 1);
 	CHECK_HEARD(&h, 1, 2, 3, 4, 5);
 	CHECK_EQ(stats(l).waits, 0u);
-	weft_loop_free(l);
 }
 
 /* --- E8 --- */
@@ -419,24 +413,6 @@ TEST_KINDS(E9_or_is_counted_and_the_loop_goes_on)
 	weft_loop_free(l);
 }
 
-static int take_ms(void *arg, void *event)
-{
-	(void)arg;
-	return weft_clock_advance(*(const int *)event * WEFT_MS);
-}
-
-TEST_KINDS(slow_handlers_are_counted_and_the_longest_is_told)
-{
-	struct weft_loop *l = make_with((struct weft_loop_opts){
-	        .kind = kind, .slow_ns = 2 * WEFT_MS });
-
-	send_all(source(l, 0, take_ms, NULL), 1, 4);
-	CHECK_EQ(turns(l), 1);
-	CHECK_EQ(stats(l).slow, 2u);
-	CHECK_EQ(stats(l).longest_ns, 4 * WEFT_MS);
-	weft_loop_free(l);
-}
-
 /* --- E10 --- */
 
 struct changing {
@@ -482,27 +458,6 @@ TEST_KINDS(E10_sources_come_and_go_in_handlers)
 	weft_loop_free(c.l);
 }
 
-TEST_KINDS(a_source_that_was_closed_is_drained)
-{
-	struct weft_loop *l = make(kind);
-	struct heard h = { .n = 0 };
-	struct weft_loop_source *s = source(l, 0, note, &h);
-	int event = 3;
-
-	send_all(s, 1, 2);
-	CHECK_EQ(weft_loop_source_close(s), 0);
-	CHECK_EQ(weft_loop_source_close(s), -EPIPE);
-	CHECK_EQ(weft_loop_send(s, &event, WEFT_FOREVER), -EPIPE);
-	CHECK_EQ(weft_loop_try_send(s, &event), -EPIPE);
-	turns(l);
-	CHECK_HEARD(&h, 1, 2);
-	/* The others, and the loop, go on. */
-	send_all(source(l, 0, note, &h), 4, 4);
-	turns(l);
-	CHECK_HEARD(&h, 4);
-	weft_loop_free(l);
-}
-
 /* --- who may do what --- */
 
 struct outsider {
@@ -538,9 +493,8 @@ static int run_inside(void *arg)
 	return 0;
 }
 
-TEST_KINDS_ON(WEFT_CLOCK_MONOTONIC, one_task_runs_the_loop_and_changes_it)
+TEST_LOOPS_ON(WEFT_CLOCK_MONOTONIC, one_task_runs_the_loop_and_changes_it)
 {
-	struct weft_loop *l = make(kind);
 	struct weft_loop_source *s;
 	struct weft_loop_timer *timer, *t;
 	struct weft_task *runs;
@@ -558,7 +512,6 @@ TEST_KINDS_ON(WEFT_CLOCK_MONOTONIC, one_task_runs_the_loop_and_changes_it)
 	CHECK_EQ(weft_loop_post(l, run_inside, l, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_loop_close(l), 0);
 	CHECK_EQ(testing_join(runs), 0);
-	weft_loop_free(l);
 }
 
 TEST(what_makes_no_sense_is_refused)
@@ -570,7 +523,6 @@ TEST(what_makes_no_sense_is_refused)
 		{ .elem_size = WEFT_ELEM_MAX + 1 },
 		{ .batch = WEFT_LOOP_BATCH_MAX + 1 },
 		{ .post_prio = WEFT_LOOP_PRIO_MAX + 1 },
-		{ .slow_ns = -1 },
 		{ .impl = &testing_floor },
 		{ .impl = &testing_one_to_one },
 		{ .impl = &testing_one_to_one, .senders = 2 },
@@ -592,7 +544,6 @@ TEST(what_makes_no_sense_is_refused)
 	        -EINVAL);
 	CHECK_EQ(weft_loop_send(NULL, &event, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_loop_try_send(NULL, &event), -EINVAL);
-	CHECK_EQ(weft_loop_source_close(NULL), -EINVAL);
 	weft_loop_source_free(NULL);
 	CHECK_EQ(weft_loop_post(NULL, nothing, NULL, WEFT_NOW), -EINVAL);
 	CHECK_EQ(weft_loop_post(l, NULL, NULL, WEFT_NOW), -EINVAL);

@@ -84,6 +84,19 @@ static inline struct weft_loop *make(enum weft_loop_kind kind)
 	return make_with((struct weft_loop_opts){ .kind = kind });
 }
 
+/* A test of both kinds, with a loop that is made and freed for it. */
+#define TEST_LOOPS_ON(clock, name)                                             \
+	static void name##_with(struct weft_loop *l);                          \
+	TEST_KINDS_ON(clock, name)                                             \
+	{                                                                      \
+		struct weft_loop *l = make(kind);                              \
+                                                                               \
+		name##_with(l);                                                \
+		weft_loop_free(l);                                             \
+	}                                                                      \
+	static void name##_with(struct weft_loop *l)
+#define TEST_LOOPS(name) TEST_LOOPS_ON(WEFT_CLOCK_MANUAL, name)
+
 static inline struct weft_loop_source *
 source(struct weft_loop *l, unsigned prio, weft_loop_event_fn fn, void *arg)
 {

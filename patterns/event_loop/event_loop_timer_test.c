@@ -54,9 +54,8 @@ static int pass(struct weft_loop *l, int64_t ns)
 	return err;
 }
 
-TEST_KINDS(E6_a_timer_is_not_early)
+TEST_LOOPS(E6_a_timer_is_not_early)
 {
-	struct weft_loop *l = make(kind);
 	struct heard h = { .n = 0 };
 	struct timer t;
 
@@ -69,12 +68,10 @@ TEST_KINDS(E6_a_timer_is_not_early)
 	CHECK_EQ(weft_loop_now(l), weft_now());
 	CHECK_EQ(pass(l, WEFT_SEC), -ETIMEDOUT);
 	CHECK_EQ(stats(l).timers, 1u);
-	weft_loop_free(l);
 }
 
-TEST_KINDS(E6_timers_that_are_due_together_fire_in_the_order_of_their_starts)
+TEST_LOOPS(E6_timers_that_are_due_together_fire_in_the_order_of_their_starts)
 {
-	struct weft_loop *l = make(kind);
 	struct heard h = { .n = 0 };
 	struct timer t[4];
 
@@ -89,12 +86,10 @@ TEST_KINDS(E6_timers_that_are_due_together_fire_in_the_order_of_their_starts)
 	start_in(&t[1], WEFT_US, 0); /* what is earlier comes first */
 	pass(l, WEFT_MS);
 	CHECK_HEARD(&h, 1, 2, 0, 3);
-	weft_loop_free(l);
 }
 
-TEST_KINDS(E6_what_is_started_meanwhile_waits_for_the_next_turn)
+TEST_LOOPS(E6_what_is_started_meanwhile_waits_for_the_next_turn)
 {
-	struct weft_loop *l = make(kind);
 	struct heard h = { .n = 0 };
 	struct timer t[2];
 
@@ -110,12 +105,10 @@ TEST_KINDS(E6_what_is_started_meanwhile_waits_for_the_next_turn)
 	CHECK_EQ(weft_loop_run_once(l, WEFT_NOW), 0);
 	CHECK_HEARD(&h, 1, 0);
 	CHECK_EQ(turns(l), 0);
-	weft_loop_free(l);
 }
 
-TEST_KINDS(E6_a_timer_for_ever_never_fires)
+TEST_LOOPS(E6_a_timer_for_ever_never_fires)
 {
-	struct weft_loop *l = make(kind);
 	struct heard h = { .n = 0 };
 	struct timer t[2];
 
@@ -128,12 +121,10 @@ TEST_KINDS(E6_a_timer_for_ever_never_fires)
 	CHECK_EQ(pass(l, 0), 0);
 	CHECK_HEARD(&h, 1);
 	CHECK_EQ(pass(l, INT64_MAX / 4), -ETIMEDOUT);
-	weft_loop_free(l);
 }
 
-TEST_KINDS(E6_a_timer_that_missed_periods_fires_once)
+TEST_LOOPS(E6_a_timer_that_missed_periods_fires_once)
 {
-	struct weft_loop *l = make(kind);
 	struct heard h = { .n = 0 };
 	struct timer t;
 
@@ -150,12 +141,10 @@ TEST_KINDS(E6_a_timer_that_missed_periods_fires_once)
 	CHECK_EQ(pass(l, 1), 0);
 	CHECK_EQ(weft_loop_timer_stop(t.t), 0);
 	CHECK_EQ(pass(l, WEFT_SEC), -ETIMEDOUT);
-	weft_loop_free(l);
 }
 
-TEST_KINDS(E6_a_timer_may_be_stopped_and_started_in_its_own_call)
+TEST_LOOPS(E6_a_timer_may_be_stopped_and_started_in_its_own_call)
 {
-	struct weft_loop *l = make(kind);
 	struct heard h = { .n = 0 };
 	struct timer t;
 
@@ -177,12 +166,10 @@ TEST_KINDS(E6_a_timer_may_be_stopped_and_started_in_its_own_call)
 	start_in(&t, 0, WEFT_MS);
 	CHECK_EQ(turns(l), 1);
 	CHECK_EQ(pass(l, WEFT_SEC), -ETIMEDOUT);
-	weft_loop_free(l);
 }
 
-TEST_KINDS(E6_one_that_is_due_may_be_stopped_or_freed_by_another)
+TEST_LOOPS(E6_one_that_is_due_may_be_stopped_or_freed_by_another)
 {
-	struct weft_loop *l = make(kind);
 	struct heard h = { .n = 0 };
 	struct timer t[4];
 
@@ -195,7 +182,6 @@ TEST_KINDS(E6_one_that_is_due_may_be_stopped_or_freed_by_another)
 		start_in(&t[i], 0, 0);
 	CHECK_EQ(turns(l), 1);
 	CHECK_HEARD(&h, 0, 2);
-	weft_loop_free(l);
 }
 
 #define MANY (TESTING_SLOW ? 500 : HEARD_MAX)

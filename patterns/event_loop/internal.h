@@ -41,7 +41,6 @@ struct weft_loop_source {
 	void *arg;
 	struct weft_chan *chan; /* where its events go in */
 	uint64_t tag;           /* of its events in a queue; 0: is in none */
-	_Atomic bool closed;    /* of a queue; any task */
 };
 
 /*
@@ -97,8 +96,8 @@ struct watcher {
 /* What weft_loop_stats() says; written by one task at a time. */
 struct figures {
 	_Atomic uint64_t turns, waits, events, timers, descriptors, failed,
-	        slow, drained, discarded;
-	_Atomic int64_t idle_ns, longest_ns;
+	        drained, discarded;
+	_Atomic int64_t idle_ns;
 };
 
 struct weft_loop {
@@ -155,7 +154,6 @@ struct weft_loop {
 	_Atomic bool fds_ready, watcher_ends;
 
 	int64_t now_ns;
-	int64_t since_ns; /* when the handler was called, if it is timed */
 	struct figures n;
 };
 
@@ -183,8 +181,7 @@ static inline int64_t weft_loop_earlier(int64_t a, int64_t b)
 
 /* --- loop.c --- */
 
-/* Around each call of a handler: its result may end the loop. */
-void weft_loop_begin(struct weft_loop *l);
+/* What a handler has returned may end the loop. */
 void weft_loop_done(struct weft_loop *l, int err);
 
 /* --- source.c --- */

@@ -8,26 +8,8 @@
 
 /* --- handlers --- */
 
-void weft_loop_begin(struct weft_loop *l)
-{
-	if (l->opts.slow_ns)
-		l->since_ns = weft_now();
-}
-
-static void take_time(struct weft_loop *l)
-{
-	int64_t ns = weft_now() - l->since_ns;
-
-	if (ns > weft_load_relaxed(&l->n.longest_ns))
-		weft_store_relaxed(&l->n.longest_ns, ns);
-	if (ns > l->opts.slow_ns)
-		count_add(&l->n.slow, 1);
-}
-
 void weft_loop_done(struct weft_loop *l, int err)
 {
-	if (l->opts.slow_ns)
-		take_time(l);
 	if (__builtin_expect(err < 0, 0)) {
 		count_add(&l->n.failed, 1);
 		if (l->opts.on_error == WEFT_ON_ERROR_STOP)
@@ -282,11 +264,9 @@ int weft_loop_stats(const struct weft_loop *l, struct weft_loop_stats *out)
 		.timers = weft_load_relaxed(&l->n.timers),
 		.descriptors = weft_load_relaxed(&l->n.descriptors),
 		.failed = weft_load_relaxed(&l->n.failed),
-		.slow = weft_load_relaxed(&l->n.slow),
 		.drained = weft_load_relaxed(&l->n.drained),
 		.discarded = weft_load_relaxed(&l->n.discarded),
 		.idle_ns = weft_load_relaxed(&l->n.idle_ns),
-		.longest_ns = weft_load_relaxed(&l->n.longest_ns),
 	};
 	return 0;
 }
@@ -300,7 +280,7 @@ static bool is_good(const struct weft_loop_opts *o)
 	       (unsigned)o->on_error <= WEFT_ON_ERROR_SKIP &&
 	       o->elem_size <= WEFT_ELEM_MAX &&
 	       o->batch <= WEFT_LOOP_BATCH_MAX &&
-	       o->post_prio <= WEFT_LOOP_PRIO_MAX && o->slow_ns >= 0 &&
+	       o->post_prio <= WEFT_LOOP_PRIO_MAX &&
 	       ends_suit(o->impl, o->senders, 1);
 }
 

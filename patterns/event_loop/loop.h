@@ -104,10 +104,6 @@ struct weft_loop_opts {
 	 * many of which the implementation must allow as senders; 0: any. */
 	unsigned senders;
 
-	/* A handler that takes longer is counted as slow, and the longest time
-	 * is noted. 0 = their time is not taken. */
-	int64_t slow_ns;
-
 	/* WEFT_ON_ERROR_STOP, or WEFT_ON_ERROR_SKIP: counted, and on it goes.
 	 */
 	enum weft_on_error on_error;
@@ -129,11 +125,9 @@ struct weft_loop_stats {
 	uint64_t timers;      /* fired */
 	uint64_t descriptors; /* found ready */
 	uint64_t failed;      /* handlers of any of these */
-	uint64_t slow;        /* see slow_ns */
 	uint64_t drained;     /* events handled after weft_loop_close() */
 	uint64_t discarded;   /* events that were sent and never handled */
 	int64_t idle_ns;      /* all waits together */
-	int64_t longest_ns;   /* of a handler; 0 when it is not timed */
 };
 
 /*
@@ -239,16 +233,11 @@ weft_loop_source_new(struct weft_loop_source **out, struct weft_loop *l,
  * too. What is not freed goes with the loop. */
 WEFT_API void weft_loop_source_free(struct weft_loop_source *s);
 
-/* Any task: this source takes no more events; those inside are still handled.
- * Senders of a queue that wait already may still get in. Returns 0; -EPIPE when
- * it was closed before; -EINVAL for NULL. */
-WEFT_API int weft_loop_source_close(struct weft_loop_source *s);
-
 /*
  * Send one event, waiting for room until `deadline_ns`.
  *
- * Returns 0; -EPIPE when the source or the loop was closed; the reason of a
- * loop that was stopped or has failed; -ETIMEDOUT; -EDEADLK from the task that
+ * Returns 0; -EPIPE when the loop was closed; the reason of a loop that was
+ * stopped or has failed; -ETIMEDOUT; -EDEADLK from the task that
  * runs the loop when there is no room, for that would wait for itself; -EINVAL
  * for NULL; -ENOMEM from unbounded channels. After an error the event is still
  * the caller's.

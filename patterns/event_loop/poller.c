@@ -201,7 +201,6 @@ static bool serve(struct weft_loop *l, const struct epoll_event *e)
 	if (!f)
 		return false; /* the eventfd, or freed meanwhile */
 	count_add(&l->n.descriptors, 1);
-	weft_loop_begin(l);
 	weft_loop_done(l, f->fn(f->arg, f->fd, (short)e->events));
 	return true;
 }

@@ -310,7 +310,6 @@ void weft_loop_handle(struct weft_loop *l, struct weft_loop_source *s)
 	count_add(&l->n.events, 1);
 	if (weft_load_relaxed(&l->closed))
 		count_add(&l->n.drained, 1);
-	weft_loop_begin(l);
 	weft_loop_done(l, s->fn(s->arg, l->elem));
 }
 
@@ -400,15 +399,6 @@ void weft_loop_source_free(struct weft_loop_source *s)
 	free(s);
 }
 
-int weft_loop_source_close(struct weft_loop_source *s)
-{
-	if (!s)
-		return -EINVAL;
-	if (!weft_loop_is_queue(s->l))
-		return weft_chan_close(s->chan);
-	return weft_xchg_acq_rel(&s->closed, true) ? -EPIPE : 0;
-}
-
 /* --- sending --- */
 
 static int put_in(struct weft_loop_source *s, const void *elem, bool may_wait,
@@ -432,8 +422,6 @@ static int put_tagged(struct weft_loop_source *s, const void *event,
 	_Alignas(uint64_t) unsigned char elem[TAGGED_MAX];
 	struct weft_loop *l = s->l;
 
-	if (weft_load_relaxed(&s->closed))
-		return weft_ending_of(&l->end, -EPIPE);
 	if (l->opts.elem_size)
 		memcpy(elem, event, l->opts.elem_size);
 	memcpy(elem + l->tag_at, &s->tag, sizeof(s->tag));

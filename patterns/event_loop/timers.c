@@ -32,7 +32,6 @@ static void fire(struct weft_loop *l, struct weft_loop_timer *t)
 		weft_timer_heap_push(&l->heap, &t->entry,
 		                     next_due(t, l->now_ns));
 	count_add(&l->n.timers, 1);
-	weft_loop_begin(l);
 	weft_loop_done(l, t->fn(t->arg));
 }
 
