@@ -112,15 +112,11 @@ TEST_MANUAL(E8_a_context_that_ends_cancels_what_waits)
 
 TEST_MANUAL(E9_submits_that_wait_are_released)
 {
-	struct weft_pool *p =
-	        make((struct weft_pool_opts){ .workers = 1, .cap = 1 });
-	struct gate gate;
-	struct weft_job *running;
+	struct held h;
+	struct weft_pool *p = hold(&h, (struct weft_pool_opts){ .cap = 1 });
 	struct count count = { .p = p };
 	struct weft_task *tasks[3];
 
-	gate_init(&gate);
-	running = submit_gated(p, &gate);
 	CHECK_EQ(weft_pool_try_submit(p, count_one, &count), 0);
 	for (int i = 0; i < 3; i++)
 		tasks[i] = testing_spawn(submits_one, &count);
@@ -128,8 +124,7 @@ TEST_MANUAL(E9_submits_that_wait_are_released)
 	CHECK_EQ(weft_pool_close(p), 0);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(testing_join(tasks[i]), -EPIPE);
-	gate_open(&gate);
-	expect_end(running, 0);
+	let_go(&h);
 	CHECK_EQ(weft_pool_join(p, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_load_relaxed(&count.n), 1);
 	weft_pool_free(p);
@@ -138,23 +133,18 @@ TEST_MANUAL(E9_submits_that_wait_are_released)
 
 TEST_MANUAL(E13_a_stop_with_a_limit_of_time)
 {
-	struct weft_pool *p =
-	        make((struct weft_pool_opts){ .workers = 1, .cap = 1 });
-	struct gate gate;
-	struct weft_job *running;
+	struct held h;
+	struct weft_pool *p = hold(&h, (struct weft_pool_opts){ .cap = 1 });
 	struct count count = { 0 };
 	struct weft_job *waiting;
 
-	gate_init(&gate);
-	running = submit_gated(p, &gate);
 	waiting = submit(p, count_one, &count);
 	CHECK_EQ(weft_pool_close(p), 0);
 	CHECK_EQ(weft_pool_close(p), -EPIPE);
 	CHECK_EQ(weft_pool_join(p, weft_deadline_in(0)), -ETIMEDOUT);
 	CHECK_EQ(weft_pool_stop(p), 0);
 	expect_end(waiting, -ECANCELED);
-	gate_open(&gate);
-	expect_end(running, 0);
+	let_go(&h);
 	CHECK_EQ(weft_pool_join(p, WEFT_FOREVER), -ECANCELED);
 	CHECK_EQ(weft_pool_close(p), -EPIPE);
 	weft_pool_free(p);
@@ -223,15 +213,12 @@ TEST_MANUAL(the_first_error_of_a_group_cancels_what_waits_of_it)
 
 TEST_MANUAL(a_group_that_is_failed_cancels_at_once)
 {
-	struct weft_pool *p =
-	        make((struct weft_pool_opts){ .workers = 1, .cap = 2 });
-	struct gate gate;
+	struct held h;
+	struct weft_pool *p = hold(&h, (struct weft_pool_opts){ .cap = 2 });
 	struct count count = { 0 };
 	struct weft_pool_group *g;
-	struct weft_job *running, *waiting;
+	struct weft_job *waiting;
 
-	gate_init(&gate);
-	running = submit_gated(p, &gate);
 	CHECK_EQ(weft_pool_group_new(&g, p), 0);
 	waiting = submit_to(p, g, count_one, &count);
 	CHECK_EQ(weft_pool_group_fail(g, -EXDEV), 0);
@@ -239,8 +226,7 @@ TEST_MANUAL(a_group_that_is_failed_cancels_at_once)
 	/* While no worker is free to come across it. */
 	expect_end(waiting, -ECANCELED);
 	CHECK_EQ(weft_pool_group_wait(g, WEFT_FOREVER), -EXDEV);
-	gate_open(&gate);
-	expect_end(running, 0);
+	let_go(&h);
 	weft_pool_group_free(g);
 	weft_pool_free(p);
 	return 0;
@@ -248,21 +234,16 @@ TEST_MANUAL(a_group_that_is_failed_cancels_at_once)
 
 TEST_MANUAL(a_group_of_a_pool_that_is_stopped_was_cancelled)
 {
-	struct weft_pool *p =
-	        make((struct weft_pool_opts){ .workers = 1, .cap = 2 });
-	struct gate gate;
+	struct held h;
+	struct weft_pool *p = hold(&h, (struct weft_pool_opts){ .cap = 2 });
 	struct count count = { 0 };
 	struct weft_pool_group *g;
-	struct weft_job *running;
 
-	gate_init(&gate);
-	running = submit_gated(p, &gate);
 	CHECK_EQ(weft_pool_group_new(&g, p), 0);
 	weft_job_release(submit_to(p, g, count_one, &count));
 	CHECK_EQ(weft_pool_stop(p), 0);
 	CHECK_EQ(weft_pool_group_wait(g, WEFT_FOREVER), -ECANCELED);
-	gate_open(&gate);
-	expect_end(running, 0);
+	let_go(&h);
 	weft_pool_group_free(g);
 	weft_pool_free(p);
 	return 0;

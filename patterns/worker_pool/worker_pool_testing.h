@@ -63,6 +63,7 @@ struct count {
 	weft_job_fn inner;
 	unsigned of_class;
 	int submitted;
+	unsigned exactly; /* this many wait when it is full; 0: not so */
 	_Atomic bool enough;
 };
 
@@ -83,17 +84,12 @@ __attribute__((unused)) static int submits_one(void *arg)
 	return weft_pool_submit_job(c->p, count_one, c, &opts, WEFT_FOREVER);
 }
 
-/* A job that fills its own pool of one place. */
-__attribute__((unused)) static int submits_twice(void *arg, unsigned worker)
+/* All has ended, and so many were counted. */
+__attribute__((unused)) static void expect_done(struct weft_pool *p,
+                                                const struct count *c, int n)
 {
-	struct count *c = arg;
-
-	(void)worker;
-	CHECK_EQ(weft_pool_submit(c->p, count_one, c, WEFT_FOREVER), 0);
-	CHECK_EQ(weft_pool_submit(c->p, count_one, c, WEFT_FOREVER), -EDEADLK);
-	CHECK_EQ(weft_pool_submit(c->p, count_one, c, WEFT_NOW), -ETIMEDOUT);
-	CHECK_EQ(weft_pool_try_submit(c->p, count_one, c), -EAGAIN);
-	return 0;
+	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_load_relaxed(&c->n), n);
 }
 
 /* --- jobs that wait at a gate --- */
@@ -140,6 +136,29 @@ static inline struct weft_job *submit_gated(struct weft_pool *p, struct gate *g)
 
 	gate_wait_for(g, n + 1);
 	return job;
+}
+
+/* A pool with one worker, which is at a gate. */
+struct held {
+	struct gate gate;
+	struct weft_job *first;
+};
+
+static inline struct weft_pool *hold(struct held *h, struct weft_pool_opts opts)
+{
+	struct weft_pool *p;
+
+	opts.workers = 1;
+	p = make(opts);
+	gate_init(&h->gate);
+	h->first = submit_gated(p, &h->gate);
+	return p;
+}
+
+static inline void let_go(struct held *h)
+{
+	gate_open(&h->gate);
+	expect_end(h->first, h->gate.status);
 }
 
 struct gated {
