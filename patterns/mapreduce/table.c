@@ -7,6 +7,7 @@
 #include <weft/atomic.h>
 
 #include "common/count.h"
+#include "common/key.h"
 
 #define SLOTS_MIN 64
 #define BLOCK_MIN 4096
@@ -58,89 +59,18 @@ static void *take_bytes(struct table *t, size_t head, size_t tail)
 	return at;
 }
 
-/* --- the hash --- */
+/* --- keys --- */
 
-#define HASH_A UINT64_C(0xa0761d6478bd642f)
-#define HASH_B UINT64_C(0xe7037ed1a0b428db)
-
-__extension__ typedef unsigned __int128 wide;
-
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-	wide product = (wide)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t load8(const char *at)
-{
-	uint64_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return v;
-}
-
-static uint64_t load4(const char *at)
-{
-	uint32_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return v;
-}
-
-/* Every byte, some of them twice, of 16 at most. */
-static uint64_t hash_short(const char *at, size_t n, uint64_t seed)
-{
-	uint64_t a = 0, b = 0;
-
-	if (n >= 8) {
-		a = load8(at);
-		b = load8(at + n - 8);
-	} else if (n >= 4) {
-		a = load4(at);
-		b = load4(at + n - 4);
-	} else if (n > 0) {
-		a = (uint64_t)(unsigned char)at[0] << 16 |
-		    (uint64_t)(unsigned char)at[n / 2] << 8 |
-		    (uint64_t)(unsigned char)at[n - 1];
-	}
-	return mix(a ^ HASH_A, b ^ seed);
-}
-
-/* In the manner of wyhash (public domain): multiply, and fold the product. */
 uint64_t weft_table_hash(const struct table_kind *k, struct weft_slice key)
 {
-	uint64_t seed = k->seed;
-	const char *at = key.at;
-	size_t left = key.bytes;
-
-	for (; left > 16; at += 16, left -= 16)
-		seed = mix(load8(at) ^ HASH_A, load8(at + 8) ^ seed);
-	return mix(hash_short(at, left, seed), HASH_B ^ key.bytes);
-}
-
-/* --- slots --- */
-
-/* Most keys are short: as hash_short() reads them, without a call. */
-static bool is_same(const char *a, const char *b, size_t n)
-{
-	if (n > 16)
-		return memcmp(a, b, n) == 0;
-	if (n >= 8)
-		return load8(a) == load8(b) &&
-		       load8(a + n - 8) == load8(b + n - 8);
-	if (n >= 4)
-		return load4(a) == load4(b) &&
-		       load4(a + n - 4) == load4(b + n - 4);
-	return n == 0 ||
-	       (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+	return key_hash(key.at, key.bytes, k->seed);
 }
 
 static bool is_key(const struct table_kind *k, const struct entry *e,
                    struct weft_slice key)
 {
 	return e->key_bytes == key.bytes &&
-	       is_same((const char *)e + k->key_at, key.at, key.bytes);
+	       key_is_same((const char *)e + k->key_at, key.at, key.bytes);
 }
 
 /* The key's slot, or the free one where it belongs. */
