@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +14,7 @@
 
 #include <weft/weft.h>
 
-#include "base/rng.h"
+#include "kernel/zipf.h"
 #include "mapreduce.h"
 
 #define WORDS_FILE_MAX (INT64_C(1) << 30)
@@ -122,73 +121,6 @@ static inline size_t word_write(char *to, uint64_t rank)
 		code = i < 4 ? code / 26 : code + 7 * (rank + 1);
 	}
 	return 5 + more;
-}
-
-/* Ranks by Zipf's law, in constant time each: place i stands for i or for
- * other[i] (Walker's alias method, as made by Vose). */
-struct zipf {
-	uint64_t n;
-	double *own; /* the share of place i that is i's */
-	uint64_t *other;
-};
-
-static inline void zipf_fini(struct zipf *z)
-{
-	free(z->own);
-	free(z->other);
-}
-
-/* Deal the places: those with less than a whole share are filled up by those
- * that have more. */
-static inline void zipf_deal(struct zipf *z, uint64_t *todo)
-{
-	uint64_t small = 0, large = z->n; /* the ends of two stacks */
-
-	for (uint64_t i = 0; i < z->n; i++) {
-		z->other[i] = i;
-		todo[z->own[i] < 1 ? small++ : --large] = i;
-	}
-	while (small > 0 && large < z->n) {
-		uint64_t poor = todo[--small], rich = todo[large];
-
-		z->other[poor] = rich;
-		z->own[rich] -= 1 - z->own[poor];
-		if (z->own[rich] < 1) {
-			large++;
-			todo[small++] = rich;
-		}
-	}
-}
-
-/* n ranks, of which i comes as often as (i + 1)^-s. 0 or -ENOMEM; to be
- * finished either way. */
-static inline int zipf_init(struct zipf *z, uint64_t n, double s)
-{
-	uint64_t *todo = calloc(n, sizeof(*todo));
-	double sum = 0;
-
-	*z = (struct zipf){ .n = n,
-		            .own = calloc(n, sizeof(double)),
-		            .other = calloc(n, sizeof(uint64_t)) };
-	if (!todo || !z->own || !z->other) {
-		free(todo);
-		return -ENOMEM;
-	}
-	for (uint64_t i = 0; i < n; i++)
-		sum += z->own[i] = pow((double)(i + 1), -s);
-	for (uint64_t i = 0; i < n; i++)
-		z->own[i] *= (double)n / sum;
-	zipf_deal(z, todo);
-	free(todo);
-	return 0;
-}
-
-static inline uint64_t zipf_next(const struct zipf *z, struct rng *rng)
-{
-	uint64_t i = rng_below(rng, z->n);
-	double share = (double)(rng_next(rng) >> 11) * 0x1p-53;
-
-	return share < z->own[i] ? i : z->other[i];
 }
 
 /* Write `items` words to `to`, ten to a line; times[r] becomes how often rank r
