@@ -336,12 +336,13 @@ class Broken(unittest.TestCase):
     def test_every_pattern_is_among_them(self):
         # But for those below: ping_pong has one message at a time, a
         # semaphore's are all alike, a pool looks at what comes out, and an
-        # event loop is woken otherwise.
+        # event loop is woken otherwise. Of single flight it is the answers that
+        # are looked at.
         patterns = strict(weft("list", "patterns", "--json").out)
         self.assertEqual(sorted([p["name"] for p in patterns]),
                          sorted([cell[0] for cell in self.CELLS] +
                                 ["event_loop", "ping_pong", "semaphore",
-                                 "worker_pool"]))
+                                 "singleflight", "worker_pool"]))
 
     def fails(self, channel, words):
         for cell in self.CELLS:
@@ -408,6 +409,17 @@ class Broken(unittest.TestCase):
         for channel, verdict, words in (
                 ("dropping", "FAILED", "lost"),
                 ("duplicating", "FAILED", "permits|tokens"),
+                ("corrupting", "FAILED", "corrupt"),
+                ("swapping", "VERIFIED", "^$")):
+            self.ends(cell, channel, verdict, words)
+
+    def test_answers_that_come_through_channels(self):
+        # One at a time: there is nothing that could be swapped.
+        cell = ["singleflight", "--variant=channel", "--workers=2", "--cap=64",
+                "--items=20000", "--json"]
+        for channel, verdict, words in (
+                ("dropping", "HUNG", "of 2 drivers .* all tasks were asleep"),
+                ("duplicating", "FAILED", "had ended before the call"),
                 ("corrupting", "FAILED", "corrupt"),
                 ("swapping", "VERIFIED", "^$")):
             self.ends(cell, channel, verdict, words)
