@@ -138,79 +138,61 @@ TEST_MANUAL(E9_a_ring_waits_on_for_the_others_who_block)
 
 /* --- E10, E11 --- */
 
-TEST(E10_to_leave_again_changes_nothing)
+TEST_BOTH(E10_to_leave_again_changes_nothing, 2)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 2);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
 
-		CHECK_EQ(weft_sub_leave(s, SPORT), 0);
-		CHECK_EQ(weft_bus_close_topic(b, ART), 0);
-		CHECK_EQ(publish(b, NEWS, 1), 1);
-		expect(s, 1, 0);
-		for (int i = 0; i < 2; i++)
-			CHECK_EQ(weft_sub_leave(s, NEWS), 0);
-		CHECK_EQ(weft_bus_close_topic(b, NEWS), 0);
+	CHECK_EQ(weft_sub_leave(s, SPORT), 0);
+	CHECK_EQ(weft_bus_close_topic(b, ART), 0);
+	CHECK_EQ(publish(b, NEWS, 1), 1);
+	expect(s, 1, 0);
+	for (int i = 0; i < 2; i++)
 		CHECK_EQ(weft_sub_leave(s, NEWS), 0);
-		CHECK_EQ(weft_bus_close(b), 0);
-		CHECK_EQ(weft_sub_leave(s, NEWS), 0);
-		for (int i = 0; i < 2; i++)
-			CHECK_EQ(weft_sub_close(s), 0);
-		expect_err(s, -EPIPE);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(weft_bus_close_topic(b, NEWS), 0);
+	CHECK_EQ(weft_sub_leave(s, NEWS), 0);
+	CHECK_EQ(weft_bus_close(b), 0);
+	CHECK_EQ(weft_sub_leave(s, NEWS), 0);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(weft_sub_close(s), 0);
+	expect_err(s, -EPIPE);
 }
 
-TEST(E11_a_subscriber_is_at_its_end_when_its_last_topic_goes)
+TEST_BOTH(E11_a_subscriber_is_at_its_end_when_its_last_topic_goes, 4)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 4);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
 
-		CHECK_EQ(weft_sub_join(s, SPORT), 0);
-		CHECK_EQ(weft_sub_join(s, ART), 0);
-		CHECK_EQ(weft_sub_join(s, ART), 0); /* is not told twice */
-		CHECK_EQ(sub_stats(s).topics, 3u);
-		CHECK_EQ(publish(b, NEWS, 1), 1);
-		CHECK_EQ(publish(b, ART, 2), 1);
-		CHECK_EQ(weft_bus_close_topic(b, NEWS), 0);
-		CHECK_EQ(weft_sub_leave(s, SPORT), 0);
-		expect(s, 1, 0);
-		expect(s, 2, 0);
-		expect_err(s, -ETIMEDOUT);
-		CHECK_EQ(publish(b, ART, 3), 1);
-		CHECK_EQ(weft_bus_close_topic(b, ART), 0);
-		expect(s, 3, 0);
-		expect_err(s, -EPIPE);
-		CHECK_EQ(weft_sub_join(s, NEWS), -EPIPE);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(weft_sub_join(s, SPORT), 0);
+	CHECK_EQ(weft_sub_join(s, ART), 0);
+	CHECK_EQ(weft_sub_join(s, ART), 0); /* is not told twice */
+	CHECK_EQ(sub_stats(s).topics, 3u);
+	CHECK_EQ(publish(b, NEWS, 1), 1);
+	CHECK_EQ(publish(b, ART, 2), 1);
+	CHECK_EQ(weft_bus_close_topic(b, NEWS), 0);
+	CHECK_EQ(weft_sub_leave(s, SPORT), 0);
+	expect(s, 1, 0);
+	expect(s, 2, 0);
+	expect_err(s, -ETIMEDOUT);
+	CHECK_EQ(publish(b, ART, 3), 1);
+	CHECK_EQ(weft_bus_close_topic(b, ART), 0);
+	expect(s, 3, 0);
+	expect_err(s, -EPIPE);
+	CHECK_EQ(weft_sub_join(s, NEWS), -EPIPE);
 }
 
 /* A topic begins anew while there is still something to read of the old. */
-TEST(E11_a_topic_that_was_closed_can_be_joined_anew)
+TEST_BOTH(E11_a_topic_that_was_closed_can_be_joined_anew, 4)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 4);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
 
-		CHECK_EQ(weft_sub_join(s, SPORT), 0);
-		CHECK_EQ(publish(b, NEWS, 1), 1);
-		CHECK_EQ(weft_bus_close_topic(b, NEWS), 0);
-		CHECK_EQ(publish(b, NEWS, 2), 0);
-		CHECK_EQ(weft_sub_join(s, NEWS), 0);
-		CHECK_EQ(publish(b, NEWS, 3), 1);
-		expect(s, 1, 0);
-		expect(s, 3, 0);
-		expect_err(s, -ETIMEDOUT);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(weft_sub_join(s, SPORT), 0);
+	CHECK_EQ(publish(b, NEWS, 1), 1);
+	CHECK_EQ(weft_bus_close_topic(b, NEWS), 0);
+	CHECK_EQ(publish(b, NEWS, 2), 0);
+	CHECK_EQ(weft_sub_join(s, NEWS), 0);
+	CHECK_EQ(publish(b, NEWS, 3), 1);
+	expect(s, 1, 0);
+	expect(s, 3, 0);
+	expect_err(s, -ETIMEDOUT);
 }
 
 /* In a ring nobody waits for what was left, so nobody reads it. */
@@ -236,28 +218,22 @@ static int wait_for_rest(void *arg)
 	return weft_bus_join(arg, WEFT_FOREVER);
 }
 
-TEST_MANUAL(E13_a_join_waits_for_all_subscribers)
+TEST_BOTH_MANUAL(E13_a_join_waits_for_all_subscribers, 2)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 2);
-		struct weft_sub *reads = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct weft_sub *goes = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct call c = { .task = testing_spawn(wait_for_rest, b) };
+	struct weft_sub *reads = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *goes = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct call c = { .task = testing_spawn(wait_for_rest, b) };
 
-		CHECK_EQ(publish(b, NEWS, 1), 2);
-		CHECK(waits(&c));
-		CHECK_EQ(weft_bus_close(b), 0);
-		CHECK_EQ(weft_bus_close(b), -EPIPE);
-		CHECK(waits(&c));
-		expect(reads, 1, 0);
-		expect_err(reads, -EPIPE);
-		CHECK(waits(&c));
-		weft_sub_free(goes);
-		CHECK_EQ(testing_join(c.task), 0);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(publish(b, NEWS, 1), 2);
+	CHECK(waits(&c));
+	CHECK_EQ(weft_bus_close(b), 0);
+	CHECK_EQ(weft_bus_close(b), -EPIPE);
+	CHECK(waits(&c));
+	expect(reads, 1, 0);
+	expect_err(reads, -EPIPE);
+	CHECK(waits(&c));
+	weft_sub_free(goes);
+	CHECK_EQ(testing_join(c.task), 0);
 }
 
 /* A bus that tasks use in every way until it is stopped or closed. */
@@ -391,53 +367,41 @@ TEST(E9_E13_they_come_and_go_and_it_ends_at_any_moment)
 
 #define DRAINED 100
 
-TEST(E15_what_is_inside_comes_out_of_one_that_drains)
+TEST_BOTH(E15_what_is_inside_comes_out_of_one_that_drains, 128)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 128);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct weft_sub *stays = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *stays = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
 
-		CHECK_EQ(weft_sub_join(s, SPORT), 0);
-		for (int i = 0; i < DRAINED; i++)
-			CHECK_EQ(publish(b, NEWS, i), 2);
-		CHECK_EQ(weft_sub_close(s), 0);
-		CHECK_EQ(publish(b, NEWS, DRAINED), 1);
-		CHECK_EQ(weft_sub_join(s, ART), -EPIPE);
-		for (int i = 0; i < DRAINED; i++)
-			expect(s, i, 0);
-		expect_err(s, -EPIPE);
-		for (int i = 0; i <= DRAINED; i++)
-			expect(stays, i, 0);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(weft_sub_join(s, SPORT), 0);
+	for (int i = 0; i < DRAINED; i++)
+		CHECK_EQ(publish(b, NEWS, i), 2);
+	CHECK_EQ(weft_sub_close(s), 0);
+	CHECK_EQ(publish(b, NEWS, DRAINED), 1);
+	CHECK_EQ(weft_sub_join(s, ART), -EPIPE);
+	for (int i = 0; i < DRAINED; i++)
+		expect(s, i, 0);
+	expect_err(s, -EPIPE);
+	for (int i = 0; i <= DRAINED; i++)
+		expect(stays, i, 0);
 }
 
 /* In a ring it is still waited for. */
-TEST_MANUAL(E15_one_that_drains_loses_nothing_to_a_publish)
+TEST_BOTH_MANUAL(E15_one_that_drains_loses_nothing_to_a_publish, 1)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 1);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct weft_sub *quick = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct call c;
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *quick = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct call c;
 
-		CHECK_EQ(publish(b, NEWS, 1), 2);
-		expect(quick, 1, 0);
-		CHECK_EQ(weft_sub_close(s), 0);
-		if (ring)
-			publish_and_wait(&c, b, NEWS, WEFT_FOREVER);
-		expect(s, 1, 0);
-		expect_err(s, -EPIPE);
-		if (ring)
-			CHECK_EQ(testing_join(c.task), 1);
-		CHECK_EQ(publish(b, NEWS, 2), ring ? -ETIMEDOUT : 1);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(publish(b, NEWS, 1), 2);
+	expect(quick, 1, 0);
+	CHECK_EQ(weft_sub_close(s), 0);
+	if (ring)
+		publish_and_wait(&c, b, NEWS, WEFT_FOREVER);
+	expect(s, 1, 0);
+	expect_err(s, -EPIPE);
+	if (ring)
+		CHECK_EQ(testing_join(c.task), 1);
+	CHECK_EQ(publish(b, NEWS, 2), ring ? -ETIMEDOUT : 1);
 }
 
 static int answer(void *arg)
@@ -455,21 +419,15 @@ static int answer(void *arg)
 	return err;
 }
 
-TEST_MANUAL(E17_a_subscriber_publishes_on_its_own_topic_and_leaves_it)
+TEST_BOTH_MANUAL(E17_a_subscriber_publishes_on_its_own_topic_and_leaves_it, 4)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 4);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct weft_sub *hears = make_sub(b, WEFT_SLOW_BLOCK, SPORT);
-		struct call c = { .b = b, .s = s };
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *hears = make_sub(b, WEFT_SLOW_BLOCK, SPORT);
+	struct call c = { .b = b, .s = s };
 
-		c.task = testing_spawn(answer, &c);
-		CHECK_EQ(publish(b, NEWS, 2), 1);
-		CHECK_EQ(testing_join(c.task), -EPIPE);
-		expect(hears, 3, 0);
-		expect(hears, 2, 0);
-		weft_bus_free(b);
-	}
-	return 0;
+	c.task = testing_spawn(answer, &c);
+	CHECK_EQ(publish(b, NEWS, 2), 1);
+	CHECK_EQ(testing_join(c.task), -EPIPE);
+	expect(hears, 3, 0);
+	expect(hears, 2, 0);
 }

@@ -22,48 +22,36 @@
 
 #define TOPICS 1000
 
-TEST(E1_a_subscriber_gets_what_comes_after_its_join_in_order)
+TEST_BOTH(E1_a_subscriber_gets_what_comes_after_its_join_in_order, 8)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 8);
-		struct weft_sub *early = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct weft_sub *late;
+	struct weft_sub *early = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *late;
 
-		CHECK_EQ(publish(b, NEWS, 0), 1);
-		late = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		for (int i = 1; i < 4; i++)
-			CHECK_EQ(publish(b, NEWS, i), 2);
-		for (int i = 0; i < 4; i++)
-			expect(early, i, 0);
-		for (int i = 1; i < 4; i++)
-			expect(late, i, 0);
-		expect_err(early, -ETIMEDOUT);
-		expect_err(late, -ETIMEDOUT);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(publish(b, NEWS, 0), 1);
+	late = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	for (int i = 1; i < 4; i++)
+		CHECK_EQ(publish(b, NEWS, i), 2);
+	for (int i = 0; i < 4; i++)
+		expect(early, i, 0);
+	for (int i = 1; i < 4; i++)
+		expect(late, i, 0);
+	expect_err(early, -ETIMEDOUT);
+	expect_err(late, -ETIMEDOUT);
 }
 
-TEST(E1_topics_do_not_mix_and_one_subscriber_has_several)
+TEST_BOTH(E1_topics_do_not_mix_and_one_subscriber_has_several, 8)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 8);
-		struct weft_sub *news = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct weft_sub *both = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *news = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *both = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
 
-		CHECK_EQ(weft_sub_join(both, SPORT), 0);
-		CHECK_EQ(publish(b, NEWS, 1), 2);
-		CHECK_EQ(publish(b, SPORT, 2), 1);
-		expect(news, 1, 0);
-		expect_err(news, -ETIMEDOUT);
-		expect(both, 1, 0);
-		expect(both, 2, 0);
-		expect_err(both, -ETIMEDOUT);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(weft_sub_join(both, SPORT), 0);
+	CHECK_EQ(publish(b, NEWS, 1), 2);
+	CHECK_EQ(publish(b, SPORT, 2), 1);
+	expect(news, 1, 0);
+	expect_err(news, -ETIMEDOUT);
+	expect(both, 1, 0);
+	expect(both, 2, 0);
+	expect_err(both, -ETIMEDOUT);
 }
 
 /* Of a ring: a topic that always has something does not starve another. */
@@ -85,56 +73,43 @@ TEST(topics_of_a_subscriber_have_their_turns)
 	return 0;
 }
 
-TEST(E2_a_publish_says_how_many_have_got_it)
+TEST_BOTH(E2_a_publish_says_how_many_have_got_it, 1)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 1);
-		struct weft_sub *first;
+	struct weft_sub *first;
 
-		CHECK_EQ(publish(b, NEWS, 0), 0);
-		first = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		CHECK_EQ(publish(b, NEWS, 1), 1);
-		CHECK_EQ(publish(b, SPORT, 1), 0);
-		CHECK_EQ(weft_bus_try_publish(b, NEWS, &(int){ 2 }), -EAGAIN);
-		expect(first, 1, ring ? 0 : 1);
-		CHECK_EQ(weft_sub_leave(first, NEWS), 0);
-		CHECK_EQ(publish(b, NEWS, 3), 0);
-		CHECK_EQ(bus_stats(b).delivered, 1u);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(publish(b, NEWS, 0), 0);
+	first = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	CHECK_EQ(publish(b, NEWS, 1), 1);
+	CHECK_EQ(publish(b, SPORT, 1), 0);
+	CHECK_EQ(weft_bus_try_publish(b, NEWS, &(int){ 2 }), -EAGAIN);
+	expect(first, 1, ring ? 0 : 1);
+	CHECK_EQ(weft_sub_leave(first, NEWS), 0);
+	CHECK_EQ(publish(b, NEWS, 3), 0);
+	CHECK_EQ(bus_stats(b).delivered, 1u);
 }
 
-TEST_MANUAL(E3_a_publish_wakes_those_that_it_concerns)
+TEST_BOTH_MANUAL(E3_a_publish_wakes_those_that_it_concerns, 2)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 2);
-		struct weft_sub *s[3];
-		struct call c[3];
+	struct weft_sub *s[3];
+	struct call c[3];
 
-		for (int i = 0; i < 3; i++) {
-			s[i] = make_sub(b, WEFT_SLOW_BLOCK,
-			                i < 2 ? NEWS : SPORT);
-			receive_and_wait(&c[i], s[i]);
-		}
-		CHECK_EQ(publish(b, NEWS, 1), 2);
-		for (int i = 0; i < 3; i++) {
-			CHECK(waits(&c[i]));
-			CHECK_EQ(weft_load_relaxed(&c[i].received), i < 2);
-		}
-		/* A join while it waits. */
-		CHECK_EQ(weft_sub_join(s[2], NEWS), 0);
-		CHECK_EQ(publish(b, NEWS, 1), 3);
-		CHECK(waits(&c[2]));
-		CHECK_EQ(weft_load_relaxed(&c[2].received), 1);
-		CHECK_EQ(weft_bus_close(b), 0);
-		for (int i = 0; i < 3; i++)
-			CHECK_EQ(testing_join(c[i].task), -EPIPE);
-		weft_bus_free(b);
+	for (int i = 0; i < 3; i++) {
+		s[i] = make_sub(b, WEFT_SLOW_BLOCK, i < 2 ? NEWS : SPORT);
+		receive_and_wait(&c[i], s[i]);
 	}
-	return 0;
+	CHECK_EQ(publish(b, NEWS, 1), 2);
+	for (int i = 0; i < 3; i++) {
+		CHECK(waits(&c[i]));
+		CHECK_EQ(weft_load_relaxed(&c[i].received), i < 2);
+	}
+	/* A join while it waits. */
+	CHECK_EQ(weft_sub_join(s[2], NEWS), 0);
+	CHECK_EQ(publish(b, NEWS, 1), 3);
+	CHECK(waits(&c[2]));
+	CHECK_EQ(weft_load_relaxed(&c[2].received), 1);
+	CHECK_EQ(weft_bus_close(b), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(testing_join(c[i].task), -EPIPE);
 }
 
 /* --- slow subscribers --- */
@@ -310,125 +285,92 @@ TEST(E4_a_batch_tells_what_was_missed_before_it)
 
 /* --- batches --- */
 
-TEST(a_batch_of_nothing_is_nothing)
+TEST_BOTH(a_batch_of_nothing_is_nothing, 2)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 2);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		size_t done = 7;
-		int m[3] = { 0 };
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	size_t done = 7;
+	int m[3] = { 0 };
 
-		CHECK_EQ(weft_bus_publish_many(b, NEWS, NULL, 0, &done,
-		                               WEFT_FOREVER),
-		         0);
-		CHECK_EQ(done, 0u);
-		CHECK_EQ(weft_sub_recv_many(s, NULL, 0, &done, NULL,
-		                            WEFT_FOREVER),
-		         0);
-		CHECK_EQ(done, 0u);
-		expect_err(s, -ETIMEDOUT);
-		publish_run(b, SPORT, 0, 4, 0, 5); /* nobody has joined it */
-		CHECK_EQ(weft_bus_publish_many(b, NEWS, m, 1, NULL, WEFT_NOW),
-		         -EINVAL);
-		CHECK_EQ(weft_bus_publish_many(b, NEWS, NULL, 1, &done,
-		                               WEFT_NOW),
-		         -EINVAL);
-		CHECK_EQ(weft_sub_recv_many(s, m, 1, NULL, NULL, WEFT_NOW),
-		         -EINVAL);
-		CHECK_EQ(weft_sub_recv_many(s, NULL, 1, &done, NULL, WEFT_NOW),
-		         -EINVAL);
-		CHECK_EQ(weft_bus_close(b), 0);
-		publish_run(b, NEWS, 0, 1, -EPIPE, 0);
-		CHECK_EQ(weft_sub_recv_many(s, m, 3, &done, NULL, WEFT_NOW),
-		         -EPIPE);
-		CHECK_EQ(done, 0u);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(weft_bus_publish_many(b, NEWS, NULL, 0, &done, WEFT_FOREVER),
+	         0);
+	CHECK_EQ(done, 0u);
+	CHECK_EQ(weft_sub_recv_many(s, NULL, 0, &done, NULL, WEFT_FOREVER), 0);
+	CHECK_EQ(done, 0u);
+	expect_err(s, -ETIMEDOUT);
+	publish_run(b, SPORT, 0, 4, 0, 5); /* nobody has joined it */
+	CHECK_EQ(weft_bus_publish_many(b, NEWS, m, 1, NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_bus_publish_many(b, NEWS, NULL, 1, &done, WEFT_NOW),
+	         -EINVAL);
+	CHECK_EQ(weft_sub_recv_many(s, m, 1, NULL, NULL, WEFT_NOW), -EINVAL);
+	CHECK_EQ(weft_sub_recv_many(s, NULL, 1, &done, NULL, WEFT_NOW),
+	         -EINVAL);
+	CHECK_EQ(weft_bus_close(b), 0);
+	publish_run(b, NEWS, 0, 1, -EPIPE, 0);
+	CHECK_EQ(weft_sub_recv_many(s, m, 3, &done, NULL, WEFT_NOW), -EPIPE);
+	CHECK_EQ(done, 0u);
 }
 
 /* Of a ring some go out for all; of queues each gets what it has room for, and
  * the one that has not got all counts the others. */
-TEST(a_batch_goes_as_far_as_there_is_room)
+TEST_BOTH(a_batch_goes_as_far_as_there_is_room, 4)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 4);
-		struct weft_sub *full = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct weft_sub *quick = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *full = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *quick = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
 
-		publish_run(b, NEWS, 0, 1, 0, 2);
-		expect_run(quick, 0, 1, 0);
-		publish_run(b, NEWS, 2, 5, -ETIMEDOUT, ring ? 2 : 4);
-		expect_run(quick, 2, ring ? 3 : 5, 0);
-		expect_run(full, 0, 3, ring ? 0 : 2);
-		CHECK_EQ(bus_stats(b).published, ring ? 4u : 6u);
-		CHECK_EQ(bus_stats(b).delivered, ring ? 8u : 10u);
-		weft_bus_free(b);
-	}
-	return 0;
+	publish_run(b, NEWS, 0, 1, 0, 2);
+	expect_run(quick, 0, 1, 0);
+	publish_run(b, NEWS, 2, 5, -ETIMEDOUT, ring ? 2 : 4);
+	expect_run(quick, 2, ring ? 3 : 5, 0);
+	expect_run(full, 0, 3, ring ? 0 : 2);
+	CHECK_EQ(bus_stats(b).published, ring ? 4u : 6u);
+	CHECK_EQ(bus_stats(b).delivered, ring ? 8u : 10u);
 }
 
 /* More than there is room for at any time, also with others that drop. */
-TEST(a_batch_waits_for_room_as_often_as_it_takes)
+TEST_BOTH(a_batch_waits_for_room_as_often_as_it_takes, 2)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 2);
-		struct weft_sub *blocks = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct weft_sub *drops =
-		        make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
-		struct call c = { .s = blocks, .deadline_ns = WEFT_FOREVER };
-		size_t done;
-		int m[100];
+	struct weft_sub *blocks = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *drops = make_sub(b, WEFT_SLOW_DROP_OLDEST, NEWS);
+	struct call c = { .s = blocks, .deadline_ns = WEFT_FOREVER };
+	size_t done;
+	int m[100];
 
-		for (int i = 0; i < 100; i++)
-			m[i] = i;
-		c.task = testing_spawn(recv_main, &c);
-		CHECK_EQ(weft_bus_publish_many(b, NEWS, m, 100, &done,
-		                               WEFT_FOREVER),
-		         0);
-		CHECK_EQ(done, 100u);
-		CHECK_EQ(weft_bus_close(b), 0);
-		CHECK_EQ(testing_join(c.task), -EPIPE);
-		CHECK_EQ(weft_load_relaxed(&c.received), 100);
-		expect_run(drops, 98, 99, 98);
-		weft_bus_free(b);
-	}
-	return 0;
+	for (int i = 0; i < 100; i++)
+		m[i] = i;
+	c.task = testing_spawn(recv_main, &c);
+	CHECK_EQ(weft_bus_publish_many(b, NEWS, m, 100, &done, WEFT_FOREVER),
+	         0);
+	CHECK_EQ(done, 100u);
+	CHECK_EQ(weft_bus_close(b), 0);
+	CHECK_EQ(testing_join(c.task), -EPIPE);
+	CHECK_EQ(weft_load_relaxed(&c.received), 100);
+	expect_run(drops, 98, 99, 98);
 }
 
-TEST_MANUAL(a_publish_waits_for_one_who_blocks_until_its_deadline)
+TEST_BOTH_MANUAL(a_publish_waits_for_one_who_blocks_until_its_deadline, 1)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 1);
-		struct weft_sub *full = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct weft_sub *quick = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		struct call c;
+	struct weft_sub *full = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct weft_sub *quick = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	struct call c;
 
-		CHECK_EQ(publish(b, NEWS, 1), 2);
-		expect(quick, 1, 0);
-		publish_and_wait(&c, b, NEWS, weft_deadline_in(WEFT_SEC));
-		testing_pass(WEFT_SEC);
-		CHECK_EQ(testing_join(c.task), -ETIMEDOUT);
-		/* Those with a queue and room in it have got it. */
-		if (!ring)
-			expect(quick, 99, 0);
-		expect_err(quick, -ETIMEDOUT);
-		expect(full, 1, ring ? 0 : 1);
-
-		CHECK_EQ(publish(b, NEWS, 2), 2);
-		expect(quick, 2, 0);
-		publish_and_wait(&c, b, NEWS, WEFT_FOREVER);
-		expect(full, 2, 0);
-		CHECK_EQ(testing_join(c.task), 2);
-		expect(full, 99, 0);
+	CHECK_EQ(publish(b, NEWS, 1), 2);
+	expect(quick, 1, 0);
+	publish_and_wait(&c, b, NEWS, weft_deadline_in(WEFT_SEC));
+	testing_pass(WEFT_SEC);
+	CHECK_EQ(testing_join(c.task), -ETIMEDOUT);
+	/* Those with a queue and room in it have got it. */
+	if (!ring)
 		expect(quick, 99, 0);
-		weft_bus_free(b);
-	}
-	return 0;
+	expect_err(quick, -ETIMEDOUT);
+	expect(full, 1, ring ? 0 : 1);
+
+	CHECK_EQ(publish(b, NEWS, 2), 2);
+	expect(quick, 2, 0);
+	publish_and_wait(&c, b, NEWS, WEFT_FOREVER);
+	expect(full, 2, 0);
+	CHECK_EQ(testing_join(c.task), 2);
+	expect(full, 99, 0);
+	expect(quick, 99, 0);
 }
 
 /* --- what elements refer to --- */
@@ -589,81 +531,69 @@ TEST(elements_of_any_size_come_whole)
 
 	for (size_t i = 0; i < WEFT_ELEM_MAX; i++)
 		in[i] = (unsigned char)(i * 7 + 1);
-	FOR_BOTH(ring)
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		const struct weft_bus_opts opts = { .ring = ring,
-			                            .cap = 2,
-			                            .elem_size = sizes[i] };
-		struct weft_bus *b;
-		struct weft_sub *s;
+	for (int ring = 0; ring < 2; ring++)
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			const struct weft_bus_opts opts = {
+				.ring = ring, .cap = 2, .elem_size = sizes[i]
+			};
+			struct weft_bus *b;
+			struct weft_sub *s;
 
-		CHECK_EQ(weft_bus_new(&b, &opts), 0);
-		s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-		memset(out, 0, sizeof(out));
-		CHECK_EQ(weft_bus_publish(b, NEWS, in, WEFT_NOW), 1);
-		CHECK_EQ(weft_sub_recv(s, out, NULL, WEFT_NOW), 0);
-		CHECK_EQ(memcmp(in, out, sizes[i]), 0);
-		CHECK_EQ(out[sizes[i]], 0);
-		weft_bus_free(b);
-	}
+			CHECK_EQ(weft_bus_new(&b, &opts), 0);
+			s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+			memset(out, 0, sizeof(out));
+			CHECK_EQ(weft_bus_publish(b, NEWS, in, WEFT_NOW), 1);
+			CHECK_EQ(weft_sub_recv(s, out, NULL, WEFT_NOW), 0);
+			CHECK_EQ(memcmp(in, out, sizes[i]), 0);
+			CHECK_EQ(out[sizes[i]], 0);
+			weft_bus_free(b);
+		}
 	return 0;
 }
 
 /* --- topics --- */
 
-TEST(E12_nothing_goes_into_a_closed_bus)
+TEST_BOTH(E12_nothing_goes_into_a_closed_bus, 2)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 2);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS), *none;
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS), *none;
 
-		CHECK_EQ(weft_bus_close_topic(b, NEWS), 0);
-		CHECK_EQ(publish(b, NEWS, 1), 0);
-		expect_err(s, -EPIPE);
-		CHECK_EQ(weft_bus_close(b), 0);
-		CHECK_EQ(publish(b, NEWS, 1), -EPIPE);
-		CHECK_EQ(weft_bus_try_publish(b, SPORT, &(int){ 1 }), -EPIPE);
-		CHECK_EQ(weft_sub_join(s, SPORT), -EPIPE);
-		CHECK_EQ(weft_sub_new(&none, b, NULL), -EPIPE);
-		weft_bus_free(b);
-	}
-	return 0;
+	CHECK_EQ(weft_bus_close_topic(b, NEWS), 0);
+	CHECK_EQ(publish(b, NEWS, 1), 0);
+	expect_err(s, -EPIPE);
+	CHECK_EQ(weft_bus_close(b), 0);
+	CHECK_EQ(publish(b, NEWS, 1), -EPIPE);
+	CHECK_EQ(weft_bus_try_publish(b, SPORT, &(int){ 1 }), -EPIPE);
+	CHECK_EQ(weft_sub_join(s, SPORT), -EPIPE);
+	CHECK_EQ(weft_sub_new(&none, b, NULL), -EPIPE);
 }
 
-TEST(E14_topics_without_subscribers_are_gone)
+TEST_BOTH(E14_topics_without_subscribers_are_gone, 2)
 {
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 2);
-		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, TOPICS);
-		struct weft_sub *other = make_sub(b, WEFT_SLOW_BLOCK, 5);
-		long objects;
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, TOPICS);
+	struct weft_sub *other = make_sub(b, WEFT_SLOW_BLOCK, 5);
+	long objects;
 
-		for (uint64_t t = 0; t < TOPICS; t++) {
-			CHECK_EQ(publish(b, t * t + TOPICS + 1, 1), 0);
-			CHECK_EQ(weft_sub_join(s, t), 0);
-		}
-		CHECK_EQ(bus_stats(b).topics, TOPICS + 1u);
-		for (int t = 0; t < TOPICS; t++) {
-			CHECK_EQ(publish(b, (uint64_t)t, t), 1 + (t == 5));
-			expect(s, t, 0);
-		}
-		objects = testing_held().objects;
-		for (uint64_t t = 0; t < TOPICS; t++)
-			CHECK_EQ(weft_sub_leave(s, t), 0);
-		CHECK_EQ(bus_stats(b).topics, 2u);
-		if (ring) /* its receiver lets go of them */
-			expect_err(s, -ETIMEDOUT);
-		CHECK_LE(testing_held().objects, objects - TOPICS);
-		CHECK_EQ(sub_stats(s).topics, 1u);
-		weft_sub_free(s);
-		weft_sub_free(other);
-		CHECK_EQ(bus_stats(b).topics, 0u);
-		CHECK_EQ(bus_stats(b).subs, 0u);
-		weft_bus_free(b);
+	for (uint64_t t = 0; t < TOPICS; t++) {
+		CHECK_EQ(publish(b, t * t + TOPICS + 1, 1), 0);
+		CHECK_EQ(weft_sub_join(s, t), 0);
 	}
-	return 0;
+	CHECK_EQ(bus_stats(b).topics, TOPICS + 1u);
+	for (int t = 0; t < TOPICS; t++) {
+		CHECK_EQ(publish(b, (uint64_t)t, t), 1 + (t == 5));
+		expect(s, t, 0);
+	}
+	objects = testing_held().objects;
+	for (uint64_t t = 0; t < TOPICS; t++)
+		CHECK_EQ(weft_sub_leave(s, t), 0);
+	CHECK_EQ(bus_stats(b).topics, 2u);
+	if (ring) /* its receiver lets go of them */
+		expect_err(s, -ETIMEDOUT);
+	CHECK_LE(testing_held().objects, objects - TOPICS);
+	CHECK_EQ(sub_stats(s).topics, 1u);
+	weft_sub_free(s);
+	weft_sub_free(other);
+	CHECK_EQ(bus_stats(b).topics, 0u);
+	CHECK_EQ(bus_stats(b).subs, 0u);
 }
 
 /* --- many --- */
@@ -689,27 +619,19 @@ static int read_all(void *arg)
 	return err == -EPIPE ? 0 : err;
 }
 
-TEST(E18_many_subscribers_all_receive_all)
+TEST_BOTH(E18_many_subscribers_all_receive_all, 256)
 {
-	static struct reader r[CROWD];
+	struct reader r[CROWD];
 
-	FOR_BOTH(ring)
-	{
-		struct weft_bus *b = make_bus(ring, 256);
-
-		for (int i = 0; i < CROWD; i++) {
-			r[i].s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
-			r[i].task = testing_spawn(read_all, &r[i]);
-		}
-		for (int i = 0; i < MESSAGES; i++)
-			CHECK_EQ(weft_bus_publish(b, NEWS, &i, WEFT_FOREVER),
-			         CROWD);
-		CHECK_EQ(weft_bus_close(b), 0);
-		for (int i = 0; i < CROWD; i++)
-			CHECK_EQ(testing_join(r[i].task), 0);
-		CHECK_EQ(weft_bus_join(b, WEFT_NOW), 0);
-		CHECK_EQ(bus_stats(b).delivered, CROWD * (uint64_t)MESSAGES);
-		weft_bus_free(b);
+	for (int i = 0; i < CROWD; i++) {
+		r[i].s = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+		r[i].task = testing_spawn(read_all, &r[i]);
 	}
-	return 0;
+	for (int i = 0; i < MESSAGES; i++)
+		CHECK_EQ(weft_bus_publish(b, NEWS, &i, WEFT_FOREVER), CROWD);
+	CHECK_EQ(weft_bus_close(b), 0);
+	for (int i = 0; i < CROWD; i++)
+		CHECK_EQ(testing_join(r[i].task), 0);
+	CHECK_EQ(weft_bus_join(b, WEFT_NOW), 0);
+	CHECK_EQ(bus_stats(b).delivered, CROWD * (uint64_t)MESSAGES);
 }

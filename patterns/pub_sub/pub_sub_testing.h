@@ -7,8 +7,23 @@
 
 enum { NEWS = 1, SPORT = 2, ART = 3 };
 
-/* For each kind of bus. */
-#define FOR_BOTH(ring) for (int ring = 0; ring < 2; ring++)
+/* A test of each kind of bus: `b`, which is freed behind it. */
+#define TEST_BOTH_BY(test, name, cap)                                          \
+	static void name##_of(struct weft_bus *b, bool ring);                  \
+	test(name)                                                             \
+	{                                                                      \
+		for (int ring = 0; ring < 2; ring++) {                         \
+			struct weft_bus *b = make_bus(ring, cap);              \
+                                                                               \
+			name##_of(b, ring);                                    \
+			weft_bus_free(b);                                      \
+		}                                                              \
+		return 0;                                                      \
+	}                                                                      \
+	static void name##_of(struct weft_bus *b,                              \
+	                      __attribute__((unused)) bool ring)
+#define TEST_BOTH(name, cap) TEST_BOTH_BY(TEST, name, cap)
+#define TEST_BOTH_MANUAL(name, cap) TEST_BOTH_BY(TEST_MANUAL, name, cap)
 
 static inline struct weft_bus *make_bus(bool ring, size_t cap)
 {
