@@ -507,14 +507,6 @@ static void check(const struct words *expected, struct weft_slice word,
 	c->seen++;
 }
 
-static bool is_before(struct weft_slice a, struct weft_slice b)
-{
-	size_t both = a.bytes < b.bytes ? a.bytes : b.bytes;
-	int order = memcmp(a.at, b.at, both);
-
-	return order < 0 || (order == 0 && a.bytes < b.bytes);
-}
-
 static void check_all(const struct cell *cell, const struct state *s,
                       struct findings *f)
 {
@@ -525,7 +517,7 @@ static void check_all(const struct cell *cell, const struct state *s,
 		const struct weft_mapreduce_pair *p = &s->got[i];
 
 		check(&s->expected, p->key, *(const uint64_t *)p->value, f);
-		if (sorted && i && !is_before(p[-1].key, p->key))
+		if (sorted && i && !words_is_before(p[-1].key, p->key))
 			f->unsorted++;
 	}
 	for (size_t i = 0; i < s->serial.places; i++)

@@ -73,15 +73,7 @@ static void expect_words(struct weft_mapreduce *m, const struct words *expected)
 
 		CHECK(c && c->word.at);
 		CHECK_EQ(*(const uint64_t *)p.value, c->n);
-		if (n++) {
-			size_t both = before.key.bytes < p.key.bytes
-			                      ? before.key.bytes
-			                      : p.key.bytes;
-			int order = memcmp(before.key.at, p.key.at, both);
-
-			CHECK(order < 0 ||
-			      (order == 0 && before.key.bytes < p.key.bytes));
-		}
+		CHECK(!n++ || words_is_before(before.key, p.key));
 		before = p;
 	}
 	CHECK_EQ(n, expected->used);
@@ -222,20 +214,12 @@ static int map_lower(struct weft_mapreduce_worker *to, const void *elem,
 TEST(E2_upper_and_lower_case_are_for_map_to_tell_apart)
 {
 	struct weft_mapreduce_opts o = words_opts(2);
-	struct weft_mapreduce *m = make(&o);
+	struct weft_slice text = slice("Go go GO of");
 
-	feed(m, slice("Go go GO of"), 1);
-	expect_next(m, "GO", 1);
-	expect_next(m, "Go", 1);
-	expect_next(m, "go", 1);
-	weft_mapreduce_free(m);
+	weft_mapreduce_free(
+	        expect_counts(&o, text, 1, "GO 1 Go 1 go 1 of 1", -EPIPE));
 	o.map = map_lower;
-	m = make(&o);
-	feed(m, slice("Go go GO of"), 1);
-	expect_next(m, "go", 3);
-	expect_next(m, "of", 1);
-	expect_end(m, -EPIPE);
-	weft_mapreduce_free(m);
+	weft_mapreduce_free(expect_counts(&o, text, 1, "go 3 of 1", -EPIPE));
 	return 0;
 }
 
@@ -285,16 +269,12 @@ static size_t by_first(struct weft_slice key, size_t n, void *arg)
 TEST(E4_a_partition_may_be_chosen)
 {
 	struct weft_mapreduce_opts o = words_opts(2);
-	struct weft_mapreduce *m;
 
 	o.partitions = 3;
 	o.partition = by_first;
-	m = make(&o);
-	feed(m, slice("a b c ab bc ca a"), 1);
-	expect_next(m, "a", 2);
-	expect_next(m, "ab", 1);
-	expect_next(m, "b", 1);
-	weft_mapreduce_free(m);
+	weft_mapreduce_free(expect_counts(&o, slice("a b c ab bc ca a"), 1,
+	                                  "a 2 ab 1 b 1 bc 1 c 1 ca 1",
+	                                  -EPIPE));
 	return 0;
 }
 
@@ -305,9 +285,7 @@ TEST(E4_a_partition_that_there_is_not_fails)
 
 	o.partitions = 3;
 	o.partition = by_first;
-	m = make(&o);
-	feed(m, slice("a b d c"), 100);
-	expect_end(m, -ERANGE);
+	m = expect_counts(&o, slice("a b d c"), 100, "", -ERANGE);
 	CHECK_EQ(weft_mapreduce_join(m, WEFT_FOREVER), -ERANGE);
 	weft_mapreduce_free(m);
 	return 0;
@@ -555,23 +533,15 @@ TEST(a_combiner_may_do_without_reduce)
 {
 	for (unsigned shuffle = 0; shuffle < 3; shuffle++) {
 		struct weft_mapreduce_opts o = words_opts(3);
-		struct weft_mapreduce *m;
 
 		o.combine = add;
 		o.reduce = NULL;
 		o.shuffle = (enum weft_mapreduce_shuffle)shuffle;
-		m = make(&o);
-		feed(m, slice(seed_text), 1);
-		expect_next(m, "concurrency", 3);
-		expect_next(m, "go", 4);
-		expect_next(m, "hello", 3);
-		expect_next(m, "in", 1);
-		expect_next(m, "of", 1);
-		expect_next(m, "patterns", 2);
-		expect_next(m, "programming", 1);
-		expect_next(m, "world", 3);
-		expect_end(m, -EPIPE);
-		weft_mapreduce_free(m);
+		weft_mapreduce_free(expect_counts(
+		        &o, slice(seed_text), 1,
+		        "concurrency 3 go 4 hello 3 in 1 of 1 patterns 2 "
+		        "programming 1 world 3",
+		        -EPIPE));
 	}
 	return 0;
 }
@@ -588,11 +558,7 @@ TEST(E6_a_key_without_a_result_is_left_out)
 	struct weft_mapreduce *m;
 
 	o.reduce = skip_some;
-	m = make(&o);
-	feed(m, slice("a b a c ab"), 1);
-	expect_next(m, "b", 1);
-	expect_next(m, "c", 1);
-	expect_end(m, -EPIPE);
+	m = expect_counts(&o, slice("a b a c ab"), 1, "b 1 c 1", -EPIPE);
 	CHECK_EQ(stats(m).keys, 4u);
 	CHECK_EQ(stats(m).results, 2u);
 	weft_mapreduce_free(m);

@@ -114,4 +114,27 @@ static inline void expect_end(struct weft_mapreduce *m, int err)
 	CHECK_EQ(weft_mapreduce_recv(m, &p, WEFT_FOREVER), err);
 }
 
+/* What comes of a text in chunks: "a 2 b 1", or the error. For stats, until it
+ * is freed. */
+static inline struct weft_mapreduce *
+expect_counts(const struct weft_mapreduce_opts *o, struct weft_slice text,
+              size_t chunk, const char *counts, int err)
+{
+	const unsigned char *word = weft_slice_not_spaces;
+	struct weft_slice rest = slice(counts), key, n;
+	struct weft_mapreduce *m = make(o);
+	struct weft_mapreduce_pair p;
+
+	feed(m, text, chunk);
+	while (weft_slice_word(&rest, word, &key) &&
+	       weft_slice_word(&rest, word, &n)) {
+		CHECK_EQ(weft_mapreduce_recv(m, &p, WEFT_FOREVER), 0);
+		CHECK_EQ(p.key.bytes, key.bytes);
+		CHECK_EQ(memcmp(p.key.at, key.at, key.bytes), 0);
+		CHECK_EQ(*(const uint64_t *)p.value, strtoul(n.at, NULL, 10));
+	}
+	expect_end(m, err);
+	return m;
+}
+
 #endif

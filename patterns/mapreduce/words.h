@@ -63,6 +63,15 @@ static inline struct word_count *words_find(const struct words *w,
 	}
 }
 
+/* Whether a word comes before another in the order of the results. */
+static inline bool words_is_before(struct weft_slice a, struct weft_slice b)
+{
+	size_t both = a.bytes < b.bytes ? a.bytes : b.bytes;
+	int order = memcmp(a.at, b.at, both);
+
+	return order < 0 || (order == 0 && a.bytes < b.bytes);
+}
+
 static inline int words_grow(struct words *w)
 {
 	struct words old = *w;
