@@ -25,7 +25,10 @@ from weftlib import Problem, peers, plan, versus  # noqa: E402
 from weftlib.peers import Participant, Row  # noqa: E402
 
 RING = Participant("ring", "weft", "ours")
-HANDOFF = Participant("handoff", "weft", "ours")
+HANDOFF = Participant("handoff", "weft", "ours", patterns=(
+    peers.PATTERN, *peers.COMPONENTS))
+SYNC = Participant("golang_sync", "peer_go", "peer", "golang_sync 1",
+                   patterns=peers.COMPONENTS)
 CONDVAR = Participant("condvar", "weft", "scale")
 GO = Participant("go", "peer_go", "peer", "go 1.2", tasks="goroutines")
 KANAL = Participant("kanal", "peer_rust", "peer", "kanal 0.1")
@@ -142,9 +145,10 @@ class Plans(unittest.TestCase):
 
     def test_the_cells_are_those_that_are_to_be_compared(self):
         names = [row.name for row in peers.rows()]
-        self.assertEqual(len(names), 36)
+        self.assertEqual(len(names), 36 + len(peers.OF_COMPONENTS))
         for name in ("1:1 cap 0", "4:1 cap 1024", "16:16 cap 1",
-                     "one CPU, 1:4 cap 64", "one CPU, 16:16 cap 1024"):
+                     "one CPU, 1:4 cap 64", "one CPU, 16:16 cap 1024",
+                     "semaphore workers 4 permits 2 work 0"):
             self.assertIn(name, names)
         self.assertNotIn("one CPU, 1:1 cap 0", names)
 
@@ -152,6 +156,24 @@ class Plans(unittest.TestCase):
         found = {cell.row.name for cell in self.build(RTRB)}
         self.assertEqual(found, {"1:1 cap 1", "1:1 cap 64", "1:1 cap 1024",
                                  "one CPU, 1:1 cap 64", "one CPU, 1:1 cap 1024"})
+
+    def test_one_of_ours_stands_for_what_needs_no_channel(self):
+        cells = self.build(RING, HANDOFF, KANAL, SYNC)
+        found = [cell for cell in cells if cell.who == SYNC]
+        self.assertEqual({cell.pattern for cell in found}, set(peers.COMPONENTS))
+        self.assertEqual({cell.row for cell in found}, {
+            cell.row for cell in cells if cell.pattern != peers.PATTERN})
+        for cell in found:
+            self.assertEqual([other.who for other in cells if other.row == cell.row],
+                             [HANDOFF, SYNC])
+
+    def test_what_a_binary_says_of_its_patterns_counts(self):
+        told = {"name": "handoff", "patterns": ["semaphore"]}
+        self.assertEqual(peers.participant(told, "peer_go", "peer").patterns,
+                         ("semaphore",))
+        self.assertEqual(peers.participant({"name": "handoff"}, "weft", "ours"), HANDOFF)
+        self.assertEqual(peers.participant({"name": "kanal"}, "weft", "peer").patterns,
+                         (peers.PATTERN,))
 
     def test_nor_what_is_more_than_it_has_room_for(self):
         few = Participant("few", "weft", "peer", max_cap=10)

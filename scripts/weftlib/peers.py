@@ -2,7 +2,8 @@
 
 A participant is a channel of one binary: `weft` itself with the peers that it
 loads, and one binary for each other language, which reads and prints what `weft
-run` does. Every cell is the same raw work for all of them.
+run` does. Every cell is the same raw work for all of them. Some are of components
+that need no channel; there one of ours stands for all.
 """
 
 import os
@@ -21,6 +22,9 @@ from .stats import median
 #: shown for scale.
 OURS = ("ring", "handoff", "spsc")
 SCALE = ("condvar",)
+#: What is compared without a channel, and what of ours stands for it: any would do.
+COMPONENTS = ("semaphore", "singleflight")
+STANDS_FOR = {"handoff": COMPONENTS}
 #: The binaries of other languages, and what each is called.
 LANGUAGES = {"peer_go": "Go", "peer_rust": "Rust"}
 
@@ -33,6 +37,13 @@ RAW = (("variant", "bare"),)
 SHAPES = ((1, 1), (4, 1), (1, 4), (2, 2), (4, 4), (16, 16))
 CAPS = (0, 1, 64, 1024)
 ONE_CPU_CAPS = (64, 1024)
+#: What an acquire or a call costs that is alone, and what it costs beside others.
+OF_COMPONENTS = (
+    ("semaphore", ("workers", "1"), ("work", "0")),
+    ("semaphore", ("workers", "4"), ("permits", "2"), ("work", "0")),
+    ("singleflight", ("workers", "1"), ("sleep", "0")),
+    ("singleflight", ("workers", "4"), ("keys", "1"), ("sleep", "0")),
+    ("singleflight", ("workers", "4"), ("keys", "10000"), ("sleep", "0")))
 
 #: Below this a slice is mostly its beginning and its end.
 COMFORTABLE_MS = 100
@@ -51,6 +62,7 @@ CHANNELS = shape.each(shape.has(
     name=shape.text, why_not=shape.maybe(shape.text), tasks=shape.maybe(shape.text),
     library=shape.maybe(shape.text), adapter=shape.maybe(shape.text),
     caps=shape.maybe(shape.each(shape.text)),
+    patterns=shape.maybe(shape.each(shape.text)),
     **{limit: shape.maybe(shape.count) for limit in (
         "min_cap", "max_cap", "max_senders", "max_receivers")}))
 
@@ -70,10 +82,13 @@ class Participant:
     max_cap: Optional[int] = None
     max_senders: int = 0  #: 0: any number
     max_receivers: int = 0
+    patterns: tuple = (PATTERN,)  #: what of those that are compared it can do
 
     def can(self, row):
         """Whether it has said that it can do this row."""
-        return (row.cap >= self.min_cap
+        if row.own:
+            return row.pattern in self.patterns
+        return (PATTERN in self.patterns and row.cap >= self.min_cap
                 and (self.max_cap is None or row.cap <= self.max_cap)
                 and row.producers <= (self.max_senders or row.producers)
                 and row.consumers <= (self.max_receivers or row.consumers))
@@ -102,16 +117,22 @@ class Row:
     consumers: int
     cap: int
     one_cpu: bool
+    pattern: str = PATTERN
+    own: tuple = ()  #: its knobs, where it has no channel
 
     @property
     def name(self):
+        if self.own:
+            return " ".join((self.pattern, *(word for knob in self.own for word in knob)))
         return "%s%d:%d cap %d" % ("one CPU, " if self.one_cpu else "",
                                    self.producers, self.consumers, self.cap)
 
     @property
     def knobs(self):
-        return (("producers", str(self.producers)),
-                ("consumers", str(self.consumers)), ("cap", str(self.cap)))
+        if self.own:
+            return self.own
+        return (("producers", str(self.producers)), ("consumers", str(self.consumers)),
+                ("cap", str(self.cap))) + RAW
 
 
 @dataclass(frozen=True)
@@ -194,7 +215,10 @@ def participant(entry, binary, side):
     told = {key: entry[key] for key in (
         "library", "adapter", "tasks", "min_cap", "max_cap", "max_senders",
         "max_receivers") if entry.get(key) is not None}
-    return Participant(entry["name"], binary, side,
+    patterns = tuple(entry.get("patterns") or (PATTERN,))
+    if side == "ours":
+        patterns += STANDS_FOR.get(entry["name"], ())
+    return Participant(entry["name"], binary, side, patterns=patterns,
                        unbounded="unbounded" in (entry.get("caps") or []), **told)
 
 
@@ -222,7 +246,8 @@ def choose(found, wanted):
 def rows():
     return [Row(producers, consumers, cap, one_cpu)
             for one_cpu, caps in ((False, CAPS), (True, ONE_CPU_CAPS))
-            for cap in caps for producers, consumers in SHAPES]
+            for cap in caps for producers, consumers in SHAPES
+            ] + [Row(0, 0, 0, False, name, tuple(knobs)) for name, *knobs in OF_COMPONENTS]
 
 
 def build(chosen, wanted, time_ms, rounds):
@@ -232,7 +257,7 @@ def build(chosen, wanted, time_ms, rounds):
         raise Problem("--cells '%s' matches none of the cells; --list shows their "
                       "names" % wanted.pattern)
     cpu = min(os.sched_getaffinity(0))
-    cells = [PeerCell(PATTERN, who.name, row.knobs + RAW, time_ms, rounds, 0, "peers",
+    cells = [PeerCell(row.pattern, who.name, row.knobs, time_ms, rounds, 0, "peers",
                      row=row, who=who, cpu=cpu)
             for row in picked for who in chosen if who.can(row)]
     if not cells:

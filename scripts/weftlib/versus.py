@@ -219,7 +219,8 @@ def as_data(found):
     for row, all_of_it in found.items():
         ours, peer = best(all_of_it, is_ours), best(all_of_it, waits)
         result.append({
-            "row": row.name, "producers": row.producers, "consumers": row.consumers,
+            "row": row.name, "pattern": row.pattern,
+            "producers": row.producers, "consumers": row.consumers,
             "cap": row.cap, "one_cpu": row.one_cpu,
             "against_best": ratio_data(ratio(ours, peer)),
             "against_threads": ratio_data(ratio(ours, best(all_of_it, waits_in_threads))),

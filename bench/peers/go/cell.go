@@ -25,6 +25,9 @@ var channels = []channel{
 		adapter: "spins only, yielding to other goroutines; close by a flag",
 		minCap:  1, open: openXsync,
 		patterns: []string{"producer_consumer"}},
+	{name: "golang_sync", library: "golang.org/x/sync",
+		summary:  "no channel: semaphore and singleflight, between goroutines",
+		patterns: []string{"semaphore", "singleflight"}},
 }
 
 func openXsync(c *cell) loops {
@@ -109,6 +112,33 @@ var patterns = []pattern{
 		{name: "wait", word: "adaptive"},
 		{name: "items", def: 0, from: 0, to: itemsMax},
 	}, selectRecv},
+	{"semaphore", []key{
+		{name: "variant", word: "weighted"},
+		{name: "workers", def: 2, from: 1, to: 256},
+		{name: "permits", def: 1, from: 1, to: 65536},
+		{name: "weight", def: 1, from: 1, to: 65536},
+		{name: "weights", word: "same"},
+		{name: "burst", def: 1, from: 1, to: 1},
+		{name: "mode", word: "acquire"},
+		{name: "items", def: 0, from: 0, to: itemsMax},
+		{name: "work", def: 100, from: 0, to: workMax},
+		{name: "wait", word: "adaptive"},
+	}, semaphores},
+	{"singleflight", []key{
+		{name: "variant", word: "sharded"},
+		{name: "workers", def: 4, from: 1, to: 256},
+		{name: "keys", def: 1, from: 1, to: 100000},
+		{name: "skew", def: 0, from: 0, to: 0},
+		{name: "key", def: 8, from: 8, to: 8},
+		{name: "shards", def: 16, from: 1, to: 4096},
+		{name: "work", def: 0, from: 0, to: workMax},
+		{name: "sleep", def: 20000, from: 0, to: workMax},
+		{name: "gather", def: 0, from: 0, to: 0},
+		{name: "stats", def: 0, from: 0, to: 0},
+		{name: "cap", def: 1, from: 0, to: capMax},
+		{name: "items", def: 0, from: 0, to: itemsMax},
+		{name: "wait", word: "adaptive"},
+	}, singleflights},
 }
 
 // What is said about the measurement; without a timeout it is chosen by what is
@@ -126,7 +156,9 @@ type cell struct {
 	chan_                            *channel
 	producers, receivers, pairs, cap int
 	writers, workers, stages         int
+	permits, weight, keys            int
 	prodWork, work                   uint64
+	sleep                            time.Duration
 }
 
 // plan is one cell and how to measure it.
@@ -149,6 +181,8 @@ func (c *cell) tasks() int {
 		return c.stages*c.workers + 2
 	case "select":
 		return c.writers + 1
+	case "semaphore", "singleflight":
+		return c.workers
 	}
 	return c.producers + c.receivers
 }
@@ -156,7 +190,7 @@ func (c *cell) tasks() int {
 // consumers says among how many the messages are to be shared evenly.
 func (c *cell) consumers() int {
 	switch c.pattern.name {
-	case "fan":
+	case "fan", "semaphore", "singleflight":
 		return c.workers
 	case "ping_pong":
 		return c.pairs
@@ -178,6 +212,10 @@ func (c *cell) impossible() string {
 	if c.pattern.name == "select" && !slices.Contains(selectable, c.writers) {
 		return fmt.Sprintf("Go's select has its cases in the source: writers=%d, allowed %v",
 			c.writers, selectable)
+	}
+	if c.weight > c.permits {
+		return fmt.Sprintf("weight=%d with permits=%d: allowed 1..%d", c.weight,
+			c.permits, c.permits)
 	}
 	for _, name := range c.chan_.patterns {
 		if name == c.pattern.name && c.cap >= c.chan_.minCap {
@@ -207,6 +245,16 @@ func find[T any](all []T, name func(*T) string, wanted string) *T {
 		}
 	}
 	return nil
+}
+
+// firstFor is what a pattern runs over when it is not told.
+func firstFor(pat *pattern) *channel {
+	for i := range channels {
+		if slices.Contains(channels[i].patterns, pat.name) {
+			return &channels[i]
+		}
+	}
+	return &channels[0]
 }
 
 func patternName(p *pattern) string { return p.name }
@@ -280,7 +328,7 @@ func parse(args []string) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{cell: cell{pattern: pat, chan_: &channels[0]}, values: map[string]uint64{}}
+	p := &plan{cell: cell{pattern: pat, chan_: firstFor(pat)}, values: map[string]uint64{}}
 	for _, k := range append(append([]key{}, pat.keys...), options...) {
 		p.values[k.name] = k.def
 	}
@@ -308,6 +356,8 @@ func (p *plan) take() {
 	p.producers, p.receivers = int(v["producers"]), int(v["consumers"])
 	p.writers, p.workers, p.stages = int(v["writers"]), int(v["workers"]), int(v["stages"])
 	p.pairs, p.cap = int(v["pairs"]), int(v["cap"])
+	p.permits, p.weight, p.keys = int(v["permits"]), int(v["weight"]), int(v["keys"])
+	p.sleep = time.Duration(v["sleep"])
 	p.prodWork, p.work = v["prod_work"], v["work"]
 	p.items, p.seed, p.reps = v["items"], v["seed"], int(v["reps"])
 	p.time = time.Duration(v["time"]) * time.Millisecond

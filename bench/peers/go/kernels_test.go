@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // faulty is Go's channel with a fault in it: what a receiver gets is what fault
@@ -138,7 +140,7 @@ func TestEveryChannelKeepsEveryMessage(t *testing.T) {
 				p.chan_ = &channels[i]
 				o := measure(p)
 				want := verified
-				if capacity < channels[i].minCap {
+				if capacity < channels[i].minCap || channels[i].open == nil {
 					want = notHere
 				}
 				if o.verdict != want {
@@ -173,6 +175,78 @@ func TestEveryPatternKeepsEveryMessage(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestWhatIsNoChannelIsVerifiedToo(t *testing.T) {
+	for _, cell := range []string{
+		"semaphore --workers=1 --work=0", "semaphore --workers=4 --permits=2",
+		"semaphore --workers=4 --permits=7 --weight=3 --work=0",
+		"singleflight --workers=1 --sleep=0", "singleflight --workers=4 --keys=3",
+		"singleflight --workers=8 --keys=100 --sleep=0 --work=100",
+	} {
+		o := measured(t, cell+" --items=3000 --reps=2")
+		if o.verdict != verified {
+			t.Errorf("%s: %s: %s", cell, o.verdict, o.why)
+		}
+	}
+}
+
+func TestMorePermitsThanThereAreAreNotWaitedFor(t *testing.T) {
+	o := measured(t, "semaphore --permits=2 --weight=3")
+	if o.verdict != notHere || o.why != "weight=3 with permits=2: allowed 1..2" {
+		t.Errorf("%s: %q", o.verdict, o.why)
+	}
+}
+
+func TestPermitsTooManyAndTooFewAreFound(t *testing.T) {
+	p := &permits{Weighted: semaphore.NewWeighted(3), all: 2}
+	p.note(3)
+	want := "1 permits were held at once beyond those there are; " +
+		"1 permit too many at the end"
+	if why := p.verify(nil); why != want {
+		t.Errorf("%q", why)
+	}
+	p = &permits{Weighted: semaphore.NewWeighted(2), all: 3}
+	if why := p.verify(nil); why != "1 permits are missing at the end" {
+		t.Errorf("%q", why)
+	}
+}
+
+// Three calls of one task, by what does not share as it should.
+func wantFindings(t *testing.T, want string, do func(string, func() (any, error)) (any, error, bool)) {
+	t.Helper()
+	c := &cell{workers: 1, keys: 1}
+	if why := flightsOver(do, c, 3)[0]().why; why != want {
+		t.Errorf("%q, want %q", why, want)
+	}
+}
+
+func TestAnAnswerThatIsKeptIsFound(t *testing.T) {
+	var kept any
+	wantFindings(t, "2 answers were of a flight that had ended before the call",
+		func(_ string, fn func() (any, error)) (any, error, bool) {
+			if kept == nil {
+				kept, _ = fn()
+			}
+			return kept, nil, true
+		})
+}
+
+func TestAnAnswerOfAnotherKeyIsFound(t *testing.T) {
+	wantFindings(t, "3 answers were another key's",
+		func(_ string, fn func() (any, error)) (any, error, bool) {
+			got, _ := fn()
+			return answer{key: 7, number: got.(answer).number}, nil, false
+		})
+}
+
+func TestACallThatExecutesTwiceIsFound(t *testing.T) {
+	wantFindings(t, "-3 calls were neither executed nor saved",
+		func(_ string, fn func() (any, error)) (any, error, bool) {
+			fn()
+			got, _ := fn()
+			return got, nil, false
+		})
 }
 
 func TestASelectOfACountThatIsNotInTheSourceIsRefused(t *testing.T) {
@@ -252,7 +326,7 @@ func TestWhatIsNotAllowedIsNamed(t *testing.T) {
 		"--cap=-1":       "--cap=-1: allowed 0..1048576",
 		"--payload=64":   "--payload=64: allowed 8",
 		"--variant=try":  "--variant=try: allowed bare",
-		"--chan=nope":    "there are go, xsync",
+		"--chan=nope":    "there are go, xsync, golang_sync",
 		"--sides=1":      "no key 'sides'",
 		"--json=1":       "no key 'json'",
 		"--cap":          "--cap=VALUE",

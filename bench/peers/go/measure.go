@@ -57,7 +57,7 @@ func (m *measurement) limit(items uint64) time.Duration {
 	each := m.perMessage
 	if each == 0 {
 		turns := (m.tasks() + m.out.cpus - 1) / m.out.cpus
-		each = messageNs + int64(m.work+m.prodWork)*int64(turns)
+		each = messageNs + int64(m.work+m.prodWork)*int64(turns) + int64(m.sleep)
 	}
 	return limitBase + limitFactor*max(time.Duration(int64(items)*each), m.time)
 }

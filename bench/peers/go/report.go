@@ -178,6 +178,7 @@ func (c *channel) json() fields {
 		{"min_cap", c.minCap},
 		{"library", c.version()},
 		{"adapter", c.adapter},
+		{"patterns", c.patterns},
 	}
 }
 
