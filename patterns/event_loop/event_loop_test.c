@@ -1,5 +1,5 @@
 /*
- * Tests of the event loop: its turns, sources, and who runs it. Timers,
+ * Tests of the event loop: its turns, sources, and its task. Timers,
  * descriptors and its end have files of their own, the life cycle is tested by
  * life.c. E1 to E11 are the numbers of the requirements:
  *
@@ -50,7 +50,7 @@ struct sender {
 	int me;
 };
 
-/* Number i of a sender is i * SENDERS + who it is. */
+/* Number i of a sender is i * SENDERS + its own number. */
 static int send_main(void *arg)
 {
 	const struct sender *me = arg;
@@ -458,7 +458,7 @@ TEST_KINDS(E10_sources_come_and_go_in_handlers)
 	weft_loop_free(c.l);
 }
 
-/* --- who may do what --- */
+/* --- what any task may do, and what only one --- */
 
 struct outsider {
 	struct weft_loop *l;

@@ -1,4 +1,4 @@
-/* The loop: its turns, who runs it, and how it ends. */
+/* The loop: its turns, the task that runs it, and how it ends. */
 #include "base/cacheline.h"
 #include "common/ends.h"
 #include "internal.h"

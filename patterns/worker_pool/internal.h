@@ -118,14 +118,12 @@ struct job_class {
 	/* Constant once made. */
 	_Alignas(WEFT_CACHE_LINE) struct weft_chan *queue;
 	unsigned share;
-	struct weft_waiters room;
-
-	_Atomic int64_t left_behind; /* elements that nobody needs any more */
-	/* Jobs that were put aside, in their order: index + 1 of the first and
-	 * of the last. Change under the lock. */
-	struct weft_lock tidying;
+	/* Index + 1 of the first job that was put aside; behind it stand the
+	 * others, in their order. Changes under the lock. */
 	_Atomic uint32_t aside;
-	uint32_t last_aside;
+	struct weft_waiters room;
+	struct weft_lock tidying;
+	_Atomic int64_t left_behind; /* elements that nobody needs any more */
 };
 
 /* --- a worker --- */

@@ -1,7 +1,7 @@
 /*
- * The pool in the life-cycle suite. A job passes its item on to whoever takes
- * it out, by a channel of ours that has no room: so a worker is busy until
- * then.
+ * The pool in the life-cycle suite. A job passes its item on to the task that
+ * takes it out, by a channel of ours that has no room: so a worker is busy
+ * until then.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * The records of jobs: chunks that double in size, and a stack of those that
- * are free. They are used again, and freed with the pool only, so whoever finds
- * the number of one may look at it; its generation says whether it is still the
- * job that was meant.
+ * are free. They are used again, and freed with the pool only, so a task that
+ * has the number of one may look at it; its generation says whether it is still
+ * the job that was meant.
  *
  * The head of the stack is the index + 1 of the first record below, and above a
  * number that changes with every pop and push, so that a pop which was delayed

@@ -67,7 +67,7 @@ struct count {
 	_Atomic bool enough;
 };
 
-__attribute__((unused)) static int count_one(void *arg, unsigned worker)
+static inline int count_one(void *arg, unsigned worker)
 {
 	(void)worker;
 	weft_fetch_add_relaxed(&((struct count *)arg)->n, 1);
@@ -75,7 +75,7 @@ __attribute__((unused)) static int count_one(void *arg, unsigned worker)
 }
 
 /* A task that submits one, and may have to wait. */
-__attribute__((unused)) static int submits_one(void *arg)
+static inline int submits_one(void *arg)
 {
 	struct count *c = arg;
 
@@ -85,8 +85,8 @@ __attribute__((unused)) static int submits_one(void *arg)
 }
 
 /* All has ended, and so many were counted. */
-__attribute__((unused)) static void expect_done(struct weft_pool *p,
-                                                const struct count *c, int n)
+static inline void expect_done(struct weft_pool *p, const struct count *c,
+                               int n)
 {
 	CHECK_EQ(weft_pool_wait(p, WEFT_FOREVER), 0);
 	CHECK_EQ(weft_load_relaxed(&c->n), n);
@@ -112,7 +112,7 @@ static inline void gate_open(struct gate *g)
 	weft_waitgroup_done(&g->open);
 }
 
-__attribute__((unused)) static int pass_gate(void *arg, unsigned worker)
+static inline int pass_gate(void *arg, unsigned worker)
 {
 	struct gate *g = arg;
 
@@ -167,7 +167,7 @@ struct gated {
 };
 
 /* A task that submits such a job. */
-__attribute__((unused)) static int submits_gated(void *arg)
+static inline int submits_gated(void *arg)
 {
 	struct gated *g = arg;
 
@@ -175,7 +175,7 @@ __attribute__((unused)) static int submits_gated(void *arg)
 }
 
 /* Two jobs are at work together, whatever has happened before. */
-__attribute__((unused)) static void expect_both_work(struct weft_pool *p)
+static inline void expect_both_work(struct weft_pool *p)
 {
 	struct gate gate;
 	struct weft_job *first;
@@ -190,7 +190,7 @@ __attribute__((unused)) static void expect_both_work(struct weft_pool *p)
 }
 
 /* One job is, and without a queue there is no place for a second. */
-__attribute__((unused)) static void expect_one_works(struct weft_pool *p)
+static inline void expect_one_works(struct weft_pool *p)
 {
 	struct gate gate;
 	struct weft_job *first;
@@ -210,7 +210,7 @@ struct drops {
 	int status;
 };
 
-__attribute__((unused)) static void drop(void *job_arg, void *arg)
+static inline void drop(void *job_arg, void *arg)
 {
 	struct drops *d = arg;
 
