@@ -25,6 +25,21 @@ static struct weft_mapreduce_opts numbers_opts(unsigned workers)
 		                             .sorted = true };
 }
 
+/* To be folded. */
+static struct weft_mapreduce_opts
+fold_opts(unsigned workers,
+          int (*map)(struct weft_mapreduce_worker *to, const void *elem,
+                     void *arg),
+          int (*fold)(void *acc, const void *value, void *arg))
+{
+	struct weft_mapreduce_opts o = numbers_opts(workers);
+
+	o.sorted = false;
+	o.map = map;
+	o.fold = fold;
+	return o;
+}
+
 static int map_number(struct weft_mapreduce_worker *to, const void *elem,
                       void *arg)
 {
@@ -39,18 +54,6 @@ static void send(struct weft_mapreduce *m, uint64_t n)
 	CHECK_EQ(weft_mapreduce_send(m, &n, WEFT_FOREVER), 0);
 }
 
-/* Send numbers until the end; how many went. */
-static uint64_t send_until_it_fails(struct weft_mapreduce *m, int expected)
-{
-	uint64_t n = 0;
-	int err;
-
-	while (!(err = weft_mapreduce_send(m, &n, WEFT_FOREVER)))
-		n++;
-	CHECK_EQ(err, expected);
-	return n;
-}
-
 /* --- E6: errors --- */
 
 static int fail_at_1000(struct weft_mapreduce_worker *to, const void *elem,
@@ -60,20 +63,11 @@ static int fail_at_1000(struct weft_mapreduce_worker *to, const void *elem,
 	                                       : map_number(to, elem, arg);
 }
 
-TEST(E6_an_error_of_map_ends_the_source)
+static int map_twice(struct weft_mapreduce_worker *to, const void *elem,
+                     void *arg)
 {
-	struct weft_mapreduce_opts o = numbers_opts(2);
-	struct weft_mapreduce *m;
-
-	o.map = fail_at_1000;
-	o.reduce = sum;
-	m = make(&o);
-	CHECK_LE(1000u, send_until_it_fails(m, -EXDEV));
-	expect_end(m, -EXDEV);
-	CHECK_EQ(weft_mapreduce_join(m, WEFT_FOREVER), -EXDEV);
-	CHECK_EQ(weft_mapreduce_close(m), -EPIPE);
-	weft_mapreduce_free(m);
-	return 0;
+	CHECK_EQ(map_number(to, elem, arg), 0);
+	return map_number(to, elem, arg);
 }
 
 static int return_arg(struct weft_slice key, const void *values, size_t n,
@@ -86,28 +80,52 @@ static int return_arg(struct weft_slice key, const void *values, size_t n,
 	return *(const int *)arg;
 }
 
-TEST(E6_what_reduce_must_not_return_fails)
+static int fold_arg(void *acc, const void *value, void *arg)
+{
+	(void)acc;
+	(void)value;
+	return *(const int *)arg;
+}
+
+/* Numbers until it fails or there are enough; then everyone gets the error, and
+ * the source comes to its end. */
+TEST(E6_an_error_of_a_callback_ends_the_source_and_everyone_else)
 {
 	static const struct {
+		struct weft_mapreduce_opts o;
 		int returned, seen;
-	} cases[] = { { -EXDEV, -EXDEV },
-		      { -EAGAIN, -EIO },
-		      { -EPIPE, -EIO },
-		      { 2, -EINVAL } };
+	} cases[] = {
+		{ { .map = fail_at_1000, .reduce = sum }, 0, -EXDEV },
+		{ { .map = map_number, .reduce = return_arg }, -EXDEV, -EXDEV },
+		{ { .map = map_number, .reduce = return_arg }, -EAGAIN, -EIO },
+		{ { .map = map_number, .reduce = return_arg }, -EPIPE, -EIO },
+		{ { .map = map_number, .reduce = return_arg }, 2, -EINVAL },
+		{ { .map = map_number, .fold = fold_arg }, -EXDEV, -EXDEV },
+		{ { .map = map_number, .fold = fold_arg }, 1, -EINVAL },
+		/* One value too many. */
+		{ { .map = map_twice, .fold = fold_arg }, 0, -EOVERFLOW },
+	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct weft_mapreduce_opts o = numbers_opts(2);
+		struct weft_mapreduce_opts o =
+		        fold_opts(2, cases[i].o.map, cases[i].o.fold);
+		int returned = cases[i].returned, err = 0;
 		struct weft_mapreduce *m;
-		int returned = cases[i].returned;
+		uint64_t n = 0;
 
-		o.map = map_number;
-		o.reduce = return_arg;
+		o.reduce = cases[i].o.reduce;
 		o.arg = &returned;
 		m = make(&o);
-		send(m, 1);
-		CHECK_EQ(weft_mapreduce_close(m), 0);
+		for (; n < 1200 && !err; n += !err)
+			err = weft_mapreduce_send(m, &n, WEFT_FOREVER);
+		CHECK(!err || err == cases[i].seen);
+		CHECK(cases[i].o.map != fail_at_1000 || n >= 1000);
+		(void)weft_mapreduce_close(m);
 		expect_end(m, cases[i].seen);
 		CHECK_EQ(weft_mapreduce_join(m, WEFT_FOREVER), cases[i].seen);
+		CHECK_EQ(weft_mapreduce_send(m, &n, WEFT_FOREVER),
+		         cases[i].seen);
+		CHECK_EQ(weft_mapreduce_close(m), -EPIPE);
 		weft_mapreduce_free(m);
 	}
 	return 0;
@@ -366,14 +384,11 @@ static int fold_trace(void *acc, const void *value, void *arg)
 /* Inputs 0 to 3, the first of which takes until all else has come to rest. */
 static void trace(bool unordered, const uint64_t *expected)
 {
-	struct weft_mapreduce_opts o = numbers_opts(2);
+	struct weft_mapreduce_opts o = fold_opts(2, map_gated, fold_trace);
 	struct weft_mapreduce_pair p;
 	struct weft_mapreduce *m;
 	struct trace t = { .gate = testing_chan("handoff", 0, 0) };
 
-	o.sorted = false;
-	o.map = map_gated;
-	o.fold = fold_trace;
 	o.unordered = unordered;
 	o.arg = &t;
 	m = make(&o);
@@ -428,14 +443,12 @@ TEST(values_are_folded_in_the_order_of_the_inputs)
 {
 	for (unsigned workers = 1; workers < 5; workers++)
 		for (size_t window = 0; window < 3; window++) {
-			struct weft_mapreduce_opts o = numbers_opts(workers);
+			struct weft_mapreduce_opts o =
+			        fold_opts(workers, map_some, fold_ascending);
 			struct weft_mapreduce_pair p;
 			struct weft_mapreduce *m;
 			uint64_t n = TESTING_SLOW ? 500 : 3000;
 
-			o.sorted = false;
-			o.map = map_some;
-			o.fold = fold_ascending;
 			o.window = window;
 			m = make(&o);
 			for (uint64_t i = 0; i <= n + 1; i++)
@@ -453,51 +466,15 @@ TEST(values_are_folded_in_the_order_of_the_inputs)
 
 TEST(a_fold_of_nothing_has_a_result_of_zeros)
 {
-	struct weft_mapreduce_opts o = numbers_opts(2);
+	struct weft_mapreduce_opts o = fold_opts(2, map_number, fold_ascending);
+	struct weft_mapreduce *m = make(&o);
 	struct weft_mapreduce_pair p;
-	struct weft_mapreduce *m;
 
-	o.sorted = false;
-	o.map = map_number;
-	o.fold = fold_ascending;
-	m = make(&o);
 	CHECK_EQ(weft_mapreduce_close(m), 0);
 	CHECK_EQ(weft_mapreduce_recv(m, &p, WEFT_FOREVER), 0);
 	CHECK_EQ(*(const uint64_t *)p.value, 0u);
 	expect_end(m, -EPIPE);
 	weft_mapreduce_free(m);
-	return 0;
-}
-
-static int map_twice(struct weft_mapreduce_worker *to, const void *elem,
-                     void *arg)
-{
-	CHECK_EQ(map_number(to, elem, arg), 0);
-	return map_number(to, elem, arg);
-}
-
-static int fold_fails(void *acc, const void *value, void *arg)
-{
-	(void)acc;
-	(void)value;
-	(void)arg;
-	return -EXDEV;
-}
-
-TEST(a_fold_that_fails_and_one_value_too_many_fail)
-{
-	for (int i = 0; i < 2; i++) {
-		struct weft_mapreduce_opts o = numbers_opts(2);
-		struct weft_mapreduce *m;
-
-		o.sorted = false;
-		o.map = i ? map_twice : map_number;
-		o.fold = i ? fold_ascending : fold_fails;
-		m = make(&o);
-		(void)send_until_it_fails(m, i ? -EOVERFLOW : -EXDEV);
-		expect_end(m, i ? -EOVERFLOW : -EXDEV);
-		weft_mapreduce_free(m);
-	}
 	return 0;
 }
 
@@ -535,13 +512,11 @@ TEST(a_drop_may_end_its_task)
 	impl.can &= ~(uint64_t)WEFT_CAN_BATCH;
 	impl.try_recv = recv_and_stop;
 	for (int i = 0; i < 3; i++) {
-		struct weft_mapreduce_opts o = numbers_opts(2);
+		struct weft_mapreduce_opts o =
+		        fold_opts(2, map_number, i < 2 ? fold_ascending : NULL);
 
 		o.impl = &impl;
-		o.map = map_number;
-		o.fold = i < 2 ? fold_ascending : NULL;
 		o.reduce = i < 2 ? NULL : sum;
-		o.sorted = false;
 		o.unordered = i == 1;
 		o.drop_in = drop_and_exit;
 		weft_store_relaxed(&dropped, 0);
