@@ -219,13 +219,12 @@ int weft_bus_publish_ring(struct weft_bus *b, struct topic *t,
 
 /* Go on to message n, and miss those before it: of what the member may read,
  * which ends at `end`. */
-static uint64_t skip_to(struct membership *m, uint64_t cursor, uint64_t n,
-                        uint64_t end)
+static void skip_to(struct membership *m, uint64_t cursor, uint64_t n,
+                    uint64_t end)
 {
 	n = n < end ? n : end;
 	sub_missed(m->sub, n - cursor);
 	weft_store_release(&m->cursor, n); /* [cursor] */
-	return n;
 }
 
 /* Where to go on when message n, which was there, is not any more. While it is
