@@ -331,6 +331,7 @@ class Broken(unittest.TestCase):
          "--items=20000"],
         ["pub_sub", "--subscribers=1", "--cap=64", "--items=20000"],
         ["select", "--writers=1", "--cap=64", "--items=20000"],
+        ["supervisor", "--workers=1", "--cap=64", "--items=2500"],
     ]
 
     def test_every_pattern_is_among_them(self):

@@ -28,4 +28,21 @@ pid_t weft_child_fork(void);
  */
 int weft_child_wait(pid_t child, int flags, int *status);
 
+/*
+ * Start the program argv[0] in a child, with SIGCHLD at its default and no
+ * signal blocked. Changes nothing in this process: where SIGCHLD is ignored the
+ * child's status will be lost.
+ *
+ * Returns 0 with its id in *out, or -errno: -ENOENT, -EACCES, ...
+ */
+int weft_child_spawn(pid_t *out, const char *const *argv);
+
+/* A descriptor, closed on exec, that is readable once the child has ended; or
+ * -errno: -ENOSYS where the kernel has none. */
+int weft_child_fd(pid_t child);
+
+/* Signal a child whose status has not been taken. `fd` is that of
+ * weft_child_fd(), or negative. */
+void weft_child_signal(pid_t child, int fd, int signal);
+
 #endif
