@@ -2,9 +2,10 @@
  * What both kinds of bus have in common: which subscriber has joined which
  * topic, and how all of them come to their end.
  */
-#include "internal.h"
-
 #include <weft/chan_impl.h>
+
+#include "common/ends.h"
+#include "internal.h"
 
 #define BUCKETS_MIN 16
 
@@ -434,7 +435,7 @@ static bool opts_are_valid(const struct weft_bus_opts *o,
 	if (o->ring)
 		return !o->hold && !o->drop;
 	/* Any number of tasks may publish. */
-	return !(impl->can & WEFT_NO_DATA) && !impl->max_senders &&
+	return ends_suit(impl, 0, 1) &&
 	       !weft_chan_impl_accepts(impl, o->cap, o->elem_size, NULL, 0);
 }
 
