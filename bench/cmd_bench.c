@@ -416,7 +416,7 @@ static int run(int argc, char **argv)
 {
 	struct bench bench = {
 		.base = { .reps = 1,
-		          .time_ns = 50 * WEFT_MS,
+		          .time_ns = PLAN_TIME,
 		          .latency = true,
 		          .utilization = PLAN_UTILIZATION,
 		          .seed = 1 },

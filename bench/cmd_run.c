@@ -284,7 +284,7 @@ const struct command command_run = {
 	        "take "
 	        "--time)\n"
 	        "  --reps=N        measured repetitions (default 5)\n"
-	        "  --time=MS       length of one (default 100)\n"
+	        "  --time=MS       length of one (default 50)\n"
 	        "  --latency=0|1   one more repetition, for latency (default "
 	        "1)\n"
 	        "  --arrivals=WORD then messages come at even distances "

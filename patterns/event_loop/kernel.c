@@ -14,7 +14,6 @@
 #define SOURCES_MAX 256
 #define TIMERS_MAX 1000000
 #define TIMER_PERIOD WEFT_MS
-#define ITEMS_DEFAULT 50000
 
 static const char *const variant_choices[] = { "select", "queue", NULL };
 
@@ -30,9 +29,7 @@ static const struct knob knobs[] = {
 	KNOB_COUNT("timers", "that fire every millisecond meanwhile", 0, 0,
 	           TIMERS_MAX, "0,1000"),
 	KNOB_CAP(64, "1,10,1024"),
-	{ "items", "items",
-	  "events per run; 0 = 50000, or with work as many as fill the time", 0,
-	  0, KERNEL_ITEMS_MAX, NULL, "0" },
+	KNOB_ITEMS,
 	KNOB_PAYLOAD(MESSAGE_MAX, "8,64,1024"),
 	KNOB_WORK("work", "computation per event", "0,1000,100000"),
 	KNOB_BATCH("events of a turn", 16, "1,16,4096"),
@@ -72,14 +69,6 @@ struct state {
 static unsigned larger(unsigned a, unsigned b)
 {
 	return a > b ? a : b;
-}
-
-/* Few enough that a run is done in time where others want the CPUs, too: it has
- * more tasks than there may be CPUs, and then it takes long to find out how
- * many fill a time. */
-static uint64_t items(const struct params *p)
-{
-	return param(p, "work") ? 0 : ITEMS_DEFAULT;
 }
 
 static void shape(const struct params *p, struct cell_shape *out)
@@ -321,6 +310,5 @@ const struct pattern pattern_event_loop = {
 	.title = "Event Loop",
 	.summary = "one task handles the events of many sources, one after the "
 	           "other",
-	.items = items,
 	.verify = verify,
 };

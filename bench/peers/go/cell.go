@@ -145,7 +145,7 @@ var patterns = []pattern{
 // asked.
 var options = []key{
 	{name: "reps", def: 5, from: 1, to: 1000},
-	{name: "time", def: 100, from: 1, to: 60000},
+	{name: "time", def: 50, from: 1, to: 60000},
 	{name: "latency", def: 0, from: 0, to: 0},
 	{name: "timeout", def: 0, from: 1, to: 86400},
 	{name: "seed", def: 1, from: 0, to: 1<<64 - 1},

@@ -118,7 +118,7 @@ static FAN: &[Key] = &[
 /// What is said about the measurement; timeout 0 is chosen by what is asked.
 static OPTIONS: &[Key] = &[
     number("reps", 5, 1, 1000),
-    number("time", 100, 1, 60_000),
+    number("time", 50, 1, 60_000),
     number("latency", 0, 0, 0),
     number("timeout", 0, 1, 86_400),
     number("seed", 1, 0, u64::MAX),
