@@ -202,6 +202,12 @@ static bool can_wait_in(enum verb v)
 	return has(v) && !(v == OUT && life->endless);
 }
 
+/* Whether a wait there is for what others do. */
+static bool waits_for_others(enum verb v)
+{
+	return can_wait_in(v) && !(v == IN && life->by_time);
+}
+
 /* Do end(), which ends the component for `reason`, while a task waits on each
  * side, and see what every call says then. */
 static void end_with_waiters(struct weft_ctx *ctx, enum verb v,
@@ -535,7 +541,7 @@ static int deadlines_are_kept_exactly(void *arg)
 		struct waiting w;
 		void *t;
 
-		if (!can_wait_in(v))
+		if (!waits_for_others(v))
 			continue;
 		t = make(NULL);
 		wait_in(&w, t, v, weft_deadline_in(WEFT_SEC));
@@ -730,7 +736,7 @@ static int a_program_that_sleeps_for_good_is_told(void *arg)
 {
 	(void)arg;
 	for (enum verb v = IN; v < VERBS; v++)
-		if (can_wait_in(v) && !is_told(v))
+		if (waits_for_others(v) && !is_told(v))
 			return -EIO;
 	return 0;
 }

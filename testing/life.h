@@ -63,6 +63,9 @@ struct life {
 	bool needs_peer;
 	/* What went in comes out after a close, and not before. */
 	bool after_close;
+	/* What `in` waits for comes with time, so no wait is for good; where
+	 * it is known when, a deadline that is earlier is not waited for. */
+	bool by_time;
 };
 
 /* For a row, one of these calls in terms of the component's:
