@@ -147,11 +147,18 @@ def notes(found, chosen):
     return lines
 
 
+def all_tables(found, chosen):
+    """Those that have anything in them."""
+    tables_ = (versus.comparison(found), versus.medians(found, chosen),
+               versus.idle(found, chosen))
+    return [table for table in tables_ if table.rows]
+
+
 def markdown(result, found, chosen, missing):
     """summary.md: the tables, who took part, and where."""
     parts = ["# weft beside its peers", tables.banner(result), tables.trust(
         result["context"])]
-    for table in (versus.comparison(found), versus.medians(found, chosen)):
+    for table in all_tables(found, chosen) + [versus.fairness(found, chosen)]:
         parts += ["**%s**" % tables.escape(table.title), tables.render_markdown(table)]
     parts.append("\n".join("- " + tables.escape(line) for line in notes(found, chosen)))
     parts.append("\n".join("- %s: %s" % (tables.escape(who.name), tables.escape(
@@ -162,7 +169,7 @@ def markdown(result, found, chosen, missing):
 
 def report(run, found, info, chosen):
     """What the user sees at the end."""
-    for table in (versus.comparison(found), versus.medians(found, chosen)):
+    for table in all_tables(found, chosen):
         for block in tables.narrow(table):
             output.say(tables.render_text(block) + "\n")
     for line in notes(found, chosen):

@@ -120,6 +120,29 @@ class Tables(unittest.TestCase):
         self.assertTrue(versus.has(row, versus.FEW))
         self.assertFalse(versus.has(row, versus.SPINS))
 
+    def slices(self, cell, *figures):
+        return [{"cell": cell.name, "verdict": "VERIFIED", "round": turn,
+                 "samples": [{"ns": 100_000, "messages": 5, "cpu_seconds": 5e-6}],
+                 "fairness": {"jain": value / 1e4},
+                 "figures": {"idle_p50": {"value": value}} if cell.row.pause else {}}
+                for turn, value in enumerate(figures)]
+
+    def test_a_receiver_that_waits_has_its_own_table(self):
+        ring, kanal = peers.build([RING, KANAL], re.compile("^idle receiver, cap 1$"), 1, 3)
+        found = versus.entries([ring, kanal], self.slices(ring, 4000, 9000, 5000))
+        self.assertEqual(versus.idle(found, [RING, KANAL]).rows, [
+            ["idle receiver, cap 1, µs", "5.00", ""],
+            ["idle receiver, cap 1, % of a CPU", "5.00", ""]])
+        for table in (versus.comparison(found), versus.medians(found, [RING])):
+            self.assertEqual(table.rows, [])
+        self.assertEqual(versus.as_data(found), [])
+
+    def test_fairness_is_said_where_there_are_several_receivers(self):
+        cells = peers.build([RING], re.compile("^4:[14] cap 64$"), 1, 3)
+        found = versus.entries(cells, [one for cell in cells for one in
+                                       self.slices(cell, 9000, 2000, 8000)])
+        self.assertEqual(versus.fairness(found, [RING]).rows, [["4:4 cap 64", "0.800"]])
+
     def test_without_a_peer_there_is_no_ratio(self):
         line = self.line(entry(RING, 2e6))
         self.assertEqual([line[i] for i in (2, 3, 4)], ["-", "-", "-"])
@@ -145,17 +168,19 @@ class Plans(unittest.TestCase):
 
     def test_the_cells_are_those_that_are_to_be_compared(self):
         names = [row.name for row in peers.rows()]
-        self.assertEqual(len(names), 36 + len(peers.OF_COMPONENTS))
+        self.assertEqual(len(names), 38 + len(peers.OF_COMPONENTS))
         for name in ("1:1 cap 0", "4:1 cap 1024", "16:16 cap 1",
                      "one CPU, 1:4 cap 64", "one CPU, 16:16 cap 1024",
-                     "semaphore workers 4 permits 2 work 0"):
+                     "semaphore workers 4 permits 2 work 0",
+                     "idle receiver, cap 1", "idle receiver, cap 64"):
             self.assertIn(name, names)
         self.assertNotIn("one CPU, 1:1 cap 0", names)
 
     def test_what_a_channel_cannot_do_is_not_asked_of_it(self):
         found = {cell.row.name for cell in self.build(RTRB)}
         self.assertEqual(found, {"1:1 cap 1", "1:1 cap 64", "1:1 cap 1024",
-                                 "one CPU, 1:1 cap 64", "one CPU, 1:1 cap 1024"})
+                                 "one CPU, 1:1 cap 64", "one CPU, 1:1 cap 1024",
+                                 "idle receiver, cap 1", "idle receiver, cap 64"})
 
     def test_one_of_ours_stands_for_what_needs_no_channel(self):
         cells = self.build(RING, HANDOFF, KANAL, SYNC)
@@ -405,13 +430,16 @@ class Runs(FakeRuns):
 
     def test_two_runs_agree_or_say_where_they_do_not(self):
         runs = [self.dir / "one", self.dir / "two"]
-        rates = ([("ring", "a", 100.0), ("ring", "b", 100.0), ("go", "c", 1.0)],
-                 [("ring", "a", 114.0), ("ring", "b", 87.0), ("go", "c", 9.0)])
+        rates = ([("ring", "a", 100.0), ("ring", "b", 100.0), ("go", "c", 1.0),
+                  ("ring", "paused", 1.0)],
+                 [("ring", "a", 114.0), ("ring", "b", 87.0), ("go", "c", 9.0),
+                  ("ring", "paused", 1.0)])
         for run, cells in zip(runs, rates):
             run.mkdir()
             (run / "summary.json").write_text(json.dumps({
                 "schema": 1, "context": {"git": {"commit": "x"}, "started": "now"},
-                "cells": [{"name": name, "pattern": "p", "chan": chan, "knobs": {},
+                "cells": [{"name": name, "pattern": "p", "chan": chan,
+                           "knobs": {"pause": 9} if name == "paused" else {},
                            "verdict": "VERIFIED", "messages_per_second": {
                                "median": rate, "min": rate, "max": rate}}
                           for chan, name, rate in cells]}))

@@ -38,6 +38,10 @@ static const struct knob knobs[] = {
 	          "0,100,1000"),
 	KNOB_WORK("work", "computation per item, at its consumer",
 	          "0,100,1000"),
+	KNOB_WORK("pause",
+	          "sleep before each item, so that it finds its "
+	          "consumer waiting",
+	          "0,200000"),
 	KNOB_BATCH("items per put and take", 1, "1,16,256"),
 	KNOB_WAIT,
 	KNOB_COUNT("stats",
@@ -77,6 +81,9 @@ struct state {
 
 	_Atomic unsigned putting; /* with `bare`: those that are not done */
 
+	/* With `pause`: when each item was sent, and then how long it took. */
+	int64_t pause, *since;
+
 	/* With `stats`: how long the tasks of either side took, and for how
 	 * much of that they found no space or item. The second is the
 	 * buffer's to tell where they wait in it. */
@@ -93,6 +100,16 @@ static int accept_variant(const struct params *p, struct text *why)
 	if (variant == BARE && param(p, "stats")) {
 		text_add(why, "stats=1 with variant=bare: a channel keeps no "
 		              "books, allowed 0");
+		return -EINVAL;
+	}
+	if (param(p, "pause") &&
+	    (variant != BARE || param(p, "producers") > 1 ||
+	     param(p, "consumers") > 1 || param(p, "batch") > 1)) {
+		text_add(why,
+		         "pause=%" PRId64 ": how long one item takes to one "
+		         "consumer, allowed with variant=bare producers=1 "
+		         "consumers=1 batch=1",
+		         param(p, "pause"));
 		return -EINVAL;
 	}
 	if ((variant != TRY && variant != PAIRS) || param(p, "cap") > 0)
@@ -373,6 +390,10 @@ KERNEL_INLINE int send_bare(const struct kernel_batch *b)
 
 	for (size_t i = 0; s->prod_work && i < b->n; i++)
 		work_for(s->prod_work);
+	if (s->pause) {
+		weft_sleep_until(weft_deadline_in(s->pause));
+		s->since[b->seq] = weft_now();
+	}
 	return b->n == 1 ? weft_chan_send(s->bare, b->m, WEFT_FOREVER)
 	                 : weft_chan_send_many(s->bare, b->m, b->n, &done,
 	                                       WEFT_FOREVER);
@@ -395,7 +416,7 @@ static bool only_moves(const struct cell *cell)
 	const struct state *s = cell->state;
 
 	return cell->tally && cell->payload == MESSAGE_MIN &&
-	       cell->batch == 1 && !cell->work && !s->prod_work &&
+	       cell->batch == 1 && !cell->work && !s->prod_work && !s->pause &&
 	       !cell->timed && cell->pace_ns <= 0;
 }
 
@@ -447,9 +468,24 @@ static void put_bare(struct cell *cell, unsigned driver)
 		(void)weft_chan_close(s->bare);
 }
 
+/* With `pause`: how long the item took. One that comes twice, or was never
+ * sent, the tally finds. */
+static void note_time(const struct cell *cell, const struct party *me)
+{
+	const struct state *s = cell->state;
+	uint64_t seq;
+
+	if (!s->pause)
+		return;
+	seq = message_seq(message_value(me->m));
+	if (seq < cell->items)
+		s->since[seq] = weft_now() - s->since[seq];
+}
+
 static int take_items_bare(struct cell *cell, const struct party *me,
                            uint64_t *count)
 {
+	const struct state *s = cell->state;
 	uint64_t most =
 	        cell->tally ? UINT64_MAX
 	                    : tally_share(cell->items, cell->shape.consumers,
@@ -460,9 +496,10 @@ static int take_items_bare(struct cell *cell, const struct party *me,
 	while (*count < most) {
 		n = most - *count < cell->batch ? (size_t)(most - *count)
 		                                : cell->batch;
-		err = recv_bare(cell->state, me, n, &n);
+		err = recv_bare(s, me, n, &n);
 		if (err)
 			return err;
+		note_time(cell, me);
 		account_for(cell, me, n);
 		*count += n;
 	}
@@ -523,6 +560,7 @@ static void teardown(struct cell *cell)
 	weft_buffer_free(s->buffer);
 	weft_chan_unref(s->bare);
 	free(s->party);
+	free(s->since);
 }
 
 static int make_parties(struct cell *cell, struct state *s)
@@ -600,6 +638,9 @@ static int setup(struct cell *cell)
 	s->putters = cell->shape.senders;
 	s->prod_work = param(&cell->params, "prod_work");
 	s->stats = param(&cell->params, "stats");
+	s->pause = param(&cell->params, "pause");
+	if (s->pause && !(s->since = calloc(cell->items, sizeof(*s->since))))
+		return -ENOMEM;
 	err = make_parties(cell, s);
 	if (!err && !(cell->chan->can & WEFT_NO_DATA))
 		err = tally_new(&cell->tally, s->putters, cell->shape.consumers,
@@ -690,6 +731,23 @@ static void verify_books(struct cell *cell, struct text *why)
 	add_figures(cell, &b);
 }
 
+static int by_time(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void add_time(struct cell *cell)
+{
+	struct state *s = cell->state;
+
+	qsort(s->since, cell->items, sizeof(*s->since), by_time);
+	cell_figure(cell, "idle_p50", "ns",
+	            "from a send to the end of the receive that waited for it",
+	            (double)s->since[(cell->items - 1) / 2]);
+}
+
 static void verify(struct cell *cell, struct text *why)
 {
 	const struct state *s = cell->state;
@@ -699,6 +757,8 @@ static void verify(struct cell *cell, struct text *why)
 		verify_bounds(cell, why);
 	if (s->stats)
 		verify_books(cell, why);
+	if (s->pause && !why->used)
+		add_time(cell);
 }
 
 const struct pattern pattern_producer_consumer = {

@@ -23,6 +23,7 @@ static const struct kernel_case verified[] = {
 	{ .knobs = "variant=bare cap=1|64 producers=2 consumers=2" },
 	{ .knobs = "variant=bare cap=7 batch=16 payload=64" },
 	{ .knobs = "variant=bare prod_work=200 work=100" },
+	{ .knobs = "variant=bare pause=1000 cap=1|64" },
 	{ .knobs = "", .chan = &testing_one_to_one },
 	{ .knobs = "variant=bare", .chan = &testing_one_to_one },
 	{ .knobs = "cap=0", .over = "handoff" },
@@ -86,6 +87,12 @@ static const struct kernel_case refused[] = {
 	{ .knobs = "variant=pairs cap=0",
 	  "cap=0 with variant=pairs: two that do not wait never meet, allowed "
 	  "1 and up" },
+	{ .knobs = "variant=plain|try|pairs|preproduced pause=1000",
+	  "pause=1000: how long one item takes to one consumer, allowed with "
+	  "variant=bare producers=1 consumers=1 batch=1" },
+	{ .knobs = "variant=bare pause=9 producers=2",
+	  "pause=9: how long one item takes to one consumer, allowed with "
+	  "variant=bare producers=1 consumers=1 batch=1" },
 	{ .knobs = "variant=bare stats=1",
 	  "stats=1 with variant=bare: a channel keeps no books, allowed 0" },
 	/* In pairs, all tasks do both. */

@@ -40,6 +40,7 @@ RESULT_FIELDS = dict(
             "load", "capacity_per_second", "offered_per_second",
             "achieved_per_second", "p50", "p90", "p99", "p999", "max")})),
     peak_rss_bytes=shape.maybe(shape.count),
+    figures=shape.maybe(shape.all_values(shape.has(value=shape.maybe(shape.number)))),
     fairness=shape.maybe(shape.has(jain=shape.maybe(shape.number),
                                    least_share=shape.maybe(shape.number))))
 RESULT = shape.has(verdict=shape.one_of(VERDICTS), **RESULT_FIELDS)

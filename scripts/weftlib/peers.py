@@ -45,6 +45,11 @@ OF_COMPONENTS = (
     ("singleflight", ("workers", "4"), ("keys", "1"), ("sleep", "0")),
     ("singleflight", ("workers", "4"), ("keys", "10000"), ("sleep", "0")))
 
+#: One message at a time to a receiver that waits: how long the sender sleeps before
+#: each, in ns, and how many there are.
+PAUSE_NS, PAUSED_ITEMS = 200_000, 500
+PAUSED_CAPS = (1, 64)
+
 #: Below this a slice is mostly its beginning and its end.
 COMFORTABLE_MS = 100
 
@@ -119,11 +124,14 @@ class Row:
     one_cpu: bool
     pattern: str = PATTERN
     own: tuple = ()  #: its knobs, where it has no channel
+    pause: int = 0  #: ns before each message
 
     @property
     def name(self):
         if self.own:
             return " ".join((self.pattern, *(word for knob in self.own for word in knob)))
+        if self.pause:
+            return "idle receiver, cap %d" % self.cap
         return "%s%d:%d cap %d" % ("one CPU, " if self.one_cpu else "",
                                    self.producers, self.consumers, self.cap)
 
@@ -131,8 +139,9 @@ class Row:
     def knobs(self):
         if self.own:
             return self.own
+        paused = (("pause", str(self.pause)), ("items", str(PAUSED_ITEMS)))
         return (("producers", str(self.producers)), ("consumers", str(self.consumers)),
-                ("cap", str(self.cap))) + RAW
+                ("cap", str(self.cap))) + paused * bool(self.pause) + RAW
 
 
 @dataclass(frozen=True)
@@ -247,7 +256,8 @@ def rows():
     return [Row(producers, consumers, cap, one_cpu)
             for one_cpu, caps in ((False, CAPS), (True, ONE_CPU_CAPS))
             for cap in caps for producers, consumers in SHAPES
-            ] + [Row(0, 0, 0, False, name, tuple(knobs)) for name, *knobs in OF_COMPONENTS]
+            ] + [Row(0, 0, 0, False, name, tuple(knobs)) for name, *knobs in OF_COMPONENTS
+                 ] + [Row(1, 1, cap, False, pause=PAUSE_NS) for cap in PAUSED_CAPS]
 
 
 def build(chosen, wanted, time_ms, rounds):

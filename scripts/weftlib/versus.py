@@ -5,10 +5,10 @@ by side in each round, so its interval comes from the ratios of the single round
 by order statistics: what drifts from round to round falls on both sides.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .binary import BAD, MEASURED
-from .peers import CHANCES, NEAR, OURS, TRIALS, rate
+from .peers import CHANCES, NEAR, OURS, PAUSE_NS, TRIALS, rate
 from .stats import median, median_ci, three_digits
 from .tables import Table
 
@@ -29,6 +29,13 @@ class Entry:
     verdict: str
     why: str
     rates: dict  #: messages per second, by round
+    #: Of its slices; none where one of them is bad.
+    records: list = field(default_factory=list)
+
+    def median_of(self, figure):
+        """Over the rounds; None where none of them has it."""
+        values = [value for value in map(figure, self.records) if value is not None]
+        return median(values) if values else None
 
     @property
     def rate(self):
@@ -66,7 +73,13 @@ def entry(cell, slices):
     last = bad[-1] if bad else slices[-1]
     rates = {} if bad else {record["round"]: rate(record) for record in slices
                             if rate(record)}
-    return Entry(cell.who, last["verdict"], last.get("why") or "", rates)
+    return Entry(cell.who, last["verdict"], last.get("why") or "", rates,
+                 [] if bad else slices)
+
+
+def at_full_speed(found):
+    """The rows whose figure is how much comes through."""
+    return {row: all_of_it for row, all_of_it in found.items() if not row.pause}
 
 
 def best(row, allowed):
@@ -145,7 +158,7 @@ def comparison(found):
     header = ["cell", "our best", "best peer", "ratio", "interval",
               "best of threads", "vs threads", "apart", "vs apart"]
     lines = []
-    for row, all_of_it in found.items():
+    for row, all_of_it in at_full_speed(found).items():
         ours, peer = best(all_of_it, is_ours), best(all_of_it, waits)
         threads, apart = best(all_of_it, waits_in_threads), best(all_of_it, is_apart)
         line = [row.name, named(ours), named(peer), *ratio_texts(ratio(ours, peer))]
@@ -166,11 +179,62 @@ def medians(found, participants):
     """Everybody's median, or the verdict in words."""
     header = ["cell"] + [label(who) for who in participants]
     lines = []
-    for row, all_of_it in found.items():
+    for row, all_of_it in at_full_speed(found).items():
         most = max(len(one.rates) for one in all_of_it)
         texts = {one.who.name: rate_text(one, most) for one in all_of_it}
         lines.append([row.name] + [texts.get(who.name, "") for who in participants])
     return Table("medians, million messages/s", header, lines, 1)
+
+
+def idle_us(record):
+    """What the median message took to a receiver that waited for it."""
+    value = ((record.get("figures") or {}).get("idle_p50") or {}).get("value")
+    return None if value is None else value / 1000.0
+
+
+def cpu_percent(record):
+    """Of one CPU, sender and receiver together."""
+    samples = [100e9 * sample["cpu_seconds"] / sample["ns"]
+               for sample in record.get("samples") or []
+               if sample.get("ns") and sample.get("cpu_seconds") is not None]
+    return median(samples) if samples else None
+
+
+def jain(record):
+    return (record.get("fairness") or {}).get("jain")
+
+
+def idle(found, participants):
+    """What a receiver that waits costs: the time that a message takes to it, and the
+    CPU meanwhile."""
+    lines = []
+    for row, all_of_it in found.items():
+        if not row.pause:
+            continue
+        for what, figure in (("µs", idle_us), ("% of a CPU", cpu_percent)):
+            texts = {one.who.name: figure_text(one, figure) for one in all_of_it}
+            lines.append(["%s, %s" % (row.name, what)]
+                         + [texts.get(who.name, "") for who in participants])
+    return Table("one message every %d µs: the median's time, and the CPU of both sides"
+                 % (PAUSE_NS // 1000),
+                 ["cell"] + [label(who) for who in participants], lines, 1)
+
+
+def fairness(found, participants):
+    """Jain's index over the receivers, where there are several."""
+    lines = []
+    for row, all_of_it in found.items():
+        if row.consumers < 2:
+            continue
+        texts = {one.who.name: figure_text(one, jain) for one in all_of_it}
+        lines.append([row.name] + [texts.get(who.name, "") for who in participants])
+    return Table("Jain's index over receivers, median of the rounds",
+                 ["cell"] + [label(who) for who in participants], lines, 1)
+
+
+def figure_text(one, figure):
+    value = one.median_of(figure)
+    return one.verdict if value is None else three_digits(value)
 
 
 def rate_text(one, rounds):
@@ -197,7 +261,8 @@ def bad(found):
 
 def level(found):
     """The lowest confidence of all intervals, or None where there is none."""
-    ratios = [ratio(best(row, is_ours), best(row, waits)) for row in found.values()]
+    ratios = [ratio(best(row, is_ours), best(row, waits))
+              for row in at_full_speed(found).values()]
     return min((one.level for one in ratios if one and one.level), default=None)
 
 
@@ -206,7 +271,8 @@ def agreement(first, second):
     both summaries have rates of, the largest first."""
     rates = [{cell["name"]: cell["messages_per_second"]["median"]
               for cell in summary["cells"]
-              if cell["chan"] in OURS and cell["messages_per_second"]}
+              if cell["chan"] in OURS and cell["messages_per_second"]
+              and "pause" not in cell["knobs"]}
              for summary in (first, second)]
     both = [(max(rates[0][name], rates[1][name]) / min(rates[0][name], rates[1][name]),
              name) for name in rates[0] if name in rates[1]]
@@ -216,7 +282,7 @@ def agreement(first, second):
 def as_data(found):
     """The comparison for programs."""
     result = []
-    for row, all_of_it in found.items():
+    for row, all_of_it in at_full_speed(found).items():
         ours, peer = best(all_of_it, is_ours), best(all_of_it, waits)
         result.append({
             "row": row.name, "pattern": row.pattern,

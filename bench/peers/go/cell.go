@@ -98,6 +98,7 @@ var patterns = []pattern{
 		{name: "cap", def: 64, from: 0, to: capMax},
 		{name: "payload", def: 8, from: 8, to: 8},
 		{name: "prod_work", def: 0, from: 0, to: workMax},
+		{name: "pause", def: 0, from: 0, to: workMax},
 		{name: "work", def: 0, from: 0, to: workMax},
 		{name: "batch", def: 1, from: 1, to: 1},
 		{name: "wait", word: "adaptive"},
@@ -157,7 +158,7 @@ type cell struct {
 	producers, receivers, pairs, cap int
 	writers, workers, stages         int
 	permits, weight, keys            int
-	prodWork, work                   uint64
+	prodWork, work, pause            uint64
 	sleep                            time.Duration
 }
 
@@ -216,6 +217,9 @@ func (c *cell) impossible() string {
 	if c.weight > c.permits {
 		return fmt.Sprintf("weight=%d with permits=%d: allowed 1..%d", c.weight,
 			c.permits, c.permits)
+	}
+	if c.pause > 0 && (c.producers > 1 || c.receivers > 1) {
+		return fmt.Sprintf("pause=%d is for producers=1 consumers=1", c.pause)
 	}
 	for _, name := range c.chan_.patterns {
 		if name == c.pattern.name && c.cap >= c.chan_.minCap {
@@ -358,7 +362,7 @@ func (p *plan) take() {
 	p.pairs, p.cap = int(v["pairs"]), int(v["cap"])
 	p.permits, p.weight, p.keys = int(v["permits"]), int(v["weight"]), int(v["keys"])
 	p.sleep = time.Duration(v["sleep"])
-	p.prodWork, p.work = v["prod_work"], v["work"]
+	p.prodWork, p.work, p.pause = v["prod_work"], v["work"], v["pause"]
 	p.items, p.seed, p.reps = v["items"], v["seed"], int(v["reps"])
 	p.time = time.Duration(v["time"]) * time.Millisecond
 	p.timeout = time.Duration(v["timeout"]) * time.Second

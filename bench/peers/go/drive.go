@@ -12,6 +12,8 @@ type part struct {
 	seen   []*seen
 	shares []uint64 // of the messages: what is to be even
 	why    string
+	// With a pause before each message: ns that the median one took.
+	idleP50 int64
 }
 
 type driver func() part

@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/puzpuzpuz/xsync/v4"
 )
@@ -17,11 +19,33 @@ import (
 type source struct {
 	me          int
 	items, work uint64
+	*stamps
 }
+
+// stamps are of a producer that sleeps before each message: when that was sent,
+// and then how long it took.
+type stamps struct {
+	pause time.Duration
+	begin time.Time
+	took  []int64
+}
+
+func newStamps(c *cell, items uint64) *stamps {
+	if c.pause == 0 {
+		return nil
+	}
+	return &stamps{time.Duration(c.pause), time.Now(), make([]int64, items)}
+}
+
+func (s *stamps) now() int64 { return time.Since(s.begin).Nanoseconds() }
 
 // prepare is called before each message, and returns it.
 func (s *source) prepare(seq uint64) uint64 {
 	workFor(s.work)
+	if s.stamps != nil {
+		time.Sleep(s.pause)
+		s.took[seq] = s.now()
+	}
 	return valueOf(s.me, seq)
 }
 
@@ -29,16 +53,26 @@ func (s *source) prepare(seq uint64) uint64 {
 type sink struct {
 	seen
 	work, came uint64
+	*stamps
 }
 
 func (s *sink) take(value uint64) {
+	if s.stamps != nil {
+		seq := value & (1<<seqBits - 1)
+		s.took[seq] = s.now() - s.took[seq]
+	}
 	s.count(value)
 	workFor(s.work)
 	s.came++
 }
 
 func (s *sink) part() part {
-	return part{seen: []*seen{&s.seen}, shares: []uint64{s.came}}
+	p := part{seen: []*seen{&s.seen}, shares: []uint64{s.came}}
+	if s.stamps != nil {
+		slices.Sort(s.took)
+		p.idleP50 = s.took[(len(s.took)-1)/2]
+	}
+	return p
 }
 
 // closer is told by each producer that it is done, and calls end for the last.
@@ -140,9 +174,10 @@ func producerConsumer(c *cell, items uint64) []driver {
 	l := c.chan_.open(c)
 	end := &closer{end: l.end}
 	end.left.Store(int64(c.producers))
+	times := newStamps(c, items)
 	var all []driver
 	for p := range c.producers {
-		s := &source{me: p, items: share(items, c.producers, p), work: c.prodWork}
+		s := &source{me: p, items: share(items, c.producers, p), work: c.prodWork, stamps: times}
 		all = append(all, func() part {
 			l.send(s)
 			end.done()
@@ -150,7 +185,7 @@ func producerConsumer(c *cell, items uint64) []driver {
 		})
 	}
 	for range c.receivers {
-		s := &sink{seen: *newSeen(items, c.producers), work: c.work}
+		s := &sink{seen: *newSeen(items, c.producers), work: c.work, stamps: times}
 		all = append(all, func() part {
 			l.recv(s)
 			return s.part()

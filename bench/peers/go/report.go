@@ -126,6 +126,25 @@ func (o *outcome) fairnessJSON(p *plan) any {
 	}
 }
 
+func (s *sample) idleP50() float64 {
+	most := int64(0)
+	for i := range s.parts {
+		most = max(most, s.parts[i].idleP50)
+	}
+	return float64(most)
+}
+
+func (o *outcome) figuresJSON(p *plan) fields {
+	f := fields{}
+	if p.pause > 0 && o.verdict == verified {
+		f = append(f, fields{{"idle_p50", fields{
+			{"value", o.middle((*sample).idleP50)}, {"unit", "ns"},
+			{"help", "from a send to the end of the receive that waited for it"},
+		}}}...)
+	}
+	return f
+}
+
 func (o *outcome) json(p *plan) fields {
 	return fields{
 		{"schema", schema},
@@ -152,7 +171,7 @@ func (o *outcome) json(p *plan) fields {
 		})},
 		{"peak_rss_bytes", peakRSS()},
 		{"fairness", o.fairnessJSON(p)},
-		{"figures", struct{}{}},
+		{"figures", o.figuresJSON(p)},
 		{"seed", p.seed},
 	}
 }

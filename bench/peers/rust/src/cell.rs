@@ -63,6 +63,7 @@ static PRODUCER_CONSUMER: &[Key] = &[
     number("cap", 64, 0, CAP_MAX),
     number("payload", 8, 8, 8),
     number("prod_work", 0, 0, WORK_MAX),
+    number("pause", 0, 0, WORK_MAX),
     number("work", 0, 0, WORK_MAX),
     number("batch", 1, 1, 1),
     word("wait", "adaptive"),
@@ -136,6 +137,7 @@ pub struct Cell {
     pub stages: usize,
     pub cap: usize,
     pub prod_work: u64,
+    pub pause: u64,
     pub work: u64,
     pub params: Vec<(&'static str, Param)>,
 }
@@ -203,6 +205,12 @@ impl Cell {
 
         if self.pattern == Pattern::Select && !chan.selects {
             return Some(format!("channel {} has no select", chan.name));
+        }
+        if self.pause > 0 && (self.producers > 1 || self.receivers > 1) {
+            return Some(format!(
+                "pause={} is for producers=1 consumers=1",
+                self.pause
+            ));
         }
         if (self.cap as u64) < chan.min_cap {
             return Some(format!(
@@ -355,6 +363,7 @@ pub fn parse(args: &[String]) -> Result<Plan, String> {
             stages: get("stages") as usize,
             cap: get("cap") as usize,
             prod_work: get("prod_work"),
+            pause: get("pause"),
             work: get("work"),
             params: params.collect(),
         },

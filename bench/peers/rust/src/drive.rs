@@ -14,6 +14,7 @@ pub struct Part {
     pub seen: Vec<Seen>,
     pub shares: Vec<u64>, // of the messages: what is to be even
     pub why: Option<String>,
+    pub idle_p50: u64, // with a pause before each message: ns of the median one
 }
 
 pub type Driver = Box<dyn FnOnce() -> Part + Send>;

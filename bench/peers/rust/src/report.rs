@@ -118,6 +118,27 @@ fn fairness_json(plan: &Plan, out: &Outcome) -> String {
     ])
 }
 
+fn idle_p50(sample: &Sample) -> f64 {
+    let parts = sample.run.parts.iter().map(|part| part.idle_p50);
+
+    parts.max().unwrap_or(0) as f64
+}
+
+fn figures_json(plan: &Plan, out: &Outcome) -> String {
+    if plan.cell.pause == 0 || out.verdict != Verdict::Verified {
+        return "{}".to_string();
+    }
+    let figure = object(&[
+        ("value", middle(out, idle_p50)),
+        ("unit", text("ns")),
+        (
+            "help",
+            text("from a send to the end of the receive that waited for it"),
+        ),
+    ]);
+    object(&[("idle_p50", figure)])
+}
+
 fn rate(out: &Outcome) -> Option<f64> {
     let ns = median(out.samples.iter().map(Sample::ns_per_message).collect())?;
 
@@ -162,7 +183,7 @@ pub fn result_json(plan: &Plan, out: &Outcome) -> String {
         ),
         ("peak_rss_bytes", drive::peak_rss().to_string()),
         ("fairness", fairness_json(plan, out)),
-        ("figures", "{}".to_string()),
+        ("figures", figures_json(plan, out)),
         ("seed", plan.seed.to_string()),
     ])
 }
