@@ -213,7 +213,9 @@ static void make_stray(struct weft_supervisor *s, struct child *c)
 	weft_lock_acquire(&s->lock);
 	if (!l->has_left)
 		list_push(&s->strays, &l->link);
+	/* In one: a child that is unstopped has a life that is. */
 	c->life = NULL;
+	c->info.state = WEFT_CHILD_WAITING;
 	weft_lock_release(&s->lock);
 }
 
