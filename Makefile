@@ -5,6 +5,7 @@ SWEEP ?= default
 RESULTS ?=
 PEERS ?=
 SECONDS ?= 600
+SPEED ?= 1
 JOBS ?= $(shell nproc)
 
 # Tests wait as much as they compute.
@@ -59,21 +60,8 @@ peers-test: build-release ## check the channels of other libraries and the kerne
 	ctest --preset release -C peers -L '^peers$$' --no-tests=ignore
 	@bench/peers/build.sh --test
 
-demo: build-release ## show each pattern at work
-	build/release/cmp-pattern --event-loop
-	build/release/cmp-pattern --fan
-	build/release/cmp-pattern --generator
-	build/release/cmp-pattern --mapreduce
-	build/release/cmp-pattern --ping-pong
-	build/release/cmp-pattern --pipeline
-	build/release/cmp-pattern --producer-consumer
-	build/release/cmp-pattern --pubsub
-	build/release/cmp-pattern --rate-limiting
-	build/release/cmp-pattern --select
-	build/release/cmp-pattern --semaphore
-	build/release/cmp-pattern --singleflight
-	build/release/cmp-pattern --supervisor
-	build/release/cmp-pattern --pools
+demo: build-release ## show all patterns at work, SPEED=1 times as fast as they are
+	build/release/cmp-pattern --all --speed $(SPEED)
 
 stress-chan: build-release ## stress every channel at random for SECONDS (default 600)
 	build/release/weft stress chan --seconds=$(SECONDS)

@@ -37,12 +37,19 @@ complains() {
 	[ ! -s "$scratch/out" ] || fail "prints something: $1"
 }
 
+patterns=$(grep -c '^PATTERN(' "$(dirname "$0")/patterns.def")
+
 run 1
 says out 'Usage: cmp-pattern'
-says out '--generator '
-says out '--pipeline '
-says out '--producer-consumer '
-says out '--select '
+# Each on a line of its own, in its group, and four options.
+[ "$(grep '^  --[a-z-]*  *[a-z]' "$scratch/out" | grep -v -e --all -e --help |
+	sort -u | wc -l)" -eq "$patterns" ] || fail 'not every pattern is listed once'
+[ "$(grep -c '^  --' "$scratch/out")" -eq $((patterns + 4)) ] ||
+	fail 'something else is listed'
+grep -q '^Others:' "$scratch/out" && fail 'a pattern is in no group'
+for group in 'Data on its way' 'Work and workers' 'Limits' 'Staying alive'; do
+	says out "$group:"
+done
 run 1 --seed=5
 says out 'Usage: cmp-pattern'
 run 0 --help
@@ -71,6 +78,50 @@ run 2 --seed many
 complains '--seed=many: allowed 1..18446744073709551615'
 run 2 --pipeline --seed
 complains '--seed needs a number'
+
+for speed in 0 0.09 1001 -1 fast '' '1 ' 1e1 nan; do
+	run 2 --pipeline "--speed=$speed"
+	complains "--speed=$speed: allowed 0.1..1000"
+done
+run 2 --speed
+complains '--speed needs a number'
+run 2 --speeed=3
+complains "'--speeed=3'"
+run 2 --al
+complains "unknown flag '--al', did you mean '--all'?"
+
+# Several, in the order given, as often as given.
+run 0 --select --speed=100 --ping-pong --seed=7 --select
+[ "$(grep '^Running' "$scratch/out" | cut -d' ' -f2 | tr '\n' ' ')" = \
+	'Select Ping-Pong Select ' ] || fail 'another order'
+
+# All of them, ten times as fast, in less than ten seconds; whatever the machine does.
+begin=$(date +%s)
+run 0 --all --speed 10 --seed 7
+[ $(($(date +%s) - begin)) -lt 10 ] || fail 'all of them take too long'
+[ "$(grep -c '^Running .* Pattern Example\.\.\.$' "$scratch/out")" -eq \
+	"$patterns" ] || fail 'not all of them'
+mv "$scratch/out" "$scratch/all"
+
+# Plain where there is no terminal, colours where there is one that wants them.
+grep -q "$(printf '\033')" "$scratch/all" && fail 'colours in a file'
+if script --version 2>/dev/null | grep -q util-linux; then
+	escape=$(printf '\033')
+	for env in TERM=xterm 'TERM=xterm NO_COLOR=1' TERM=dumb; do
+		env -u NO_COLOR $env script -qec \
+			"$cmp_pattern --fan --speed=100 --seed=7" /dev/null \
+			</dev/null >"$scratch/out" 2>"$scratch/err"
+		colours=$(grep -c "${escape}\[3[1-6]m" "$scratch/out")
+		if [ "$env" = TERM=xterm ]; then
+			[ "$colours" -gt 10 ] || fail 'no colours'
+		else
+			[ "$colours" -eq 0 ] || fail "colours with $env"
+		fi
+		tr -d '\r' <"$scratch/out" | sed "s/$escape\[[0-9]*m//g" |
+			grep -qx 'Fan-out/Fan-in completed! Processed 20 items.' ||
+			fail "another text with $env"
+	done
+fi
 
 run 0 --pipeline --seed 7
 [ ! -s "$scratch/err" ] || fail 'the demo complains'
