@@ -319,6 +319,7 @@ TEST_MANUAL(E3_removing_one_that_hangs_says_so)
 	t = testing_spawn(remove_it, &a);
 	testing_pass(WEFT_SEC);
 	CHECK_EQ(testing_join(t), -EBUSY);
+	CHECK_EQ(weft_clock_settle(), 0);
 	said(&r, "+1 +2 -2 ?1");
 	CHECK_EQ(stats(s).children, 1u);
 	CHECK_EQ(stats(s).unstopped, 1u);
@@ -632,6 +633,7 @@ TEST_MANUAL(E8_the_failure_of_one_that_is_being_removed_starts_nobody)
 	CHECK_EQ(state_of(&a), WEFT_CHILD_STOPPING);
 	let_go(&a);
 	CHECK_EQ(testing_join(t), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
 	said(&r, "+1 -1");
 	CHECK_EQ(stats(s).failed, 0u);
 	CHECK_EQ(weft_supervisor_stop(s), 0);

@@ -74,7 +74,8 @@ static inline void actor_init(struct actor *a)
 	weft_store_relaxed(&a->order, WAIT);
 }
 
-/* Add one that waits for orders. `opts` without fn and arg. */
+/* On the manual clock: add one, and have it wait for orders. `opts` without fn
+ * and arg. */
 static inline void actor_add(struct actor *a, struct weft_supervisor *s,
                              struct weft_child_opts opts)
 {
@@ -83,6 +84,7 @@ static inline void actor_add(struct actor *a, struct weft_supervisor *s,
 	opts.arg = a;
 	a->s = s;
 	CHECK_EQ(weft_supervisor_add(s, &a->id, &opts), 0);
+	CHECK_EQ(weft_clock_settle(), 0);
 }
 
 /* On the manual clock: have it do so, and see what comes of it. */
