@@ -17,8 +17,8 @@
 #include <weft/task.h>
 
 #include "base/cacheline.h"
-#include "base/list.h"
 #include "common/ending.h"
+#include "common/line.h"
 
 /*
  * The word: from the lowest bit
@@ -53,11 +53,8 @@ struct weft_semaphore {
 
 /* A waiter's place in the line; on its stack. */
 struct place {
-	struct list link; /* under the lock; unlinked when let in */
+	struct line_place line;
 	int64_t n;
-	_Atomic bool let_in;
-	struct weft_semaphore *s;
-	struct weft_waiters waiter; /* the one that waits */
 };
 
 static int64_t free_in(uint64_t word)
@@ -109,7 +106,7 @@ static void set_bits(struct weft_semaphore *s, uint64_t bits, bool on)
 
 static struct place *place_at(struct list *l)
 {
-	return list_entry(l, struct place, link);
+	return list_entry(line_place_of(l), struct place, line);
 }
 
 /* The first that asks for no more than there is in all; NULL. */
@@ -123,13 +120,9 @@ static struct place *first_in_line(struct weft_semaphore *s)
 	return NULL;
 }
 
-/* The waiter takes the lock before it gives its place up, so the place lasts
- * until the caller has released that. */
 static bool let_in(struct place *p)
 {
-	list_unlink(&p->link);
-	weft_store_release(&p->let_in, true); /* [let_in] */
-	weft_waiters_wake(&p->waiter, 1);
+	weft_line_let_in(&p->line);
 	return true;
 }
 
@@ -151,15 +144,13 @@ static void look_at_line(struct weft_semaphore *s)
 
 /* --- the end --- */
 
-/* Whoever waits looks why. */
 static void release_all(void *arg)
 {
 	struct weft_semaphore *s = arg;
 
 	set_bits(s, ENDED, true);
 	weft_lock_acquire(&s->lock);
-	for (struct list *l = s->line.next; l != &s->line; l = l->next)
-		weft_waiters_wake(&place_at(l)->waiter, 1);
+	weft_line_look(&s->line);
 	weft_lock_release(&s->lock);
 }
 
@@ -167,26 +158,22 @@ static const struct weft_ending_ops ending_ops = { .release = release_all };
 
 /* --- waiting --- */
 
-static int look(void *arg)
+static int why(void *arg)
 {
-	struct place *p = arg;
+	struct weft_semaphore *s = arg;
 
-	if (weft_load_acquire(&p->let_in)) /* [let_in] */
-		return 0;
-	return weft_ending_is_set(&p->s->end) ? weft_ending_why(&p->s->end)
-	                                      : -EAGAIN;
+	return weft_ending_why(&s->end);
 }
 
 /* Get in line, unless the permits are there after all. */
-static bool line_up(struct place *p)
+static bool line_up(struct weft_semaphore *s, struct place *p)
 {
-	struct weft_semaphore *s = p->s;
 	bool taken;
 
 	weft_lock_acquire(&s->lock);
-	list_push(&s->line, &p->link);
+	list_push(&s->line, &p->line.link);
 	look_at_line(s);
-	taken = weft_load_relaxed(&p->let_in);
+	taken = weft_load_relaxed(&p->line.let_in);
 	s->stats.waiting += !taken;
 	weft_lock_release(&s->lock);
 	return taken;
@@ -194,19 +181,15 @@ static bool line_up(struct place *p)
 
 /* The wait is over, by `err`: 0 when it was let in meanwhile. Whoever stood
  * behind may have waited for this one only. */
-static int step_out(struct place *p, int err, int64_t since)
+static int step_out(struct weft_semaphore *s, struct place *p, int err,
+                    int64_t since)
 {
-	struct weft_semaphore *s = p->s;
 	struct weft_semaphore_stats *stats = &s->stats;
 	int64_t ns = weft_now() - since;
 
 	weft_lock_acquire(&s->lock);
-	if (weft_load_relaxed(&p->let_in)) {
-		err = 0;
-	} else {
-		list_unlink(&p->link);
+	if (!weft_line_left(&p->line, &err))
 		look_at_line(s);
-	}
 	stats->waiting--;
 	stats->waited += !err;
 	stats->gave_up += err != 0;
@@ -220,16 +203,15 @@ static int step_out(struct place *p, int err, int64_t since)
 static int wait_for(struct weft_semaphore *s, int64_t n, struct weft_ctx *ctx,
                     int64_t deadline_ns)
 {
-	struct place p = { .n = n, .s = s };
+	struct place p = { .n = n };
 	int64_t since = weft_now();
 	int err;
 
-	weft_waiters_init(&p.waiter);
-	if (line_up(&p))
+	weft_line_place_init(&p.line, why, s);
+	if (line_up(s, &p))
 		return 0;
-	err = weft_waiters_wait(&p.waiter, "semaphore", look, &p, ctx,
-	                        deadline_ns);
-	return step_out(&p, err, since);
+	err = weft_line_wait(&p.line, "semaphore", ctx, deadline_ns);
+	return step_out(s, &p, err, since);
 }
 
 /* --- the calls --- */
