@@ -7,7 +7,7 @@ weft_add_pattern_mutant(pub_sub forgets_the_last_to_join pub_sub/queues.c
   CHANNELS handoff ring
   WORDS lost)
 weft_add_pattern_mutant(pub_sub overruns_one_that_blocks pub_sub/ring.c
-  "return r->cap - (tail - r->oldest);"
+  "return r->cap - (weft_load_relaxed(&r->tail) - r->oldest);"
   "return r->cap;"
   KNOBS "variant=ring cap=4"
   CHANNELS handoff

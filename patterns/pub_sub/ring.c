@@ -95,37 +95,35 @@ static struct membership *find_last(struct topic *t, uint64_t *oldest)
 	return last;
 }
 
-/* How many messages there is room for. */
-static uint64_t room_of(struct topic *t)
+/* How many messages there is room for, by the cursors at the last look. */
+static uint64_t room_of(struct ring *r)
 {
-	struct ring *r = &t->ring;
-	uint64_t tail = weft_load_relaxed(&r->tail);
-
-	if (tail - r->oldest == r->cap)
-		find_last(t, &r->oldest);
-	return r->cap - (tail - r->oldest);
+	return r->cap - (weft_load_relaxed(&r->tail) - r->oldest);
 }
 
 /*
- * Have the one that is last say when it has made room. With the barrier between
- * this and the look at the cursors, a member whose new cursor is not seen there
- * sees this; without it they are not asked, and all of them say all the time.
+ * Look at the cursors, and if there is no room have the one that is last say
+ * when it has made some. With the barrier between that and the next look, a
+ * member whose new cursor is not seen there sees that it is asked; without it
+ * they are not asked, and all of them say all the time.
  *
  * It is one of them, for a publish that was woken by the first that comes to
- * that message would find the others still there.
+ * that message would find the others still there. But it must be one that was
+ * asked before the last look: the one that was asked may have gone on without
+ * seeing that, and another be last now.
  */
-static uint64_t ask_for_room(struct topic *t)
+static uint64_t look_for_more(struct topic *t, bool ask)
 {
 	struct ring *r = &t->ring;
-	uint64_t oldest;
-	struct membership *last = find_last(t, &oldest);
+	struct membership *last;
 
-	if (last && weft_load_relaxed(&last->wanted) != oldest + 1) {
-		weft_store_relaxed(&last->wanted, oldest + 1);
+	while ((last = find_last(t, &r->oldest)) && !room_of(r) && ask &&
+	       weft_load_relaxed(&last->wanted) != r->oldest + 1) {
+		weft_store_relaxed(&last->wanted, r->oldest + 1);
 		if (r->asks)
 			weft_barrier_heavy();
 	}
-	return room_of(t);
+	return room_of(r);
 }
 
 static void write_message(const struct ring *r, uint64_t n, const void *elem)
@@ -156,10 +154,10 @@ static int try_put(struct weft_bus *b, struct topic *t, struct publication *p,
 
 	p->got = (int)t->joined;
 	while (p->done < p->n && t->joined) {
-		uint64_t room = room_of(t), left = p->n - p->done;
+		uint64_t left = p->n - p->done, room = room_of(&t->ring);
 
-		if (!room && ask)
-			room = ask_for_room(t);
+		if (!room)
+			room = look_for_more(t, ask);
 		if (!room)
 			break;
 		write_messages(&t->ring, p, left < room ? left : room,
@@ -245,7 +243,7 @@ INLINE bool read_message(const struct ring *r, uint64_t n, unsigned char *elem)
 }
 
 /* The cursor has gone from `from` to `to`: whether a publish is to be told, see
- * ask_for_room(). */
+ * look_for_more(). */
 INLINE bool makes_room(struct membership *m, uint64_t from, uint64_t to)
 {
 	weft_barrier_compiler();
