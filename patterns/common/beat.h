@@ -2,10 +2,14 @@
  * beat: a sign of life that costs one atomic store, and how long ago it was.
  *
  * A beat says that it came, not when: a clock costs more than the beat. The
- * watcher, who looks now and then, knows that a beat which it has not seen
- * before came no later than its look. So a silence is never overstated: it
- * lasts at least as long as beat_silence() says, and that is short of it by at
- * most the time between two looks.
+ * watcher looks now and then, and reads the clock after it has seen a beat, so
+ * that this came no later. To learn how long the silence is it reads the clock
+ * first, and looks then. So a silence is never overstated; what it may lack is
+ * the time between two looks.
+ *
+ *	now = weft_now();
+ *	if (!beat_look(&watch, &beat) && beat_silence(&watch, now) >= limit)
+ *		...
  *
  * One task beats and one watches at a time.
  */
@@ -14,7 +18,9 @@
 
 #include <stdint.h>
 
-#include <weft/atomic.h>
+#include <weft/task.h>
+
+#include "common/count.h"
 
 /* All zero is one without a beat. Belongs in a cache line of the beater's. */
 struct beat {
@@ -23,8 +29,7 @@ struct beat {
 
 static inline void beat(struct beat *b)
 {
-	weft_store_release(&b->count, /* [beat] */
-	                   weft_load_relaxed(&b->count) + 1);
+	count_publish(&b->count, 1); /* [beat] */
 }
 
 static inline uint64_t beat_count(const struct beat *b)
@@ -45,19 +50,18 @@ static inline void beat_watch_from(struct beat_watch *w, int64_t now_ns)
 	w->since_ns = now_ns;
 }
 
-/* Look at `count` beats, read after `now_ns` was: so one that comes between the
- * two is not taken for missing. Returns how many are new. */
-static inline uint64_t beat_look(struct beat_watch *w, uint64_t count,
-                                 int64_t now_ns)
+/* Look. Returns how many beats are new. */
+static inline uint64_t beat_look(struct beat_watch *w, const struct beat *b)
 {
-	uint64_t more = count - w->seen;
+	uint64_t count = beat_count(b), more = count - w->seen;
 
 	if (more)
-		*w = (struct beat_watch){ count, now_ns };
+		*w = (struct beat_watch){ count, weft_now() };
 	return more;
 }
 
-/* For how long no look has seen a beat; 0 before the first. */
+/* For how long no look has seen a beat; 0 before the first. `now_ns` was read
+ * before the last look, so a beat that came between the two was in time. */
 static inline int64_t beat_silence(const struct beat_watch *w, int64_t now_ns)
 {
 	return w->since_ns ? now_ns - w->since_ns : 0;
