@@ -28,7 +28,7 @@ class Moods(unittest.TestCase):
 
     CELL = ("--benchmark_filter=^producer_consumer/chan:moody/variant:plain/"
             "producers:1/consumers:1/cap:64/payload:8/prod_work:0/work:0/"
-            "batch:1/wait:adaptive/stats:0/")
+            "pause:0/batch:1/wait:adaptive/stats:0/")
     #: As moody.c knows them: what the error says.
     MOODS = {"g": None, "l": "^FAILED: ", "c": "^CRASHED: ", "h": "^HUNG: ",
              "n": "^N/A: "}
@@ -109,7 +109,7 @@ class Output(unittest.TestCase):
         answer = weft("bench", "--benchmark_format=csv", "--time=1",
                       "--benchmark_repetitions=1", "--benchmark_filter="
                       "/chan:(null|ring)/(.*producers:1/consumers:[12]/cap:64/"
-                      "payload:8/prod_work:0/work:0/batch:1/wait:adaptive|"
+                      "payload:8/prod_work:0/work:0/pause:0/batch:1/wait:adaptive|"
                       "pairs:1/cap:1/payload:8/work:0/wait:adaptive)")
         self.assertEqual(answer.status, 0, answer.err)
         rows = list(csv.DictReader(io.StringIO(answer.out)))

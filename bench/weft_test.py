@@ -336,14 +336,15 @@ class Broken(unittest.TestCase):
 
     def test_every_pattern_is_among_them(self):
         # But for those below: ping_pong has one message at a time, a
-        # semaphore's are all alike and so are a limiter's, a pool looks at
+        # semaphore's are all alike and so are a limiter's, pools look at
         # what comes out, and an event loop is woken otherwise. Of single flight
         # it is the answers that are looked at. Pulses may be dropped.
         patterns = strict(weft("list", "patterns", "--json").out)
         self.assertEqual(sorted([p["name"] for p in patterns]),
                          sorted([cell[0] for cell in self.CELLS] +
-                                ["event_loop", "heartbeat", "ping_pong", "rate_limiting",
-                                 "semaphore", "singleflight", "worker_pool"]))
+                                ["event_loop", "heartbeat", "ping_pong",
+                                 "rate_limiting", "resource_pool", "semaphore",
+                                 "singleflight", "worker_pool"]))
 
     def fails(self, channel, words):
         for cell in self.CELLS:
