@@ -59,6 +59,12 @@ int weft_timer_heap_reserve(struct timer_heap *h, size_t n)
 	return 0;
 }
 
+void weft_timer_heap_fini(struct timer_heap *h)
+{
+	free(h->entries);
+	h->entries = NULL;
+}
+
 void weft_timer_heap_push(struct timer_heap *h, struct timer_entry *e,
                           int64_t due_ns)
 {

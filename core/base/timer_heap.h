@@ -1,25 +1,14 @@
 /*
- * timer_heap: what is due at some time, the earliest first.
- *
- * What is due at the same time comes in the order in which it was pushed. The
- * entries are inside of what they stand for. No locks, and no clock, here.
+ * timer_heap: timer entries in a binary heap. A push and a remove look at up to
+ * log2(n) others; seldom at more than a few, when what is pushed is due later
+ * than most.
  */
 #ifndef WEFT_BASE_TIMER_HEAP_H
 #define WEFT_BASE_TIMER_HEAP_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/timer_entry.h"
 
-#define TIMER_UNARMED SIZE_MAX
-
-struct timer_entry {
-	size_t at; /* its place in the heap; TIMER_UNARMED */
-	int64_t due_ns;
-	uint64_t number; /* of the push */
-};
-
-/* Zero is an empty one; free(entries) at the end. */
+/* Zero is an empty one. */
 struct timer_heap {
 	struct timer_entry **entries;
 	size_t n, room;
@@ -28,6 +17,9 @@ struct timer_heap {
 
 /* Have room for n entries in all. Returns 0; -ENOMEM, and nothing changed. */
 int weft_timer_heap_reserve(struct timer_heap *h, size_t n);
+
+/* Free the memory of one that nobody uses any more. */
+void weft_timer_heap_fini(struct timer_heap *h);
 
 /* Put in an entry that is in no heap. There is room. */
 void weft_timer_heap_push(struct timer_heap *h, struct timer_entry *e,
@@ -40,11 +32,6 @@ void weft_timer_heap_remove(struct timer_heap *h, struct timer_entry *e);
 static inline struct timer_entry *timer_heap_first(const struct timer_heap *h)
 {
 	return h->n ? h->entries[0] : NULL;
-}
-
-static inline bool timer_entry_is_armed(const struct timer_entry *e)
-{
-	return e->at != TIMER_UNARMED;
 }
 
 #endif

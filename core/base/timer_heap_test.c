@@ -59,7 +59,7 @@ static void the_earliest_comes_first(void **state)
 		assert_false(timer_entry_is_armed(&e[order[i]]));
 	}
 	assert_null(pop(&h));
-	free(h.entries);
+	weft_timer_heap_fini(&h);
 }
 
 #define MANY 100
@@ -82,7 +82,7 @@ static void what_is_due_at_once_comes_in_the_order_of_the_pushes(void **state)
 	for (int i = 0; i < MANY; i += 2)
 		assert_ptr_equal(pop(&h), &e[i]);
 	assert_null(pop(&h));
-	free(h.entries);
+	weft_timer_heap_fini(&h);
 }
 
 static void room_grows_and_keeps_what_is_there(void **state)
@@ -101,7 +101,7 @@ static void room_grows_and_keeps_what_is_there(void **state)
 	}
 	for (size_t i = MANY; i-- > 0;)
 		assert_ptr_equal(pop(&h), &e[i]);
-	free(h.entries);
+	weft_timer_heap_fini(&h);
 }
 
 /* Against the plain way to find the first. */
@@ -138,7 +138,7 @@ static void any_entry_can_be_taken_out(void **state)
 		check_heap(&h);
 		assert_ptr_equal(timer_heap_first(&h), search_first(e, MANY));
 	}
-	free(h.entries);
+	weft_timer_heap_fini(&h);
 }
 
 int main(void)

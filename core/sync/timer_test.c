@@ -163,7 +163,7 @@ static size_t timers_made(void)
 	CHECK_EQ(weft_timers_get(&s), 0);
 	weft_lock_acquire(&s->lock);
 	n = s->made;
-	CHECK_LE(s->heap.n, n);
+	CHECK_LE(timer_queue_len(&s->queue), n);
 	weft_lock_release(&s->lock);
 	return n;
 }

@@ -9,6 +9,7 @@
 #include "chan/internal.h"
 
 #define LINGER_NS WEFT_SEC
+#define DEFAULT_KIND TIMER_HEAP
 
 static struct weft_timer *timer_of(struct timer_entry *e)
 {
@@ -24,7 +25,7 @@ static void be_awake_at(struct timers *s, int64_t ns)
 		weft_unpark(s->task);
 }
 
-/* The heap has become empty: for the run, whoever emptied it. */
+/* No timer is armed any more: for the run, whoever disarmed the last. */
 static void begin_to_linger(struct timers *s)
 {
 	s->idle_until_ns = weft_deadline_add(weft_run_now(s->run), LINGER_NS);
@@ -43,7 +44,7 @@ static void unref(struct timers *s)
 {
 	if (weft_fetch_sub_acq_rel(&s->refs, 1u) != 1)
 		return;
-	free(s->heap.entries);
+	timer_queue_fini(&s->queue);
 	free(s);
 }
 
@@ -122,11 +123,11 @@ static int64_t next_tick(const struct weft_timer *t, int64_t now)
 
 static void fire(struct timers *s, struct weft_timer *t)
 {
-	weft_timer_heap_remove(&s->heap, &t->entry);
+	timer_queue_remove(&s->queue, &t->entry);
 	if (t->period_ns)
-		weft_timer_heap_push(&s->heap, &t->entry,
-		                     next_tick(t, s->seen_ns));
-	if (!s->heap.n)
+		timer_queue_push(&s->queue, &t->entry,
+		                 next_tick(t, s->seen_ns));
+	if (!timer_queue_len(&s->queue))
 		begin_to_linger(s);
 	if (t->loose)
 		end_loose(s, t, true);
@@ -144,11 +145,12 @@ static void fire(struct timers *s, struct weft_timer *t)
  */
 static void fire_due(struct timers *s)
 {
-	uint64_t pushed = s->heap.pushed;
+	uint64_t pushed = timer_queue_pushed(&s->queue);
 	struct timer_entry *e;
 
 	s->seen_ns = weft_now();
-	while (!s->stopping && (e = timer_heap_first(&s->heap)) &&
+	timer_queue_pass(&s->queue, s->seen_ns);
+	while (!s->stopping && (e = timer_queue_first(&s->queue)) &&
 	       e->due_ns <= s->seen_ns && e->number < pushed)
 		fire(s, timer_of(e));
 }
@@ -182,7 +184,7 @@ static int serve(void *arg)
 	s->task = weft_self();
 	for (;;) {
 		fire_due(s);
-		next = timer_heap_first(&s->heap);
+		next = timer_queue_first(&s->queue);
 		if (s->stopping || (!next && s->seen_ns >= s->idle_until_ns))
 			break;
 		pause_until(s, next ? next->due_ns : s->idle_until_ns);
@@ -229,8 +231,8 @@ static void free_timers(struct service *service)
 	struct timer_entry *e;
 
 	weft_lock_acquire(&s->lock);
-	while ((e = timer_heap_first(&s->heap))) {
-		weft_timer_heap_remove(&s->heap, e);
+	while ((e = timer_queue_first(&s->queue))) {
+		timer_queue_remove(&s->queue, e);
 		if (timer_of(e)->loose)
 			end_loose(s, timer_of(e), false);
 	}
@@ -245,7 +247,7 @@ static struct timers *timers_new(struct run *r)
 
 	if (!s)
 		return NULL;
-	*s = (struct timers){ .run = r };
+	*s = (struct timers){ .run = r, .queue.kind = DEFAULT_KIND };
 	s->service = (struct service){ stop_serving, free_timers };
 	weft_store_relaxed(&s->refs, (size_t)1);
 	weft_lock_init(&s->lock);
@@ -275,6 +277,22 @@ int weft_timers_get(struct timers **out)
 	return 0;
 }
 
+int weft_timers_use(enum timer_kind kind)
+{
+	struct timers *s;
+	int err = weft_timers_get(&s);
+
+	if (err)
+		return err;
+	weft_lock_acquire(&s->lock);
+	if (s->made)
+		err = -EBUSY;
+	else
+		s->queue.kind = kind;
+	weft_lock_release(&s->lock);
+	return err;
+}
+
 /* --- what timers need of it --- */
 
 int weft_timers_enroll(struct timers *s)
@@ -282,7 +300,7 @@ int weft_timers_enroll(struct timers *s)
 	int err;
 
 	weft_lock_acquire(&s->lock);
-	err = weft_timer_heap_reserve(&s->heap, s->made + 1);
+	err = timer_queue_reserve(&s->queue, s->made + 1);
 	s->made += !err;
 	weft_lock_release(&s->lock);
 	return err;
@@ -303,11 +321,11 @@ int weft_timers_arm(struct timers *s, struct weft_timer *t, int64_t due_ns)
 	if (err)
 		return err;
 	if (timer_entry_is_armed(&t->entry))
-		weft_timer_heap_remove(&s->heap, &t->entry);
+		timer_queue_remove(&s->queue, &t->entry);
 	/* Not before those that have been due since the last round. */
 	if (due_ns < s->seen_ns)
 		due_ns = s->seen_ns;
-	weft_timer_heap_push(&s->heap, &t->entry, due_ns);
+	timer_queue_push(&s->queue, &t->entry, due_ns);
 	be_awake_at(s, due_ns);
 	return 0;
 }
@@ -316,8 +334,8 @@ bool weft_timers_disarm(struct timers *s, struct weft_timer *t)
 {
 	if (!timer_entry_is_armed(&t->entry))
 		return false;
-	weft_timer_heap_remove(&s->heap, &t->entry);
-	if (!s->heap.n)
+	timer_queue_remove(&s->queue, &t->entry);
+	if (!timer_queue_len(&s->queue))
 		begin_to_linger(s);
 	return true;
 }

@@ -22,7 +22,7 @@
  * last reference of those who might receive. These may have no run, or let go
  * when theirs is over already, so such a timer keeps this record alive.
  *
- * The heap has room for every timer there is, so that arming one cannot fail
+ * The queue has room for every timer there is, so that arming one cannot fail
  * for want of memory.
  */
 #ifndef WEFT_SYNC_TIMERS_H
@@ -36,7 +36,7 @@
 #include <weft/sync.h>
 #include <weft/timer.h>
 
-#include "base/timer_heap.h"
+#include "base/timer_queue.h"
 #include "task/internal.h"
 
 struct weft_timer {
@@ -60,7 +60,7 @@ struct timers {
 	struct service service;
 	struct run *run; /* as long as a timer may be armed */
 
-	struct timer_heap heap;
+	struct timer_queue queue;
 	size_t made; /* timers that there are; room for all of them */
 
 	/* The task. */
@@ -68,12 +68,16 @@ struct timers {
 	struct weft_task *task; /* NULL while it has not begun */
 	int64_t seen_ns;        /* the time of the last round of fires */
 	int64_t wakes_ns; /* when it does by itself; WEFT_NOW: it is awake */
-	int64_t idle_until_ns; /* when it ends if the heap stays empty */
+	int64_t idle_until_ns; /* when it ends if no timer is armed */
 	struct weft_timer *calling;
 };
 
 /* Those of the caller's run: 0, -EINVAL outside of one, -ENOMEM. */
 int weft_timers_get(struct timers **out);
+
+/* Keep the timers of the caller's run like this from now on. 0; -EBUSY when
+ * there are any; and as weft_timers_get(). */
+int weft_timers_use(enum timer_kind kind);
 
 /* Make room for one more timer, until weft_timers_release(). */
 int weft_timers_enroll(struct timers *s);
