@@ -220,7 +220,7 @@ static size_t ring_miscounted(const void *state)
 		.name = #testing_name,                                         \
 		.summary = "for tests",                                        \
 		.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_TIMEOUT |   \
-		       WEFT_CAN_LEN,                                           \
+		       WEFT_CAN_LEN | WEFT_CAN_SELECT,                         \
 		.max_senders = ends,                                           \
 		.max_receivers = ends,                                         \
 		.create = ring_create,                                         \
@@ -229,6 +229,7 @@ static size_t ring_miscounted(const void *state)
 		.try_recv = ring_try_recv,                                     \
 		.close = ring_close,                                           \
 		.len = length,                                                 \
+		.poll = ring_poll,                                             \
 	}
 
 RING_IMPL(drops, push_dropping, 0, ring_len);

@@ -33,8 +33,7 @@ static const struct kernel_case paced[] = {
 	{ 0 },
 };
 
-/* Channels for tests cannot stand in a select, so without one. They take one
- * sender at a time, so one writer. */
+/* Channels for tests take one sender at a time, so one writer. */
 #define PLAIN "variant=plain writers=1 payload=64"
 
 static const struct kernel_case caught[] = {
