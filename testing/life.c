@@ -431,45 +431,46 @@ static int nothing_changes_an_end_in_order(void *arg)
 
 /* --- the checks: contexts --- */
 
-static void do_cancel(void *t, void *arg)
+/* Its context ends, or the one above that. */
+static void end_by_context(int64_t ns, void (*end)(void *t, void *top),
+                           int reason)
+{
+	for (enum verb v = IN; v < VERBS; v++)
+		for (int above = 0; has(v) && above < 2; above++) {
+			struct weft_ctx *top, *below;
+
+			CHECK_EQ(weft_ctx_with_timeout(&top, NULL, ns), 0);
+			CHECK_EQ(weft_ctx_with_cancel(&below, top), 0);
+			end_with_waiters(above ? below : top, v, end, top,
+			                 reason);
+			weft_ctx_unref(below);
+			weft_ctx_unref(top);
+		}
+}
+
+static void do_cancel(void *t, void *top)
 {
 	(void)t;
-	CHECK_EQ(weft_ctx_cancel(arg, 0), 0);
+	CHECK_EQ(weft_ctx_cancel(top, 0), 0);
 }
 
 static int a_cancelled_context_stops_it(void *arg)
 {
 	(void)arg;
-	for (enum verb v = IN; v < VERBS; v++) {
-		struct weft_ctx *ctx;
-
-		CHECK_EQ(weft_ctx_with_cancel(&ctx, NULL), 0);
-		if (has(v))
-			end_with_waiters(ctx, v, do_cancel, ctx, -ECANCELED);
-		weft_ctx_unref(ctx);
-	}
+	end_by_context(INT64_MAX, do_cancel, -ECANCELED);
 	return 0;
 }
 
-static void do_pass(void *t, void *arg)
+static void do_pass(void *t, void *top)
 {
 	(void)t;
-	testing_pass(*(int64_t *)arg);
+	testing_pass(weft_ctx_deadline(top) - weft_now());
 }
 
 static int the_deadline_of_its_context_stops_it(void *arg)
 {
-	int64_t ns = WEFT_SEC;
-
 	(void)arg;
-	for (enum verb v = IN; v < VERBS; v++) {
-		struct weft_ctx *ctx;
-
-		CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, ns), 0);
-		if (has(v))
-			end_with_waiters(ctx, v, do_pass, &ns, -ETIMEDOUT);
-		weft_ctx_unref(ctx);
-	}
+	end_by_context(WEFT_SEC, do_pass, -ETIMEDOUT);
 	return 0;
 }
 
