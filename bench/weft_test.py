@@ -335,8 +335,8 @@ class Broken(unittest.TestCase):
     ]
 
     def test_every_pattern_is_among_them(self):
-        # But for those below: ping_pong has one message at a time, a
-        # semaphore's are all alike and so are a limiter's, pools look at
+        # But for those below: ping_pong has one message at a time, and so has
+        # what waits to be cancelled; a semaphore's are all alike and so are a limiter's, pools look at
         # what comes out, and an event loop is woken otherwise. Of single flight
         # it is the answers that are looked at. Pulses may be dropped.
         patterns = strict(weft("list", "patterns", "--json").out)
@@ -344,7 +344,8 @@ class Broken(unittest.TestCase):
                          sorted([cell[0] for cell in self.CELLS] +
                                 ["event_loop", "heartbeat", "ping_pong",
                                  "rate_limiting", "resource_pool", "semaphore",
-                                 "singleflight", "worker_pool"]))
+                                 "singleflight", "timeout_cancellation",
+                                 "worker_pool"]))
 
     def fails(self, channel, words):
         for cell in self.CELLS:
