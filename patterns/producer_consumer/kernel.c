@@ -741,11 +741,12 @@ static int by_time(const void *a, const void *b)
 static void add_time(struct cell *cell)
 {
 	struct state *s = cell->state;
+	uint64_t middle = (cell->items - 1) / 2;
 
 	qsort(s->since, cell->items, sizeof(*s->since), by_time);
 	cell_figure(cell, "idle_p50", "ns",
 	            "from a send to the end of the receive that waited for it",
-	            (double)s->since[(cell->items - 1) / 2]);
+	            (double)s->since[middle]);
 }
 
 static void verify(struct cell *cell, struct text *why)
