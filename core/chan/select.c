@@ -21,8 +21,8 @@
  * enqueued and the other one, which is not yet, completes it.
  *
  * What a notification was good for must not be lost when another case wins:
- * each entry remembers that it was told and has not looked since (`owed`), and
- * on leaving passes that on.
+ * each entry remembers that it was told and has found nothing since, and on
+ * leaving passes that on.
  *
  * "No case is ready" is a statement about one instant. Each channel can be
  * found empty while another was filled, so looking at one after the other does
@@ -50,7 +50,6 @@ struct entry {
 	struct weft_case *cs;
 	struct waiter w;
 	uint64_t pos; /* where the last poll saw its channel */
-	bool owed;    /* holds a notification from before the last look */
 };
 
 struct selection {
@@ -272,7 +271,7 @@ static int try_notifying(struct selection *s)
 		if (err != -EAGAIN)
 			return select_chosen(s, k, err);
 		/* What it was told of, somebody else has had. */
-		s->entry[k].owed = false;
+		waiter_found_nothing(&s->entry[k].w);
 	}
 	return -EAGAIN;
 }
@@ -324,13 +323,10 @@ static void rearm_hints(struct selection *s)
 
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct entry *e = &s->entry[s->order[i]];
-		bool told;
 
 		if (e->cs->c->completing)
 			continue;
-		told = weft_waitq_rearm(chan_queue(e->cs->c, e->cs->op), &e->w);
-		e->owed |= told;
-		any |= told;
+		any |= weft_waitq_rearm(chan_queue(e->cs->c, e->cs->op), &e->w);
 	}
 	if (any)
 		weft_barrier_registered(); /* pairs with barrier_light_is_set()
@@ -342,8 +338,8 @@ static void leave_hint(struct entry *e, int err)
 	struct weft_chan *c = e->cs->c;
 	struct waitq *q = chan_queue(c, e->cs->op);
 
-	e->owed |= weft_waitq_leave(q, &e->w);
-	if (e->owed && weft_chan_must_pass_on(c, e->cs->op, err))
+	if (weft_waitq_leave(q, &e->w) &&
+	    weft_chan_must_pass_on(c, e->cs->op, err))
 		waitq_relay(q);
 }
 
