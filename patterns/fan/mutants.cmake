@@ -8,7 +8,7 @@ weft_add_pattern_mutant(fan loses_a_result fan/worker.c
 weft_add_pattern_mutant(fan does_not_reorder fan/fan.c
   "if (o->merge == WEFT_FAN_UNORDERED)"
   "if (o->merge <= WEFT_FAN_ORDERED)"
-  KNOBS "variant=ordered workers=4 work=2000 dist=exp" TRIES 20
+  KNOBS "variant=ordered workers=4 work=20000 dist=exp" TRIES 20
   WORDS "out of order")
 weft_add_pattern_mutant(fan leaves_one_out fan/relay.c
   "for (size_t i = 0; i < r->nto; i++) {"

@@ -23,12 +23,14 @@ weft_add_pattern_mutant(producer_consumer forgets_a_batch
   "return buffer_received(b, err, *done -= *done > 3);"
   KNOBS "batch=16"
   WORDS lost)
-# Twice as many are inside as were asked for.
+# Twice as many are inside as were asked for. The producer has to look before a
+# consumer that it has woken is through with them.
 weft_add_pattern_mutant(producer_consumer doubles_the_capacity
   producer_consumer/buffer.c
   "impl, opts->cap, opts->elem_size,"
   "impl, 2 * opts->cap, opts->elem_size,"
-  KNOBS "cap=8 work=2000"
+  KNOBS "cap=8 work=100000"
+  ITEMS 100
   TRIES 20
   CHANNELS handoff ring condvar
   WORDS held "of 8")

@@ -21,6 +21,6 @@ weft_add_pattern_mutant(worker_pool ignores_shares worker_pool/worker.c
 weft_add_pattern_mutant(worker_pool steals_without_a_claim worker_pool/deque.c
   "return weft_cas_seq_cst(&d->top, &top, top + 1) ? 0 : -EBUSY;"
   "weft_yield(); weft_store_seq_cst(&d->top, top + 1); return 0;"
-  KNOBS "variant=stealing workers=4 tree=64" ITEMS 20000 TRIES 50
+  KNOBS "variant=stealing workers=4 tree=64 work=5000" ITEMS 10000 TRIES 50
   CHANNELS ring
   WORDS error)
