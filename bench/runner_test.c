@@ -222,6 +222,20 @@ static struct result *measure(const struct plan *plan)
 	return &out;
 }
 
+/* Measure latency without a machine that stalls twice: then the runner takes
+ * what came through for what is possible. */
+static struct result *measure_on_time(const struct plan *plan)
+{
+	struct result *r;
+	int tries = 50;
+
+	do {
+		memset(&seen, 0, sizeof(seen));
+		r = measure(plan);
+	} while (seen.timed > 2 && --tries);
+	return r;
+}
+
 /* --- what a run is --- */
 
 static void a_good_cell_is_verified(void **state)
@@ -252,14 +266,18 @@ static void a_good_cell_is_verified(void **state)
 static void every_run_is_set_up_stopped_verified_and_torn_down(void **state)
 {
 	struct plan plan = plan_for(NO_FAULT);
+	unsigned runs;
 
 	(void)state;
 	plan.latency = true;
-	measure(&plan);
-	assert_int_equal(seen.setups, 4);
-	assert_int_equal(seen.stops, 4);
-	assert_int_equal(seen.verifies, 4);
-	assert_int_equal(seen.teardowns, 4);
+	runs = measure(&plan)->runs;
+	/* The run for latency is repeated when it was late. */
+	assert_in_range(seen.timed, 1, 3);
+	assert_int_equal(runs, 3 + seen.timed);
+	assert_int_equal(seen.setups, runs);
+	assert_int_equal(seen.stops, runs);
+	assert_int_equal(seen.verifies, runs);
+	assert_int_equal(seen.teardowns, runs);
 }
 
 static void drivers_start_after_t0_and_end_before_stop(void **state)
@@ -353,7 +371,7 @@ static void latency_is_measured_at_half_the_throughput(void **state)
 
 	(void)state;
 	plan.latency = true;
-	r = measure(&plan);
+	r = measure_on_time(&plan);
 	ns = result_median(r, sample_ns_per_message);
 	assert_int_equal(r->n, 3);
 	/* One more when the machine stalls. */
@@ -376,7 +394,7 @@ static void latency_is_measured_at_the_utilization_asked_for(void **state)
 	(void)state;
 	plan.latency = true;
 	plan.utilization = 80;
-	r = measure(&plan);
+	r = measure_on_time(&plan);
 	ns = result_median(r, sample_ns_per_message);
 	assert_true(seen.last_pace_ns == ns * 100 / 80);
 	assert_false(seen.last_has_due);
