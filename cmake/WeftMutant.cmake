@@ -49,9 +49,10 @@ function(weft_add_mutant_test NAME TEST SOURCE FROM TO)
   add_test(NAME ${NAME}
            COMMAND "${PROJECT_SOURCE_DIR}/cmake/mutant_test.sh"
                    $<TARGET_FILE:test.${TEST}> $<TARGET_FILE:test.${NAME}>)
+  # The test's own limit, and four times as long as it takes for the mutant.
   set_tests_properties(
     ${NAME} PROPERTIES
     LABELS unit
-    TIMEOUT 60
+    TIMEOUT 310
     SKIP_RETURN_CODE 77)
 endfunction()
