@@ -69,7 +69,8 @@ struct cpus {
 	unsigned long words[CPUS_MAX / WORD_BITS];
 };
 
-/* Be on that CPU; whoever was on it had to leave it, or has left it before. */
+/* Be on that CPU; the thread that was on it had to leave it, or has left it
+ * before. */
 static bool visit(size_t cpu)
 {
 	struct cpus only;
@@ -143,7 +144,7 @@ void weft_barrier_heavy(void)
  * before anybody relies on it. So the flag is cleared first and then every
  * thread made to pass a barrier: a light half that has found the flag set, and
  * does not see the caller's registration, has published what the caller sees
- * after this. Those who come meanwhile wait until all is done.
+ * after this. Threads that come meanwhile wait until all is done.
  */
 static void give_up_asymmetry(void)
 {

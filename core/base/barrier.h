@@ -32,8 +32,8 @@
  * refuses the barrier that it had promised (docs/adr/0011). */
 extern _Atomic bool weft_asymmetric;
 
-/* weft_barrier_heavy() for the waiter above, who needs no more than the other
- * form of the publisher gives. */
+/* weft_barrier_heavy() for the waiter above, which needs no more than the
+ * other form of the publisher gives. */
 void weft_barrier_registered(void);
 
 /* Whether *n is not 0, asked after everything the caller published. */

@@ -23,7 +23,8 @@ static struct timer_entry *pop(struct timer_heap *h)
 	return e;
 }
 
-/* Whoever is asked for its place is there, and after its parent. */
+/* Every entry is at the place that it gives, and due no earlier than its
+ * parent. */
 static void check_heap(const struct timer_heap *h)
 {
 	for (size_t i = 0; i < h->n; i++) {

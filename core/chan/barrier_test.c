@@ -239,7 +239,7 @@ static int visits(void *arg)
 	CPU_AND(&after, &before, &visited);
 	CHECK(CPU_EQUAL(&before, &after));
 
-	/* Those who register do it once, and then no more. */
+	/* A thread registers once, and then no more. */
 	CPU_ZERO(&visited);
 	weft_barrier_registered();
 	CHECK_LE(CPU_COUNT(&before), CPU_COUNT(&visited));

@@ -183,7 +183,7 @@ int weft_chan_try_recv(struct weft_chan *c, void *elem)
 
 /* The element of a send is const; only what receives writes to it. */
 
-/* Whether there may be more for the next who wants `op`. */
+/* Whether there may be more for the next task that wants `op`. */
 static bool chan_may_have_more(const struct weft_chan *c, enum weft_case_op op)
 {
 	size_t len;

@@ -108,7 +108,7 @@ int weft_fd_try_send(void *state, const void *elem)
 	int err;
 
 	/* [sending] seq_cst on both words on both sides: either this sees
-	 * `closed`, or who sees the close sees this. */
+	 * `closed`, or the task that sees the close sees this. */
 	weft_fetch_add_seq_cst(&q->sending, 1u);
 	err = weft_load_seq_cst(&q->closed) ? -EPIPE
 	                                    : chan_fd_write_one(q, elem);

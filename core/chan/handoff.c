@@ -10,9 +10,10 @@
  *
  * Invariants, under the lock: receivers wait only while the buffer is empty
  * and no sender waits; senders wait only while the buffer is full; after close
- * nobody begins to wait, and whoever does is only waiting to be told. Only a
- * select may wait on both sides at once: it never meets itself, for it looks
- * before it waits, and then whoever else comes completes it.
+ * no task begins to wait, and one that waits already is only waiting to be
+ * told. Only a select may wait on both sides at once: it never meets itself,
+ * for it looks before it waits, and then the next peer that comes completes
+ * it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -394,7 +395,7 @@ static void handoff_select_wake(void *state, struct weft_task *task)
 	handoff_wake_up(state, task);
 }
 
-/* Those whose wait is over and who have yet to leave are counted too. */
+/* Tasks whose wait is over and that have yet to leave are counted too. */
 static size_t handoff_select_waiting(void *state)
 {
 	struct handoff *h = state;

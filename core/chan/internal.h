@@ -70,7 +70,7 @@ static inline bool chan_usable(const struct weft_chan *c, const void *elem)
 	return c && (elem || c->elem_size == 0);
 }
 
-/* One more reference, for those who have none: false when the last one has
+/* One more reference, for a caller that has none: false when the last one has
  * gone, which the memory of c outlives until c->gone() has returned. */
 bool weft_chan_ref_unless_gone(struct weft_chan *c);
 
@@ -86,7 +86,7 @@ static inline int chan_try(struct weft_chan *c, enum weft_case_op op,
 	                            : c->impl->try_recv(c->state, elem);
 }
 
-/* Where those wait who want `op`. */
+/* Where the tasks wait that want `op`. */
 static inline struct waitq *chan_queue(struct weft_chan *c,
                                        enum weft_case_op op)
 {

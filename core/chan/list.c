@@ -4,10 +4,11 @@
  * to Michael and Scott's queue by way of segments.
  *
  * A position counts slots; each segment has SEGMENT of them, and one position
- * more that stands for "the next segment is being linked": whoever claims the
- * last slot links it, and everyone else waits those few instructions. The
- * sender that will need a segment allocates it before it claims anything, so
- * running out of memory is known while nothing is visible yet.
+ * more that stands for "the next segment is being linked": the sender that
+ * claims the last slot links it, and all other calls wait those few
+ * instructions. The sender that will need a segment allocates it before it
+ * claims anything, so running out of memory is known while nothing is visible
+ * yet.
  *
  * Claiming is a CAS on tail or head. A receiver's claim may come before the
  * sender has written: it waits for WRITTEN. A segment is freed by the last of

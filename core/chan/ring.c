@@ -16,9 +16,10 @@
  * fails after it. Closing sets the lowest bit of tail, so that a claim and a
  * close exclude each other at no cost.
  *
- * A slot that is claimed and not yet published holds up whoever comes to it:
- * such a call waits for that peer, a few instructions away unless it lost its
- * CPU. It looks at the opposite index to tell this from full and empty.
+ * A slot that is claimed and not yet published holds up the next call that
+ * comes to it, which waits for that peer, a few instructions away unless it
+ * lost its CPU. It looks at the opposite index to tell this from full and
+ * empty.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -130,8 +131,8 @@ static bool ring_is_full(const struct ring *r, uint64_t pos)
 }
 
 /* How many slots from pos on have the sequence number that their position
- * asks for, `ahead` being 0 for free and 1 for full; at most n. Nobody else
- * may change them before whoever claims them. */
+ * asks for, `ahead` being 0 for free and 1 for full; at most n. Only the task
+ * that claims them may change them. */
 static uint64_t ring_ready(const struct ring *r, uint64_t pos, uint64_t ahead,
                            uint64_t n)
 {

@@ -7,15 +7,16 @@
  * 1. The completing channels. All of their locks are taken, in order of
  *    address; each case is tried again and, if none goes, enqueued; then the
  *    locks are released. So nothing is missed in between, and from here on
- *    whoever comes to one of them completes this wait, unless it is decided:
- *    one claim word for all cases sees to it that only one happens.
+ *    a peer that comes to one of them completes this wait, unless it is
+ *    decided: one claim word for all cases sees to it that only one happens.
  *
  * 2. The notifying ones, after some spinning. A registration there is a hint
  *    to look again. Before it tries them the select holds its own claim, so
- *    that no other case can be completed meanwhile; who wants to complete one
- *    waits for the outcome, and must, for if the try fails the wait goes on.
- *    That cannot deadlock: while it holds its claim a select takes no lock of
- *    a completing channel and waits for nobody who could be waiting for it.
+ *    that no other case can be completed meanwhile; a peer that wants to
+ *    complete one waits for the outcome, and must, for if the try fails the
+ *    wait goes on. That cannot deadlock: while it holds its claim a select
+ *    takes no lock of a completing channel and waits for no task that could be
+ *    waiting for it.
  *
  * Two selects meet at a completing channel as plain operations do: one is
  * enqueued and the other one, which is not yet, completes it.
@@ -211,8 +212,8 @@ static void enqueue_completing(struct selection *s)
 	}
 }
 
-/* The lock also keeps each record alive for whoever is about to find out that
- * its wait is over. */
+/* The lock also keeps each record alive for the peer that is about to find out
+ * that its wait is over. */
 static void dequeue_completing(struct selection *s)
 {
 	for (uint32_t i = 0; i < s->completing; i++) {

@@ -324,7 +324,8 @@ TEST_MANUAL(what_it_was_told_and_did_not_use_goes_to_the_next)
 	must_send(c[0], 1);
 	must_send(c[1], 1);
 	end(t);
-	/* Who did not get the other one by now waits for a third. */
+	/* The select that did not get the other one by now waits for a
+	 * third. */
 	CHECK_EQ(weft_clock_settle(), 0);
 	CHECK_EQ(weft_chan_len(c[0]) + weft_chan_len(c[1]), (size_t)0);
 	must_send(c[first.result], 1);

@@ -174,7 +174,8 @@ static uint64_t spsc_filled(struct spsc *q, uint64_t h, uint64_t n, int *err)
 	q->tail_seen = weft_load_acquire(&q->tail) >> 1; /* [tail] */
 	*err = -EAGAIN;
 	/* An element past the end is published after the barrier of the close
-	 * and so after `closing`: whoever reads the one sees the other. */
+	 * and so after `closing`: a receiver that reads the one sees the
+	 * other. */
 	if (__builtin_expect(weft_load_acquire(&q->closing) != 0, 0)) {
 		final = spsc_final_of(q);
 		/* What was sent before the end may have come after our look

@@ -13,7 +13,7 @@
  *
  * By weft_ctx_cancel() it ends with all that is below. The canceller walks down
  * with a list of its own, however deep the tree, and in three rounds: it marks
- * all of it, holding one lock at a time, then wakes whoever waits, then calls
+ * all of it, holding one lock at a time, then wakes the waiters, then calls
  * the functions, which may take their time. Two cancellers may meet when one
  * began below the other. The upper one then waits until the lower one has
  * marked all of its part: it runs no foreign code until then, and waits for

@@ -1,10 +1,10 @@
 /*
  * The functions that are called when a context ends.
  *
- * A function is linked in its context until somebody takes it, under the
- * context's lock: the canceller, the run's timer task when the deadline has
- * come, weft_ctx_after() itself when that was too late, or
- * weft_ctx_after_stop(). Whoever takes it, other than stop, calls it.
+ * A function is linked in its context until it is taken, under the context's
+ * lock: by the canceller, by the run's timer task when the deadline has come,
+ * by weft_ctx_after() itself when that was too late, or by
+ * weft_ctx_after_stop(). All of these but stop call it.
  *
  * The waitgroup counts one from the beginning until the call is over; stop
  * waits on it, so it is the last that the caller touches. A function may also
@@ -175,7 +175,7 @@ int weft_ctx_after(struct weft_ctx *ctx, struct weft_ctx_func *func,
 	spin_lock(&ctx->lock);
 	list_push(&ctx->funcs, &f->in_ctx);
 	spin_unlock(&ctx->lock);
-	/* Whoever ends the context after this look finds f linked. */
+	/* A task that ends the context after this look finds f linked. */
 	if (weft_ctx_err(ctx))
 		call_if_linked(f);
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * Tests of contexts as a tree: who ends with whom, why, and what is left. The
+ * Tests of contexts as a tree: which end together, why, and what is left. The
  * numbers are those of the scenarios in the Go project's tests of its package
  * context that they come from.
  */
@@ -472,8 +472,8 @@ static void check_all_below(struct tree *t, size_t i)
 		check_all_below(t, FANOUT * i + k);
 }
 
-/* The one whose cause it is knows that its call ended the context: then all
- * that is below has ended too, whoever else is at it. */
+/* The canceller whose cause it is knows that its call ended the context: then
+ * all that is below has ended too, even while other cancellers are at it. */
 static int cancels_one(void *arg)
 {
 	struct tree *t = arg;
@@ -523,8 +523,8 @@ TEST(interlocked_cancels_reach_all_that_is_below)
 	return 0;
 }
 
-/* A long way down: whoever ends it at the top has it ended at the bottom when
- * the call returns, although somebody else is on the way there. */
+/* A long way down: a cancel at the top has ended the bottom too when it
+ * returns, although another canceller is on the way there. */
 struct shaft {
 	struct weft_ctx *top, *below, *bottom;
 	_Atomic int begun;

@@ -18,8 +18,8 @@
 struct weft_group {
 	struct weft_waitgroup running;
 
-	/* Tasks that run, and whoever waits for one of `limit` places. All
-	 * accesses are seq_cst, as those of lock.c. */
+	/* Tasks that run, and the callers that wait for one of `limit` places.
+	 * All accesses are seq_cst, as those of lock.c. */
 	struct waitq places;
 	_Atomic unsigned taken;
 	unsigned limit; /* constant; 0: no limit, and nothing is taken */
@@ -136,7 +136,7 @@ static int await_place(struct weft_group *g, int64_t deadline_ns)
 /* --- a task --- */
 
 /* Only the first error ends the context, so it is also the cause. It is noted
- * before that: whoever fails because of the end finds it there. */
+ * before that: a task that fails because of the end finds it there. */
 static void fail(struct weft_group *g, int err)
 {
 	int none = 0;

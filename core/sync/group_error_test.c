@@ -1,9 +1,9 @@
 /*
  * Tests of which error of a group counts, when several tasks fail at once.
  *
- * What matters is who comes first to note its error and to cancel, a few
- * instructions apart: the linker puts this file's weft_ctx_cancel() in the way
- * (--wrap), where the first that fails is held up.
+ * What matters is which task comes first to note its error and to cancel, a
+ * few instructions apart: the linker puts this file's weft_ctx_cancel() in the
+ * way (--wrap), where the first that fails is held up.
  */
 #include <weft/atomic.h>
 #include <weft/ctx.h>

@@ -27,8 +27,8 @@ struct weft_ctx {
 	_Atomic uint64_t end;
 
 	/* Of the root of a cancel: whether the end has come to all below.
-	 * Written by the canceller, and never set of what he finds below: that
-	 * he has unlinked from its parent, so another canceller who comes
+	 * Written by the canceller, and never set of what it finds below: that
+	 * it has unlinked from its parent, so another canceller that comes
 	 * across an ended child there has met the root of a cancel. */
 	_Atomic bool reached;
 	struct weft_ctx *next; /* in the list of the canceller that got this */

@@ -136,9 +136,9 @@ static void a_destructor_is_in_no_run(void **state)
 	run_with(&exits, WEFT_CLOCK_MONOTONIC, hears_who_asks, 2);
 }
 
-/* --- who waits for a destructor, and who does not --- */
+/* --- what waits for a destructor, and what does not --- */
 
-/* It is no task any more: not live, and nobody whom the clock waits for. */
+/* It is no task any more: not live, and the clock does not wait for it. */
 static int settles(void *arg)
 {
 	struct last_words *w = arg;
@@ -159,7 +159,7 @@ static void a_destructor_is_no_task(void **state)
 	run_with(&w, WEFT_CLOCK_MANUAL, settles, 1);
 }
 
-/* Those who reap would wait for one who waits for them. */
+/* The task that reaps would wait for one that waits for it. */
 static int spawns_and_joins_beside(void *arg)
 {
 	struct last_words *w = arg;

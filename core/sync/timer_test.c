@@ -191,7 +191,7 @@ TEST_MANUAL(an_after_goes_with_its_last_reference)
 	return 0;
 }
 
-/* Closed by who should not, but may. */
+/* A user should not close it, but may. */
 TEST_MANUAL(an_after_may_be_closed)
 {
 	struct weft_chan *c = after(10);

@@ -25,7 +25,8 @@ static void be_awake_at(struct timers *s, int64_t ns)
 		weft_unpark(s->task);
 }
 
-/* No timer is armed any more: for the run, whoever disarmed the last. */
+/* No timer is armed any more: for the run, whichever task disarmed the last
+ * one. */
 static void begin_to_linger(struct timers *s)
 {
 	s->idle_until_ns = weft_deadline_add(weft_run_now(s->run), LINGER_NS);
@@ -140,8 +141,8 @@ static void fire(struct timers *s, struct weft_timer *t)
 /*
  * One round: what is due at one instant and was armed before. What comes due
  * meanwhile, such as the next tick of a short period or a function that arms
- * itself for a time gone by, has to wait for the next round, and those who want
- * the lock or have been due for longer come first.
+ * itself for a time gone by, has to wait for the next round; tasks that want
+ * the lock and timers that have been due for longer come first.
  */
 static void fire_due(struct timers *s)
 {
@@ -156,7 +157,7 @@ static void fire_due(struct timers *s)
 }
 
 /* Let go of the lock until then. The lock is not fair: with no time to sleep,
- * at least yield to those who want it. */
+ * at least yield to the tasks that want it. */
 static void pause_until(struct timers *s, int64_t deadline_ns)
 {
 	bool due = deadline_ns <= weft_now();

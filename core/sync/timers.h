@@ -19,8 +19,8 @@
  *
  * The timer of a weft_after() belongs to its channel, which it holds no
  * reference to: it goes when it has fired, at the end of the run, or with the
- * last reference of those who might receive. These may have no run, or let go
- * when theirs is over already, so such a timer keeps this record alive.
+ * last reference of the tasks that might receive. These may have no run, or
+ * let go when theirs is over already, so such a timer keeps this record alive.
  *
  * The queue has room for every timer there is, so that arming one cannot fail
  * for want of memory.
@@ -50,7 +50,7 @@ struct weft_timer {
 	/* Guarded by the lock of the timers. */
 	struct timer_entry entry;
 	int64_t period_ns; /* 0: once */
-	unsigned stopping; /* those who wait for a call to end */
+	unsigned stopping; /* tasks that wait for a call to end */
 };
 
 struct timers {

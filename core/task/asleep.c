@@ -4,11 +4,11 @@
  * The count. A run that wants to know counts its tasks that are awake: those
  * that are not parked without a deadline (in a run with a manual clock, where
  * only a task can move time, not parked at all). A task leaves the count after
- * its permit has become ASLEEP, and whoever takes the permit from there puts it
- * back in: between being woken and running a task counts as awake. A waker that
- * is a task of the run is awake meanwhile, so the count is 0 only when every
- * task is asleep and nobody is waking one. Fast paths know nothing of it: it
- * changes where a system call is made.
+ * its permit has become ASLEEP, and the waker that takes the permit from there
+ * puts it back in: between being woken and running a task counts as awake. A
+ * waker that is a task of the run is awake meanwhile, so the count is 0 only
+ * when every task is asleep and nobody is waking one. Fast paths know nothing
+ * of it: it changes where a system call is made.
  *
  * The permit says which count, since the run is the one thing that a waker may
  * not ask the record for (see park.c): counts are in a table of the process.
@@ -20,8 +20,8 @@
  * on their way out are in the way for a moment: therefore a few more looks. A
  * task whose thread still runs destructors counts as awake.
  *
- * Who looks is who made the count 0: a task that has parked, before it sleeps;
- * a thread that is going; one that only watches from then on.
+ * The thread that made the count 0 looks: a task that has parked, before it
+ * sleeps; a thread on its way out; a task that only watches from then on.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -239,7 +239,7 @@ static enum sight look(struct run *r, unsigned others)
 	return closed ? DEAD : UNSURE;
 }
 
-/* There may be two who find it, when one that was unsure still looks. */
+/* Two threads may find it, when one that was unsure still looks. */
 static void tell(struct run *r)
 {
 	if (weft_xchg_relaxed(&r->told, true))
@@ -248,7 +248,7 @@ static void tell(struct run *r)
 	abort();
 }
 
-/* Pass `ns`; one who has parked with `permit` can be woken meanwhile. */
+/* Pass `ns`; a task that has parked with `permit` can be woken meanwhile. */
 static void nap(struct weft_task *parked, uint32_t permit, int64_t ns)
 {
 	if (parked)

@@ -654,8 +654,8 @@ static void tokens_go_around(bool blocking, bool foreign, bool watch)
 		weft_chan_unref(h.c[i]);
 }
 
-/* Each is begun by the one before and ends soon after; the last one wakes who
- * waits. Nobody has a handle. */
+/* Each is begun by the one before and ends soon after; the last one wakes the
+ * waiter. Nobody has a handle. */
 struct relay {
 	struct weft_chan *c;
 	int left; /* read and written by one at a time */
@@ -681,7 +681,7 @@ static void tasks_follow_each_other(void)
 	struct relay r = { .c = chan_at_random(false),
 		           .left = (int)(weft_rand() % 20) };
 
-	weft_chan_ref(r.c); /* for who closes it */
+	weft_chan_ref(r.c); /* for the closer */
 	begins_the_next(&r);
 	CHECK_EQ(receives(r.c), -EPIPE);
 	weft_chan_unref(r.c);

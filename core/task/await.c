@@ -82,9 +82,9 @@ static bool await_sleep(const struct awaiting *w, const struct stop *stop,
 	       until_ns == deadline_ns;
 }
 
-/* Woken tasks lose what they were told of to running ones all the time, who
- * will soon have more: look around before it is time to wait in line again.
- * What was told to this one is still its own, to use up or pass on. */
+/* Running tasks keep taking what woken ones were told of, and will soon have
+ * more: look around before it is time to wait in line again. What was told to
+ * this one is still its own, to use up or pass on. */
 static int await_look_around(const struct awaiting *w, const struct stop *stop,
                              int64_t deadline_ns)
 {

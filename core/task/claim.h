@@ -36,7 +36,7 @@ static inline void claim_init(struct claim *c)
  * Win the right to complete w. On true the caller copies the element, sets
  * w->result and must call weft_claim_complete(); nobody else will touch w, and
  * w stays valid until then. *parked tells whether to unpark. Waits while the
- * claim is held, so that nobody is passed over who may yet go on waiting.
+ * claim is held, so that no waiter is passed over that may yet go on waiting.
  */
 bool weft_claim_take(struct waiter *w, bool *parked);
 
@@ -53,9 +53,10 @@ int weft_claim_case(struct claim *c);
 /*
  * The waiter's own steps. Hold: nobody can complete the wait until it is opened
  * again or given up; in between the waiter only looks at notifying objects and
- * takes no lock of a completing one, because whoever holds such a lock may be
- * waiting for it. Announce: whoever completes the wait from now on unparks the
- * waiter. Both are false when the claim is decided or being completed.
+ * takes no lock of a completing one, because the task that holds such a lock
+ * may be waiting for it. Announce: a peer that completes the wait from now on
+ * unparks the waiter. Both are false when the claim is decided or being
+ * completed.
  */
 bool weft_claim_hold(struct claim *c);
 bool weft_claim_announce_park(struct claim *c);

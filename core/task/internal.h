@@ -21,9 +21,9 @@
 struct run;
 
 /*
- * Values of weft_task.permit. A parked value also says how to wake: whoever
- * does it must not look at the rest of the record, which may belong to another
- * task by then.
+ * Values of weft_task.permit. A parked value also says how to wake: the waker
+ * must not look at the rest of the record, which may belong to another task by
+ * then.
  */
 enum {
 	PERMIT_NONE,   /* running, or about to park */
@@ -60,7 +60,7 @@ struct weft_task {
 	void *arg;
 	int status; /* published by `ended` */
 
-	/* Written by the task, read by anyone who prints it. */
+	/* Written by the task, read by any thread that prints it. */
 	_Atomic(const char *) waits_for; /* NULL = running; a literal */
 	_Atomic(const void *) waits_on;
 	_Atomic int64_t waits_since;
@@ -96,8 +96,8 @@ struct weft_task {
  *
  * It has tasks of its own, from weft_service_spawn(). They are not counted as
  * tasks of the run and do not keep it from ending, but for the time between
- * weft_service_begin() and weft_service_end(). Whoever needs the service first
- * puts it into the run.
+ * weft_service_begin() and weft_service_end(). The first task that needs the
+ * service puts it into the run.
  *
  * At the end of the run stop() is called, from the first task, and when all
  * tasks of the service have ended, free().
@@ -153,7 +153,7 @@ struct runtime {
 	/* Wait while t->permit has the given parked value. May return early.
 	 * -ETIMEDOUT when deadline_ns (monotonic) passed. */
 	int (*sleep)(struct weft_task *t, uint32_t parked, int64_t deadline_ns);
-	/* Wake whoever sleeps on the permit. */
+	/* Wake the task that sleeps on the permit. */
 	void (*wake)(_Atomic uint32_t *permit);
 	void (*yield)(void);
 	/* Let others run, whatever their priority, for about `ns`. */
@@ -203,14 +203,15 @@ void weft_service_end(struct run *r);
 struct weft_task *weft_task_record_get(const char *name);
 void weft_task_record_put(struct weft_task *t);
 /* How many there are, spare ones included: each is one object on the heap that
- * whoever looks for leaks has to expect. */
+ * a check for leaks has to expect. */
 size_t weft_task_records(void);
 
 /* park.c: nanoseconds on the clock of r, whose task the caller need not be. */
 int64_t weft_run_now(const struct run *r);
 
 /* park.c: keep the caller from its CPU for about `ns` < 1 s. On no clock of a
- * run, and no park: for those who wait for one that is about to be done. */
+ * run, and no park: for a caller that waits for a task which is about to be
+ * done. */
 void weft_nap(int64_t ns);
 
 /* park.c: the count that weft_clock_settle() waits for. No-ops unless the
@@ -224,9 +225,9 @@ struct weft_task *weft_self_or_null(void);
 void weft_self_set(struct weft_task *t);
 
 /*
- * What the caller waits for, for whoever prints it: `what` is a literal such
- * as "chan recv", `on` the object. Set on slow paths, before weft_park();
- * weft_wait_done() clears it. Returns clock_mono().
+ * What the caller waits for, to be printed by another thread: `what` is a
+ * literal such as "chan recv", `on` the object. Set on slow paths, before
+ * weft_park(); weft_wait_done() clears it. Returns clock_mono().
  */
 int64_t weft_wait_begin(const char *what, const void *on);
 void weft_wait_done(void);

@@ -2,9 +2,9 @@
  * Park and unpark, time, and the manual clock.
  *
  * The permit word of a task goes from NONE to a parked value by its owner
- * only, and from there by whoever wakes it: to GIVEN by weft_unpark(), to DUE
- * by a manual clock, to NONE by the owner when a real deadline passed. The
- * waker releases it and the owner acquires it: [permit].
+ * only, and from there by its waker: to GIVEN by weft_unpark(), to DUE by a
+ * manual clock, to NONE by the owner when a real deadline passed. The waker
+ * releases it and the owner acquires it: [permit].
  *
  * In a run with a manual clock every step into and out of the parked value is
  * taken under one lock, so that "every task is parked" is a fact and not a

@@ -3,8 +3,8 @@
  *
  * Records are recycled and never freed: weft_unpark() may touch one after its
  * task has ended, because a waker lets go of the queue before it wakes. An
- * unpark that comes too late gives a stray permit to whoever has the record
- * by then, and a stray permit is something every waiter must live with.
+ * unpark that comes too late gives a stray permit to the task that has the
+ * record by then, and a stray permit is something every waiter must live with.
  *
  * A lock of its own, held for list operations only, lets a watchdog walk the
  * records while everything else hangs.

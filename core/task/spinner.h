@@ -15,10 +15,9 @@
  * takes. So a wait at a deep buffer has four yields, and with company eight
  * more instead of the pauses.
  *
- * A yield that is slow to return went to somebody who is not waiting for us
- * and used up a time slice. Then yielding is given up for a while: a parked
- * task gets its CPU back at once when it is woken. docs/adr/0004 has
- * figures.
+ * A yield that is slow to return went to a task that is not waiting for us and
+ * used up a time slice. Then yielding is given up for a while: a parked task
+ * gets its CPU back at once when it is woken. docs/adr/0004 has figures.
  *
  *	spinner_init(&s, policy, gap, deadline_ns);
  *	while (!ready && spinner_turn(&s))

@@ -142,7 +142,7 @@ static bool reap(struct weft_task *t, int64_t ns)
 	return true;
 }
 
-/* Reap t, or leave it to those who come later: false. */
+/* Reap t, or leave it to a later caller: false. */
 static bool reap_within(struct weft_task *t, int64_t ns)
 {
 	struct run *r = t->run;
@@ -228,7 +228,7 @@ int weft_spawn(struct weft_task **out, const struct weft_task_opts *opts,
 }
 
 /* When a service starts a task is a matter of timing, so it takes no number
- * from the generator of whoever needed it. */
+ * from the generator of the task that needed it. */
 static uint64_t servant_seed(struct run *r)
 {
 	uint64_t stream = r->seed + weft_fetch_add_relaxed(&r->served, 1u);

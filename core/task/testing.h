@@ -82,8 +82,8 @@ static inline int testing_run(enum weft_clock clock, weft_task_fn fn)
 	return weft_run(WEFT_THREADS, &opts, testing_body, &fn);
 }
 
-/* Who sees to more than tasks that are left behind has a testing_run() of its
- * own, and names it before it includes this. */
+/* A test file that sees to more than tasks that are left behind has a
+ * testing_run() of its own, and names it before it includes this. */
 #ifndef TESTING_RUN
 #define TESTING_RUN testing_run
 #endif

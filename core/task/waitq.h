@@ -18,7 +18,7 @@
  *
  * Rules for notifying ones, each of which costs a lost wake-up if broken:
  *
- * 1. Whoever changes the state notifies after the change: waitq_notify().
+ * 1. A task that changes the state notifies after the change: waitq_notify().
  * 2. A waiter looks again between weft_waitq_register() and its first park, and
  *    between weft_waitq_rearm() and the next.
  * 3. A waiter does not park while it is notified: waiter_is_told(). Its look
@@ -64,8 +64,8 @@ struct waiter {
 
 struct waitq {
 	/* Waiters to be told: those linked, or 0 while there is a relay.
-	 * Written under the lock; looked at by everyone who changes the state,
-	 * so alone on its line with what goes along with it. */
+	 * Written under the lock; looked at by every task that changes the
+	 * state, so alone on its line with what goes along with it. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint32_t n;
 	struct spin lock;
 	struct list waiters;
@@ -100,8 +100,8 @@ void weft_waitq_relay_slow(struct waitq *q);
 /*
  * Tell the longest waiting, as waitq_notify(q, 1), unless another one that was
  * told like this has yet to look: that one goes on to tell the next when it
- * leaves more behind. So a burst of changes costs one wake-up, and those who
- * make it do not look at the queue again until it was heard of.
+ * leaves more behind. So a burst of changes costs one wake-up, and the tasks
+ * that make it do not look at the queue again until it was heard of.
  *
  * For queues where any waiter can use any change, and of whose waiters each
  * has weft_waitq_leave() say whether to pass on: those of channels.
@@ -113,7 +113,7 @@ static inline void waitq_relay(struct waitq *q)
 }
 
 /*
- * waitq_notify() for those whose change was a seq_cst read-modify-write and
+ * waitq_notify() for callers whose change was a seq_cst read-modify-write and
  * whose waiters use weft_waitq_link() and then look with one: cheaper for the
  * waiter, and free for a notifier that needs the read-modify-write anyway.
  */

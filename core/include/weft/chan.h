@@ -14,7 +14,7 @@
  * Which outcome wins: an element that is there wins over close, close wins
  * over a deadline, and an expired deadline still takes an element (or space)
  * that is there. A send that failed never delivers; a receive that failed
- * never consumes. close wakes everyone.
+ * never consumes. close wakes all waiters.
  *
  * A channel whose queue is the kernel's (pipe, socketpair) frees space in
  * lumps: it may stay full for some receives more, so it cannot serve as a
@@ -28,7 +28,8 @@
  *
  * Ordering: what a sender wrote before its send is visible to the receiver of
  * that element; on capacity 0 and on a full channel's space also the reverse.
- * What was written before close is visible to whoever gets -EPIPE for it.
+ * What was written before close is visible to the task that gets -EPIPE for
+ * it.
  *
  * Progress: the try_ calls never park. They are lock-free only where the
  * implementation says so: on a ring, a try_ call that meets a slot which a
@@ -192,7 +193,7 @@ WEFT_API WEFT_NODISCARD int weft_chan_recv_many(struct weft_chan *c,
 
 /*
  * Close: sends fail from now on, receives drain what is there and then fail,
- * and everyone who waits is woken. Exactly one call succeeds.
+ * and all waiting tasks are woken. Exactly one call succeeds.
  * Returns 0; -EPIPE when it was closed already; -EINVAL for NULL.
  */
 WEFT_API int weft_chan_close(struct weft_chan *c);

@@ -124,8 +124,8 @@ struct weft_chan_impl {
 	 * in between: two calls that both say no and show the same *pos mean
 	 * that it was no all the time between them. For a receive the count of
 	 * elements sent will do, for a send that of elements received, with
-	 * the closing counted in. Called by whoever may call try_send or
-	 * try_recv; must not wait for anyone who waits.
+	 * the closing counted in. Called by any task that may call try_send or
+	 * try_recv; must not wait for a task that waits.
 	 *
 	 * A channel of capacity 0 cannot stand in a select all the same: that
 	 * takes a wait queue which selects can join.

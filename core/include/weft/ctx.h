@@ -13,16 +13,16 @@
  * Of a deadline and a cancel from above the earlier wins, whether anybody
  * looked in between or not.
  *
- * Whoever waits with a context parks until the earlier of both deadlines; a
- * deadline alone costs neither a timer nor a task.
+ * A task that waits with a context parks until the earlier of both deadlines;
+ * a deadline alone costs neither a timer nor a task.
  *
  * Every function takes NULL for the background, the context that never ends.
  * Any task or foreign thread may call anything below at any time as long as it
- * holds a reference. A deadline is on the clock of whoever looks whether it has
- * come, so a context that has one belongs to the tasks of one run.
+ * holds a reference. A deadline is on the clock of the task that looks whether
+ * it has come, so a context that has one belongs to the tasks of one run.
  *
- * Ordering: what was written before weft_ctx_cancel() is visible to whoever
- * sees the context ended by it.
+ * Ordering: what was written before weft_ctx_cancel() is visible to a task
+ * that sees the context ended by it.
  */
 #ifndef WEFT_CTX_H
 #define WEFT_CTX_H
@@ -90,8 +90,8 @@ WEFT_API struct weft_ctx *weft_ctx_ref(struct weft_ctx *ctx);
 WEFT_API void weft_ctx_unref(struct weft_ctx *ctx);
 
 /*
- * End a context and all its descendants, wake whoever waits on them, and run
- * the functions given to weft_ctx_after(). The first end wins; ending a
+ * End a context and all its descendants, wake the tasks that wait on them, and
+ * run the functions given to weft_ctx_after(). The first end wins; ending a
  * context again does nothing.
  *
  * cause  0, or a negative error code.

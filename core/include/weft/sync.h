@@ -59,7 +59,7 @@ struct weft_waitgroup {
 WEFT_API void weft_waitgroup_init(struct weft_waitgroup *wg);
 
 /*
- * Add `n`, which may be negative, to the count; at zero everyone who waits is
+ * Add `n`, which may be negative, to the count; at zero all waiting tasks are
  * woken. Returns 0; -EINVAL for NULL, or when the count would leave
  * 0..INT64_MAX, and then nothing is changed.
  */
@@ -77,8 +77,8 @@ WEFT_API WEFT_NODISCARD int weft_waitgroup_wait(struct weft_waitgroup *wg,
                                                 int64_t deadline_ns);
 
 /*
- * once: a function that is called by the first who asks, and waited for by the
- * others. After Go's sync.Once.
+ * once: a function that the first caller of weft_once_do() runs, and the
+ * others wait for. After Go's sync.Once.
  *
  * One that is all zero, as every static one is, is ready for use.
  */

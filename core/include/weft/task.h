@@ -80,8 +80,8 @@ struct weft_run_stats {
  * run with a manual clock, which only its tasks can move, also with one. When
  * all of them are and nothing can wake one, the run would never end:
  * weft_run_opts.asleep is called, once, on one of the threads. It must not wait
- * for any task; what it prints or notes is for whoever wants to know why the
- * process then aborts.
+ * for any task; what it prints or notes is to tell a reader why the process
+ * then aborts.
  *
  * It is certain or it is not called. Not while
  * - a task runs, spins, is about to run, or waits until a deadline;
