@@ -165,8 +165,8 @@ static void note_ahead(struct reorder *r, uint64_t by)
 /*
  * [turn] The state is stored and then the head looked at here; in
  * weft_reorder_take() the head is stored and then the next state looked at. All
- * four are seq_cst, so one side sees the other: either this notifies, or who
- * moved the head finds the result there.
+ * four are seq_cst, so one side sees the other: either this notifies, or the
+ * task that moved the head finds the result there.
  */
 void weft_reorder_settle(struct reorder *r, uint64_t n, bool done)
 {

@@ -92,7 +92,7 @@ bool weft_reorder_is_empty(struct reorder *r);
  * taken, or an item that no worker was given. */
 bool weft_reorder_holds_any(const struct reorder *r);
 
-/* Tell everyone who waits to look again. */
+/* Tell all waiting tasks to look again. */
 void weft_reorder_notify_all(struct reorder *r);
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * message: what the kernels send.
  *
- * A message is `bytes` long, a multiple of 8. Its first word is the value: who
- * has sent it above, which of the sender's items it is below. Its last word,
- * where there is more than one, is a check that belongs to the value it was
- * written for, so a message put together from two others is noticed, and one
- * whose value was changed on its way is still known to be whole.
+ * A message is `bytes` long, a multiple of 8. Its first word is the value: the
+ * sender's number in the upper bits, the number of the item among the sender's
+ * own in the lower. Its last word, where there is more than one, is a check
+ * that belongs to the value it was written for, so a message put together from
+ * two others is noticed, and one whose value was changed on its way is still
+ * known to be whole.
  */
 #ifndef WEFT_PATTERNS_KERNEL_MESSAGE_H
 #define WEFT_PATTERNS_KERNEL_MESSAGE_H

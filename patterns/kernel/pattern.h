@@ -184,10 +184,10 @@ struct pattern {
 	 * with what there is. */
 	int (*setup)(struct cell *cell);
 	/* The measured part of one driver. Returns once its share has been
-	 * consumed, or handed over to someone whose end counts. */
+	 * consumed, or handed over to a task whose end counts. */
 	void (*work)(struct cell *cell, unsigned driver);
-	/* Release all who wait: a driver cannot go on, or none was started.
-	 * Any number of tasks may call it, at any time. */
+	/* Release all waiting tasks: a driver cannot go on, or none was
+	 * started. Any number of tasks may call it, at any time. */
 	void (*halt)(struct cell *cell);
 	/* End and join the component's own tasks. Not timed. NULL when there
 	 * are none. It is called once, after halt unless a driver has seen the

@@ -10,7 +10,8 @@
  * and an addition, four or five cycles. */
 #define NOMINAL_TURNS_PER_US UINT64_C(800)
 
-/* 0 until known. Whoever finds it out stores it; all find about the same. */
+/* 0 until known. Any task that measures it stores it; all find about the
+ * same. */
 static _Atomic uint64_t turns_per_us;
 
 /* Each turn needs the result of the one before, and the compiler may not know

@@ -12,7 +12,7 @@
 
 #define TASKS 4
 
-/* The least of several: whoever else runs on this machine makes it longer. */
+/* The least of several: other programs on this machine make it longer. */
 static int64_t least_time_of(int64_t ns)
 {
 	int64_t best = INT64_MAX, start, took;
