@@ -189,7 +189,7 @@ WEFT_API WEFT_NODISCARD int weft_fan_try_recv(struct weft_fan *f, void *elem);
  * closed, stopped or had failed before; -EINVAL for NULL. */
 WEFT_API int weft_fan_close(struct weft_fan *f);
 
-/* Stop at once: drop what is inside and release everyone who waits. Workers end
+/* Stop at once: drop what is inside and release all waiting tasks. Workers end
  * when their function next returns. Does not wait; any number of times, from
  * the fan's function too. Returns 0, or -EINVAL for NULL. */
 WEFT_API int weft_fan_stop(struct weft_fan *f);
