@@ -281,10 +281,10 @@ WEFT_API WEFT_NODISCARD int weft_gen_next(struct weft_gen *g, void *elem,
                                           int64_t deadline_ns);
 
 /*
- * Stop: no more elements come, those inside are dropped, and everyone who waits
- * upstream is released; bodies end when they next return. Does not wait, and
- * may be called at any time, any number of times, by bodies and functions too.
- * Returns 0, or -EINVAL for NULL.
+ * Stop: no more elements come, those inside are dropped, and all tasks that
+ * wait upstream are released; bodies end when they next return. Does not wait,
+ * and may be called at any time, any number of times, by bodies and functions
+ * too. Returns 0, or -EINVAL for NULL.
  */
 WEFT_API int weft_gen_stop(struct weft_gen *g);
 

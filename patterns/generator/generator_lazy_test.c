@@ -196,7 +196,7 @@ TEST_MANUAL(a_next_that_expires_loses_nothing)
 	return 0;
 }
 
-/* Whoever asks again after a timeout still wants that one element. */
+/* A caller that asks again after a timeout still wants that one element. */
 TEST_MANUAL(a_next_that_expired_is_not_asked_for_twice)
 {
 	struct counting c = { .n = 5, .pause_ns = WEFT_SEC };

@@ -22,7 +22,7 @@ static struct weft_gen *until(struct weft_gen *in, struct weft_ctx *ctx)
 	return g;
 }
 
-/* --- whoever waits is released: E8 --- */
+/* --- all waiters are released: E8 --- */
 
 enum by { A_STOP, THE_CONTEXT_OF_ITS_BODY, AN_UNTIL };
 
@@ -276,7 +276,7 @@ static void expect_joined(const struct victim *v, int64_t deadline_ns)
 	CHECK(err == 0 || err == -ECANCELED);
 }
 
-/* Two that want the elements, of whom one at a time can; and one who waits for
+/* Two tasks want the elements, which one at a time can take; a third waits for
  * the end. */
 static void victim_use(void *thing, unsigned id)
 {

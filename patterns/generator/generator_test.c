@@ -3,7 +3,7 @@
  *
  * E1 to E9 here and in the files beside this one are the edge cases that every
  * generator has: the end (E1), stop (E2, E3), failure (E4), calls from within
- * (E5), laziness (E6), take (E7, E9), release of whoever waits (E8).
+ * (E5), laziness (E6), take (E7, E9), release of the waiters (E8).
  */
 #include <pthread.h>
 
