@@ -276,9 +276,9 @@ weft_mapreduce_try_recv(struct weft_mapreduce *m,
  * for NULL. */
 WEFT_API int weft_mapreduce_close(struct weft_mapreduce *m);
 
-/* Stop at once: nothing is mapped or reduced any more, and everyone who waits
- * is released. Any number of times; changes nothing when all results have been
- * received. Returns 0, or -EINVAL for NULL. */
+/* Stop at once: nothing is mapped or reduced any more, and all waiting tasks
+ * are released. Any number of times; changes nothing when all results have
+ * been received. Returns 0, or -EINVAL for NULL. */
 WEFT_API int weft_mapreduce_stop(struct weft_mapreduce *m);
 
 /* The same for an error of the caller's, from within a callback too. The first
