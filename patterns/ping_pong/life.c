@@ -1,5 +1,5 @@
 /* The life cycle of a link: see testing/life.h. What goes in are requests; one
- * has come out when a server has it, who answers at once. */
+ * has come out when a server has it, which answers at once. */
 #include "testing/life.h"
 #include "link.h"
 #include "testing/testing.h"

@@ -137,7 +137,7 @@ WEFT_API WEFT_NODISCARD int weft_link_call(struct weft_link *l,
 /*
  * Take the next request whose caller still waits.
  *
- * call     receives whom to answer.
+ * call     receives which call to answer.
  * request  request_size bytes, written only on success.
  *
  * Returns 0, and then one weft_link_reply() is due; -EPIPE when the link is
