@@ -193,7 +193,7 @@ WEFT_API WEFT_NODISCARD int weft_pipeline_recv_many(struct weft_pipeline *p,
  * closed, stopped or had failed before; -EINVAL for NULL. */
 WEFT_API int weft_pipeline_close(struct weft_pipeline *p);
 
-/* Stop at once: drop what is inside and release everyone who waits. Workers end
+/* Stop at once: drop what is inside and release all waiting tasks. Workers end
  * when their function next returns. Does not wait; any number of times, from a
  * stage's function too. Returns 0, or -EINVAL for NULL. */
 WEFT_API int weft_pipeline_stop(struct weft_pipeline *p);
