@@ -17,7 +17,7 @@
 
 enum variant {
 	PLAIN,       /* put and take wait */
-	TRY,         /* they do not: whoever finds no space or item yields */
+	TRY,         /* they do not: a task without space or item yields */
 	PAIRS,       /* every task puts, and takes as much */
 	PREPRODUCED, /* all is in before the consumers begin */
 	BARE,        /* over the channel itself, without a buffer around it */
@@ -142,7 +142,7 @@ static void shape(const struct params *p, struct cell_shape *out)
  * At least so many were inside at one moment, between the two loops: what had
  * been put by then less what somebody may have taken by then. A channel that
  * keeps to its capacity lets no put end before the take that made its space has
- * begun, and whoever sees the put sees that take, too.
+ * begun, and a task that sees the put sees that take, too.
  */
 __attribute__((noinline)) static void look_inside(const struct cell *cell,
                                                   struct party *me)
@@ -286,8 +286,8 @@ static void take_all(struct cell *cell, struct party *me)
 	kernel_end(cell, err);
 }
 
-/* Take up to n items of what is there; none is no error: whoever is wronged by
- * that still finds them at the end. */
+/* Take up to n items of what is there; none is no error: items that a wrong
+ * -EAGAIN left behind are still found at the end. */
 static int take_some(struct cell *cell, struct party *me, size_t n)
 {
 	int err;
@@ -590,7 +590,7 @@ static int make_bare(const struct cell *cell, struct state *s)
 }
 
 /* Consumers that stop by count must not find the buffer closed by producers
- * who were faster: then one more, who is never done, keeps it open. */
+ * that were faster: then one more, which is never done, keeps it open. */
 static int make_buffer(const struct cell *cell, struct state *s)
 {
 	struct weft_buffer_opts opts = {

@@ -18,8 +18,8 @@ struct shape {
 	int producers, consumers, items; /* items of each producer */
 };
 
-/* Producer p puts p * items, p * items + 1, ...; whoever takes or drops one
- * notes that. */
+/* Producer p puts p * items, p * items + 1, ...; the task that takes or drops
+ * one notes that. */
 struct crowd {
 	struct weft_buffer *b;
 	int items;
@@ -427,7 +427,7 @@ TEST(the_newest_or_the_oldest_are_dropped_when_it_is_full)
 	return 0;
 }
 
-/* Capacity 0: whoever waits gets it, and nobody else does. */
+/* Capacity 0: a waiting consumer gets it, and nobody else does. */
 TEST(without_capacity_the_newest_is_dropped_unless_someone_waits)
 {
 	struct dropping d;
