@@ -110,8 +110,8 @@ static int produce(void *arg)
 	return err == -EPIPE ? 0 : err;
 }
 
-/* Receive from whoever has something, until both are done. Port 0 was that of
- * the answer, so a producer's has its number. */
+/* Receive from any producer that has sent something, until both are done. Port
+ * 0 was that of the answer, so a producer's has its number. */
 static int receive(FILE *out, struct weft_mux *m)
 {
 	size_t which;

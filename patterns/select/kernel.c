@@ -6,8 +6,9 @@
  *
  * Several writers take the items off a common count (but with mixed), so that
  * `share`, how many went over each channel, shows how even the choice was. A
- * message says which item it is and who sent it; over each channel items have
- * to come in ascending order. All tasks, forwarders too, are drivers.
+ * message says which item it is and which writer sent it; over each channel
+ * items have to come in ascending order. All tasks, forwarders too, are
+ * drivers.
  */
 #include "kernel/kernel.h"
 #include "mux.h"
@@ -322,8 +323,9 @@ static int write_deals(struct cell *cell, unsigned w)
 	return err;
 }
 
-/* Where channels differ each writer has an equal part: the one over an
- * unbounded channel, who never waits, would run away with all of them. */
+/* Where channels differ each writer has an equal part: the writer of an
+ * unbounded channel, which never waits, would otherwise take nearly all of
+ * them. */
 static void write_one(struct cell *cell, unsigned w)
 {
 	struct state *s = cell->state;
