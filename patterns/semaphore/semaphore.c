@@ -179,7 +179,7 @@ static bool line_up(struct weft_semaphore *s, struct place *p)
 	return taken;
 }
 
-/* The wait is over, by `err`: 0 when it was let in meanwhile. Whoever stood
+/* The wait is over, by `err`: 0 when it was let in meanwhile. The waiter
  * behind may have waited for this one only. */
 static int step_out(struct weft_semaphore *s, struct place *p, int err,
                     int64_t since)
@@ -288,7 +288,7 @@ int weft_semaphore_resize(struct weft_semaphore *s, int64_t permits)
 
 	if (!s || !is_count(permits))
 		return -EINVAL;
-	/* Under the lock: who can be let in at all depends on it. */
+	/* Under the lock: which waiters can be let in at all depends on it. */
 	weft_lock_acquire(&s->lock);
 	word = weft_load_relaxed(&s->word);
 	do
