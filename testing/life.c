@@ -393,7 +393,7 @@ static int a_close_releases_whoever_waits(void *arg)
 		if (has(v))
 			wait_in(&w, t, v, WEFT_FOREVER);
 		CHECK_EQ(life->close(t), 0);
-		/* Who waits for the end waits for what is inside. */
+		/* A task that waits for the end waits for what is inside. */
 		if (life->out && v != OUT)
 			drain(t);
 		if (w.task)
@@ -661,7 +661,7 @@ static void random_go(void *t, unsigned id)
 		                           : weft_deadline_in(1));
 	if (err == -ETIMEDOUT)
 		return;
-	/* Whoever has had enough leaves others waiting: until the stop. */
+	/* A task that has had enough leaves others waiting: until the stop. */
 	CHECK(!err || err == seen(-ECANCELED) || err == -EPIPE);
 }
 

@@ -3,10 +3,10 @@
  *
  * A round makes a thing, lets tasks use it, and stops it from one more task:
  * before the first of them has begun, in the midst, or when all have had
- * enough, as chance has it. Then everyone has to come back, and the thing is
- * looked at and freed. Whoever has not come back when time is up aborts the
- * test, with a list of who waits for what and with the seed of the round;
- * WEFT_TEST_SEED=<that seed> in the environment begins with this round.
+ * enough, as chance has it. Then all of them have to come back, and the thing
+ * is looked at and freed. A task that has not come back when time is up aborts
+ * the test, with a list of which task waits for what and with the seed of the
+ * round; WEFT_TEST_SEED=<that seed> in the environment begins with this round.
  *
  * For the body of a TEST, on the monotonic clock; testing_run_clean() sees to
  * it that nothing is left behind after all of them.
