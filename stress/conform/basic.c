@@ -548,7 +548,8 @@ static void tries_get_through_to_a_waiting_peer(struct cell *cell)
 
 #define OWN_TASKS 4
 
-/* Who has just sent, with space for all, must find an element: somebody's. */
+/* A task that has just sent, with space for all, must find an element: its own
+ * or another's. */
 static int sends_then_finds(void *arg)
 {
 	struct trying *t = arg;

@@ -386,7 +386,7 @@ struct parting {
 	_Atomic unsigned dropped;
 };
 
-/* Each actor has a reference; whoever is last frees the channel, while the
+/* Each actor has a reference; the last to let go frees the channel, while the
  * other may still be on its way out of its call. */
 static void both_hold_it(struct race *r)
 {

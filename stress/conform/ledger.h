@@ -2,9 +2,9 @@
  * ledger: what became of every element.
  *
  * Each sender numbers its elements from 0 and notes, after each send, whether
- * it succeeded; whoever receives notes that. An element may be received before
- * its send returns. At the end every element whose send succeeded must have
- * been received once, and no other at all.
+ * it succeeded; the receiver of an element notes that. An element may be
+ * received before its send returns. At the end every element whose send
+ * succeeded must have been received once, and no other at all.
  */
 #ifndef STRESS_CONFORM_LEDGER_H
 #define STRESS_CONFORM_LEDGER_H

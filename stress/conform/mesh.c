@@ -140,7 +140,7 @@ static struct weft_ctx *ctx_take(struct mesh *m)
 	return ctx;
 }
 
-/* Whoever sees that one has ended sees to it that there is another. */
+/* A task that sees a context ended replaces it by another. */
 static void ctx_drop(struct mesh *m, struct weft_ctx *ctx)
 {
 	struct weft_ctx *old = NULL;
@@ -489,7 +489,7 @@ static void await_all_received(struct mesh *m)
 		weft_yield();
 }
 
-/* Those who disturb: one closer for each channel, and two more. */
+/* The tasks that disturb: one closer for each channel, and two more. */
 #define OTHERS (MESH_CHANS + 2)
 
 /* Returns how many. */

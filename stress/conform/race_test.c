@@ -280,8 +280,8 @@ static const struct scenario {
 
 #define SCENARIOS (sizeof(scenarios) / sizeof(*scenarios))
 
-/* len orders nothing. Those whose len takes a lock or an acquire give more than
- * is promised, so there is no race for the sanitizer to see. */
+/* len orders nothing. Channels whose len takes a lock or an acquire give more
+ * than is promised, so there is no race for the sanitizer to see. */
 static bool orders_by_len(const struct weft_chan_impl *impl)
 {
 	static const char *const names[] = { "handoff", "list", "ring",

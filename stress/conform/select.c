@@ -316,8 +316,8 @@ static void each_case_can_end_a_wait(struct cell *cell)
 		}
 }
 
-/* The case that lost must not be served any more: whoever waits there next
- * is, and what is sent goes to it. */
+/* The case that lost must not be served any more: the task that waits there
+ * next is, and what is sent goes to it. */
 static void losers_stay_out(const struct cell *cell, const struct cell *other,
                             int which)
 {

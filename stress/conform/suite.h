@@ -152,7 +152,8 @@ void elem_make(void *elem, size_t elem_size, uint32_t tag);
 /* The tag of *elem. Fails the check when another byte is not as made. */
 uint32_t elem_tag(const void *elem, size_t elem_size);
 
-/* Room for one element, with a margin beyond it, to see who writes there. */
+/* Room for one element, with a margin beyond it, to see whether anything is
+ * written there. */
 #define ROOM_MARGIN 32
 
 struct room {
@@ -267,7 +268,7 @@ void chan_end_at(const char *file, int line, struct weft_chan *c);
  * The i-th cell to put beside `cell` in a select: the same with another
  * implementation, first its own, then each built-in one that can stand in a
  * select; with its capacity where that can be, or the nearest. Says in
- * vital.where who it is, and that the check goes on. False past the last.
+ * vital.where which it is, and that the check goes on. False past the last.
  */
 bool cell_partner(const struct cell *cell, size_t i, struct cell *partner);
 
@@ -382,7 +383,7 @@ void cell_settle(const struct cell *cell, struct call *calls, size_t n);
 /* A span of time that is long enough to tell early from late. */
 int64_t cell_span(const struct cell *cell);
 
-/* Let the clock reach `deadline_ns`, and whoever that wakes react. */
+/* Let the clock reach `deadline_ns`, and the tasks that it wakes react. */
 void cell_reach(const struct cell *cell, int64_t deadline_ns);
 
 /* --- races --- */

@@ -83,8 +83,8 @@ static void start_watch(const int *alarm_fd)
 	pthread_attr_destroy(&attr);
 }
 
-/* Whoever runs the checks may handle the signals that end a child, to report
- * them as its own. A sanitizer's handlers are wanted. */
+/* The program that runs the checks may handle the signals that end a child, to
+ * report them as its own. A sanitizer's handlers are wanted. */
 static void default_signals(void)
 {
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)

@@ -232,7 +232,7 @@ static void a_machine_without_threads_is_not_the_channels_fault(void **state)
 #define STOP_LIMIT (1 * WEFT_SEC)
 
 struct stopped {
-	int running[2]; /* from the child, to whoever stops it */
+	int running[2]; /* from the child, to the task that stops it */
 	int go_on[2];   /* and back */
 };
 
@@ -300,7 +300,7 @@ static void who_hangs_is_late(void **state)
 	                    "HUNG");
 }
 
-/* Whoever ran this, and whichever test failed before. */
+/* Whatever program ran this, and whichever test failed before. */
 static int as_usual(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /*
- * Wake-ups: whoever can go on is told so.
+ * Wake-ups: a waiter that can go on is told so.
  *
  * A lost wake-up shows as a hang, which the time limit ends. Each round makes
  * tasks wait, serves all of them at once, and needs every one to end.

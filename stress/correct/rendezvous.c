@@ -1,6 +1,7 @@
 /*
  * Capacity 0 and nothing else, with a mutex and one condition variable for all:
- * it blocks its thread. Whoever finds a peer waiting finishes the peer's call.
+ * it blocks its thread. A call that finds a peer waiting finishes the peer's
+ * call.
  */
 #include <errno.h>
 #include <pthread.h>

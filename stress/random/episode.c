@@ -10,7 +10,7 @@
 
 /* --- the plan, all of it from the seed --- */
 
-/* Who closes, beside the first task, which does it when all senders are done
+/* The closer, beside the first task, which closes when all senders are done
  * and nobody else has. */
 enum closer {
 	NOBODY_ELSE,
@@ -122,7 +122,7 @@ struct episode {
 	struct weft_chan *c;
 	struct ledger ledger;
 	bool ordered;
-	struct ledger_order at_last; /* of who drains what is left */
+	struct ledger_order at_last; /* of the task that drains what is left */
 
 	_Atomic unsigned next_sender, next_receiver;
 	_Atomic unsigned closes; /* that returned 0 */
@@ -279,7 +279,7 @@ static void look(struct episode *e)
 	REQUIRE(len <= cap, "len is %zu on a capacity of %zu", len, cap);
 }
 
-/* Who closes may leave at once, with elements inside. */
+/* A receiver that closes may leave at once, with elements inside. */
 static int receiver(void *arg)
 {
 	struct episode *e = arg;

@@ -3,9 +3,9 @@
  * element.
  *
  * Everything about it follows from a seed: capacity, element size, wait
- * policy, how many tasks, what each of them calls with which deadline, and who
- * closes the channel and when. What the tasks do to each other does not: the
- * same episode takes another course each time.
+ * policy, how many tasks, what each of them calls with which deadline, and
+ * which task closes the channel and when. What the tasks do to each other does
+ * not: the same episode takes another course each time.
  *
  * What must hold, whatever the course: an element whose send succeeded is
  * received once or is still inside at the end, every other one never appears;

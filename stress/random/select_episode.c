@@ -66,8 +66,8 @@ static unsigned pick_some(struct rng *rng, unsigned n, unsigned max)
 	return bits;
 }
 
-/* Who sends and who receives there. Each sender needs a receiver that is not
- * itself. */
+/* Which tasks send and which receive there. Each sender needs a receiver that
+ * is not itself. */
 static void plan_roles(struct plan *p, unsigned chan)
 {
 	struct mesh *m = &p->mesh;
@@ -85,7 +85,7 @@ static void plan_roles(struct plan *p, unsigned chan)
 	}
 }
 
-/* Who has several things to wait for must now and then wait for all. */
+/* A task with several things to wait for must now and then wait for all. */
 static struct mesh_habits pick_habits(struct rng *rng)
 {
 	struct mesh_habits h = { .selects = 2 + (unsigned)rng_below(rng, 7),
@@ -123,7 +123,7 @@ static void plan_visitors(struct plan *p)
 static void plan_tasks(struct plan *p)
 {
 	struct mesh *m = &p->mesh;
-	/* Who tries again makes up for a wake-up that was lost. */
+	/* A task that tries again makes up for a wake-up that was lost. */
 	bool patient = rng_below(&p->rng, 3) == 0;
 	/* Most of what goes wrong does so near the end of a task, so there are
 	 * many short episodes beside the long ones. */
@@ -140,7 +140,7 @@ static void plan_tasks(struct plan *p)
 		t->habits = pick_habits(&p->rng);
 		if (patient)
 			t->habits.tries = t->habits.timed = 0;
-		/* Plain peers, who know nothing of select. */
+		/* Plain peers, which know nothing of select. */
 		if (has_one_role(t) && rng_below(&p->rng, 3) == 0)
 			t->habits.selects = 0;
 		else if (patient)

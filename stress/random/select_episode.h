@@ -2,10 +2,10 @@
  * select_episode: one short, random history of selects over several channels.
  *
  * As episode.h has it for one channel, everything follows from a seed: which
- * implementations, with which capacities, element sizes and wait policies; who
- * sends and receives where, by calls, selects or both; with which deadlines;
- * whether contexts are cancelled and wake-ups come for no reason; and what is
- * closed before its time.
+ * implementations, with which capacities, element sizes and wait policies;
+ * which tasks send and receive where, by calls, selects or both; with which
+ * deadlines; whether contexts are cancelled and wake-ups come for no reason;
+ * and what is closed before its time.
  *
  * What must hold is in stress/conform/mesh.h.
  */
