@@ -5,7 +5,7 @@ Raw work, the same for all: producer_consumer over one channel, every message
 checked. Each slice is one process. In every round each cell is run by all
 participants one after the other, in an order that turns from round to round.
 `make peers` builds the channels of other languages first, where those are found;
-docs/peers.md says who they are and what was added to them.
+docs/peers.md says which they are and what was added to them.
 """
 
 import os
@@ -155,7 +155,7 @@ def all_tables(found, chosen):
 
 
 def markdown(result, found, chosen, missing):
-    """summary.md: the tables, who took part, and where."""
+    """summary.md: the tables, the participants, and the machine."""
     parts = ["# weft beside its peers", tables.banner(result), tables.trust(
         result["context"])]
     for table in all_tables(found, chosen) + [versus.fairness(found, chosen)]:

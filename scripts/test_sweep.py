@@ -243,7 +243,7 @@ class Context(unittest.TestCase):
 
 
 class Commits(unittest.TestCase):
-    """Whose commit a run is said to be of."""
+    """Which repository's commit a run is said to be of."""
 
     def setUp(self):
         self.dir = Path(os.path.realpath(tempfile.mkdtemp(prefix="weft-test-")))

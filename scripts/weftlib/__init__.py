@@ -24,8 +24,8 @@ class Refused(Problem):
 def shown(path):
     """A path as results may show it: inside the project relative to its root.
 
-    Results are made to be shared, so nothing in them names the home or the
-    build folder of whoever measured: any other path keeps its last part only.
+    Results are made to be shared, so nothing in them names the home or the build folder
+    of the user: any other path keeps its last part only.
     """
     try:
         return str(Path(path).resolve().relative_to(ROOT))

@@ -108,7 +108,7 @@ def run(script):
 
 
 def gnuplot(script):
-    """Feeds `script` to gnuplot, without the settings of whoever calls; in a session
+    """Feeds `script` to gnuplot, without the settings of the user; in a session
     of its own, so that a Ctrl-C does not tear the picture."""
     env = dict(os.environ, LC_ALL="C.UTF-8", GNUTERM="svg")
     command = ["gnuplot", "--default-settings", "-"]

@@ -1,4 +1,4 @@
-"""Our channels beside those of others: who takes part, in which cells, how long.
+"""Our channels beside those of others: which take part, in which cells, how long.
 
 A participant is a channel of one binary: `weft` itself with the peers that it
 loads, and one binary for each other language, which reads and prints what `weft
