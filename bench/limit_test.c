@@ -100,7 +100,7 @@ static void half_a_minute_is_left_to_a_short_run(void **state)
 	(void)state;
 	all_had_time_enough(&plan);
 	assert_true(played.least >= 30 * WEFT_SEC);
-	/* Who waits for a hang should not wait for ever. */
+	/* A user that waits for a hang should not wait for ever. */
 	assert_true(played.most <= 35 * WEFT_SEC);
 }
 

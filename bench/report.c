@@ -173,7 +173,7 @@ static void json_figures(struct json *j, const struct result *r)
 	json_own(j, r);
 }
 
-/* Whose channel it is, and what was added to it. */
+/* Which library the channel is of, and what was added to it. */
 static void json_peer(struct json *j, const struct result *r)
 {
 	const struct weft_peer *peer = peer_of(r->plan->chan);

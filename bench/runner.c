@@ -245,8 +245,8 @@ static bool run_open_loop(struct measurement *m, struct hist *h, double best_ns,
  * To be on time, both sides read the clock for each message, which costs more
  * than a fast channel does: then less comes through than the throughput said,
  * and the latency would be that of a queue without end. What was seen twice is
- * no stall, and the plan's part is taken of what did come through. Who asks for
- * more than there is gets that.
+ * no stall, and the plan's part is taken of what did come through. A caller
+ * that asks for more than there is gets that.
  */
 static void measure_open_loop(struct measurement *m, struct hist *h,
                               uint64_t items)

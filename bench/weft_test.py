@@ -393,7 +393,7 @@ class Broken(unittest.TestCase):
             self.ends(cell, channel, verdict, words, timeout=600)
 
     def test_events_of_a_queue(self):
-        # Whose an event is stands behind it, and is what gets corrupted. A
+        # The tag of its source stands behind an event, and is what gets corrupted. A
         # channel that wakes nobody does not matter to a wait in the kernel.
         cell = ["event_loop", "--variant=queue", "--producers=1", "--sources=1",
                 "--cap=64", "--items=20000", "--json"]

@@ -3,7 +3,7 @@
  * variables around a ring of pointers.
  *
  * Its apr_queue_term() throws away what is inside, so it is no close. This one
- * lets nobody in any more and has those who wait interrupted.
+ * lets nobody in any more and has the waiting threads interrupted.
  */
 #include <apr_errno.h>
 #include <apr_general.h>

@@ -131,7 +131,7 @@ static size_t glib_len(const void *state)
 	const struct queue *q = state;
 	gint n;
 
-	/* Those who wait count as less than nothing. */
+	/* Each waiting task counts as -1. */
 	g_async_queue_lock(q->q);
 	n = g_async_queue_length_unlocked(q->q) - q->closed;
 	g_async_queue_unlock(q->q);

@@ -1,10 +1,10 @@
 /*
  * moodycamel's BlockingConcurrentQueue: unbounded, a queue for each sender,
- * a counting semaphore for those who wait. Senders' orders are kept, one order
- * for all is not promised.
+ * a counting semaphore for the receivers that wait. Senders' orders are kept,
+ * one order for all is not promised.
  *
  * It has no close: here the gate lets nobody in any more, and marks in the
- * queue wake those who wait. Receivers ignore them.
+ * queue wake the waiting receivers, which ignore them.
  */
 #if __has_include(<concurrentqueue/moodycamel/blockingconcurrentqueue.h>)
 #include <concurrentqueue/moodycamel/blockingconcurrentqueue.h>
@@ -262,5 +262,5 @@ const struct weft_chan_impl weft_chan_impl = declared();
 const struct weft_peer weft_peer = {
 	"moodycamel::ConcurrentQueue",
 	nullptr, /* its headers do not say */
-	ADDED_CLOSE ", with marks that wake who waits; " ADDED_BOXES,
+	ADDED_CLOSE ", with marks that wake the waiters; " ADDED_BOXES,
 };

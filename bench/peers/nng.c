@@ -6,7 +6,7 @@
  * Threads of the library carry a message from one socket's buffer to the
  * other's, so it arrives a moment after it was sent. A receive that finds
  * nothing after a close has therefore not seen the last of it: an end mark
- * follows what was sent, and whoever receives it tells the others.
+ * follows what was sent, and the receiver that gets it tells the others.
  */
 #include <errno.h>
 #include <limits.h>

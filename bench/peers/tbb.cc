@@ -197,7 +197,8 @@ size_t len(const void *state)
 	const queue *q = static_cast<const queue *>(state);
 	ptrdiff_t n = q->q.size(), cap = q->q.capacity();
 
-	/* Those who wait on either side are counted as if they were through. */
+	/* The waiting tasks of either side are counted as if they were
+	 * through. */
 	return static_cast<size_t>(n < 0 ? 0 : n < cap ? n : cap);
 }
 

@@ -156,8 +156,8 @@ func itemsPerDeal(items uint64, writers int) uint64 {
 	return max(1, min(items/uint64(writers*32), dealMost))
 }
 
-// reader is who selects: over each channel the items of its writer have to come
-// in ascending order.
+// reader is the task that selects: over each channel the items of its writer
+// have to come in ascending order.
 type reader struct {
 	seen   []*seen
 	shares []uint64

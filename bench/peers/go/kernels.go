@@ -114,8 +114,8 @@ func chanLoops(c *cell) loops {
 }
 
 // spscLoops and mpmcLoops are those of xsync's queues. They have no close: a flag
-// that is set after the last message stands for it. They have no waiting: who
-// finds no space or item yields.
+// that is set after the last message stands for it. They have no waiting: a
+// task that finds no space or item yields.
 func spscLoops(c *cell) loops {
 	q := xsync.NewSPSCQueue[uint64](c.cap)
 	var closed atomic.Bool

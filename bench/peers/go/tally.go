@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// A message is who sent it, above, and which one of the sender's items it is,
-// below.
+// A message is the sender's number, in the upper bits, and the number of the
+// item among the sender's own, in the lower.
 const (
 	seqBits   = 32
 	pageWords = 512

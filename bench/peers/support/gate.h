@@ -14,9 +14,9 @@
  *	CLOSING   -EPIPE    waits: a sender may be about to add something
  *	SHUT      -EPIPE    -EPIPE when the queue is empty
  *
- * Whoever blocks in the library while it is inside is woken by what the adapter
- * gives gate_close(), as often as it takes. So a call that blocks enters first,
- * looks at the stage then, and looks again when it returns.
+ * A thread that blocks in the library while it is inside is woken by what the
+ * adapter gives gate_close(), as often as it takes. So a call that blocks
+ * enters first, looks at the stage then, and looks again when it returns.
  */
 #ifndef BENCH_PEERS_GATE_H
 #define BENCH_PEERS_GATE_H

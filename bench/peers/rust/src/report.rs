@@ -145,7 +145,7 @@ fn rate(out: &Outcome) -> Option<f64> {
     (out.verdict == Verdict::Verified).then_some(1e9 / ns)
 }
 
-/// Whose channel it is, and what was added to it.
+/// Which library the channel is of, and what was added to it.
 fn peer_json(info: &Info) -> String {
     object(&[
         ("library", text(&version(info.library))),

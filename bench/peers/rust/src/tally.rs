@@ -2,8 +2,8 @@
 //! at every consumer? Counted as patterns/kernel/tally.h does, at the same cost:
 //! privately, in memory that has been touched before.
 //!
-//! A message is who sent it, above, and which one of the sender's items it is,
-//! below.
+//! A message is the sender's number, in the upper bits, and the number of the
+//! item among the sender's own, in the lower.
 
 const SEQ_BITS: u32 = 32;
 const PAGE_WORDS: usize = 512;
