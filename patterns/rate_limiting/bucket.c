@@ -23,7 +23,8 @@ static int take(struct weft_limiter *l, int64_t n, int64_t until_ns,
 	err = limiter_take(&b->limit, &b->full_at, n, weft_now(), until_ns,
 	                   &out->at_ns);
 	if (!err) {
-		out->n = n;
+		/* Of an infinite rate nothing was taken, to be given back. */
+		out->n = limiter_is_infinite(&b->limit.rate) ? 0 : n;
 		out->rate = b->limit.rate;
 		if (out->at_ns > b->last_ns)
 			b->last_ns = out->at_ns;

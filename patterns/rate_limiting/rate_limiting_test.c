@@ -326,13 +326,18 @@ TEST_MANUAL(E8_an_infinite_rate_grants_all)
 {
 	const struct weft_rate infinite = WEFT_RATE_INFINITE;
 	struct weft_limiter *l = make(WEFT_LIMITER_BUCKET, 1, WEFT_SEC, 1);
+	struct weft_reservation r;
 
 	CHECK_EQ(weft_limiter_allow(l, 1, NULL), 0);
 	CHECK_EQ(weft_limiter_set_limit(l, infinite), 0);
 	for (int i = 0; i < 1000; i++)
 		CHECK_EQ(weft_limiter_wait(l, 1000, WEFT_NOW, NULL), 0);
+	CHECK_EQ(weft_limiter_reserve(l, 1, WEFT_NOW, &r), 0);
 	CHECK_EQ(weft_limiter_set_limit(l, (struct weft_rate){ 1, WEFT_SEC }),
 	         0);
+	/* Nothing was taken for it, so nothing is given back. */
+	CHECK_EQ(weft_limiter_cancel(l, &r), 0);
+	CHECK_EQ(weft_limiter_allow(l, 1, NULL), -EAGAIN);
 	CHECK_EQ(weft_limiter_allow(l, 2, NULL), -ERANGE);
 	testing_pass(WEFT_SEC);
 	CHECK_EQ(weft_limiter_allow(l, 1, NULL), 0);
