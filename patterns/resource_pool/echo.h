@@ -12,9 +12,11 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <weft/atomic.h>
 #include <weft/sync.h>
 #include <weft/task.h>
 
@@ -22,6 +24,7 @@ struct echo {
 	int fd; /* that listens; -1: none */
 	struct sockaddr_in addr;
 	struct weft_task *task; /* that accepts; NULL: none */
+	_Atomic int err;        /* why it does not any more; 0 */
 	struct weft_waitgroup clients;
 };
 
@@ -114,7 +117,8 @@ static inline void echo_begin(struct echo *e, int fd)
 	close(fd);
 }
 
-/* Until it does not listen any more. */
+/* Until it cannot accept any more. Then it does not listen either, so that the
+ * system resets the connections that nobody would serve. */
 static inline int echo_accept(void *arg)
 {
 	struct echo *e = arg;
@@ -127,6 +131,8 @@ static inline int echo_accept(void *arg)
 		else if (errno != ECONNABORTED)
 			err = echo_wait(e->fd, POLLIN);
 	}
+	weft_store_release(&e->err, err); /* [err] */
+	shutdown(e->fd, SHUT_RDWR);
 	return 0;
 }
 
@@ -153,6 +159,7 @@ static inline int echo_start(struct echo *e)
 	int err;
 
 	e->task = NULL;
+	weft_store_relaxed(&e->err, 0);
 	weft_waitgroup_init(&e->clients);
 	err = echo_listen(e);
 	return err ? err : weft_spawn(&e->task, &opts, echo_accept, e);
@@ -211,6 +218,14 @@ static inline int echo_connect(const struct echo *e)
 		return err;
 	}
 	return fd;
+}
+
+/* Why a client's call has failed: for the server's reason, if it has one. */
+static inline int echo_cause(const struct echo *e, int err)
+{
+	int why = err ? weft_load_acquire(&e->err) : 0; /* [err] */
+
+	return why ? why : err;
 }
 
 /* Send a word and get one back. 0 or -errno. */

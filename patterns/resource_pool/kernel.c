@@ -30,7 +30,7 @@ static const struct knob knobs[] = {
 	KNOB_CHOICE("variant", "what holds the resources, and what they are",
 	            SYNTHETIC, CHANNEL, variant_choices,
 	            "synthetic,tcp,channel"),
-	KNOB_COUNT("workers", "tasks that acquire and release", 4, 1,
+	KNOB_COUNT("workers", "tasks that acquire and release", 2, 1,
 	           WORKERS_MAX, "1,2,4,8,16"),
 	KNOB_COUNT("max", "resources that exist at most", 2, 1, MAX_MAX,
 	           "1,2,8,64"),
@@ -107,8 +107,10 @@ static void shape(const struct params *p, struct cell_shape *out)
 	out->drivers = out->consumers = (unsigned)param(p, "workers");
 	out->elem_size = sizeof(uint64_t);
 	out->cap = 1; /* without idle ones inside any channel will do */
+	/* No more connections than there are workers to need one. */
 	if (param(p, "variant") == TCP)
-		out->helpers = 1 + (unsigned)max;
+		out->helpers =
+		        1 + (max < out->drivers ? (unsigned)max : out->drivers);
 	if (param(p, "variant") != CHANNEL)
 		return;
 	out->cap = (size_t)(idle ? idle : max);
@@ -158,7 +160,7 @@ static int create(void **res, void *arg)
 		if (t->fd < 0) {
 			weft_store_release(&t->exists, false);
 			weft_fetch_sub_relaxed(&s->exist, 1u);
-			return t->fd;
+			return echo_cause(&s->echo, t->fd);
 		}
 	}
 	if (s->create_ns)
@@ -344,6 +346,7 @@ static int acquire(struct state *s, struct worker *w, struct weft_resource *r)
 static int use(struct cell *cell, struct worker *w, const struct thing *t,
                uint64_t value)
 {
+	const struct state *s = cell->state;
 	uint64_t back = value;
 	int err = 0;
 
@@ -352,7 +355,7 @@ static int use(struct cell *cell, struct worker *w, const struct thing *t,
 	w->garbled += t->fd >= 0 && !err && back != message_check(value);
 	if (cell->work)
 		work_for(cell->work);
-	return err;
+	return echo_cause(&s->echo, err);
 }
 
 static int give_back(struct cell *cell, const struct weft_resource *r,

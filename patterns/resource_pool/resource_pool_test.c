@@ -3,6 +3,9 @@
  * are the numbers of the requirements, of which E9, E15 and E16 are in
  * resource_pool_stress_test.c, E12 and E14 in resource_pool_time_test.c.
  */
+#include <sys/resource.h>
+
+#include "echo.h"
 #include "resource_pool_testing.h"
 
 /* --- what is refused --- */
@@ -600,5 +603,34 @@ TEST_MANUAL(a_join_destroys_what_its_context_has_left_idle)
 	CHECK_EQ(testing_join(t), -ECANCELED);
 	weft_ctx_unref(ctx);
 	world_close(&w, 0);
+	return 0;
+}
+
+/* --- what the kernel's resources are connected to --- */
+
+/* The one that is left is the client's. */
+TEST(an_echo_server_without_descriptors_keeps_nobody_waiting)
+{
+	struct rlimit limit, few;
+	struct echo e;
+	uint64_t back;
+	int fd;
+
+	CHECK_EQ(echo_start(&e), 0);
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = limit;
+	fd = dup(0);
+	few.rlim_cur = (rlim_t)fd + 1;
+	close(fd);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fd = echo_connect(&e);
+	CHECK_LE(0, fd);
+	CHECK_EQ(echo_call(fd, 1, &back), -ECONNRESET);
+	CHECK_EQ(echo_cause(&e, -ECONNRESET), -EMFILE);
+	CHECK_EQ(echo_cause(&e, 0), 0);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	close(fd);
+	CHECK_LT(echo_connect(&e), 0);
+	echo_end(&e);
 	return 0;
 }

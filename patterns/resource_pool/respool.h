@@ -180,7 +180,8 @@ WEFT_API WEFT_NODISCARD int weft_respool_try_acquire(struct weft_respool *p,
                                                      struct weft_resource *out);
 
 /* Acquire all that are idle, up to n, for a check of one's own; none is
- * validated. Returns how many: 0 also of a pool that has ended, or NULL. */
+ * validated, nor refused for its age. Returns how many: 0 also of a pool that
+ * has ended, or NULL. */
 WEFT_API WEFT_NODISCARD size_t weft_respool_acquire_idle(
         struct weft_respool *p, struct weft_resource *out, size_t n);
 
@@ -207,9 +208,9 @@ WEFT_API int weft_respool_hijack(struct weft_respool *p,
 WEFT_API int weft_respool_label(struct weft_respool *p,
                                 const struct weft_resource *r, const char *who);
 
-/* Make resources ahead until there are n, counting those that are held; 0 =
- * opts.min. Returns 0; what create() returned; the reason, or -EPIPE; -EINVAL
- * for NULL or more than opts.max. */
+/* Make resources ahead until there are n, counting those that are held, or as
+ * many are idle as may be; 0 = opts.min. Returns 0; what create() returned; the
+ * reason, or -EPIPE; -EINVAL for NULL or more than opts.max. */
 WEFT_API WEFT_NODISCARD int weft_respool_warm(struct weft_respool *p,
                                               unsigned n);
 
