@@ -45,7 +45,7 @@ release: build-release ## build everything (the default)
 test: build-release ## build everything and run all tests
 	ctest --preset release -j $(TEST_JOBS)
 
-bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|heartbeat|mapreduce|patterns|pub_sub|rate_limiting|semaphore|singleflight|supervisor|timeout_cancellation|worker_pool into results/ (or RESULTS=folder), PEERS=all|NAME,... beside our channels
+bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|heartbeat|mapreduce|patterns|pub_sub|rate_limiting|resource_pool|semaphore|singleflight|supervisor|timeout_cancellation|worker_pool into results/ (or RESULTS=folder), PEERS=all|NAME,... beside our channels
 	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)") $(if $(PEERS),--peers "$(PEERS)")
 
 ratios: build-release ## measure the sweep patterns, and say whether they cost what they may against a hop and a loop
