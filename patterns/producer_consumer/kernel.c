@@ -475,7 +475,7 @@ static void note_time(const struct cell *cell, const struct party *me)
 	const struct state *s = cell->state;
 	uint64_t seq;
 
-	if (!s->pause)
+	if (!s->pause || !cell->tally) /* nothing came that was sent */
 		return;
 	seq = message_seq(message_value(me->m));
 	if (seq < cell->items)
@@ -758,7 +758,7 @@ static void verify(struct cell *cell, struct text *why)
 		verify_bounds(cell, why);
 	if (s->stats)
 		verify_books(cell, why);
-	if (s->pause && !why->used)
+	if (s->pause && cell->tally && !why->used)
 		add_time(cell);
 }
 
