@@ -5,7 +5,7 @@ static const struct kernel_case verified[] = {
 	{ .knobs = "variant=wide|chain|cube nodes=1|30 workers=3 pause=0" },
 	{ .knobs = "variant=wide nodes=10 workers=20 wait=park" },
 	{ .knobs = "variant=heap|wheel live=1|2000 workers=2" },
-	{ .knobs = "variant=call workers=1|3 timeout=0|20000 work=5000" },
+	{ .knobs = "variant=call workers=1|3 limit=0|20000 work=5000" },
 	{ 0 },
 };
 
@@ -35,7 +35,7 @@ static const struct figure_case figures[] = {
 	  0.01,
 	  1e7 },
 	{ .knobs = "variant=call", "timed_out", 0, 0 },
-	{ .knobs = "variant=call timeout=1000 work=1000000",
+	{ .knobs = "variant=call limit=1000 work=1000000",
 	  "timed_out",
 	  90,
 	  100,

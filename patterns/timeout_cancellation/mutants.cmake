@@ -27,7 +27,7 @@ weft_add_pattern_mutant(timeout_cancellation wheel_rounds_down ../core/base/time
   WORDS too early)
 weft_add_pattern_mutant(timeout_cancellation late_reply_lost timeout_cancellation/timeout.c
   "return status != 0;" "return true;"
-  KNOBS "variant=call timeout=2000000 work=10000000 workers=1"
+  KNOBS "variant=call limit=2000000 work=10000000 workers=1"
   ITEMS 4
   TRIES 20
   CHANNELS handoff
