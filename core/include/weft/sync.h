@@ -136,16 +136,15 @@ struct weft_ctx;
 /* Make `w` empty. */
 WEFT_API void weft_waiters_init(struct weft_waiters *w);
 
-/* How those wait that begin to from now on; WEFT_WAIT_ADAPTIVE at first. Before
- * `w` is shared. Returns 0; -EINVAL for NULL or an unknown `wait`. */
+/* How waits at `w` go about it; WEFT_WAIT_ADAPTIVE at first. To be called
+ * before `w` is shared. Returns 0; -EINVAL for NULL or an unknown `wait`. */
 WEFT_API int weft_waiters_set_wait(struct weft_waiters *w, enum weft_wait wait);
 
 /*
- * For how many things' worth of work of a peer those wait that begin to from
- * now on: the capacity, where it is for room or an element of a buffer. What
- * waits for much lets others run instead of polling; 0, at first, for one
- * change that is as good as any. Before `w` is shared. Returns 0; -EINVAL for
- * NULL.
+ * How much work of a peer a wait at `w` may be for: the capacity, where it
+ * waits for room or for an element of a buffer; 0, at first, where one change
+ * ends it. A wait for much lets others run instead of polling. To be called
+ * before `w` is shared. Returns 0; -EINVAL for NULL.
  */
 WEFT_API int weft_waiters_set_depth(struct weft_waiters *w, size_t depth);
 
