@@ -105,7 +105,8 @@ mv "$scratch/out" "$scratch/all"
 
 # Plain where there is no terminal, colours where there is one that wants them.
 grep -q "$(printf '\033')" "$scratch/all" && fail 'colours in a file'
-if script --version 2>/dev/null | grep -q util-linux; then
+if script --version 2>/dev/null | grep -q util-linux &&
+	script -qec true /dev/null >/dev/null 2>&1; then
 	escape=$(printf '\033')
 	for env in TERM=xterm 'TERM=xterm NO_COLOR=1' TERM=dumb; do
 		env -u NO_COLOR $env script -qec \
