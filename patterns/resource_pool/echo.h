@@ -152,17 +152,30 @@ static inline int echo_listen(struct echo *e)
 	return 0;
 }
 
-/* Start it. 0 or -errno; echo_end() is due either way. */
-static inline int echo_start(struct echo *e)
+/* Clients may connect from now on, and wait to be served. 0 or -errno;
+ * echo_end() is due either way. */
+static inline int echo_open(struct echo *e)
 {
-	const struct weft_task_opts opts = { .name = "echo server" };
-	int err;
-
 	e->task = NULL;
 	weft_store_relaxed(&e->err, 0);
 	weft_waitgroup_init(&e->clients);
-	err = echo_listen(e);
-	return err ? err : weft_spawn(&e->task, &opts, echo_accept, e);
+	return echo_listen(e);
+}
+
+/* Begin to serve them. 0 or -errno. */
+static inline int echo_answer(struct echo *e)
+{
+	const struct weft_task_opts opts = { .name = "echo server" };
+
+	return weft_spawn(&e->task, &opts, echo_accept, e);
+}
+
+/* Both. */
+static inline int echo_start(struct echo *e)
+{
+	int err = echo_open(e);
+
+	return err ? err : echo_answer(e);
 }
 
 /* All clients have closed, or are about to. */

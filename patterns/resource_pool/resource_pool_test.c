@@ -608,7 +608,7 @@ TEST_MANUAL(a_join_destroys_what_its_context_has_left_idle)
 
 /* --- what the kernel's resources are connected to --- */
 
-/* The one that is left is the client's. */
+/* The one that is left is the client's, and taken before the server begins. */
 TEST(an_echo_server_without_descriptors_keeps_nobody_waiting)
 {
 	struct rlimit limit, few;
@@ -616,7 +616,7 @@ TEST(an_echo_server_without_descriptors_keeps_nobody_waiting)
 	uint64_t back;
 	int fd;
 
-	CHECK_EQ(echo_start(&e), 0);
+	CHECK_EQ(echo_open(&e), 0);
 	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	few = limit;
 	fd = dup(0);
@@ -625,6 +625,7 @@ TEST(an_echo_server_without_descriptors_keeps_nobody_waiting)
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
 	fd = echo_connect(&e);
 	CHECK_LE(0, fd);
+	CHECK_EQ(echo_answer(&e), 0);
 	CHECK_EQ(echo_call(fd, 1, &back), -ECONNRESET);
 	CHECK_EQ(echo_cause(&e, -ECONNRESET), -EMFILE);
 	CHECK_EQ(echo_cause(&e, 0), 0);
