@@ -155,12 +155,13 @@ static bool reap_within(struct weft_task *t, int64_t ns)
 	return false;
 }
 
-static struct weft_task *pop_ended(struct run *r)
+/* A thread on its way out may be looking at all of them: see asleep.c. */
+static struct weft_task *pop_task(struct run *r, struct list *tasks)
 {
 	struct list *node;
 
 	pthread_mutex_lock(&r->lock);
-	node = list_pop(&r->ended);
+	node = list_pop(tasks);
 	pthread_mutex_unlock(&r->lock);
 	return node ? list_entry(node, struct weft_task, in_run) : NULL;
 }
@@ -171,7 +172,7 @@ static void reap_ended(struct run *r)
 {
 	struct weft_task *t;
 
-	for (int left = 0; left < LEFT_AT_ONCE && (t = pop_ended(r));)
+	for (int left = 0; left < LEFT_AT_ONCE && (t = pop_task(r, &r->ended));)
 		left += !reap_within(t, 0);
 }
 
@@ -351,12 +352,11 @@ static void end_service(struct run *r)
 static void reap_all(struct run *r)
 {
 	struct weft_task *t;
-	struct list *node;
 
-	while ((t = pop_ended(r)))
+	while ((t = pop_task(r, &r->ended)))
 		reap(t, WEFT_FOREVER);
-	while ((node = list_pop(&r->tasks)))
-		reap(list_entry(node, struct weft_task, in_run), WEFT_FOREVER);
+	while ((t = pop_task(r, &r->tasks)))
+		reap(t, WEFT_FOREVER);
 }
 
 static int run_init(struct run *r, const struct weft_run_opts *opts)
