@@ -35,7 +35,7 @@ static const struct figure_case figures[] = {
 	  0.01,
 	  1e7 },
 	{ .knobs = "variant=call", "timed_out", 0, 0 },
-	{ .knobs = "variant=call limit=1000 work=1000000",
+	{ .knobs = "variant=call limit=1000 work=20000000",
 	  "timed_out",
 	  90,
 	  100,

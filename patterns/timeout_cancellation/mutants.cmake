@@ -23,6 +23,7 @@ weft_add_pattern_mutant(timeout_cancellation wheel_rounds_down ../core/base/time
   "e->due_ns = (due_ns > w->passed_ns ? due_ns : w->passed_ns) & -4194304;"
   KNOBS "variant=wheel live=1000 workers=1"
   ITEMS 100
+  TRIES 50
   CHANNELS handoff
   WORDS too early)
 weft_add_pattern_mutant(timeout_cancellation late_reply_lost timeout_cancellation/timeout.c
