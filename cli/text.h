@@ -7,6 +7,7 @@
 #ifndef WEFT_CLI_TEXT_H
 #define WEFT_CLI_TEXT_H
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -64,6 +65,13 @@ static inline void text_find(struct text *l, const char *format, ...)
 	va_start(args, format);
 	text_vadd(l, format, args);
 	va_end(args);
+}
+
+/* The same for something of which there are n, unless that is none. */
+static inline void text_count(struct text *l, const char *what, uint64_t n)
+{
+	if (n)
+		text_find(l, "%" PRIu64 " %s", n, what);
 }
 
 #endif

@@ -266,14 +266,6 @@ static void halt(struct cell *cell)
 
 /* --- afterwards --- */
 
-static void report(struct text *why, const char *what, uint64_t n)
-{
-	if (!n)
-		return;
-	text_next(why);
-	text_add(why, "%" PRIu64 " %s", n, what);
-}
-
 static double per(uint64_t n, uint64_t of)
 {
 	return of ? (double)n / (double)of : 0;
@@ -285,13 +277,13 @@ static void verify(struct cell *cell, struct text *why)
 	struct weft_loop_stats stats = { 0 };
 
 	weft_loop_stats(s->loop, &stats);
-	report(why, "handlers were called by another task", s->strangers);
-	report(why, "timers fired early", s->early);
+	text_count(why, "handlers were called by another task", s->strangers);
+	text_count(why, "timers fired early", s->early);
 	if (!weft_load_acquire(&cell->error)) {
-		report(why, "events were discarded", stats.discarded);
-		report(why, "events too many or too few were counted",
-		       stats.events > s->came ? stats.events - s->came
-		                              : s->came - stats.events);
+		text_count(why, "events were discarded", stats.discarded);
+		text_count(why, "events too many or too few were counted",
+		           stats.events > s->came ? stats.events - s->came
+		                                  : s->came - stats.events);
 	}
 	cell_figure(cell, "turns", "", "for each event",
 	            per(stats.turns, stats.events));

@@ -426,12 +426,6 @@ static void stop(struct cell *cell)
 		weft_join(s->hog[i], NULL);
 }
 
-static void report(struct text *why, const char *what, uint64_t n)
-{
-	if (n)
-		text_find(why, "%" PRIu64 " %s", n, what);
-}
-
 struct findings {
 	uint64_t again, early, back, never, gone, uncounted, lost, odd;
 	int64_t early_ns;
@@ -478,18 +472,19 @@ static void look_at(struct cell *cell, const struct beater *b,
 
 static void tell(const struct findings *f, struct text *why)
 {
-	report(why, "deaths were never reported", f->never);
-	report(why, "reports were of a death that had been reported", f->again);
+	text_count(why, "deaths were never reported", f->never);
+	text_count(why, "reports were of a death that had been reported",
+	           f->again);
 	if (f->early)
 		text_find(why,
 		          "%" PRIu64 " deaths were reported too early (the "
 		          "first by %" PRId64 " us)",
 		          f->early, f->early_ns / WEFT_US);
-	report(why, "beaters were reported after they had left", f->gone);
-	report(why, "revivals were of the living", f->back);
-	report(why, "beats were counted wrong", f->uncounted);
-	report(why, "beats did not come to the monitor", f->lost);
-	report(why, "pulses were corrupt or came twice", f->odd);
+	text_count(why, "beaters were reported after they had left", f->gone);
+	text_count(why, "revivals were of the living", f->back);
+	text_count(why, "beats were counted wrong", f->uncounted);
+	text_count(why, "beats did not come to the monitor", f->lost);
+	text_count(why, "pulses were corrupt or came twice", f->odd);
 }
 
 static double per(double n, uint64_t of)

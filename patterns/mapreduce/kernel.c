@@ -532,27 +532,21 @@ static void check_all(const struct cell *cell, const struct state *s,
 	}
 }
 
-static void report(struct text *why, uint64_t n, const char *what)
-{
-	if (n)
-		text_find(why, "%" PRIu64 " %s", n, what);
-}
-
 static void look_at_words(struct cell *cell, struct state *s, struct text *why)
 {
 	struct findings f = { 0 };
 	size_t before = why->used;
 
 	check_all(cell, s, &f);
-	report(why, f.lost, "words were lost");
-	report(why, f.extra, "words were counted too often");
-	report(why, f.alien, "words are not in the text");
-	report(why, f.twice, "words have come out twice");
+	text_count(why, "words were lost", f.lost);
+	text_count(why, "words were counted too often", f.extra);
+	text_count(why, "words are not in the text", f.alien);
+	text_count(why, "words have come out twice", f.twice);
 	if (why->used > before)
 		text_add(why, ", the first of them '%.*s'",
 		         f.first.bytes < 20 ? (int)f.first.bytes : 20,
 		         f.first.at);
-	report(why, f.unsorted, "words are out of order");
+	text_count(why, "words are out of order", f.unsorted);
 }
 
 static void look_at_sum(struct state *s, struct text *why)
@@ -602,7 +596,7 @@ static void verify(struct cell *cell, struct text *why)
 
 	for (unsigned i = 0; i < s->workers; i++)
 		corrupt += s->worker[i].corrupt;
-	report(why, corrupt, "chunks were never sent");
+	text_count(why, "chunks were never sent", corrupt);
 	if (cell->variant == STREAM)
 		look_at_sum(s, why);
 	else

@@ -357,14 +357,6 @@ static uint64_t play(const struct state *s, struct oracle *of_key)
 	return beyond;
 }
 
-static void report(struct text *why, const char *what, uint64_t n)
-{
-	if (!n)
-		return;
-	text_next(why);
-	text_add(why, "%" PRIu64 " %s", n, what);
-}
-
 static void verify_grants(struct state *s, struct text *why)
 {
 	struct oracle *of_key = cacheline_new(s->keys, sizeof(*of_key));
@@ -377,12 +369,12 @@ static void verify_grants(struct state *s, struct text *why)
 		if (w->granted && w->log[w->granted - 1].at_ns > s->end_ns)
 			backwards++;
 	}
-	report(why, "were granted at a time that cannot be", backwards);
+	text_count(why, "were granted at a time that cannot be", backwards);
 	if (of_key)
-		report(why, "were granted beyond the rate and the burst",
-		       play(s, of_key));
+		text_count(why, "were granted beyond the rate and the burst",
+		           play(s, of_key));
 	else
-		report(why, "keys: no memory to check them", s->keys);
+		text_count(why, "keys: no memory to check them", s->keys);
 	free(of_key);
 }
 
@@ -396,9 +388,10 @@ static void verify_tokens(const struct cell *cell, uint64_t granted,
 	if (!is_filled(cell->variant) || !(cell->chan->can & WEFT_CAN_LEN))
 		return;
 	if (seen > s->stats.made)
-		report(why, "tokens more than were made", seen - s->stats.made);
+		text_count(why, "tokens more than were made",
+		           seen - s->stats.made);
 	else if (s->stats.made > seen + 1)
-		report(why, "tokens were lost", s->stats.made - seen - 1);
+		text_count(why, "tokens were lost", s->stats.made - seen - 1);
 }
 
 static double share_of(double part, double whole)

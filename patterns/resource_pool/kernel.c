@@ -528,14 +528,6 @@ static void stop(struct cell *cell)
 	echo_end(&s->echo);
 }
 
-static void report(struct text *why, const char *what, uint64_t n)
-{
-	if (!n)
-		return;
-	text_next(why);
-	text_add(why, "%" PRIu64 " %s", n, what);
-}
-
 static struct worker sum(const struct state *s)
 {
 	struct worker all = { 0 };
@@ -563,17 +555,17 @@ static void verify(struct cell *cell, struct text *why)
 	uint64_t created = weft_load_relaxed(&s->created);
 	double items = cell->items ? (double)cell->items : 1;
 
-	report(why, "resources existed at once beyond those that may",
-	       most > s->max ? most - s->max : 0);
-	report(why, "times a resource had two holders", all.stolen);
-	report(why, "resources were destroyed twice",
-	       weft_load_relaxed(&s->twice));
-	report(why, "resources were corrupt", all.corrupt + s->corrupt);
-	report(why, "resources were not destroyed",
-	       created - weft_load_relaxed(&s->destroyed));
-	report(why, "answers of the echo server were wrong", all.garbled);
-	report(why, "times the figures did not add up", all.uneven);
-	report(why, "tasks were overtaken in line", s->overtaken);
+	text_count(why, "resources existed at once beyond those that may",
+	           most > s->max ? most - s->max : 0);
+	text_count(why, "times a resource had two holders", all.stolen);
+	text_count(why, "resources were destroyed twice",
+	           weft_load_relaxed(&s->twice));
+	text_count(why, "resources were corrupt", all.corrupt + s->corrupt);
+	text_count(why, "resources were not destroyed",
+	           created - weft_load_relaxed(&s->destroyed));
+	text_count(why, "answers of the echo server were wrong", all.garbled);
+	text_count(why, "times the figures did not add up", all.uneven);
+	text_count(why, "tasks were overtaken in line", s->overtaken);
 	created -= s->pool != NULL && created; /* that of try_line() */
 	cell_figure(cell, "created", "", "resources", (double)created);
 	cell_figure(cell, "hits", "%",

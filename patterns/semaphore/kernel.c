@@ -367,14 +367,6 @@ static void stop(struct cell *cell)
 	s->too_many = !s->missing && !take(s, 1, false);
 }
 
-static void report(struct text *why, const char *what, uint64_t n)
-{
-	if (!n)
-		return;
-	text_next(why);
-	text_add(why, "%" PRIu64 " %s", n, what);
-}
-
 static void verify(struct cell *cell, struct text *why)
 {
 	struct state *s = cell->state;
@@ -389,15 +381,15 @@ static void verify(struct cell *cell, struct text *why)
 		corrupt += w->corrupt;
 		longest = w->longest_ns > longest ? w->longest_ns : longest;
 	}
-	report(why, "permits were held at once beyond those there are",
-	       most > s->permits ? (uint64_t)(most - s->permits) : 0);
-	report(why, "tokens were lost", lost);
-	report(why, "tokens were corrupt", corrupt);
-	report(why, "permit too many at the end", s->too_many);
+	text_count(why, "permits were held at once beyond those there are",
+	           most > s->permits ? (uint64_t)(most - s->permits) : 0);
+	text_count(why, "tokens were lost", lost);
+	text_count(why, "tokens were corrupt", corrupt);
+	text_count(why, "permit too many at the end", s->too_many);
 	/* After an error some are still held. */
 	if (!weft_load_acquire(&cell->error))
-		report(why, "permits are missing at the end",
-		       (uint64_t)s->missing);
+		text_count(why, "permits are missing at the end",
+		           (uint64_t)s->missing);
 	cell_figure(cell, "waited", "%", "of the acquires",
 	            cell->items ? 100.0 * (double)waited / (double)cell->items
 	                        : 0);

@@ -418,12 +418,6 @@ static void run_driver(struct cell *cell, unsigned id)
 
 /* --- afterwards --- */
 
-static void report(struct text *why, const char *what, uint64_t n)
-{
-	if (n)
-		text_find(why, "%" PRIu64 " %s", n, what);
-}
-
 /* All calls of all callers, and in how many of the answers each is off. */
 static struct worker sum_of(const struct state *s, struct hist *late)
 {
@@ -474,19 +468,21 @@ static void verify(struct cell *cell, struct text *why)
 
 	weft_hist_init(&late);
 	sum = sum_of(s, &late);
-	report(why, "answers were corrupt", sum.corrupt);
-	report(why, "answers were another key's", sum.foreign);
-	report(why, "answers were of a flight that had ended before the call",
-	       sum.stale);
-	report(why, "executions of a key began during another", sum.crowded);
-	report(why, "values were released twice",
-	       weft_load_acquire(&s->released_twice));
+	text_count(why, "answers were corrupt", sum.corrupt);
+	text_count(why, "answers were another key's", sum.foreign);
+	text_count(why,
+	           "answers were of a flight that had ended before the call",
+	           sum.stale);
+	text_count(why, "executions of a key began during another",
+	           sum.crowded);
+	text_count(why, "values were released twice",
+	           weft_load_acquire(&s->released_twice));
 	if (all) {
-		report(why, "values were never released", still_held(s));
-		report(why, "calls were neither executed nor saved",
-		       cell->items - sum.executions - sum.saved);
-		report(why, "miscount of executions and calls saved",
-		       s->flight && !agrees(s->flight, &sum));
+		text_count(why, "values were never released", still_held(s));
+		text_count(why, "calls were neither executed nor saved",
+		           cell->items - sum.executions - sum.saved);
+		text_count(why, "miscount of executions and calls saved",
+		           s->flight && !agrees(s->flight, &sum));
 	}
 	cell_figure(cell, "executions", "%", "of the calls",
 	            100.0 * (double)sum.executions / calls);

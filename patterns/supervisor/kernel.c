@@ -558,14 +558,6 @@ static uint64_t lives_due(const struct cell *cell, const struct service *v)
 	return n;
 }
 
-static void report(struct text *why, uint64_t n, const char *what)
-{
-	if (!n)
-		return;
-	text_next(why);
-	text_add(why, "%" PRIu64 " %s", n, what);
-}
-
 static void verify(struct cell *cell, struct text *why)
 {
 	struct state *s = cell->state;
@@ -575,16 +567,18 @@ static void verify(struct cell *cell, struct text *why)
 		alarms += weft_load_relaxed(&s->service[i].alarms);
 	for (unsigned i = 0; i < s->workers; i++)
 		odd += s->service[i].lives != lives_due(cell, &s->service[i]);
-	report(why, weft_load_relaxed(&s->twice), "services ran twice at once");
-	report(why, weft_load_relaxed(&s->extra),
-	       "restarts of a service that had ended in order");
+	text_count(why, "services ran twice at once",
+	           weft_load_relaxed(&s->twice));
+	text_count(why, "restarts of a service that had ended in order",
+	           weft_load_relaxed(&s->extra));
 	/* After a false alarm there are others. */
 	if (!weft_load_acquire(&cell->error) && !alarms)
-		report(why, odd, "services had another number of lives");
-	report(why, alarms ? 0 : s->watch.unordered,
-	       "starts or stops out of order");
-	report(why, s->watch.early, "restarts before their time");
-	report(why, s->watch.untold, "pauses that were not due, or missing");
+		text_count(why, "services had another number of lives", odd);
+	text_count(why, "starts or stops out of order",
+	           alarms ? 0 : s->watch.unordered);
+	text_count(why, "restarts before their time", s->watch.early);
+	text_count(why, "pauses that were not due, or missing",
+	           s->watch.untold);
 	cell_figure(cell, "restart_p50", "us", "from a death to the next life",
 	            (double)weft_hist_quantile(s->restart, 0.5) / 1e3);
 	cell_figure(cell, "restart_p99", "us", "the same",

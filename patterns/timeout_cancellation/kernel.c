@@ -603,12 +603,6 @@ static void stop(struct cell *cell)
 	kernel_error(cell, weft_timeout_join(s->calls, WEFT_FOREVER));
 }
 
-static void report(struct text *why, uint64_t n, const char *what)
-{
-	if (n)
-		text_find(why, "%" PRIu64 " %s", n, what);
-}
-
 static void verify_timers(struct cell *cell, struct text *why)
 {
 	struct state *s = cell->state;
@@ -618,10 +612,10 @@ static void verify_timers(struct cell *cell, struct text *why)
 		early += s->alarm[i].early;
 		odd += s->alarm[i].fired != 1;
 	}
-	report(why, odd, "timers have not fired once");
-	report(why, early, "timers have fired too early");
-	report(why, weft_load_relaxed(&s->stray),
-	       "timers have fired although they were cancelled");
+	text_count(why, "timers have not fired once", odd);
+	text_count(why, "timers have fired too early", early);
+	text_count(why, "timers have fired although they were cancelled",
+	           weft_load_relaxed(&s->stray));
 	cell_figure(cell, "late", "us", "when all are due at once, median",
 	            (double)weft_hist_quantile(&s->late, 0.5) / 1e3);
 	cell_figure(cell, "late_p99", "us", "likewise",
@@ -635,10 +629,10 @@ static void verify_calls(struct cell *cell, struct text *why, uint64_t got,
 	uint64_t made = weft_load_relaxed(&s->made);
 	uint64_t dropped = weft_load_relaxed(&s->dropped);
 
-	report(why, made > got + dropped ? made - got - dropped : 0,
-	       "replies were neither delivered nor dropped");
-	report(why, made < got + dropped ? got + dropped - made : 0,
-	       "replies too many were delivered or dropped");
+	text_count(why, "replies were neither delivered nor dropped",
+	           made > got + dropped ? made - got - dropped : 0);
+	text_count(why, "replies too many were delivered or dropped",
+	           made < got + dropped ? got + dropped - made : 0);
 	cell_figure(cell, "timed_out", "%", "of the calls",
 	            cell->items
 	                    ? 100.0 * (double)timed_out / (double)cell->items
@@ -670,9 +664,9 @@ static void verify(struct cell *cell, struct text *why)
 		sum.got += s->worker[i].got;
 		sum.timed_out += s->worker[i].timed_out;
 	}
-	report(why, sum.left, "waiters were left asleep");
-	report(why, sum.early, "waiters were woken too early");
-	report(why, sum.wrong, "results were wrong");
+	text_count(why, "waiters were left asleep", sum.left);
+	text_count(why, "waiters were woken too early", sum.early);
+	text_count(why, "results were wrong", sum.wrong);
 	if (is_tree(cell->variant))
 		verify_tree(cell);
 	else if (is_timers(cell->variant))
