@@ -15,10 +15,9 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdio.h>
 
-#include "base/cost.h"
 #include "monitor.h"
+#include "testing/cost.h"
 #include "testing/testing.h"
 
 #define INTERVAL (100 * WEFT_MS)
@@ -836,40 +835,22 @@ TEST(E12_the_first_beat_can_be_waited_for)
 
 /* --- what it costs --- */
 
-#define BEATS 1000
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-
 static void some_beats(void *h)
 {
-	for (int i = 0; i < BEATS; i++)
+	for (int i = 0; i < TESTING_COST_CALLS; i++)
 		beats(h);
-}
-
-static void mutex_pairs(void *h)
-{
-	(void)h;
-	for (int i = 0; i < BEATS; i++) {
-		pthread_mutex_lock(&mutex);
-		pthread_mutex_unlock(&mutex);
-	}
 }
 
 TEST_OUTSIDE(a_beat_costs_at_most_a_mutex_pair)
 {
 	struct weft_monitor *m;
 	struct weft_heart *h;
-	struct cost_times t;
 
 	if (COST_MEANS_NOTHING)
 		skip();
 	m = make(&usual);
 	h = heart(m, NULL);
-	t = cost_compare(NULL, mutex_pairs, some_beats, h);
-	printf("mutex %.1f ns, beat %.1f ns: %.2f times\n",
-	       (double)t.first / BEATS, (double)t.second / BEATS,
-	       (double)t.second / (double)t.first);
-	assert_true(t.second <= t.first);
+	testing_costs_at_most(1, "beat", some_beats, h);
 	weft_monitor_free(m);
 }
 
@@ -877,15 +858,7 @@ TEST_OUTSIDE(a_beat_enters_no_kernel_and_takes_no_memory)
 {
 	struct weft_monitor *m = make(&usual);
 	struct weft_heart *h = heart(m, NULL);
-	long calls = cost_syscalls(some_beats, h), before;
 
-	if (calls < 0) {
-		weft_monitor_free(m);
-		skip();
-	}
-	assert_true(calls <= COST_SYSCALLS_NONE);
-	before = testing_allocations();
-	some_beats(h);
-	assert_int_equal(testing_allocations(), before);
+	testing_is_all_in_user_space(some_beats, h);
 	weft_monitor_free(m);
 }

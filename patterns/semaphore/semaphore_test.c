@@ -16,12 +16,11 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 
 #include <weft/atomic.h>
 
-#include "base/cost.h"
 #include "semaphore.h"
+#include "testing/cost.h"
 #include "testing/testing.h"
 
 static struct weft_semaphore *make(int64_t permits)
@@ -460,59 +459,32 @@ TEST_MANUAL(E11_another_task_may_release)
 
 /* --- what it costs --- */
 
-#define PAIRS 1000
-#define TIMES_MAX 5.0
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-
 static void permit_pairs(void *s)
 {
-	for (int i = 0; i < PAIRS; i++) {
+	for (int i = 0; i < TESTING_COST_CALLS; i++) {
 		CHECK_EQ(weft_semaphore_acquire(s, 1, WEFT_FOREVER), 0);
 		CHECK_EQ(weft_semaphore_release(s, 1), 0);
-	}
-}
-
-static void mutex_pairs(void *s)
-{
-	(void)s;
-	for (int i = 0; i < PAIRS; i++) {
-		pthread_mutex_lock(&mutex);
-		pthread_mutex_unlock(&mutex);
 	}
 }
 
 static void a_pair_costs_at_most_5_of_a_mutex(void **state)
 {
 	struct weft_semaphore *s;
-	struct cost_times t;
 
 	(void)state;
 	if (COST_MEANS_NOTHING)
 		skip();
 	s = make(1);
-	t = cost_compare(NULL, mutex_pairs, permit_pairs, s);
-	printf("mutex %.1f ns, semaphore %.1f ns: %.2f times\n",
-	       (double)t.first / PAIRS, (double)t.second / PAIRS,
-	       (double)t.second / (double)t.first);
-	assert_true((double)t.second <= TIMES_MAX * (double)t.first);
+	testing_costs_at_most(5, "semaphore", permit_pairs, s);
 	weft_semaphore_free(s);
 }
 
 static void a_pair_enters_no_kernel_and_takes_no_memory(void **state)
 {
 	struct weft_semaphore *s = make(1);
-	long calls = cost_syscalls(permit_pairs, s), before;
 
 	(void)state;
-	if (calls < 0) {
-		weft_semaphore_free(s);
-		skip();
-	}
-	assert_true(calls <= COST_SYSCALLS_NONE);
-	before = testing_allocations();
-	permit_pairs(s);
-	assert_int_equal(testing_allocations(), before);
+	testing_is_all_in_user_space(permit_pairs, s);
 	weft_semaphore_free(s);
 }
 

@@ -22,9 +22,9 @@
 
 #include <weft/atomic.h>
 
-#include "base/cost.h"
 #include "common/key.h"
 #include "flight.h"
+#include "testing/cost.h"
 #include "testing/testing.h"
 
 #define CALLERS 5
@@ -816,17 +816,12 @@ TEST(E1_E4_E9_many_tasks_share_and_everything_is_dropped)
 
 /* --- what it costs --- */
 
-#define CALLS 1000
-#define TIMES_MAX 10.0
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-
 static void calls_alone(void *f)
 {
 	struct weft_flight_key key = weft_flight_text("user:123");
 	struct weft_flight_result r;
 
-	for (int i = 0; i < CALLS; i++) {
+	for (int i = 0; i < TESTING_COST_CALLS; i++) {
 		CHECK_EQ(weft_flight_do(f, key, at_once, dropped, &r,
 		                        WEFT_FOREVER),
 		         0);
@@ -834,44 +829,21 @@ static void calls_alone(void *f)
 	}
 }
 
-static void mutex_pairs(void *f)
-{
-	(void)f;
-	for (int i = 0; i < CALLS; i++) {
-		pthread_mutex_lock(&mutex);
-		pthread_mutex_unlock(&mutex);
-	}
-}
-
 TEST_OUTSIDE(a_call_alone_costs_at_most_10_of_a_mutex_pair)
 {
 	struct weft_flight *f;
-	struct cost_times t;
 
 	if (COST_MEANS_NOTHING)
 		skip();
 	f = make();
-	t = cost_compare(NULL, mutex_pairs, calls_alone, f);
-	printf("mutex %.1f ns, flight %.1f ns: %.2f times\n",
-	       (double)t.first / CALLS, (double)t.second / CALLS,
-	       (double)t.second / (double)t.first);
-	assert_true((double)t.second <= TIMES_MAX * (double)t.first);
+	testing_costs_at_most(10, "flight", calls_alone, f);
 	weft_flight_free(f);
 }
 
 TEST_OUTSIDE(a_call_alone_enters_no_kernel_and_takes_no_memory)
 {
 	struct weft_flight *f = make();
-	long calls = cost_syscalls(calls_alone, f), before;
 
-	if (calls < 0) {
-		weft_flight_free(f);
-		skip();
-	}
-	assert_true(calls <= COST_SYSCALLS_NONE);
-	calls_alone(f); /* the first one adopts the thread */
-	before = testing_allocations();
-	calls_alone(f);
-	assert_int_equal(testing_allocations(), before);
+	testing_is_all_in_user_space(calls_alone, f);
 	weft_flight_free(f);
 }
