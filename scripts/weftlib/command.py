@@ -26,7 +26,10 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the usage is what --help is for."""
+    """Says what is wrong in one line; the usage is what --help is for. `bad` is the
+    exit status of bad input."""
+
+    bad = 2
 
     def __init__(self, name, description, epilog=None):
         super().__init__(prog=name, description=description, epilog=epilog,
@@ -35,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         complain(self.prog, "%s (see --help)" % message)
-        self.exit(2)
+        self.exit(self.bad)
 
     def _print_message(self, message, file=None):
         output.write(message)
@@ -96,7 +99,7 @@ class Output:
         except (OSError, ValueError) as error:
             self.failure = error
 
-    def status(self, name, status):
+    def status(self, name, status, bad):
         """`status`, unless output was lost and nothing worse has happened."""
         if not self.failure or status:
             return status
@@ -109,8 +112,9 @@ class Output:
 output = Output()
 
 
-def run(name, work):
-    """Does `work()`, which returns the exit status; never returns."""
+def run(name, work, bad=2):
+    """Does `work()`, which returns the exit status; never returns. `bad` is that of
+    bad input, and of output that cannot be written."""
     prepare()
     try:
         status = work()
@@ -118,10 +122,10 @@ def run(name, work):
         status = end.code or 0
     except Problem as problem:
         complain(name, problem)
-        status = 2
+        status = bad
     except KeyboardInterrupt:
         status = INTERRUPTED
-    status = output.status(name, status)
+    status = output.status(name, status, bad)
     for stream in (sys.stdout, sys.stderr):
         abandon_unwritten(stream)
     sys.exit(status)
