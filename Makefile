@@ -5,6 +5,8 @@ SWEEP ?= default
 RESULTS ?=
 PEERS ?=
 SECONDS ?= 600
+BASE ?=
+GATE ?=
 SPEED ?= 1
 JOBS ?= $(shell nproc)
 
@@ -37,7 +39,7 @@ list_compiled = 'import json, sys; \
 	               if "/mutants/" not in e["file"]}), sep="\0", end="")'
 
 .DEFAULT_GOAL := release
-.PHONY: release test bench ratios peers peers-test demo stress-chan stress-select dev clang asan tsan \
+.PHONY: release test bench gate ratios peers peers-test demo stress-chan stress-select dev clang asan tsan \
 	check-format format lint clean help
 
 release: build-release ## build everything (the default)
@@ -47,6 +49,12 @@ test: build-release ## build everything and run all tests
 
 bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|heartbeat|mapreduce|patterns|pub_sub|rate_limiting|resource_pool|semaphore|singleflight|supervisor|timeout_cancellation|worker_pool into results/ (or RESULTS=folder), PEERS=all|NAME,... beside our channels
 	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)") $(if $(PEERS),--peers "$(PEERS)")
+
+gate: ## compare this commit with BASE=commit, in some minutes on a quiet machine (docs/gate.md); CI calls scripts/gate.py, whose exit status says more
+	@$(if $(BASE),,echo 'make gate needs BASE=commit' >&2; exit 1)
+	@$(call have,cmake,)
+	@$(call have,ninja,)
+	scripts/gate.py --base "$(BASE)" $(GATE)
 
 ratios: build-release ## measure the sweep patterns, and say whether they cost what they may against a hop and a loop
 	scripts/sweep.py --sweep patterns $(if $(RESULTS),--results "$(RESULTS)")

@@ -1,0 +1,282 @@
+"""Live rounds: every arm of every cell once, one process per measurement.
+
+A bench knows how to run one arm: `WeftBench` cells of weft, `CommandBench` any program
+that prints Google Benchmark's JSON.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from .. import Problem, shape
+from ..binary import MEASURED, judge, last_lines
+from ..files import loads
+from ..plan import slice_limit
+from ..stats import median
+from . import evidence
+from .plan import ARMS, arm_order, cell_order, links
+from .processes import STOP
+from .trial import Disturbed
+
+#: A slice that takes so many seconds longer than it should is hung.
+PATIENCE = 30
+#: Two searches for the number of messages agree when they differ by less.
+AGREEING = 1.5
+UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+ROW = shape.has(name=shape.text, run_type=shape.maybe(shape.text),
+                real_time=shape.maybe(shape.number),
+                time_unit=shape.maybe(shape.one_of(UNITS)),
+                error_occurred=shape.maybe(shape.flag),
+                error_message=shape.maybe(shape.text))
+DOCUMENT = shape.has(benchmarks=shape.each(ROW))
+
+
+@dataclass
+class Slice:
+    """One arm of one cell: a time, or a failure, or (missing) no such cell there."""
+
+    ns: float = None
+    failure: str = ""
+    missing: str = ""
+
+
+def run(program, args, limit):
+    """The answer of one process; KeyboardInterrupt when a signal has cut it off."""
+    STOP.running.append(program)
+    try:
+        STOP.check()
+        answer = program.run(args, limit)
+    finally:
+        STOP.running.remove(program)
+    STOP.check()
+    return answer
+
+
+class WeftBench:
+    """Cells of weft; `binaries` is {arm: [Weft of each link]}."""
+
+    def __init__(self, cells, binaries, relinked, seed, inflate=None):
+        self.by_name = {cell.name: cell for cell in cells}
+        self.cells = list(self.by_name)
+        self.binaries = binaries
+        self.relinked = relinked  # makes other binaries of the same objects
+        self.seed = seed
+        self.inflate = inflate or {}  # {cell: by what share the head does more}
+        self.items = {}
+        self.missing, self.failures = [], []
+
+    def prepare(self):
+        """How many messages each cell moves, the same in all arms and rounds: as the
+        base finds them, twice alike."""
+        for name in self.cells:
+            self.prepare_cell(name)
+
+    def prepare_cell(self, name):
+        cell, seen = self.by_name[name], []
+        if "items" in dict(cell.knobs):
+            return
+        for _ in range(4):
+            answer = self.ask(cell, self.binaries["base"][0], None)
+            found = self.read(answer, cell, "base")
+            if found.ns is None:
+                self.note(name, "base", found)
+                return
+            count = (answer.result.get("params") or {}).get("items")
+            if not isinstance(count, int) or count < 1:
+                return
+            seen.append(count)
+            seen.sort()
+            close = [pair for pair in zip(seen, seen[1:]) if pair[1] < AGREEING * pair[0]]
+            if close:
+                self.items[name] = close[-1][0]
+                return
+        self.items[name] = seen[len(seen) // 2]
+
+    def relink(self):
+        self.binaries = self.relinked()
+
+    def groups(self, cells, phase, turn):
+        """Cells that are run by one process for each arm: here each by itself."""
+        return [([cell], start) for cell, start in
+                cell_order(cells, phase, turn, self.seed)]
+
+    def links(self, turn):
+        return links(turn, len(self.binaries["base"]))
+
+    def run(self, arm, link, cells):
+        """{cell: slice}."""
+        name, = cells
+        cell, share = self.by_name[name], self.inflate.get(name, 0.0)
+        share = share if arm == "head" else 0.0
+        answer = self.ask(cell, self.binaries[arm][link], self.items.get(name), share)
+        found = self.read(answer, cell, arm)
+        if found.ns is not None:
+            found.ns *= 1 + share
+        return {name: found}
+
+    def ask(self, cell, weft, items, share=0.0):
+        args = ["run", cell.pattern, "--chan=" + cell.chan]
+        args += ["--%s=%s" % (key, value) for key, value in cell.knobs if key != "items"]
+        known = dict(cell.knobs).get("items", items)
+        if known:
+            args.append("--items=%d" % round(int(known) * (1 + share)))
+        args += ["--time=%d" % cell.time_ms, "--reps=1", "--latency=0",
+                 "--seed=%d" % self.seed, "--json"]
+        return run(weft, args, slice_limit(cell, PATIENCE))
+
+    def read(self, answer, cell, arm):
+        judged = judge(answer, slice_limit(cell, PATIENCE))
+        if judged is None:
+            return Slice(missing=last_lines(answer.stderr, 1) or "exit status 2")
+        verdict, why = judged
+        if verdict == "N/A":
+            return Slice(missing=why or verdict)
+        if verdict not in MEASURED:
+            return Slice(failure="%s: %s" % (verdict, why) if why else verdict)
+        times = [sample["ns"] / sample["messages"] for sample in
+                 answer.result.get("samples") or []
+                 if sample.get("ns") and sample.get("messages")]
+        return Slice(median(times)) if times else Slice(failure="it has no samples")
+
+    def note(self, name, arm, found):
+        note(self, name, arm, found)
+
+
+class CommandBench:
+    """Programs that print Google Benchmark's JSON; all cells in one process each."""
+
+    def __init__(self, commands, seed, timeout, wanted=None):
+        self.commands = commands  # {arm: (Weft, arguments)}
+        self.seed = seed
+        self.timeout = timeout
+        self.wanted = wanted
+        self.cells = []
+        self.missing, self.failures = [], []
+
+    def prepare(self):
+        """The cells are what the base prints."""
+        rows, failure = self.ask("base")
+        if failure:
+            raise Problem("--base-cmd: " + failure)
+        self.cells = [name for name in rows
+                      if self.wanted is None or self.wanted.search(name)]
+        if not self.cells:
+            raise Problem("--base-cmd: it prints no benchmarks%s" % (
+                " that match '%s'" % self.wanted.pattern if self.wanted else ""))
+
+    def relink(self):
+        """There is only what was given; the rounds are fresh all the same."""
+
+    def groups(self, cells, phase, turn):
+        _, start = cell_order(["all"], phase, turn, self.seed)[0]
+        return [(cells, start)]
+
+    def links(self, turn):
+        return links(turn, 1)
+
+    def run(self, arm, _link, cells):
+        rows, failure = self.ask(arm)
+        if failure:
+            return {cell: Slice(failure=failure) for cell in cells}
+        return {cell: rows.get(cell, Slice(missing="it prints no such benchmark"))
+                for cell in cells}
+
+    def ask(self, arm):
+        """({name: slice}, what failed)."""
+        program, args = self.commands[arm]
+        answer = run(program, args, self.timeout)
+        why = last_lines(answer.stderr, 1)
+        if answer.timed_out:
+            return {}, "no answer within %d s" % self.timeout
+        if answer.status:
+            return {}, why or "exit status %d" % answer.status
+        try:
+            document = loads(answer.stdout)
+            DOCUMENT(document, "its answer")
+        except ValueError as error:
+            return {}, "not Google Benchmark's JSON: %s" % error
+        return rows_of(document["benchmarks"]), ""
+
+
+def rows_of(benchmarks):
+    """{name: slice}, the median where a benchmark is repeated."""
+    times, found = {}, {}
+    for row in benchmarks:
+        if row.get("run_type", "iteration") != "iteration":
+            continue
+        if row.get("error_occurred"):
+            found[row["name"]] = Slice(failure=row.get("error_message") or "error_occurred")
+        elif row.get("real_time"):
+            times.setdefault(row["name"], []).append(
+                row["real_time"] * UNITS[row.get("time_unit") or "ns"])
+    found.update((name, Slice(median(ns))) for name, ns in times.items()
+                 if name not in found)
+    return found
+
+
+def note(bench, cell, arm, found):
+    """Keeps what went wrong, once per cell and side."""
+    for what, kept in ((found.failure, bench.failures), (found.missing, bench.missing)):
+        line = "%s: %s: %s" % (cell, arm, what)
+        if what and line not in kept:
+            kept.append(line)
+
+
+class Live:
+    """A source of rounds (see `trial`) that measures them."""
+
+    def __init__(self, bench, sink=None, progress=None, clock=evidence.now):
+        self.bench = bench
+        self.sink = sink or (lambda record: None)
+        self.progress = progress
+        self.clock = clock
+        self.rejected = Counter()
+        self.accepted = 0
+        self.cells = list(bench.cells)
+
+    def relink(self):
+        self.bench.relink()
+
+    def round(self, phase, turn, cells):
+        """The first undisturbed one."""
+        while True:
+            before = self.clock()
+            times, orders = self.attempt(phase, turn, cells)
+            found = evidence.disturbance(before, self.clock())
+            self.sink({"phase": phase, "turn": turn, "links": self.bench.links(turn),
+                       "rejected": found and found[0],
+                       "cells": {cell: [orders[cell]] + list(times[cell])
+                                 for cell in times}})
+            if found is None:
+                self.accepted += 1
+                return times
+            self.reject(*found)
+
+    def reject(self, kind, words):
+        self.rejected[kind] += 1
+        if evidence.too_many(sum(self.rejected.values()), self.accepted):
+            raise Disturbed("%d rounds were rejected and %d accepted; in the last, %s" % (
+                sum(self.rejected.values()), self.accepted, words))
+
+    def attempt(self, phase, turn, cells):
+        """({cell: times}, {cell: its order of arms}), of the cells that all arms have."""
+        chosen, times, orders = self.bench.links(turn), {}, {}
+        for group, start in self.bench.groups(cells, phase, turn):
+            if self.progress:
+                self.progress.step(phase, turn, len(cells), group[0])
+            order, slices = arm_order(turn, start), {}
+            for arm in order:
+                slices[arm] = self.bench.run(arm, chosen[arm], group)
+            for cell in group:
+                for arm in ARMS:
+                    note(self.bench, cell, arm, slices[arm][cell])
+                if any(slices[arm][cell].ns is None for arm in ARMS):
+                    continue
+                times[cell] = tuple(slices[arm][cell].ns for arm in ARMS)
+                orders[cell] = "".join(arm[0] for arm in order)
+        if self.bench.failures:
+            raise Failed()
+        return times, orders
+
+
+class Failed(Exception):
+    """A cell failed its check: its name and why stand in the bench's failures."""
