@@ -75,8 +75,12 @@ def styles(names):
 
 def quote(text):
     """A gnuplot string in single quotes, in which nothing is special."""
-    clean = re.sub(r"[\x00-\x1f\x7f]", " ", str(text))
-    return "'" + clean.replace("'", "''") + "'"
+    return "'" + plain(text).replace("'", "''") + "'"
+
+
+def plain(text):
+    """On one line, whatever is in it."""
+    return re.sub(r"[\x00-\x1f\x7f]", " ", str(text))
 
 
 def draw(directory, name, size, script):

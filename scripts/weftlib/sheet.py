@@ -11,9 +11,10 @@ class Sheet:
     """
 
     TITLE, GAP_Y, BOTTOM, LINE = 62, 62, 68, 17
-    LEFT, GAP_X, PANEL_W, PANEL_H = 92, 64, 330, 230
+    LEFT, GAP_X, PANEL_W = 92, 64, 330
 
-    def __init__(self, panels, key_names, subtitle, notes):
+    def __init__(self, panels, key_names, subtitle, notes, panel_h):
+        self.panel_h = panel_h
         self.columns = 1 if panels == 1 else 2 if panels <= 4 else 3
         self.rows = -(-panels // self.columns)
         self.panels = panels
@@ -22,7 +23,7 @@ class Sheet:
         self.key_w = 70 + 8 * max([len(name) for name in key_names] + [6])
         plots = self.columns * self.PANEL_W + (self.columns - 1) * self.GAP_X
         self.width = max(self.LEFT + plots + self.key_w, 28 + 7 * len(subtitle))
-        self.height = (self.TITLE + 24 + self.rows * self.PANEL_H
+        self.height = (self.TITLE + 24 + self.rows * self.panel_h
                        + (self.rows - 1) * self.GAP_Y + self.BOTTOM
                        + self.LINE * len(notes))
 
@@ -54,11 +55,11 @@ class Sheet:
         """Margins of a panel, and no more of the title than the first had."""
         row, column = divmod(index, self.columns)
         left = self.LEFT + column * (self.PANEL_W + self.GAP_X)
-        top = self.TITLE + 24 + row * (self.PANEL_H + self.GAP_Y)
+        top = self.TITLE + 24 + row * (self.panel_h + self.GAP_Y)
         lines = [] if index == 0 else [
             "unset label %d" % (1 + i) for i in range(2 + len(self.notes))]
         for side, place in (("l", self.x(left)), ("r", self.x(left + self.PANEL_W)),
-                            ("t", self.y(top)), ("b", self.y(top + self.PANEL_H))):
+                            ("t", self.y(top)), ("b", self.y(top + self.panel_h))):
             lines.append("set %smargin at %s" % (side, place))
         return lines
 
@@ -76,7 +77,7 @@ class Sheet:
                 "set lmargin at %s" % self.x(left + 4),
                 "set rmargin at %s" % self.x(self.width - 2),
                 "set tmargin at %s" % self.y(self.TITLE + 16),
-                "set bmargin at %s" % self.y(self.TITLE + 24 + self.PANEL_H),
+                "set bmargin at %s" % self.y(self.TITLE + 24 + self.panel_h),
                 "set key at graph 0, graph 1 left top Left reverse samplen 2.5 "
                 "spacing 1.3",
                 "plot [0:1] [0:1] " + ", ".join(entries), "unset multiplot"]
