@@ -4,6 +4,7 @@
 SWEEP ?= default
 RESULTS ?=
 PEERS ?=
+RUN ?=
 SECONDS ?= 600
 BASE ?=
 GATE ?=
@@ -39,7 +40,7 @@ list_compiled = 'import json, sys; \
 	               if "/mutants/" not in e["file"]}), sep="\0", end="")'
 
 .DEFAULT_GOAL := release
-.PHONY: release test bench gate ratios peers peers-test demo stress-chan stress-select dev clang asan tsan \
+.PHONY: release test bench report gate ratios peers peers-test demo stress-chan stress-select dev clang asan tsan \
 	check-format format lint clean help
 
 release: build-release ## build everything (the default)
@@ -49,6 +50,10 @@ test: build-release ## build everything and run all tests
 
 bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|heartbeat|mapreduce|patterns|pub_sub|rate_limiting|resource_pool|semaphore|singleflight|supervisor|timeout_cancellation|worker_pool into results/ (or RESULTS=folder), PEERS=all|NAME,... beside our channels
 	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)") $(if $(PEERS),--peers "$(PEERS)")
+
+report: ## write the report of a measured run again: RUN=results/<folder>
+	@test -n "$(RUN)" || { echo 'make report: which run? RUN=results/<folder>' >&2; exit 2; }
+	scripts/report.py "$(RUN)"
 
 gate: ## compare this commit with BASE=commit, in some minutes on a quiet machine (docs/gate.md); CI calls scripts/gate.py, whose exit status says more
 	@$(if $(BASE),,echo 'make gate needs BASE=commit' >&2; exit 1)

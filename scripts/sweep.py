@@ -15,8 +15,8 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 import plot
 from weftlib import (ROOT, Problem, Refused, binary, cells as cellmaker, command,
-                     context, files, gbench, gnuplot, plan, rundir, shape, shown, summary,
-                     sweepfile, tables)
+                     context, files, gbench, gnuplot, plan, report as reports, rundir, shape,
+                     shown, summary, sweepfile, tables)
 from weftlib.command import (INTERRUPTED, number_in, output, pattern, relative,
                              shown_argv)
 from weftlib.progress import Progress
@@ -132,7 +132,14 @@ def write_results(run, weft, options):
             pictures = plot.draw_run(str(run.path))
         except Problem as problem:
             missing = "no pictures, or not all of them: %s" % problem
-    run.write("summary.md", tables.markdown(result, pictures))
+    told = reports.tell(result, records)
+    run.write("summary.md", tables.markdown(result, pictures, told.markdown()))
+    try:
+        page = told.page(not (options.no_plot or missing))
+    except Problem as problem:
+        missing = "no pictures in the report: %s" % problem
+        page = told.page(with_pictures=False)
+    run.write(reports.NAME, page)
     if not info["partial"]:
         run.complete()
     return result, pictures, missing
@@ -144,6 +151,7 @@ def report(result, run, pictures):
     output.say(tables.terminal(result) or "nothing was measured")
     output.say("\nresults   %s/ (summary.md, summary.json, benchmark.json, samples.jsonl)"
           % folder)
+    output.say("report    %s/%s" % (folder, reports.NAME))
     for name in pictures:
         if name.endswith(".png"):
             output.say("picture   %s/%s" % (folder, name))

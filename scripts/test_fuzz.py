@@ -126,7 +126,7 @@ class Fuzz:
         text = "".join(self.ask("help", name) for name in (
             "list", "run", "check", "stress", "bench", "context"))
         self.options = {"weft": sorted(knobs | set(OPTION.findall(text)))}
-        for script in ("sweep.py", "plot.py", "ratios.py", "peers.py"):
+        for script in ("sweep.py", "plot.py", "report.py", "ratios.py", "peers.py"):
             text = subprocess.run([sys.executable, str(ROOT / "scripts" / script), "--help"],
                                   capture_output=True, text=True).stdout
             self.options[script] = sorted(set(OPTION.findall(text)))
@@ -172,6 +172,8 @@ class Fuzz:
             Target("sweep.py", ["--list"], sweep, says_something),
             Target("plot.py", [], [run, "--out", "pictures"], has_pictures, weight=2,
                    ends=(0, 2)),
+            Target("report.py", [], [run, "--out", "report.html"],
+                   has_files("report.html"), ends=(0, 2)),
             Target("ratios.py", [], ["--results", "."], ends=(0, 2)),
             Target("peers.py", [], ["--list", "--weft", self.weft, "--peers", ".",
                                     "--rounds", "1", "--results", "results"],

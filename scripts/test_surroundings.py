@@ -30,7 +30,7 @@ from weftlib import (Problem, binary, files, progress, summary,  # noqa: E402
                      sweepfile)
 
 SWEEP = "rounds=1\nlatency=0\npattern=pipeline cap=0"
-COMMANDS = ("sweep.py", "plot.py", "peers.py", "ratios.py")
+COMMANDS = ("sweep.py", "plot.py", "report.py", "peers.py", "ratios.py")
 #: A run that is kept with its samples.
 REFERENCE = next(SCRIPTS.parent.glob("results/reference/*/"))
 
@@ -176,6 +176,7 @@ class Bytes(Runs):
         folder = self.whole_run()
         (folder / "summary.json").unlink()
         self.start(self.script("plot.py", str(folder)), 0)
+        self.start(self.script("report.py", str(folder)), 0)
 
     def test_what_is_wrong_is_one_line_whatever_is_in_it(self):
         for text in ("a\nb", "\x1b[2J", "\u2028", "a\rb", os.fsdecode(b"\xff")):
@@ -244,6 +245,7 @@ class Foreign(Runs):
                     (folder / name).unlink()
         (folder / "summary.json").write_text(run % "{}")
         self.start(self.script("plot.py", str(folder)), 2)
+        self.start(self.script("report.py", str(folder)), 2)
         self.start(self.script("ratios.py", str(folder)), 2)
 
 

@@ -5,7 +5,9 @@ what it measured, in a folder whose name says that it is not whole. All other
 files are written under another name and then renamed.
 """
 
+import gzip
 import os
+import zlib
 from pathlib import Path
 
 from . import Problem
@@ -98,7 +100,7 @@ def read_samples(path):
 
     Only a line feed ends a line: JSON may hold what else Unicode calls an end.
     """
-    lines = Path(path).read_bytes().rstrip(b"\n").split(b"\n")
+    lines = whole_file(path).rstrip(b"\n").split(b"\n")
     records = []
     try:
         context = loads(lines[0].decode("utf-8"))
@@ -111,3 +113,14 @@ def read_samples(path):
     except ValueError as error:
         raise Problem("'%s' is not a samples file: %s" % (path, error))
     return context, records
+
+
+def whole_file(path):
+    """Its bytes; a committed run has its samples compressed."""
+    data = Path(path).read_bytes()
+    if Path(path).suffix != ".gz":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Problem("'%s' is not a samples file: %s" % (path, error))

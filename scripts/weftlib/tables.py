@@ -13,6 +13,7 @@ from .stats import duration, three_digits
 WIDTH = 100
 MARK = "*"
 SATURATED = "†"
+UNSTEADY, NEAR_FLOOR = "~", "≈"
 
 
 @dataclass
@@ -78,14 +79,26 @@ def tasks_text(cells):
 
 
 def throughput_text(cell, spread=True):
-    """`12.3 ±4%` in million messages a second, or the verdict in words."""
+    """`12.3 ±4%` in million messages a second, or the verdict in words; of a cell with
+    two modes `12.3 (60%) | 4.1 (40%)`, since no median says what it does."""
     rate = cell["messages_per_second"]
     if cell["verdict"] not in MEASURED or not rate:
         return cell["verdict"]
+    if cell.get("modes"):
+        text = " | ".join("%s (%.0f%%)" % (three_digits(mode["messages_per_second"] / 1e6),
+                                           100 * mode["share"])
+                          for mode in cell["modes"])
+        return text + quality_marks(cell)
     text = three_digits(rate["median"] / 1e6)
     if spread and rate["n"] > 1:
         text += " ±%.0f%%" % (100 * rate["spread"])
-    return text
+    return text + quality_marks(cell)
+
+
+def quality_marks(cell):
+    """Of what is not steady, and of what says more of the harness than of the channel."""
+    return (UNSTEADY * (cell.get("steady") is False and not cell.get("modes"))
+            + NEAR_FLOOR * bool(cell.get("near_floor")))
 
 
 def latency_text(cell):
@@ -131,6 +144,14 @@ def cost_text(cell):
         return cell["verdict"]
     return " / ".join(three_digits(cell[key]) for key in (
         "cpu_seconds_per_million_messages", "voluntary_switches_per_message"))
+
+
+def fairness_text(cell):
+    """Jain's index / the least share of a consumer, of an equal one."""
+    if cell["verdict"] not in MEASURED:
+        return cell["verdict"]
+    found = cell["fairness"] or {}
+    return " / ".join(three_digits(found.get(key)) for key in ("jain", "least_share"))
 
 
 def widths(table):
@@ -216,6 +237,7 @@ def terminal(summary):
     if crowded:
         notes.append("%s more tasks than the %d CPUs: the scheduler is measured too."
                      % (MARK, crowded[0]["cpus"]))
+    notes += marks_explained(summary["cells"])
     notes += peer_lines(summary)
     return "\n\n".join(parts + (["\n".join(notes)] if notes else []))
 
@@ -236,14 +258,17 @@ def reasons(summary):
     return found
 
 
-def markdown(summary, pictures):
-    """summary.md: what was measured, where, and what came out."""
+def markdown(summary, pictures, answers=""):
+    """summary.md: what was measured, where, and what came out; `answers` is Markdown
+    that says what follows from it."""
     run = summary["context"]
-    parts = ["# weft %s" % run["sweep"]["name"], banner(summary), trust(run)]
+    parts = ["# weft %s" % run["sweep"]["name"], banner(summary)]
+    parts += [answers] if answers else []
+    parts.append(trust(run))
     for pattern, cells in by_pattern(summary).items():
         parts.append("## %s" % escape(pattern))
         parts += ["![%s](%s)" % (name.rsplit(".", 1)[0], name) for name in pictures
-                  if name.endswith("-%s.svg" % pattern)]
+                  if name.endswith(".svg") and name.split(".")[0].split("-")[1] == pattern]
         kinds = latency_kinds(cells)
         for what, text in (
                 ("Throughput, million messages/s (higher is better)", throughput_text),
@@ -255,6 +280,7 @@ def markdown(summary, pictures):
             parts += ["**%s**" % escape(table.title), render_markdown(table)]
     parts.append("%s more tasks than CPUs. ± half the interquartile range over the "
                  "rounds." % escape(MARK))
+    parts += marks_explained(summary["cells"], escape)
     if any(is_saturated(cell) for cell in summary["cells"]):
         parts.append("%s saturated: more was offered than came through. The latency "
                      "is that of an overloaded queue and grows with the run."
@@ -263,6 +289,20 @@ def markdown(summary, pictures):
     parts += ["N/A %s: %s" % (escape(", ".join(sorted(chans))), escape(why))
               for why, chans in reasons(summary).items()]
     return "\n\n".join(parts) + "\n"
+
+
+def marks_explained(cells, escape=str):
+    """A line for each mark of `throughput_text` that these cells have."""
+    found = []
+    if any(UNSTEADY in quality_marks(cell) for cell in cells):
+        found.append(escape("%s not steady: its median is known to within more than 5 %%."
+                            % UNSTEADY))
+    if any(cell.get("near_floor") for cell in cells):
+        found.append("%s not well above the floor, what the harness costs by itself."
+                     % NEAR_FLOOR)
+    if any(cell.get("modes") for cell in cells):
+        found.append(escape("a | b: two modes, each with its share of the samples."))
+    return found
 
 
 def banner(summary):

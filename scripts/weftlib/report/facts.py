@@ -1,0 +1,138 @@
+"""What the report knows of a run: its cells, their samples in the order of the run,
+and the few questions that are asked of a cell everywhere."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .. import summary as summaries
+from ..binary import BAD, MEASURED
+from ..charts import error_bar
+from ..rundir import SAMPLES, read_samples
+from ..summary import by_value
+from ..tables import by_pattern, knob
+
+BASELINE = "condvar"
+#: Knobs of producer_consumer that make the topology; the others have to be neutral.
+SIDES = ("producers", "consumers", "cap")
+NEUTRAL = {"payload": (8,), "work": (0,), "prod_work": (0,), "batch": (1,),
+           "variant": ("plain",), "pause": (0,), "placement": ("auto",)}
+
+
+@dataclass
+class Run:
+    """A run folder as the report uses it."""
+
+    summary: dict
+    records: dict = field(default_factory=dict)  #: {cell: its slices in run order}
+
+    @property
+    def context(self):
+        return self.summary["context"]
+
+    @property
+    def cells(self):
+        return self.summary["cells"]
+
+    @property
+    def patterns(self):
+        return by_pattern(self.summary)
+
+    def samples(self, cell):
+        """[(round, million messages/s)] in the order in which they were taken."""
+        return [(record.get("round"), 1e3 * sample["messages"] / sample["ns"])
+                for record in self.records.get(cell["name"], [])
+                for sample in record.get("samples") or []
+                if sample.get("ns") and sample.get("messages")]
+
+    def is_unbounded(self, cell):
+        """Whether the channel made nothing of the capacity it was given."""
+        slices = self.records.get(cell["name"])
+        if not slices or cell["verdict"] not in MEASURED or "cap" not in cell["knobs"]:
+            return knob(cell, "cap") == "unbounded"
+        return all("actual_cap" in entry and entry["actual_cap"] is None
+                   for entry in slices)
+
+
+def read(directory):
+    """The run in a folder; without its raw samples, what summary.json says."""
+    directory = Path(directory)
+    summary = summaries.read(directory)
+    for name in (SAMPLES, SAMPLES + ".gz"):
+        if os.path.isfile(directory / name):
+            return of(summary, read_samples(directory / name)[1])
+    return of(summary, [])
+
+
+def of(summary, records):
+    """A run of a summary and its slices, which are in run order."""
+    slices = {}
+    for entry in records:
+        slices.setdefault(entry["cell"], []).append(entry)
+    return Run(summary, slices)
+
+
+def is_measured(cell):
+    return cell["verdict"] in MEASURED and bool(cell["messages_per_second"])
+
+
+def is_bad(cell):
+    return cell["verdict"] in BAD
+
+
+def is_channel(cell):
+    """Not one of those that move no data and only show what is possible."""
+    return cell["verdict"] != "FLOOR"
+
+
+def rate(cell):
+    """Million messages a second."""
+    return cell["messages_per_second"]["median"] / 1e6
+
+
+def interval(cell):
+    """(low, high) of the rate; of a cell with two modes, from one to the other."""
+    values = [value / 1e6 for value in error_bar(cell["messages_per_second"])]
+    values += [mode["messages_per_second"] / 1e6 for mode in cell.get("modes") or []]
+    return min(values), max(values)
+
+
+def overlap(one, other):
+    (low, high), (least, most) = interval(one), interval(other)
+    return low <= most and least <= high
+
+
+def is_plain(cell):
+    """Whether nothing but the topology was chosen."""
+    usual = "apart" if (cell["tasks"] or 0) <= (cell["cpus"] or 0) else "free"
+    for key, value in cell["knobs"].items():
+        if key == "placement" and value == usual:
+            continue
+        if key not in SIDES and value not in NEUTRAL.get(key, ()):
+            return False
+    return True
+
+
+def topologies(run):
+    """{(producers, consumers, cap): {channel: cell}} of the plain cells, sorted."""
+    found = {}
+    for cell in run.cells:
+        if cell["pattern"] == "producer_consumer" and is_plain(cell):
+            key = tuple(knob(cell, side) for side in SIDES)
+            found.setdefault(key, {})[cell["chan"]] = cell
+    return {key: found[key] for key in sorted(found, key=by_value)}
+
+
+def relative(cell, base):
+    """(middle, low, high) of how many times as fast the cell is as `base`; the
+    interval is None where it is not known. Rounds of both are compared in pairs
+    where the run says so; else from the ends of both intervals, as it is where one of
+    them has two modes."""
+    paired = cell.get("ratio")
+    two_modes = cell.get("modes") or (base or {}).get("modes")
+    if paired and not two_modes and base is not None and paired.get("to") == base["chan"]:
+        return paired["median"], paired.get("low"), paired.get("high")
+    if base is None or not is_measured(base) or not is_measured(cell):
+        return None
+    (low, high), (least, most) = interval(cell), interval(base)
+    return rate(cell) / rate(base), low / most, high / least
