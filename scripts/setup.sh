@@ -19,7 +19,8 @@ Install what is missing to build, test and measure weft (needs apt, and root
 or sudo).
 
   --dev    also what developing needs: clang, clang-format, clang-tidy,
-           cppcheck and the sanitizer run-times
+           cppcheck, the sanitizer run-times, and a headless Chromium, in
+           which the report is tested
   --peers  also the libraries whose channels can be measured beside ours
            (docs/peers.md)
   --check  only say what is missing; exit 1 if anything is
@@ -177,6 +178,16 @@ has_clang_format()
 	command -v clang-format && ! apt_knows "clang-format-$format_major"
 }
 
+# Any will do (scripts/chromium.py knows their names), and where apt has none the
+# test is skipped.
+has_chromium()
+{
+	for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+		command -v "$name" && return
+	done
+	! apt_knows chromium-headless-shell && ! apt_knows chromium
+}
+
 # has_library MODULE: pkg-config knows it.
 has_library()
 {
@@ -245,6 +256,7 @@ probe()
 		"clang-format-$format_major|clang-format" has_clang_format
 	need 'clang-tidy' 'clang-tidy' command -v clang-tidy
 	need 'cppcheck' 'cppcheck' command -v cppcheck
+	need 'a headless Chromium' 'chromium-headless-shell|chromium' has_chromium
 }
 
 # The libraries behind bench/peers. An empty name after the | means that a system
