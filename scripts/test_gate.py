@@ -8,17 +8,20 @@ import io
 import os
 import random
 import sys
+import tempfile
 import unittest
 from fractions import Fraction
 from math import comb, exp, expm1, inf, log, log1p
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from weftlib import exits, stats
-from weftlib.gate import evidence, exact, plan, report, rounds, trial, verdict
+from weftlib import ROOT, Problem, exits, stats
+from weftlib.gate import (evidence, exact, plan, power, records, report, rivals, rounds,
+                          selftest, trial, verdict)
 from weftlib.gate.evidence import Snapshot
 from weftlib.gate.processes import STOP
 from weftlib.gate.progress import GateProgress
+from weftlib.gate.records import Record
 from weftlib.gate.trial import CONFIRM, LOOKS, Disturbed, Outcome, Trial
 from weftlib.gate.verdict import (EQUIVALENT, IMPROVED, INCONCLUSIVE, REGRESSED, Limits,
                                   judge)
@@ -501,6 +504,105 @@ calls=1000 5
 
     def test_the_ceilings_that_are_shipped_can_be_read(self):
         self.assertEqual(exact.ceilings()["*"]["syscalls"], 0)
+
+
+def recorded(kind, number, n=22, verdict="OK", flags=(), slower=(), jitter=0.01):
+    """A recorded run of three cells, its times made up."""
+    rng = random.Random("%s/%d" % (kind, number))
+    cells = ["a", "b", "c"]
+    made = [{"phase": "look", "turn": turn, "links": {}, "rejected": None, "cells": {
+        cell: [("bhc", "hcb")[turn % 2]] + [100 * exp(rng.gauss(0, jitter)) for _ in "bhc"]
+        for cell in cells}} for turn in range(n)]
+    return Record(
+        {"schema": 1, "kind": kind, "number": number, "cells": cells, "commit": "c" * 40,
+         "host": {"cpu": "Fake", "cpus": 2}, "slower": dict.fromkeys(slower, 0.15)},
+        made, {"verdict": verdict, "flags": dict(flags), "seconds": 100.0})
+
+
+class Proof(unittest.TestCase):
+    """What is made of recorded runs."""
+
+    def test_the_binomial_interval_is_that_of_clopper_and_pearson(self):
+        for hits, n, low, high in ((0, 50, 0, 0.0711), (1, 50, 0.0005, 0.1065),
+                                   (18, 20, 0.6830, 0.9877), (20, 20, 0.8316, 1)):
+            found = stats.binomial_interval(hits, n)
+            self.assertAlmostEqual(found[0], low, 4)
+            self.assertAlmostEqual(found[1], high, 4)
+
+    def test_what_is_written_is_read_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = records.path_of(folder, "relinked", 3)
+            one = recorded("relinked", 3)
+            records.write(path, one)
+            again = records.read(path)
+            self.assertEqual((again.head, again.end), (one.head, one.end))
+            self.assertEqual(len(again.rounds), 22)
+            self.assertAlmostEqual(again.rounds[4]["cells"]["b"][2],
+                                   one.rounds[4]["cells"]["b"][2], 3)
+            self.assertEqual([found.kind for found in records.read_all(folder)],
+                             ["relinked"])
+            self.assertEqual(selftest.missing(folder, [("relinked", 5), ("same", 1)]),
+                             [("relinked", 0), ("same", 0), ("relinked", 1),
+                              ("relinked", 2), ("relinked", 4)])
+
+    def test_what_is_no_record_is_bad_input(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "x.jsonl.gz")
+            with open(path, "w") as file:
+                file.write("no")
+            with self.assertRaises(Problem):
+                records.read(path)
+
+    def test_real_runs_are_counted_by_what_was_flagged(self):
+        slow = [("a", REGRESSED)]
+        table = power.real([
+            recorded("relinked", 0), recorded("relinked", 1, flags=slow, verdict=REGRESSED),
+            recorded("slower-15", 0, slower="a", flags=slow, verdict=REGRESSED),
+            recorded("slower-15", 1, slower="b", flags=slow, verdict=REGRESSED),
+            recorded("slower-15", 2, slower="a", flags=slow, verdict=trial.CONTAMINATED),
+            recorded("full", 0)])
+        relinked, slower = table.rows
+        self.assertTrue(relinked[3].startswith("1 of 2: 50.0 %"))
+        self.assertTrue(slower[2].startswith("1 of 3: "))
+        self.assertTrue(slower[3].startswith("1 of 3: "))
+        self.assertEqual((slower[4], slower[5]), ("2", "1"))
+
+    def test_resampling_finds_what_it_made_slower_and_nothing_else(self):
+        made = records.pool([recorded("full", 0, n=41), recorded("slower-15", 0)])
+        self.assertEqual(len(made), 41)
+        table = power.resampled(made, 12, (0, 30))
+        self.assertTrue(table.rows[0][2].startswith("0 of 12"))
+        self.assertTrue(table.rows[1][1].startswith("12 of 12"))
+
+    def test_cruder_rules_see_the_same_rounds(self):
+        quiet = power.compared([recorded("relinked", 0, jitter=0.001)])
+        noisy = power.compared([recorded("relinked", 0, jitter=0.3)])
+        self.assertEqual({row[1].split(":")[0] for row in quiet.rows}, {"0 of 1"})
+        self.assertTrue(all(row[3].startswith("3 of 3") for row in quiet.rows))
+        self.assertTrue(noisy.rows[0][1].startswith("1 of 1"))
+
+    def test_mann_and_whitney(self):
+        self.assertLess(rivals.mann_whitney(range(11), range(20, 31)), 0.001)
+        self.assertAlmostEqual(rivals.mann_whitney([1, 2, 3], [1, 2, 3]), 0.5)
+
+    def test_the_floor_is_what_identical_code_differed_by(self):
+        rounds_of = [recorded("relinked", n, n=11, jitter=0.05) for n in range(10)]
+        floor = power.floor(rounds_of)
+        self.assertEqual(set(floor), {"a", "b", "c"})
+        self.assertTrue(all(0.01 < value < 0.1 for value in floor.values()))
+        self.assertEqual(power.floor(rounds_of[:2]), {})
+
+    def test_a_kind_that_is_none_is_refused(self):
+        for kind in ("slower-0", "slower-100", "mutant-x", "other"):
+            with self.assertRaises(Problem):
+                selftest.check(kind)
+        for kind in ("same", "relinked", "full", "load", "slower-15", "mutant-fence"):
+            selftest.check(kind)
+
+    def test_every_mutant_is_a_change_of_a_source_of_ours(self):
+        for name, (file, old, new) in selftest.MUTANTS.items():
+            self.assertEqual((ROOT / file).read_text().count(old), 1, name)
+            self.assertNotEqual(old, new)
 
 
 class Said(unittest.TestCase):

@@ -165,6 +165,33 @@ class Builds(Gates):
         self.assertEqual(effects["ping_pong/chan:same"], 0)
         self.assertAlmostEqual(effects["ping_pong/chan:alike"], 0.2, 2)
 
+    def selftest(self, *args, status=0):
+        done = subprocess.run(
+            [sys.executable, "-S", str(SCRIPTS / "gate-selftest.py"), *args, "--records",
+             str(self.dir / "records"), "--document", str(self.dir / "gate.md")],
+            capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done
+
+    def test_the_selftest_goes_on_where_it_stopped_and_writes_its_tables(self):
+        (self.dir / "sweep").write_text("time = 1\npattern=ping_pong chan=same,alike\n")
+        arguments = ["record", "--base", self.at(self.base, "b"), "--cache",
+                     str(self.dir / "cache"), "--sweep", str(self.dir / "sweep"),
+                     "--keep-disturbed", "--kinds"]
+        done = self.selftest(*arguments, "full=1,slower-20=1")
+        self.assertIn("slower-20-000: REGRESSED: 1 of 2 cells, confirmed", done.stdout)
+        done = self.selftest(*arguments, "full=1,slower-20=1,same=1")
+        self.assertEqual(done.stdout.count("-000: "), 1)
+        self.assertIn("same-000: OK: nothing got slower", done.stdout)
+        shutil.copy(SCRIPTS.parent / "docs" / "gate.md", self.dir)
+        self.selftest("report", "--replays=4")
+        text = (self.dir / "gate.md").read_text()
+        self.assertIn("1 of 1: 100.0 % (2.5 to 100.0 %)", text)
+        self.assertIn("Cruder rules on the same rounds", text)
+        self.assertIn("## What it cannot do", text)
+        line = self.selftest("record", "--kinds=other=1", status=1).stderr
+        self.assertIn("no kind 'other'", line)
+
     def test_a_signal_leaves_no_process_and_no_links(self):
         self.sides("same")  # so that there is nothing to build
         mark = self.dir / "mark"

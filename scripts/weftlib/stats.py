@@ -52,6 +52,30 @@ def median_ci(values, confidence=0.95):
     return ordered[k - 1], ordered[-k], level
 
 
+def binomial_interval(hits, n, confidence=0.95):
+    """(low, high) of a chance that came true `hits` times of n: Clopper and Pearson's
+    exact interval, which holds it with at least the given confidence."""
+    tail = (1 - confidence) / 2
+    low = 0.0 if hits == 0 else bisect_chance(
+        lambda p: 1 - binomial_below(hits, n, p) < tail)
+    high = 1.0 if hits == n else bisect_chance(
+        lambda p: binomial_below(hits + 1, n, p) > tail)
+    return low, high
+
+
+def binomial_below(hits, n, p):
+    """The chance of fewer than so many hits of n."""
+    return sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(hits))
+
+
+def bisect_chance(too_low):
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if too_low(middle) else (low, middle)
+    return (low + high) / 2
+
+
 def describe(values):
     """Everything the summary says about one quantity of one cell.
 

@@ -179,6 +179,11 @@ class Builds:
                                 "%d/%s/%d/%d" % (seed, arm, generation, number))
                       for number in range(LINKS)] for arm in ARMS}
 
+    def clear(self):
+        """Removes all links that were made."""
+        for folder in self.scratch.iterdir():
+            shutil.rmtree(folder, ignore_errors=True)
+
     def link(self, folder, name, seed):
         """One executable of the objects in a build, in an order made of the seed."""
         build, to = folder / "build", self.scratch / name

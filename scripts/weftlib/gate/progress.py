@@ -11,6 +11,7 @@ from .trial import CONFIRM, LOOKS
 class GateProgress(Progress):
     def __init__(self, stream, total, quiet):
         super().__init__(stream, total, LOOKS[-1][0], 0, quiet, "gate")
+        self.rejected = 0
 
     def step(self, phase, turn, undecided, cell):
         now = time.monotonic()
@@ -18,8 +19,10 @@ class GateProgress(Progress):
         if self.quiet or (self.shown and now - self.shown < every):
             return
         self.shown = now
-        line = "%s: %s, %s: %s" % (self.name, self.where(phase, turn, undecided), duration(
-            now - self.begun), one_line(cell))
+        line = "%s: %s%s, %s: %s" % (
+            self.name, self.where(phase, turn, undecided),
+            ", %d rejected" % self.rejected if self.rejected else "",
+            duration(now - self.begun), one_line(cell))
         if self.terminal:
             self.write("\r" + fill(line, self.width()))
             self.bar_drawn = True

@@ -253,6 +253,8 @@ class Live:
 
     def reject(self, kind, words):
         self.rejected[kind] += 1
+        if self.progress:
+            self.progress.rejected += 1
         if evidence.too_many(sum(self.rejected.values()), self.accepted):
             raise Disturbed("%d rounds were rejected and %d accepted; in the last, %s" % (
                 sum(self.rejected.values()), self.accepted, words))
