@@ -9,6 +9,9 @@ struct command {
 	const char *summary; /* one line */
 	const char *help;    /* everything after the usage's first word */
 
+	/* A script, which prints its own help. */
+	bool is_script;
+
 	/* Whether it can do without stdout: it asks for it itself, then. */
 	bool may_be_silent;
 
@@ -21,6 +24,6 @@ struct command {
 int command_needs_stdout(void);
 
 extern const struct command command_bench, command_check, command_context,
-        command_list, command_run, command_stress;
+        command_doctor, command_list, command_run, command_stress;
 
 #endif

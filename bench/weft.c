@@ -35,8 +35,8 @@ int command_needs_stdout(void)
 }
 
 static const struct command *const commands[] = {
-	&command_list,   &command_run,   &command_check,
-	&command_stress, &command_bench, &command_context,
+	&command_list,  &command_run,     &command_check,  &command_stress,
+	&command_bench, &command_context, &command_doctor,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -50,7 +50,7 @@ static void print_usage(FILE *to)
 	      "\n",
 	      to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-8s %s\n", commands[i]->name,
+		fprintf(to, "  %-9s %s\n", commands[i]->name,
 		        commands[i]->summary);
 	fputs("\n"
 	      "  weft help COMMAND says more; weft --version, which this is.\n"
@@ -81,6 +81,15 @@ static int unknown_command(const char *name)
 	return complain_unknown("no command", name, known);
 }
 
+static int script_help(const struct command *command)
+{
+	char name[32], option[] = "--help";
+	char *argv[] = { name, option, NULL };
+
+	snprintf(name, sizeof(name), "%s", command->name);
+	return command->run(2, argv);
+}
+
 static int help(const char *about)
 {
 	const struct command *command;
@@ -92,6 +101,8 @@ static int help(const char *about)
 	command = command_find(about);
 	if (!command)
 		return unknown_command(about);
+	if (command->is_script)
+		return script_help(command);
 	printf("usage: weft %s", command->help);
 	return 0;
 }

@@ -6,6 +6,7 @@
 BROKEN_DIR holds the broken channels of stress/broken as shared objects.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -27,6 +28,9 @@ WEFT = ""
 BROKEN = ""
 
 Answer = namedtuple("Answer", "status out err")
+
+#: Commands that are scripts.
+SCRIPTS = ("doctor",)
 
 #: As short as a run can be and still be one.
 SHORT = ["--reps=1", "--time=1", "--latency=0"]
@@ -61,15 +65,32 @@ class Command(unittest.TestCase):
         for args in (["--help"], ["help"]):
             answer = weft(*args)
             self.assertEqual((answer.status, answer.err), (0, ""))
-            for name in ("list", "run", "bench", "context"):
+            for name in ("list", "run", "bench", "context", *SCRIPTS):
                 self.assertIn("\n  %s " % name, answer.out)
 
     def test_every_command_has_help(self):
-        for name in ("list", "run", "bench", "context"):
+        for name in ("list", "run", "bench", "context", *SCRIPTS):
             answer = weft("help", name)
             self.assertEqual((answer.status, answer.err), (0, ""))
             self.assertTrue(answer.out.startswith("usage: weft " + name))
             self.assertEqual(weft(name, "--help"), answer)
+
+    def test_scripts_that_cannot_be_started_are_one_line(self):
+        for name in SCRIPTS:
+            for env, part in ((dict(WEFT_SCRIPTS="/nowhere"), "WEFT_SCRIPTS"),
+                              (dict(PATH="/nowhere"), "needs python3: No such file")):
+                answer = weft(name, "--help", **env)
+                self.assertEqual((answer.status, answer.out), (1, ""))
+                self.assertIn(part, answer.err)
+                self.assertRegex(answer.err, r"\Aweft: %s .*\n\Z" % name)
+
+    def test_a_script_asks_the_command_that_started_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.symlink(os.path.abspath(WEFT), folder + "/linked")
+            done = subprocess.run([folder + "/linked", "doctor", "--json", "--seconds=0"],
+                                  capture_output=True, text=True, timeout=120)
+        digest = hashlib.sha256(Path(WEFT).read_bytes()).hexdigest()
+        self.assertEqual(strict(done.stdout)["weft_sha256"], digest, done.stderr)
 
     def test_version(self):
         self.assertRegex(weft("--version").out, r"\Aweft \d+\.\d+\.\d+\n\Z")

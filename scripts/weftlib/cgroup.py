@@ -66,20 +66,34 @@ def groups(root="/"):
             yield version, os.path.join(where, *steps[:end])
 
 
-def quota(root="/"):
-    """How many CPUs the least of the quotas pays for (0.5, 2.0), or None."""
-    least = None
+def levels(root="/"):
+    """How many CPUs the quota of each group on the way up pays for (0.5, 2.0), or None
+    where it has none: [{"level": 0 for our own, "version", "cpus"}]. Nothing names the
+    groups: results are made to be shared."""
+    found, at = [], {}
     for version, folder in groups(root):
-        if version == 2:
-            found = (read(root, folder + "/cpu.max") or "").split()
-        else:
-            found = [(read(root, folder + "/cpu.cfs_" + name) or "").strip()
-                     for name in ("quota_us", "period_us")]
-        # "max" and -1 are no limit.
-        if len(found) == 2 and all(re.match(r"[1-9][0-9]*\Z", n) for n in found):
-            cpus = int(found[0]) / int(found[1])
-            least = cpus if least is None else min(least, cpus)
-    return least
+        level = at[version] = at.get(version, -1) + 1
+        found.append({"level": level, "version": version,
+                      "cpus": quota_of(root, version, folder)})
+    return found
+
+
+def quota_of(root, version, folder):
+    if version == 2:
+        found = (read(root, folder + "/cpu.max") or "").split()
+    else:
+        found = [(read(root, folder + "/cpu.cfs_" + name) or "").strip()
+                 for name in ("quota_us", "period_us")]
+    # "max" and -1 are no limit.
+    if len(found) == 2 and all(re.match(r"[1-9][0-9]*\Z", n) for n in found):
+        return int(found[0]) / int(found[1])
+    return None
+
+
+def quota(root="/"):
+    """The least of the quotas, in CPUs, or None."""
+    return min((level["cpus"] for level in levels(root) if level["cpus"] is not None),
+               default=None)
 
 
 def throttled(root="/"):

@@ -15,7 +15,7 @@ import signal
 import sys
 import warnings
 
-from . import Problem, shown, whole
+from . import ROOT, Problem, shown, whole
 
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 #: What a shell reports for a command that a signal has ended.
@@ -61,6 +61,15 @@ def pattern(text):
             return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise argparse.ArgumentTypeError("'%s': %s" % (text, error))
+
+
+def add_weft(parser):
+    """--weft: the command that measures; the one that has started this script, unless
+    another is named."""
+    parser.add_argument(
+        "--weft", metavar="PATH",
+        default=os.environ.get("WEFT_COMMAND") or str(ROOT / "build/release/weft"),
+        help="the measuring command (default: build/release/weft)")
 
 
 def shown_argv(script, argv):

@@ -12,10 +12,12 @@ import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 
-from . import ROOT, SCHEMA, cgroup
+from . import ROOT, SCHEMA, cgroup, environment
 from .binary import as_text
 
-UNKNOWN = "unknown"
+UNKNOWN = environment.UNKNOWN
+#: What /proc/stat counts in.
+TICKS = os.sysconf("SC_CLK_TCK")
 #: What is in every commit of this project.
 OWN_FILE = "scripts/weftlib/context.py"
 SLUG_LENGTH = 32
@@ -77,6 +79,8 @@ def capture(machine, weft, sweep, cells, seed, argv, peers=()):
                for peer in peers],
         python=platform.python_version(), aslr=aslr(), thp=thp(),
         cpu_mhz=cpu_mhz(), caches=caches(), cpu_quota=cgroup.quota(),
+        cpu_quotas=cgroup.levels(), topology=topology(), mitigations=mitigations(),
+        turbo=turbo(),
         load_before=load(), load_after=None,
         cpu_time_before=cpu_time(), steal=None,
         throttled_before=throttled(), throttled=None)
@@ -92,7 +96,9 @@ def finish(context, rounds_done, complete):
         rounds_done=rounds_done, load_after=load(),
         steal=steal(before, after),
         throttled=UNKNOWN if UNKNOWN in (throttled_before, now)
-        else now - throttled_before)
+        else now - throttled_before,
+        cpu_foreign=foreign(before, after))
+    context["environment"] = environment.as_data(context)
 
 
 def directory_name(context):
@@ -137,7 +143,23 @@ def cpu_time():
     user, nice, system, idle, iowait, irq, softirq, steal_time = map(int, fields[1:9])
     idle += iowait
     return {"busy": user + nice + system + irq + softirq, "idle": idle,
-            "steal": steal_time}
+            "steal": steal_time, "own": round(own_seconds() * TICKS)}
+
+
+def own_seconds():
+    """CPU time of this process and of all that it has waited for."""
+    spent = os.times()
+    return (spent.user + spent.system + spent.children_user + spent.children_system)
+
+
+def foreign(before, after):
+    """CPU time that went to other processes meanwhile, as a share of all there was."""
+    if not before or not after:
+        return UNKNOWN
+    delta = {key: max(0, after[key] - before[key]) for key in before}
+    total = delta["busy"] + delta["idle"] + delta["steal"]
+    others = max(0, delta["busy"] - delta["own"])
+    return {"jiffies": others, "share": round(others / total, 5)} if total else UNKNOWN
 
 
 def steal(before, after):
@@ -175,6 +197,37 @@ def thp():
 def cpu_mhz():
     found = re.search(r"^cpu MHz\s*:\s*([\d.]+)", read("/proc/cpuinfo") or "", re.M)
     return float(found.group(1)) if found else UNKNOWN
+
+
+def topology(system="/sys/devices/system"):
+    """How many packages, cores, threads of a core and NUMA nodes there are, or
+    unknown."""
+    places = [tuple(read(cpu / "topology" / name) for name in (
+        "physical_package_id", "core_id"))
+        for cpu in Path(system).glob("cpu/cpu[0-9]*")]
+    places = [place for place in places if None not in place]
+    if not places:
+        return UNKNOWN
+    cores = len(set(places))
+    return {"packages": len({package for package, _ in places}), "cores": cores,
+            "threads_per_core": -(-len(places) // cores),
+            "nodes": len(list(Path(system).glob("node/node[0-9]*"))) or UNKNOWN}
+
+
+def mitigations(system="/sys/devices/system"):
+    """What the kernel says of each flaw of the CPU, or unknown."""
+    found = {path.name: read(path) for path in
+             sorted(Path(system).glob("cpu/vulnerabilities/*"))}
+    return {name: state for name, state in found.items() if state} or UNKNOWN
+
+
+def turbo(system="/sys/devices/system"):
+    """"on", "off" or unknown."""
+    for name, off in (("cpu/intel_pstate/no_turbo", "1"), ("cpu/cpufreq/boost", "0")):
+        found = read(Path(system) / name)
+        if found in ("0", "1"):
+            return "off" if found == off else "on"
+    return UNKNOWN
 
 
 def caches():
