@@ -86,6 +86,14 @@ static int script_run(int argc, char **argv)
 	return EXIT_FAILED;
 }
 
+const struct command command_advise = {
+	.name = "advise",
+	.summary = "which channel to use: measures those that can do what you "
+	           "need",
+	.is_script = true,
+	.run = script_run,
+};
+
 const struct command command_doctor = {
 	.name = "doctor",
 	.summary = "what on this machine may disturb a measurement",

@@ -23,7 +23,8 @@ struct command {
  * stdout closed. */
 int command_needs_stdout(void);
 
-extern const struct command command_bench, command_check, command_context,
-        command_doctor, command_list, command_run, command_stress;
+extern const struct command command_advise, command_bench, command_check,
+        command_context, command_doctor, command_list, command_run,
+        command_stress;
 
 #endif

@@ -30,7 +30,7 @@ BROKEN = ""
 Answer = namedtuple("Answer", "status out err")
 
 #: Commands that are scripts.
-SCRIPTS = ("doctor",)
+SCRIPTS = ("advise", "doctor")
 
 #: As short as a run can be and still be one.
 SHORT = ["--reps=1", "--time=1", "--latency=0"]

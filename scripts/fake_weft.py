@@ -22,7 +22,7 @@ PATTERNS = [
         {**knob("work", 0, 10**9, [0]), "unit": "ns", "default": 0}]},
     {"name": "producer_consumer", "summary": "", "knobs": [
         knob("producers", 1, 64, [1]), knob("consumers", 1, 64, [1]),
-        knob("cap", 0, 4096, [0])]}]
+        knob("cap", 0, 4096, [0]), {**knob("payload", 8, 4096, [8]), "unit": "B"}]}]
 CONTEXT = {"cpu": "Fake CPU (R) 9000 @ 1GHz", "cpus_online": 2, "kernel": "1",
            "compiler": "cc", "flags": "-O2", "build_type": "Release",
            "sanitize": os.environ.get("FAKE_SANITIZE", ""), "governor": "unknown"}
@@ -41,6 +41,7 @@ if args[0] == "list" and os.environ.get("FAKE_LIST"):
     print(os.environ["FAKE_LIST"])
     sys.exit()
 PEERS = json.loads(os.environ.get("FAKE_PEERS", "{}"))
+CAN = json.loads(os.environ.get("FAKE_CAN", "{}"))
 NS = json.loads(os.environ.get("FAKE_NS", "{}"))
 if args[:2] == ["list", "peers"]:
     print(json.dumps(PEERS.get(os.path.basename(sys.argv[0]), [])))
@@ -49,7 +50,8 @@ if args[0] == "list":
     names = os.environ.get("FAKE_CHANNELS", "alpha,beta").split(",")
     names += ["mine"] if "load" in options else []
     print(json.dumps(PATTERNS if args[1] == "patterns" else
-                     [{"name": n, "summary": "", "caps": []} for n in names]))
+                     [{"name": n, "summary": "", "caps": [], **CAN.get(n, {})}
+                      for n in names]))
     sys.exit()
 chan = options.get("chan", "mine")
 verdict, why, status = VERDICTS.get(chan, ("VERIFIED", "", 0))

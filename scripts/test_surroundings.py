@@ -30,7 +30,8 @@ from weftlib import (Problem, binary, files, progress, summary,  # noqa: E402
                      sweepfile)
 
 SWEEP = "rounds=1\nlatency=0\npattern=pipeline cap=0"
-COMMANDS = ("sweep.py", "plot.py", "report.py", "peers.py", "ratios.py", "doctor.py")
+COMMANDS = ("sweep.py", "plot.py", "report.py", "peers.py", "ratios.py", "advise.py",
+            "doctor.py")
 #: A run that is kept with its samples.
 REFERENCE = next(SCRIPTS.parent.glob("results/reference/*/"))
 

@@ -184,13 +184,14 @@ def pick(table, columns):
                  [[row[c] for c in columns] for row in table.rows], table.keys)
 
 
-def render_text(table):
-    """Aligned columns for a terminal."""
+def render_text(table, left=()):
+    """Aligned columns for a terminal, those with a name in `left` to the left."""
     sizes = widths(table)
     lines = [table.title]
     for row in [table.header] + table.rows:
-        lines.append("  ".join(text.rjust(size)
-                               for text, size in zip(row, sizes)).rstrip())
+        lines.append("  ".join(
+            text.ljust(size) if name in left else text.rjust(size)
+            for text, size, name in zip(row, sizes, table.header)).rstrip())
     return "\n".join(lines)
 
 
