@@ -425,8 +425,32 @@ static int again(int err)
 	return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 
+static bool is_busy(struct faulty *f)
+{
+	return weft_load_relaxed(&f->locked);
+}
+
+/* First there is room; then it is used, if nobody has closed the channel in
+ * between. The yield holds that window open. */
+static int send_in_two_steps(struct faulty *f, const void *elem)
+{
+	bool claimed;
+	int err;
+
+	lock(&f->locked);
+	claimed = !f->closed && f->len < f->cap && !f->receivers.first;
+	unlock(&f->locked);
+	weft_yield();
+	err = pairing_send(f, elem, WEFT_NOW);
+	return claimed && err == -EPIPE ? 0 : err;
+}
+
 static int pairing_try_send(void *state, const void *elem)
 {
+	if (fault == BUSY_IS_FULL && is_busy(state))
+		return -EAGAIN;
+	if (fault == CLOSE_LOSES_CLAIMED)
+		return again(send_in_two_steps(state, elem));
 	return again(pairing_send(state, elem,
 	                          fault == TRY_SEND_WAITS ? WEFT_FOREVER
 	                                                  : WEFT_NOW));
@@ -434,6 +458,8 @@ static int pairing_try_send(void *state, const void *elem)
 
 static int pairing_try_recv(void *state, void *elem)
 {
+	if (fault == BUSY_IS_EMPTY && is_busy(state))
+		return -EAGAIN;
 	return again(pairing_recv(state, elem,
 	                          fault == TRY_RECV_WAITS ? WEFT_FOREVER
 	                                                  : WEFT_NOW));

@@ -30,6 +30,8 @@ enum fault {
 	TRY_RECV_WAITS,
 	TRY_SEND_WAITS,
 	FULL_TOO_EARLY,
+	BUSY_IS_EMPTY, /* a try_recv while another call is under way */
+	BUSY_IS_FULL,
 
 	/* close */
 	CLOSED_HIDES_ELEMENTS,
@@ -38,6 +40,7 @@ enum fault {
 	CLOSES_TWICE,
 	CLOSE_FORGETS_SENDERS,
 	DROPS_BACKWARDS,
+	CLOSE_LOSES_CLAIMED, /* between two steps of a send that returns 0 */
 
 	/* waking */
 	NEVER_WAKES,

@@ -17,7 +17,8 @@ static const struct conform_check *const tables[] = {
 	conform_basic,       conform_rendezvous,   conform_wake,
 	conform_batch,       conform_close,        conform_time,
 	conform_select,      conform_select_cases, conform_select_race,
-	conform_select_load, conform_misuse,       conform_memory,
+	conform_select_load, conform_history,      conform_misuse,
+	conform_memory,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))

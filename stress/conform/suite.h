@@ -99,7 +99,7 @@ struct conform_check {
 
 /* One table for each file of checks, ended by one without a name. */
 extern const struct conform_check conform_basic[], conform_batch[],
-        conform_close[], conform_memory[], conform_misuse[],
+        conform_close[], conform_history[], conform_memory[], conform_misuse[],
         conform_rendezvous[], conform_select[], conform_select_cases[],
         conform_select_load[], conform_select_race[], conform_time[],
         conform_wake[];

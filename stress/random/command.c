@@ -16,13 +16,16 @@
 const char stress_summary[] = "random histories of channels, all checked";
 
 const char stress_help[] =
-        "stress chan|select [--chan=NAME | --load=FILE.so | --all] "
+        "stress chan|select|history [--chan=NAME | --load=FILE.so | --all] "
         "[OPTION ...]\n"
         "\n"
         "  chan              calls on one channel at a time\n"
         "  select            calls and selects over up to four, of which one "
         "at least is\n"
         "                    of the channel given\n"
+        "  history           few calls at a time, each put down with its "
+        "times: can a\n"
+        "                    correct channel have answered like that?\n"
         "\n"
         "  --seconds=S       how long, for all channels together; default 60\n"
         "  --seed=N          repeat the one episode with this seed\n"
@@ -279,8 +282,10 @@ static int take_options(struct stress *s, int argc, char **argv)
 static int find_subject(const char *name, const struct subject **out)
 {
 	static const struct subject *const subjects[] = { &subject_chan,
-		                                          &subject_select };
-	static const char *const known[] = { "chan", "select", NULL };
+		                                          &subject_select,
+		                                          &subject_history };
+	static const char *const known[] = { "chan", "select", "history",
+		                             NULL };
 
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
 		if (strcmp(subjects[i]->name, name) == 0) {
@@ -298,7 +303,8 @@ int stress_main(int argc, char **argv)
 	int err;
 
 	if (argc < 2)
-		return complain("stress what? (there are: chan, select)");
+		return complain("stress what? (there are: chan, select, "
+		                "history)");
 	err = find_subject(argv[1], &s.subject);
 	if (!err)
 		err = take_options(&s, argc, argv);

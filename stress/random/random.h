@@ -20,8 +20,8 @@ struct subject {
 	uint64_t (*run)(const struct weft_chan_impl *impl, uint64_t seed);
 };
 
-/* One channel, and selects over several. */
-extern const struct subject subject_chan, subject_select;
+/* One channel; selects over several; few calls at a time, in every detail. */
+extern const struct subject subject_chan, subject_select, subject_history;
 
 /* How one stretch of episodes went. */
 struct stretch {

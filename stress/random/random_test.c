@@ -149,6 +149,8 @@ static void the_command_says_what_is_wrong(void **state)
 	assert_int_equal(COMMAND("select", "--seconds=-1"), 2);
 	assert_int_equal(COMMAND("chan", "--chan=handoff", "--seconds=0.3"), 0);
 	assert_int_equal(COMMAND("select", "--chan=ring", "--seconds=0.3"), 0);
+	assert_int_equal(COMMAND("history", "--chan=pipe", "--seconds=0.3"), 0);
+	assert_int_equal(COMMAND("history", "--chan=null"), 2);
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "stress/conform/supervise.h"
 #include "stress/conform/verdict.h"
+#include "stress/history/scenario.h"
 #include "stress/random/episode.h"
 #include "stress/random/random.h"
 #include "stress/random/select_episode.h"
@@ -22,6 +23,12 @@ const struct subject subject_select = {
 	.name = "select",
 	.applies = select_episode_applies,
 	.run = select_episode_run,
+};
+
+const struct subject subject_history = {
+	.name = "history",
+	.applies = episode_applies,
+	.run = history_run,
 };
 
 struct job {
