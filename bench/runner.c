@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,6 +291,37 @@ static void measure_latency(struct measurement *m, uint64_t items)
 	m->out->items = items;
 }
 
+/* --- what no run surrounds --- */
+
+#define START_LIMIT (30 * WEFT_SEC)
+
+int64_t runner_start_limit(const struct plan *plan)
+{
+	return plan->timeout_ns ? plan->timeout_ns : START_LIMIT;
+}
+
+void runner_time_begin(const struct plan *plan)
+{
+	signal(RUNNER_LATE, SIG_DFL);
+	alarm((unsigned)(runner_start_limit(plan) / WEFT_SEC));
+}
+
+void runner_time_end(void)
+{
+	alarm(0);
+}
+
+static int probe(const struct plan *plan, struct result *out, char *why,
+                 size_t why_bytes)
+{
+	int err;
+
+	runner_time_begin(plan);
+	err = cell_probe(&plan->params, plan->chan, &out->cap, why, why_bytes);
+	runner_time_end();
+	return err;
+}
+
 /* What the channel can hold may depend on how many messages there are. */
 static void probe_again(struct result *out, uint64_t items)
 {
@@ -300,7 +332,7 @@ static void probe_again(struct result *out, uint64_t items)
 	if (knob < 0)
 		return;
 	plan.params.value[knob] = (int64_t)items;
-	(void)cell_probe(&plan.params, plan.chan, &out->cap, why, sizeof(why));
+	(void)probe(&plan, out, why, sizeof(why));
 }
 
 void runner_measure(const struct plan *plan, struct result *out,
@@ -328,8 +360,7 @@ void runner_measure(const struct plan *plan, struct result *out,
 	out->verdict = VERDICT_NA;
 	if (cell_possible(&plan->params, plan->chan, out->why,
 	                  sizeof(out->why)) ||
-	    cell_probe(&plan->params, plan->chan, &out->cap, out->why,
-	               sizeof(out->why)))
+	    probe(plan, out, out->why, sizeof(out->why)))
 		return;
 	if (!items && plan->pattern->items)
 		items = plan->pattern->items(&plan->params);

@@ -8,6 +8,9 @@
 #ifndef BENCH_RUNNER_H
 #define BENCH_RUNNER_H
 
+#include <signal.h>
+#include <stdint.h>
+
 #include "bench/result.h"
 
 /*
@@ -23,6 +26,17 @@
 void runner_measure(const struct plan *plan, struct result *out,
                     void (*hung)(const struct result *out, void *arg),
                     void *arg);
+
+/*
+ * Around what calls the channel outside of a run, where no watchdog looks:
+ * after runner_start_limit() the signal RUNNER_LATE ends the process, whatever
+ * the channel's code does with it.
+ */
+#define RUNNER_LATE SIGALRM
+
+int64_t runner_start_limit(const struct plan *plan);
+void runner_time_begin(const struct plan *plan);
+void runner_time_end(void);
 
 /*
  * End the process at once, whatever its tasks are doing: for `hung`. Nothing

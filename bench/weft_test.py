@@ -504,6 +504,71 @@ class Broken(unittest.TestCase):
         self.assertRegex(answer.out, r"\nHUNG: ")
 
 
+class Wicked(unittest.TestCase):
+    """A plug-in that does harm to its process harms no command: a finding with a name,
+    exit status 1."""
+
+    #: A crash in these is nothing to the C library's own, or to a sanitizer's, order of
+    #: ending a process.
+    CALLS = ("create", "destroy", "try_send", "try_recv", "close", "len", "cap", "poll")
+
+    #: A check that makes all these calls, and lets nothing run for long.
+    CHECK = ["check", "--time-limit=1", "--percent=10", "--only=^len_and_cap_are_exact|"
+             "^a_closed_channel_drains|^a_select_gives_up"]
+
+    def commands(self):
+        return (["run", "pipeline", *SHORT, "--timeout=2"], ["list"],
+                ["bench", "--benchmark_filter=^ping_pong/chan:wicked/pairs:1/cap:1/payload:8/"
+                 "work:0/wait:adaptive/",
+                 "--time=1", "--timeout=2", "--benchmark_repetitions=1"],
+                ["check", "--only=^len_and_cap_are"],
+                ["stress", "chan", "--seconds=0.1"])
+
+    def test_while_it_is_loaded(self):
+        moments = [("load", "crash"), ("load", "_exit"), ("unload", "_exit"),
+                   ("load", "exit"), ("load", "divide")]
+        if strict(weft("context", "--json").out)["sanitize"] == "thread":
+            moments.remove(("unload", "_exit"))  # there, a process ends without it
+        for command in self.commands():
+            for call, deed in moments:
+                with self.subTest(command=command[0], call=call, deed=deed):
+                    answer = weft(*command, broken("wicked"),
+                                  WEFT_WICKED="%s:%s" % (call, deed))
+                    self.assertEqual(answer.status, 1, answer)
+                    self.assertEqual(answer.out, "")
+                    self.assertRegex(answer.err, r"\Aweft: .*wicked.so: it_can_be_loaded: "
+                                                 r"(FAILED|CRASHED): [^\n]+\n\Z")
+
+    def test_in_its_calls(self):
+        for call in self.CALLS:
+            for deed in ("crash", "wild", "_exit") if call == "create" else ("crash",):
+                with self.subTest(call=call, deed=deed):
+                    answer = weft(*self.CHECK, broken("wicked"),
+                                  WEFT_WICKED="%s:%s" % (call, deed))
+                    self.assertEqual(answer.status, 1, answer)
+                    self.assertRegex(answer.out, r"(?m)^  (CRASHED|FAIL) +\w+ ")
+                    self.assertRegex(answer.out, r"\n  \d+ passed, ")
+
+    def test_a_call_that_does_not_return(self):
+        for command in self.CHECK, ["stress", "chan", "--seconds=1", "--time-limit=1",
+                                    "--failures=1"], self.commands()[0]:
+            answer = weft(*command, broken("wicked"), WEFT_WICKED="create:loop")
+            self.assertEqual(answer.status, 1, answer)
+            self.assertIn("HUNG", answer.out + answer.err)
+
+    def test_a_thread_of_its_own(self):
+        for command in self.commands():
+            answer = weft(*command, broken("wicked"), WEFT_WICKED="thread:_exit")
+            # Whatever has ended before the thread acts is well.
+            self.assertIn(answer.status, (0, 1), answer)
+            if command[0] == "list":
+                self.assertIn("wicked", answer.out)
+        # The command itself goes on to its end.
+        answer = weft(*self.CHECK, "--percent=1000", broken("wicked"),
+                      WEFT_WICKED="thread:_exit")
+        self.assertRegex(answer.out, r"\n  \d+ passed, ")
+
+
 class BadInput(unittest.TestCase):
     #: Arguments, and what the one line must name: the value, what is allowed.
     TABLE = [
@@ -598,16 +663,6 @@ class BadInput(unittest.TestCase):
                         ["contradicting.so", "batch", "try_send_many"])
         self.is_refused(["run", "pipeline", broken("reserving")],
                         ["reserving.so", "reserved"])
-
-    def test_a_plug_in_that_ends_the_process(self):
-        moments = ["load", "unload"]
-        if strict(weft("context", "--json").out)["sanitize"] == "thread":
-            moments.remove("unload")  # there, a process ends without it
-        for command in (["run", "pipeline"], ["list"], ["bench"],
-                        ["check"], ["stress", "chan"]):
-            for moment in moments:
-                self.is_refused([*command, broken("leaving")],
-                                ["leaving.so", "exit status 0"], WEFT_LEAVES=moment)
 
     def test_an_impossible_cell_is_an_object_with_json(self):
         answer = weft("run", "pipeline", "--chan=condvar", "--cap=0", "--json")

@@ -10,17 +10,33 @@
 #include <weft/time.h>
 
 #include "cli/json.h"
-#include "cli/peers.h"
+#include "cli/plugin.h"
 #include "stress/conform/absent.h"
 #include "stress/conform/conform.h"
 #include "stress/conform/options.h"
 #include "stress/conform/screen.h"
+#include "stress/conform/supervise.h"
 #include "stress/conform/verdict.h"
+#include "stress/source/campaign.h"
 
 const char conform_summary[] = "does a channel keep the contract?";
 
 const char conform_help[] =
         "check --chan=NAME | --load=FILE.so | --all [OPTION ...]\n"
+        "       weft check --load=FILE.c [--tier=fast|full] [OPTION ...] "
+        "[-- FLAG ...]\n"
+        "\n"
+        "A source is compiled with $CC or cc, and the FLAGs, as it stands and "
+        "for each\n"
+        "sanitizer and with random delays, and all builds are checked and "
+        "stressed until\n"
+        "something is found.\n"
+        "\n"
+        "  --tier=fast|full  about half a minute (the default), or as long as "
+        "it takes\n"
+        "  --seconds=S       for all of that; default 30, full 120\n"
+        "  --keep-going      past what is found\n"
+        "  --build=KIND      one build only: plain, thread, address, perturb\n"
         "\n"
         "  --only=REGEX      only the checks whose names match\n"
         "  --seed=N          of all that is random; default 1\n"
@@ -29,6 +45,9 @@ const char conform_help[] =
         "                    default 20, and a tenth of it once three have "
         "hung\n"
         "  --percent=P       of the usual repetitions; default 100\n"
+        "  --failures=N      after which it ends; default: it does not\n"
+        "  --budget=S        seconds after which no check begins\n"
+        "  --quiet           only what did not pass\n"
         "  --json            results as JSON\n"
         "  --list            what is checked, and what is not and why\n"
         "\n"
@@ -40,13 +59,16 @@ struct request {
 	struct chosen chosen;
 	struct conform_opts opts;
 	uint64_t percent;
-	bool list, json;
+	bool list, json, quiet;
+	struct campaign campaign;
 
 	/* While it runs. */
 	unsigned columns; /* see screen_columns() */
 	struct json writer;
 	unsigned counts[CONFORM_UNTRIED + 1]; /* of the current channel */
 	unsigned failed;                      /* of all */
+	uint64_t variations;
+	unsigned ran; /* checks, those that do not apply too */
 	int64_t ns;
 };
 
@@ -163,16 +185,18 @@ static void text_begin(const struct weft_chan_impl *impl,
 static void text_how_to_repeat(const struct request *q,
                                const struct conform_result *r)
 {
-	printf("           again: weft check %s",
-	       q->chosen.path ? "--load=" : "--chan=");
-	screen_quote(stdout, q->chosen.path ? q->chosen.path : r->impl->name);
-	printf(" --only='^%s$' --seed=%" PRIu64 "\n", conform_name(r->check),
-	       q->opts.seed);
+	printf("           again: weft check --only='^%s$' --seed=%" PRIu64 " ",
+	       conform_name(r->check), q->opts.seed);
+	chosen_print(stdout, &q->chosen, r->impl);
+	putchar('\n');
 }
 
 static void text_result(struct request *q, const struct conform_result *r)
 {
 	screen_erase(stdout, q->columns);
+	if (q->quiet &&
+	    (r->verdict == CONFORM_PASS || r->verdict == CONFORM_NA))
+		return;
 	printf("  %-8s %s", conform_verdict_name(r->verdict),
 	       conform_name(r->check));
 	if (r->verdict == CONFORM_NA || r->verdict == CONFORM_UNTRIED) {
@@ -216,6 +240,9 @@ static void on_result(const struct conform_result *r, void *arg)
 
 	q->counts[r->verdict]++;
 	q->ns += r->ns;
+	q->ran++;
+	if (r->verdict != CONFORM_NA)
+		q->variations += weft_load_relaxed(&vital->turns);
 	if (q->json)
 		json_result(q, r);
 	else
@@ -231,7 +258,7 @@ static int check_one(struct request *q, const struct weft_chan_impl *impl)
 	q->ns = 0;
 	if (!q->json) {
 		printf("%s: %s\n", impl->name, impl->summary);
-		peer_print(stdout, "", impl);
+		plugin_print_peer(stdout, "", impl);
 	}
 	failed = conform_run(impl, &q->opts, q->json ? NULL : text_begin,
 	                     on_result, q);
@@ -260,6 +287,7 @@ static int check_all(struct request *q)
 		err = check_one(q, impl);
 	if (q->json)
 		json_end(q);
+	chosen_tally(&q->chosen, q->variations, 0, q->ran);
 	if (err)
 		return err;
 	return q->failed ? EXIT_FAILED : 0;
@@ -293,8 +321,11 @@ static int only_is_good(const char *only)
 static int take_option(struct request *q, const struct arg *arg)
 {
 	static const char *const known[] = {
-		"--all",  "--chan",    "--json", "--list",       "--load",
-		"--only", "--percent", "--seed", "--time-limit", NULL
+		"--all",      "--budget", "--build",      "--chan",
+		"--failures", "--json",   "--keep-going", "--list",
+		"--load",     "--only",   "--percent",    "--quiet",
+		"--seconds",  "--seed",   "--tier",       "--time-limit",
+		NULL
 	};
 	bool taken;
 	int err = chosen_option(&q->chosen, arg, &taken);
@@ -313,6 +344,15 @@ static int take_option(struct request *q, const struct arg *arg)
 		return arg_flag(arg, &q->json);
 	if (strcmp(arg->key, "list") == 0)
 		return arg_flag(arg, &q->list);
+	if (strcmp(arg->key, "quiet") == 0)
+		return arg_flag(arg, &q->quiet);
+	if (strcmp(arg->key, "failures") == 0)
+		return arg_number(arg, 1, UINT64_MAX, &q->opts.failures);
+	if (strcmp(arg->key, "budget") == 0)
+		return arg_seconds(arg, &q->opts.budget_ns);
+	err = campaign_option(&q->campaign, arg, &taken);
+	if (err || taken)
+		return err;
 	return complain_option("check has no option", arg, known);
 }
 
@@ -321,13 +361,36 @@ static int take_options(struct request *q, int argc, char **argv)
 	struct arg arg;
 	int err = 0;
 
-	for (int i = 1; i < argc && !err; i++)
+	for (int i = 1; i < argc && !err; i++) {
+		if (chosen_flags(&q->chosen, argc, argv, i))
+			break;
 		err = arg_split(argv[i], &arg)
 		              ? take_option(q, &arg)
 		              : complain("check: cannot make sense of '%s': "
 		                         "give --KEY or --KEY=VALUE",
 		                         argv[i]);
+	}
 	return err;
+}
+
+/* One build of a source, or all builds and all kinds of checks. */
+static int check_builds(struct request *q, int argc, char **argv)
+{
+	struct campaign *c = &q->campaign;
+	bool of_source = source_is(q->chosen.path);
+
+	if (!c->asked && (!of_source || q->chosen.build_given || q->json))
+		return of_source ? source_rerun(&q->chosen.source,
+		                                q->chosen.build, argc, argv)
+		                 : check_all(q);
+	if (q->chosen.build_given || q->json)
+		return complain("--tier, --seconds and --keep-going go over "
+		                "all builds, and print no JSON");
+	c->source = q->chosen.source;
+	c->seed = q->opts.seed;
+	c->only = q->opts.only;
+	c->time_limit_ns = q->opts.time_limit_ns;
+	return campaign_run(c);
 }
 
 int conform_main(int argc, char **argv)
@@ -337,11 +400,16 @@ int conform_main(int argc, char **argv)
 
 	if (!err && !q.list)
 		err = chosen_settle(&q.chosen, false);
+	if (!err && q.campaign.asked && !q.chosen.path)
+		err = complain("--tier, --seconds and --keep-going are about a "
+		               "channel of one's own: give --load=FILE");
 	if (!err && q.opts.only)
 		err = only_is_good(q.opts.only);
 	if (err)
 		return err;
 	q.opts.percent = (unsigned)q.percent;
+	if (!q.list && (q.chosen.source.path || q.campaign.asked))
+		return check_builds(&q, argc, argv);
 	if (!q.list)
 		return check_all(&q);
 	if (q.json)

@@ -44,8 +44,10 @@ struct conform_opts {
 	 * checks have hung, a tenth of it. */
 	int64_t time_limit_ns;
 
-	const char *only; /* POSIX extended regex on names; NULL = all */
-	unsigned percent; /* of the usual repetitions; 0 = 100 */
+	const char *only;  /* POSIX extended regex on names; NULL = all */
+	unsigned percent;  /* of the usual repetitions; 0 = 100 */
+	int64_t budget_ns; /* after which no check begins; 0 = any time */
+	uint64_t failures; /* after which no more are run; 0 = all are */
 };
 
 #define CONFORM_TIME_LIMIT (20 * WEFT_SEC)

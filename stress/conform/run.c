@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
+#include "cli/plugin.h"
 #include "stress/conform/conform.h"
 #include "stress/conform/manner.h"
 #include "stress/conform/suite.h"
@@ -18,7 +19,7 @@ static const struct conform_check *const tables[] = {
 	conform_batch,       conform_close,        conform_time,
 	conform_select,      conform_select_cases, conform_select_race,
 	conform_select_load, conform_history,      conform_misuse,
-	conform_memory,
+	conform_memory,      conform_load,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
@@ -291,6 +292,8 @@ static bool lacks_capability(const struct job *job, char *why, size_t bytes)
 		               "needs elements of 4 bytes or more, which %s "
 		               "does not take",
 		               name);
+	if ((needs & NEEDS_PLUGIN) && !plugin_is(job->impl))
+		return because(why, bytes, "%s is built in", name);
 	if ((needs & NEEDS_UNSAN) && SANITIZED)
 		return because(why, bytes,
 		               "needs the plain allocator; this build has a "
@@ -377,6 +380,7 @@ static void run_cell(const struct visitor *v, struct cell *cell)
 	cell->variants = v->of;
 	say_where(job, cell);
 	vital_goes_on();
+	plugin_seed(job->seed);
 	driver_begin(cell);
 	MUST(weft_run(WEFT_THREADS, &opts, first_task, &visit), 0);
 	driver_end();
@@ -472,11 +476,17 @@ static int run_all(struct conform *cf, const struct weft_chan_impl *impl,
                    const regex_t *only)
 {
 	const struct conform_check *check;
+	uint64_t most = cf->opts->failures ? cf->opts->failures : UINT64_MAX;
+	int64_t end = cf->opts->budget_ns
+	                      ? weft_deadline_in(cf->opts->budget_ns)
+	                      : WEFT_FOREVER;
 	int failed = 0, n;
 
 	for (size_t i = 0; (check = conform_at(i)); i++) {
 		struct job job = { .check = check, .impl = impl };
 
+		if ((uint64_t)failed >= most || weft_now() >= end)
+			break;
 		if (only && regexec(only, check->name, 0, NULL, 0) != 0)
 			continue;
 		job.seed = seed_of(cf->opts->seed ? cf->opts->seed : 1,

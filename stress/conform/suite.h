@@ -29,10 +29,11 @@
 /* --- what a check is --- */
 
 /* What a check needs, beside bits of enum weft_chan_can. */
-#define NEEDS_DATA (UINT64_C(1) << 32)  /* elements that arrive */
-#define NEEDS_ORDER (UINT64_C(1) << 33) /* of each sender at least */
-#define NEEDS_TAGS (UINT64_C(1) << 34)  /* elements of 4 bytes or more */
-#define NEEDS_UNSAN (UINT64_C(1) << 35) /* a build without sanitizer */
+#define NEEDS_DATA (UINT64_C(1) << 32)   /* elements that arrive */
+#define NEEDS_ORDER (UINT64_C(1) << 33)  /* of each sender at least */
+#define NEEDS_TAGS (UINT64_C(1) << 34)   /* elements of 4 bytes or more */
+#define NEEDS_UNSAN (UINT64_C(1) << 35)  /* a build without sanitizer */
+#define NEEDS_PLUGIN (UINT64_C(1) << 36) /* a channel in a shared object */
 
 /* What it runs over. */
 enum over {
@@ -99,10 +100,10 @@ struct conform_check {
 
 /* One table for each file of checks, ended by one without a name. */
 extern const struct conform_check conform_basic[], conform_batch[],
-        conform_close[], conform_history[], conform_memory[], conform_misuse[],
-        conform_rendezvous[], conform_select[], conform_select_cases[],
-        conform_select_load[], conform_select_race[], conform_time[],
-        conform_wake[];
+        conform_close[], conform_history[], conform_load[], conform_memory[],
+        conform_misuse[], conform_rendezvous[], conform_select[],
+        conform_select_cases[], conform_select_load[], conform_select_race[],
+        conform_time[], conform_wake[];
 
 /* --- what must hold --- */
 

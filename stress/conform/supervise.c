@@ -20,6 +20,7 @@
 
 #include "base/check.h"
 #include "base/child.h"
+#include "cli/plugin.h"
 
 /* A child that floods its output is cut off here. */
 #define LOG_MAX (256 * 1024)
@@ -83,10 +84,15 @@ static void start_watch(const int *alarm_fd)
 	pthread_attr_destroy(&attr);
 }
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier) */
+extern void __asan_init(void) __attribute__((weak));
+
 /* The program that runs the checks may handle the signals that end a child, to
  * report them as its own. A sanitizer's handlers are wanted. */
 static void default_signals(void)
 {
+	if (__asan_init)
+		return; /* preloaded, for a plug-in that is built with it */
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 	static const int signals[] = { SIGSEGV, SIGBUS,  SIGFPE,
 		                       SIGILL,  SIGABRT, SIGTERM };
@@ -94,6 +100,17 @@ static void default_signals(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		signal(signals[i], SIG_DFL);
 #endif
+}
+
+/* Where the channel is foreign code, it is in the child alone. */
+static void load_plugin(void)
+{
+	char why[512] = "";
+
+	if (plugin_load_here(why, sizeof(why))) {
+		fprintf(stderr, "it cannot be loaded: %s\n", why);
+		child_leave(CHILD_FAILED);
+	}
 }
 
 WEFT_NORETURN static void be_child(int (*fn)(void *arg), void *arg, int out_fd,
@@ -109,6 +126,7 @@ WEFT_NORETURN static void be_child(int (*fn)(void *arg), void *arg, int out_fd,
 		_exit(1);
 	close(out_fd);
 	start_watch(alarm_fd);
+	load_plugin();
 	status = fn(arg);
 	weft_store_relaxed(&vital->left, 1 + status);
 #if !defined(__SANITIZE_THREAD__)
@@ -184,6 +202,13 @@ static int vital_reset(void)
 	}
 	memset(vital, 0, sizeof(*vital));
 	return 0;
+}
+
+/* The child's code may have written over what it shares with its parent. */
+static void vital_mend(void)
+{
+	vital->where[sizeof(vital->where) - 1] = '\0';
+	vital->note[sizeof(vital->note) - 1] = '\0';
 }
 
 /* Take what the child has printed. False at the end of it. */
@@ -376,6 +401,7 @@ int child_run(int (*fn)(void *arg), void *arg, int64_t limit_ns,
 	close(e.alarm[0]);
 	if (pid > 0)
 		err = be_parent(pid, &e, &f, out);
+	vital_mend();
 	close(e.out[0]);
 	close(e.alarm[1]);
 	out->ns = weft_now() - begin;

@@ -58,11 +58,49 @@ static enum conform_verdict ended_early(char *why, size_t bytes)
 	return CONFORM_FAIL;
 }
 
+/*
+ * The place in a channel's own code in what a sanitizer has printed: of the
+ * frames "    #1 push mychan.c:57 (mychan.so+0x12)" the first that is in a
+ * shared object and not the sanitizer's own. Fills `to` with "mychan.c:57 in
+ * push".
+ */
+static bool place_of(const char *log, char *to, size_t bytes)
+{
+	for (const char *at = log; (at = strstr(at, "    #")); at++) {
+		char function[128], file[256], line[512];
+		const char *slash;
+
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"),
+		         at);
+		/* gcc's run-time has "in" and an address before, in part. */
+		if (strstr(line, "libsanitizer") || !strstr(line, ".so+0x") ||
+		    sscanf(line, " #%*u %127s %255s", function, file) != 2)
+			continue;
+		slash = strrchr(file, '/');
+		snprintf(to, bytes, "%s in %s", slash ? slash + 1 : file,
+		         function);
+		return true;
+	}
+	return false;
+}
+
+/* A missing order has a name of its own, and the place that it is seen at. */
+static bool sanitizer_says(const char *log, char *why, size_t bytes)
+{
+	char place[400];
+
+	if (!line_of(log, "SUMMARY: ", why, bytes))
+		return false;
+	if (strstr(why, "data race") && place_of(log, place, sizeof(place)))
+		snprintf(why, bytes, "memory order: race in %s", place);
+	return true;
+}
+
 static enum conform_verdict exited(const struct child *child, char *why,
                                    size_t bytes)
 {
 	/* What a sanitizer has said counts, however it made the child end. */
-	if (line_of(child->log, "SUMMARY: ", why, bytes))
+	if (sanitizer_says(child->log, why, bytes))
 		return CONFORM_FAIL;
 	if (child_meant_to_leave(child->status))
 		switch (child->status) {

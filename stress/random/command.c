@@ -29,6 +29,10 @@ const char stress_help[] =
         "\n"
         "  --seconds=S       how long, for all channels together; default 60\n"
         "  --seed=N          repeat the one episode with this seed\n"
+        "  --from=N          the episodes that follow from this seed\n"
+        "  --build=KIND      of a source, --load=FILE.c: plain, thread, "
+        "address, perturb;\n"
+        "                    flags of its compiler follow --\n"
         "  --time-limit=S    seconds until an episode counts as hung; default "
         "20\n"
         "  --failures=N      after which a channel is left alone; default 5\n"
@@ -58,6 +62,7 @@ struct stress {
 	const struct subject *subject;
 	struct chosen chosen;
 	uint64_t seed; /* --seed, or 0 */
+	uint64_t from; /* --from, or 0 */
 	int64_t ns, limit_ns;
 	uint64_t failures; /* of one channel, at most */
 
@@ -116,15 +121,16 @@ static void say_failure(const struct stress *s, const struct tally *t,
 	if (strchr(r->log, '\n') != strrchr(r->log, '\n') ||
 	    r->verdict != CONFORM_FAIL)
 		verdict_print_log(r->log);
-	printf("           again: weft stress %s %s", s->subject->name,
-	       s->chosen.path ? "--load=" : "--chan=");
-	screen_quote(stdout, s->chosen.path ? s->chosen.path : t->impl->name);
-	printf(" --seed=%" PRIu64 "\n", r->seed);
+	printf("           again: weft stress %s --seed=%" PRIu64 " ",
+	       s->subject->name, r->seed);
+	chosen_print(stdout, &s->chosen, t->impl);
+	putchar('\n');
 	fflush(stdout);
 }
 
 static int say_totals(const struct stress *s)
 {
+	uint64_t episodes = 0, items = 0;
 	unsigned failed = 0;
 
 	erase_line(s);
@@ -136,7 +142,10 @@ static int say_totals(const struct stress *s)
 		printf("%-16s %10" PRIu64 " %14" PRIu64 " %8u\n", t->impl->name,
 		       t->episodes, t->items, t->failed);
 		failed += t->failed;
+		episodes += t->episodes;
+		items += t->items;
 	}
+	chosen_tally(&s->chosen, episodes, items, 0);
 	return failed ? EXIT_FAILED : 0;
 }
 
@@ -224,7 +233,7 @@ static int run(struct stress *s)
 		printf("the episode with seed %" PRIu64 ", again and again\n",
 		       s->seed);
 	} else {
-		s->state = random_seed();
+		s->state = s->from ? s->from : random_seed();
 		printf("episodes from seed %" PRIu64 " on\n", s->state);
 	}
 	gather(s);
@@ -244,10 +253,10 @@ static int run(struct stress *s)
 
 static int take_option(struct stress *s, const struct arg *arg)
 {
-	static const char *const known[] = { "--all",        "--chan",
-		                             "--failures",   "--load",
-		                             "--seconds",    "--seed",
-		                             "--time-limit", NULL };
+	static const char *const known[] = {
+		"--all",  "--build",   "--chan", "--failures",   "--from",
+		"--load", "--seconds", "--seed", "--time-limit", NULL
+	};
 	bool taken;
 	int err = chosen_option(&s->chosen, arg, &taken);
 
@@ -255,6 +264,8 @@ static int take_option(struct stress *s, const struct arg *arg)
 		return err;
 	if (strcmp(arg->key, "seed") == 0)
 		return arg_number(arg, 1, UINT64_MAX, &s->seed);
+	if (strcmp(arg->key, "from") == 0)
+		return arg_number(arg, 1, UINT64_MAX, &s->from);
 	if (strcmp(arg->key, "seconds") == 0)
 		return arg_seconds(arg, &s->ns);
 	if (strcmp(arg->key, "time-limit") == 0)
@@ -269,12 +280,15 @@ static int take_options(struct stress *s, int argc, char **argv)
 	struct arg arg;
 	int err = 0;
 
-	for (int i = 2; i < argc && !err; i++)
+	for (int i = 2; i < argc && !err; i++) {
+		if (chosen_flags(&s->chosen, argc, argv, i))
+			break;
 		err = arg_split(argv[i], &arg)
 		              ? take_option(s, &arg)
 		              : complain("stress: cannot make sense of '%s': "
 		                         "give --KEY=VALUE",
 		                         argv[i]);
+	}
 	return err;
 }
 
@@ -310,5 +324,8 @@ int stress_main(int argc, char **argv)
 		err = take_options(&s, argc, argv);
 	if (!err)
 		err = chosen_settle(&s.chosen, true);
+	if (!err && s.chosen.path && source_is(s.chosen.path))
+		return source_rerun(&s.chosen.source, s.chosen.build, argc,
+		                    argv);
 	return err ? err : run(&s);
 }

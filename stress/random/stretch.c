@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
+#include "cli/plugin.h"
 #include "stress/conform/supervise.h"
 #include "stress/conform/verdict.h"
 #include "stress/history/scenario.h"
@@ -71,6 +72,7 @@ static int run_episodes(void *arg)
 	do {
 		weft_check_seed(seed);
 		weft_store_relaxed(&vital->seed, seed);
+		plugin_seed(seed);
 		vital_goes_on();
 		items = job->subject->run(job->impl, seed);
 		leak_check();

@@ -1,0 +1,149 @@
+/*
+ * wicked: does harm to its process in the one call that WEFT_WICKED names, by
+ * the deed that it names: "create:crash", "len:loop", ...
+ *
+ * The calls are load and unload, the operations of the channel, and "thread":
+ * a thread that is started on loading and acts a moment later.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base.h"
+
+static void divide(void)
+{
+	/* Where division by zero is none of the CPU's faults. */
+	raise(SIGFPE);
+}
+
+static void loop(void)
+{
+	for (;;)
+		weft_pause();
+}
+
+/* A page below the stack pointer or anything else will do: all that can be
+ * written of the process's own data is. */
+static void write_wildly(void)
+{
+	extern char **environ;
+	char *at = (char *)(uintptr_t)((uintptr_t)environ & ~(uintptr_t)0xfff);
+
+	for (;;) /* up to where memory ends */
+		*at++ = 0x5a;
+}
+
+static void leave(void)
+{
+	exit(0);
+}
+
+static void leave_at_once(void)
+{
+	_exit(0);
+}
+
+static void crash(void)
+{
+	raise(SIGSEGV);
+}
+
+static void act(const char *call)
+{
+	static const struct {
+		const char *name;
+		void (*fn)(void);
+	} deeds[] = {
+		{ "crash", crash }, { "divide", divide },
+		{ "loop", loop },   { "wild", write_wildly },
+		{ "exit", leave },  { "_exit", leave_at_once },
+	};
+	const char *wish = getenv("WEFT_WICKED");
+	size_t n = strlen(call);
+
+	if (!wish || strncmp(wish, call, n) != 0 || wish[n] != ':')
+		return;
+	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
+		if (strcmp(wish + n + 1, deeds[i].name) == 0)
+			deeds[i].fn();
+}
+
+static void *act_later(void *arg)
+{
+	(void)arg;
+	usleep(20000);
+	act("thread");
+	return NULL;
+}
+
+__attribute__((constructor)) static void load(void)
+{
+	const char *wish = getenv("WEFT_WICKED");
+	pthread_t thread;
+
+	act("load");
+	if (wish && strncmp(wish, "thread:", 7) == 0 &&
+	    pthread_create(&thread, NULL, act_later, NULL) == 0)
+		pthread_detach(thread);
+}
+
+__attribute__((destructor)) static void unload(void)
+{
+	act("unload");
+}
+
+static int wicked_create(void **state, const struct weft_chan_config *config)
+{
+	act("create");
+	return ring_create(state, config);
+}
+
+static void wicked_destroy(void *state)
+{
+	act("destroy");
+	ring_destroy(state);
+}
+
+static int wicked_try_send(void *state, const void *elem)
+{
+	act("try_send");
+	return ring_try_send(state, elem);
+}
+
+static int wicked_try_recv(void *state, void *elem)
+{
+	act("try_recv");
+	return ring_try_recv(state, elem);
+}
+
+static int wicked_close(void *state)
+{
+	act("close");
+	return ring_close(state);
+}
+
+static size_t wicked_len(const void *state)
+{
+	act("len");
+	return ring_len(state);
+}
+
+static bool wicked_poll(void *state, char dir, uint64_t *pos)
+{
+	act("poll");
+	return ring_poll(state, dir, pos);
+}
+
+static size_t wicked_cap(const void *state)
+{
+	act("cap");
+	return ((const struct ring *)state)->cap;
+}
+
+PLUG_IN("wicked", "for tests: does harm to its process", RING_CAN,
+        .create = wicked_create, .destroy = wicked_destroy,
+        .try_send = wicked_try_send, .try_recv = wicked_try_recv,
+        .close = wicked_close, .len = wicked_len, .cap = wicked_cap,
+        .poll = wicked_poll);
