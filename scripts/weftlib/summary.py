@@ -32,14 +32,30 @@ RECORD = shape.has(**{**RESULT_FIELDS, "cell": shape.text, "pattern": shape.text
                       "verdict": shape.one_of(VERDICTS)})
 RATE = shape.has(median=shape.positive, min=shape.positive, max=shape.positive,
                  ci_low=shape.maybe(shape.positive),
-                 ci_high=shape.maybe(shape.positive))
+                 ci_high=shape.maybe(shape.positive), n=shape.maybe(shape.count),
+                 spread=shape.maybe(shape.number))
+#: What else a reader uses of a cell. An older run lacks some of it, which is as if
+#: nobody knew.
+TOLD = {
+    "messages_per_second": shape.maybe(RATE),
+    "oversubscribed": shape.maybe(shape.flag), "command": shape.maybe(shape.text),
+    "steady": shape.maybe(shape.flag), "near_floor": shape.maybe(shape.flag),
+    "modes": shape.maybe(shape.each(shape.has(messages_per_second=shape.positive,
+                                              share=shape.number))),
+    "ratio": shape.maybe(shape.has(to=shape.text, median=shape.positive,
+                                   low=shape.maybe(shape.positive),
+                                   high=shape.maybe(shape.positive))),
+    **{key: RESULT_FIELDS[key] for key in (
+        "why", "params", "tasks", "cpus", "latency_ns", "fairness", "peak_rss_bytes")},
+    **{key: shape.maybe(shape.number) for key in (
+        "cpu_seconds_per_million_messages", "voluntary_switches_per_message",
+        "futex_calls_per_message", "parks_per_message", "wakes_per_message",
+        "harness_ns_per_message", "bytes_per_channel", "idle_cpu_share")}}
 SUMMARY = shape.has(
-    schema=shape.count, context=CONTEXT, cells=shape.each(shape.has(
+    schema=shape.count, context=CONTEXT,
+    verdicts=shape.maybe(shape.all_values(shape.count)), cells=shape.each(shape.has(
         name=shape.text, pattern=shape.text, chan=shape.text,
-        knobs=shape.all_values(shape.knob), verdict=shape.one_of(VERDICTS),
-        messages_per_second=shape.maybe(RATE), **{
-            key: RESULT_FIELDS[key] for key in (
-                "why", "params", "tasks", "cpus", "latency_ns")})))
+        knobs=shape.all_values(shape.knob), verdict=shape.one_of(VERDICTS), **TOLD)))
 
 
 def read(directory):
@@ -70,6 +86,9 @@ def read_summary(path):
         raise Problem("'%s' has schema %s; this version reads %d"
                       % (path, found.get("schema"), SCHEMA))
     SUMMARY(found, "it")
+    for cell in found["cells"]:
+        for key in TOLD:
+            cell.setdefault(key, None)
     return found
 
 
