@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 
 import chromium  # noqa: E402
 from weftlib import charts, summary as summaries, tables  # noqa: E402
-from weftlib.report import environment, facts, heat, page, words  # noqa: E402
+from weftlib.report import facts, heat, page, words  # noqa: E402
 
 CONTEXT = {"schema": 1, "partial": False, "cpu": "Fake CPU 9000", "cpus_online": 2,
            "cpus_allowed": 2, "kernel": "1", "compiler": "cc", "flags": "-O2",
@@ -106,8 +106,9 @@ class Words(unittest.TestCase):
     def test_where_intervals_overlap_nobody_can_tell(self):
         found = self.answer(pc("ring", 100), pc("handoff", 100.5), pc("condvar", 400))
         text = " ".join(found.sentences)
-        self.assertIn("In 1 of 1 place nobody can tell ring from handoff, because their "
-                      "intervals overlap.", text)
+        self.assertIn("Nobody can tell ring from handoff, because their intervals overlap "
+                      "(1 place).", text)
+        self.assertEqual((found.use, found.rivals), ("ring", ["handoff"]))
         self.assertNotIn("fastest", text)
 
     def test_a_hair_beyond_the_interval_is_told(self):
@@ -137,7 +138,7 @@ class Words(unittest.TestCase):
         ring, = [cell for cell in run.cells if cell["chan"] == "ring"]
         ring["modes"] = [{"messages_per_second": 1e9 / 40, "share": 0.6},
                          {"messages_per_second": 1e9 / 90, "share": 0.4}]
-        self.assertIn("nobody can tell ring from handoff",
+        self.assertIn("Nobody can tell ring from handoff",
                       " ".join(words.answers(run)[0].sentences))
         self.assertEqual(tables.throughput_text(ring), "25.0 (60%) | 11.1 (40%)")
 
@@ -174,32 +175,6 @@ class Words(unittest.TestCase):
         run = run_of(pc("ring", 50), pc(EVIL, 20))
         text = words.markdown(run)
         self.assertIn("- **One producer, one consumer: \\<b\\>&\"x.**", text)
-
-
-class Environment(unittest.TestCase):
-    def states(self, **context):
-        return {name: state for name, _, state, _ in
-                environment.items({**CONTEXT, **context})}
-
-    def test_what_is_not_known_is_never_ok(self):
-        found = self.states(steal="unknown", governor="unknown", cpu=None, kernel="")
-        for name in ("CPU", "governor", "kernel", "CPU time stolen, % of busy"):
-            self.assertEqual(found[name], "unknown", name)
-        self.assertEqual({state for name, _, state, _ in environment.items(
-            {"environment": [{"name": "x", "value": "unknown", "state": "ok"},
-                             {"name": "y", "value": 1, "state": "fine"}, {}]})},
-            {"unknown"})
-
-    def test_what_disturbs_is_a_warning(self):
-        found = self.states(steal={"share_of_busy": 0.06}, governor="powersave",
-                            load_before=[3.0, 1, 1], build_type="Debug",
-                            git={"commit": "1", "dirty": True})
-        for name in ("CPU time stolen, % of busy", "governor", "load before", "build",
-                     "source tree"):
-            self.assertEqual(found[name], "warn", name)
-        found = self.states(steal={"share_of_busy": 0.001}, governor="performance")
-        self.assertEqual(found["CPU time stolen, % of busy"], "ok")
-        self.assertEqual(found["governor"], "ok")
 
 
 class Charts(unittest.TestCase):
@@ -276,6 +251,10 @@ class Charts(unittest.TestCase):
         self.assertIn("'1024' 3", "\n".join(chart.panels[0].frame))
         self.assertIsNone(charts.capacity("x", run_of(*cells[:2]).cells))
 
+    def test_loads_of_the_latency_make_no_panels_of_throughput(self):
+        cells = [pc("ring", 50, n, utilization=load) for n in (1, 2) for load in (50, 95)]
+        self.assertEqual(len(self.chart(*cells).panels), 1)
+
     def test_open_and_closed_loops_are_never_in_one_picture(self):
         run = run_of(slices("x", "ring", 10), slices("x", "list", 10))
         run.cells[0]["latency_ns"]["kind"] = "closed-loop round trip"
@@ -345,6 +324,19 @@ class Pages(unittest.TestCase):
         self.assertRegex(text, r'class="up3"><b>8\.0\d?×</b>')
         self.assertRegex(text, r'class="even unsure"><b>(0\.999|1\.00)×</b>')
 
+    def test_what_is_not_known_of_the_environment_is_never_ok(self):
+        text = page.build(run_of(pc("ring", 50)), with_pictures=False)
+        for name, state in (("governor", "unknown"), ("steal", "unknown"),
+                            ("source tree", "ok")):
+            self.assertRegex(text, r'<th scope="row">%s</th><td>[^<]*</td>'
+                             r'<td class="state-%s">' % (name, state))
+
+    def test_a_table_of_nothing_is_left_out(self):
+        run = run_of(pc("ring", 50))
+        self.assertIn("Jain", page.build(run, with_pictures=False))
+        run.cells[0]["fairness"] = None
+        self.assertNotIn("least share", page.build(run, with_pictures=False))
+
     def test_every_table_has_a_caption_and_anchors_are_there(self):
         self.assertEqual(self.text.count("<table"), self.text.count("<caption"))
         anchors = {attrs["id"] for _, attrs in Tags(self.text).seen if "id" in attrs}
@@ -354,6 +346,20 @@ class Pages(unittest.TestCase):
     def test_an_old_summary_without_samples_will_do(self):
         run = facts.of(self.run_of_all.summary, [])
         self.assertIn("Which channel to use", page.build(run, with_pictures=False))
+
+    def test_the_least_that_a_summary_may_hold_will_do(self):
+        cells = [{"name": "producer_consumer/%s" % chan, "pattern": "producer_consumer",
+                  "chan": chan, "knobs": {"producers": 1, "consumers": 1, "cap": 1},
+                  "verdict": verdict, "messages_per_second": rate} for chan, verdict, rate in (
+                      ("ring", "VERIFIED", {"median": 1e6, "min": 1e6, "max": 1e6}),
+                      ("pipe", "HUNG", None))]
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "summary.json").write_text(json.dumps({
+                "schema": 1, "cells": cells, "context": {
+                    "git": {"commit": "x"}, "started": ""}}))
+            text = page.build(facts.read(folder), with_pictures=False)
+        self.assertIn("ring is the fastest wherever", text)
+        self.assertIn("HUNG producer_consumer/pipe", text)
 
 
 @HAS_GNUPLOT

@@ -24,6 +24,7 @@ AXES = (("workers", "producers", "consumers", "pairs"), ("workers", "pairs", SHA
 LOG_FROM = 20  # a range above this factor gets a logarithmic axis
 PERCENTILES = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"),
                ("p999", "p99.9"), ("max", "max"))
+LOADS = ("arrivals", "utilization")
 TWO_DECADES = 100
 FEWEST_CAPS = 3  # of a curve over capacities
 PANEL_H = 230
@@ -81,9 +82,13 @@ def measured(cells):
 
 def error_bar(rate):
     """(low, high): the confidence interval if there is one, else the range."""
-    if rate["ci_low"] is None:
+    if not has_interval(rate):
         return rate["min"], rate["max"]
     return rate["ci_low"], rate["ci_high"]
+
+
+def has_interval(rate):
+    return rate.get("ci_low") is not None and rate.get("ci_high") is not None
 
 
 def rate(cell):
@@ -167,6 +172,15 @@ def panel_title(keys, values):
     return ", ".join(parts)
 
 
+def of_one_load(cells):
+    """What differs only in how latency is measured has one throughput."""
+    found = {}
+    for cell in cells:
+        rest = tuple(knob for knob in cell["knobs"].items() if knob[0] not in LOADS)
+        found.setdefault((cell["chan"], rest), cell)
+    return list(found.values())
+
+
 def has_line(group):
     """Whether some channel has points at several numbers of tasks."""
     counts = {}
@@ -193,7 +207,7 @@ def looks(cells, label):
 
 def by_tasks(pattern, cells, metric):
     """The chart of a metric over the number of tasks, or None if nothing varies."""
-    drawn = [cell for cell in measured(cells) if metric.value(cell)]
+    drawn = [cell for cell in of_one_load(measured(cells)) if metric.value(cell)]
     if not drawn:
         return None
     lines, rows = [], []
@@ -237,7 +251,7 @@ def note(cells, metric):
     """What the points and bars are."""
     if metric is not THROUGHPUT:
         return metric.note
-    few = any(cell["messages_per_second"]["ci_low"] is None for cell in cells)
+    few = not all(has_interval(cell["messages_per_second"]) for cell in cells)
     text = "Points: median over the rounds; bars: " + (
         "smallest and largest round." if few else
         "95 % confidence interval of the median.")
@@ -393,10 +407,13 @@ def y_axis(values, metric):
 
 
 def decades(values):
-    """Ticks; where there are few decades, within them too."""
-    steps = (1, 2, 5) if max(values) < TWO_DECADES * min(values) else (1,)
-    ticks = [step * 10.0**e for e in range(-6, 7) for step in steps]
+    ticks = [step * 10.0**e for e in range(-6, 7) for step in steps(values)]
     return ", ".join("'%g' %g" % (tick, tick) for tick in ticks)
+
+
+def steps(values):
+    """Where there are few decades, there are ticks within them too."""
+    return (1, 2, 5) if max(values) < TWO_DECADES * min(values) else (1,)
 
 
 def x_tasks(counts):
@@ -458,8 +475,12 @@ def row_title(keys, values, group):
     """The row's knobs, and how many tasks it has."""
     cell = group[0]
     crowded = ", more than CPUs" if cell.get("oversubscribed") else ""
-    tasks = "%d task%s%s" % (cell["tasks"], "s" * (cell["tasks"] > 1), crowded)
-    return ", ".join(part for part in (panel_title(keys, values), tasks) if part)
+    return ", ".join(part for part in (
+        panel_title(keys, values), counted_tasks(cell) + crowded) if part)
+
+
+def counted_tasks(cell):
+    return "%d task%s" % (cell["tasks"], "s" * (cell["tasks"] != 1))
 
 
 def row_panel(rows, metric, values, styles):
@@ -521,7 +542,7 @@ def x_values(values, metric):
 def capacity(pattern, cells):
     """Throughput over the capacity, a panel for whatever else varies; or None where
     fewer than FEWEST_CAPS capacities were measured."""
-    drawn = measured(cells)
+    drawn = of_one_load(measured(cells))
     caps = sorted({(knob(cell, "cap"),) for cell in drawn} - {("-",)}, key=by_value)
     places = {cap: place for place, (cap,) in enumerate(caps)}
     keys = [key for key in varying(drawn)[0] if key != "cap"] if drawn else []
@@ -608,7 +629,7 @@ def fewest_tasks(group):
 def latency_panel(title, group, label, frame, tasks_in_title):
     styles, lines, shows = looks(group, label), [], []
     if tasks_in_title and len({cell["tasks"] for cell in group}) == 1:
-        title += "%s%d tasks" % (title and ", ", group[0]["tasks"])
+        title += (title and ", ") + counted_tasks(group[0])
     for cell in sorted(group, key=label):
         found = cell["latency_ns"]
         rows = [[place, max(1, found[key])] for place, (key, _) in
@@ -625,8 +646,9 @@ def latency_panel(title, group, label, frame, tasks_in_title):
 def y_latency(values):
     """Decades with their units; a reader should not count zeros."""
     units = ((1, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s"))
-    ticks = ["'%d %s' %g" % (digits, unit, digits * scale)
-             for scale, unit in units for digits in (1, 10, 100)]
+    ticks = ["'%d %s' %g" % (step * digits, unit, step * digits * scale)
+             for scale, unit in units for digits in (1, 10, 100)
+             for step in steps(values)]
     return ["set logscale y", "set mytics 10", "set ytics (%s)" % ", ".join(ticks),
             "set yrange [%g:%g]" % (min(values) / 1.6, max(values) * 1.6)]
 

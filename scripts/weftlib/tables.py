@@ -90,8 +90,8 @@ def throughput_text(cell, spread=True):
                           for mode in cell["modes"])
         return text + quality_marks(cell)
     text = three_digits(rate["median"] / 1e6)
-    if spread and rate["n"] > 1:
-        text += " ±%.0f%%" % (100 * rate["spread"])
+    if spread and (rate.get("n") or 0) > 1:
+        text += " ±%.0f%%" % (100 * (rate.get("spread") or 0))
     return text + quality_marks(cell)
 
 

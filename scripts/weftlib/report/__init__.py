@@ -1,7 +1,7 @@
 """report.html: a run for people who would rather look than read.
 
-`facts` reads the run, `words` says what follows from it, `heat` and `environment` are
-two of its tables, `pictures` has gnuplot draw the charts, `page` puts it together.
+`facts` reads the run, `words` says what follows from it, `heat` is one of its tables,
+`pictures` has gnuplot draw the charts, `page` puts it together from pieces of `html`.
 """
 
 from pathlib import Path

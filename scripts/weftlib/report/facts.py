@@ -16,7 +16,8 @@ BASELINE = "condvar"
 #: Knobs of producer_consumer that make the topology; the others have to be neutral.
 SIDES = ("producers", "consumers", "cap")
 NEUTRAL = {"payload": (8,), "work": (0,), "prod_work": (0,), "batch": (1,),
-           "variant": ("plain",), "pause": (0,), "placement": ("auto",)}
+           "variant": ("plain",), "pause": (0,), "placement": ("auto",),
+           "arrivals": ("fixed",), "utilization": (50,)}
 
 
 @dataclass

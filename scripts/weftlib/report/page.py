@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import charts, gnuplot
+from .. import charts, environment, gnuplot
+from ..binary import VERDICTS
 from ..stats import three_digits
 from ..tables import (MARK, SATURATED, bad_cells, cost_text, fairness_text, grid,
                       latency_kinds, latency_text, peer_lines, reasons, throughput_text)
-from . import environment, heat, words
+from . import heat, words
 from .facts import is_measured, rate
 from .html import (Html, details, join, link, listing, paragraphs, section, slug,
                    table, tag)
@@ -130,22 +131,37 @@ def summary(run, answers, styles):
 
 
 def card(answer, styles):
-    use = tag("p", mark(styles[answer.use]) if answer.use else "", answer.use or "–",
-              class_="use")
+    use = tag("p", named(styles, answer.use) if answer.use else "–", *(
+        tag("small", " or ", named(styles, name)) for name in answer.rivals),
+        class_="use")
     return tag("div", tag("h3", answer.question), use, paragraphs(answer.sentences),
                places(answer) if any(one.ranking for one in answer.places) else "",
                class_="card")
 
 
+def named(styles, name):
+    """With its mark, in one piece."""
+    return tag("span", mark(styles[name]), name, class_="name")
+
+
 def places(answer):
-    rows = [[one.title, ", ".join("%s %s" % (cell["chan"], three_digits(rate(cell)))
-                                  for cell in one.level),
-             ", ".join("%s %s" % (cell["chan"], three_digits(rate(cell)))
-                       for cell in one.ranking if cell not in one.level) or "–"]
-            for one in answer.places]
-    return details("Every place", table(
-        "%s: million messages/s" % answer.question,
-        ["", "fastest; several where nobody can tell", "slower"], rows, class_="words"))
+    return details("Every place, in million messages/s", listing(
+        place(one) for one in answer.places if one.ranking))
+
+
+def place(one):
+    """Who is fastest there, or level with that; then the others."""
+    slower = [cell for cell in one.ranking if cell not in one.level]
+    parts = [tag("b", one.title), ": ", words.listed(rates(one.level), "or")]
+    if len(one.level) > 1:
+        parts.append(", nobody can tell")
+    if slower:
+        parts.append("; then " + ", ".join(rates(slower)))
+    return join(parts)
+
+
+def rates(cells):
+    return ["%s %s" % (cell["chan"], three_digits(rate(cell))) for cell in cells]
 
 
 def mark(style):
@@ -160,21 +176,17 @@ def mark(style):
 def surroundings(run):
     """What may have disturbed the run is there at once, the rest behind a click."""
     items = environment.items(run.context)
-    good = [item for item in items if item[2] == environment.OK]
-    bad = [item for item in items if item[2] != environment.OK]
-    counts = "%d items are ok, %d are warnings, %d are unknown." % (
-        len(good), sum(item[2] == environment.WARN for item in bad),
-        sum(item[2] == environment.UNKNOWN for item in bad))
+    good = [item for item in items if item.state == environment.OK]
+    bad = [item for item in items if item.state != environment.OK]
     return section(
-        "environment", "Environment", tag("p", counts),
+        "environment", "Environment", tag("p", environment.counts(items) + "."),
         states("What may have disturbed the run", bad) if bad else "",
         details("What is ok", states("What is ok", good)) if good else "")
 
 
 def states(caption, items):
-    rows = [[name, value, (state, {"class_": "state-" + state}),
-             why if state != environment.OK else ""]
-            for name, value, state, why in items]
+    rows = [[item.name, item.value, (item.state, {"class_": "state-" + item.state}),
+             item.why] for item in items]
     return table(caption, ["item", "value", "state", "why it matters"], rows,
                  class_="words")
 
@@ -220,7 +232,12 @@ def tables_of(name, cells):
                "(lower is better)", cost_text),
               ("Jain's index / least share of a consumer (1 is fair)", fairness_text)]
     return [from_grid("%s: %s" % (name, what), grid(cells, "", text))
-            for what, text in wanted]
+            for what, text in wanted if any(is_told(text(cell)) for cell in cells)]
+
+
+def is_told(text):
+    """Whether it says more than that nothing is known, or that nothing was measured."""
+    return text.strip("-/ ") not in ("",) + VERDICTS
 
 
 def from_grid(caption, found):

@@ -38,6 +38,7 @@ class Answer:
 
     question: str
     use: str  #: the channel's name, or nothing
+    rivals: list = field(default_factory=list)  #: that are ahead or level as often
     sentences: list = field(default_factory=list)
     places: list = field(default_factory=list)
 
@@ -57,8 +58,8 @@ def answers(run):
 def answer(run, question, found, wanted):
     places = [place(run, key, chans) for key, chans in found.items() if wanted(*key)]
     told = [one for one in places if one.ranking]
-    use = champion(told)
-    result = Answer(question, use, places=places)
+    use, *others = champions(told) or [""]
+    result = Answer(question, use, others, places=places)
     if not places:
         result.sentences.append("This run has no such cell.")
     elif not use:
@@ -83,13 +84,14 @@ def topology(producers, consumers, cap):
     return "%s → %s, capacity %s" % (producers, consumers, cap)
 
 
-def champion(places):
-    """The channel that is fastest, or level with the fastest, in most places; of
-    several, the one that loses least where it loses."""
+def champions(places):
+    """The channels that are fastest, or level with the fastest, in most places; of
+    several, the one that loses least where it loses comes first."""
     names = sorted({cell["chan"] for one in places for cell in one.level})
-    return max(names, key=lambda name: (
-        sum(name in names_of(one.level) for one in places),
-        sum(share_of_best(one, name) for one in places)), default="")
+    wins = {name: sum(name in names_of(one.level) for one in places) for name in names}
+    most = max(wins.values(), default=0)
+    return sorted((name for name in names if wins[name] == most), reverse=True,
+                  key=lambda name: sum(share_of_best(one, name) for one in places))
 
 
 def names_of(cells):
@@ -116,7 +118,10 @@ def verdict(use, places):
     elif alone:
         parts.append("%s is the fastest in %d of %s" % (
             use, len(alone), counted(len(places))))
-    if level:
+    if len(level) == len(places):
+        parts.append("nobody can tell %s from %s, because their intervals overlap (%s)" % (
+            use, listed(rivals(use, level), "or"), counted(len(places))))
+    elif level:
         parts.append("in %d of %s nobody can tell %s from %s, because their intervals "
                      "overlap" % (len(level), counted(len(places)), use,
                                   listed(rivals(use, level), "or")))
@@ -258,7 +263,7 @@ def quality(run):
         if count:
             parts.append(text % count)
     left_out = run.context.get("left_out")
-    if left_out:
+    if isinstance(left_out, list) and left_out:
         parts.append("The budget left out %d cells." % len(left_out))
     return parts
 
@@ -267,7 +272,7 @@ def markdown(run):
     """The same for summary.md."""
     lines = ["## Which channel to use on this machine"]
     for one in answers(run):
-        lines.append("- **%s: %s.** %s" % (one.question, escape(one.use) or "–",
+        lines.append("- **%s: %s.** %s" % (one.question, escape(listed([one.use, *one.rivals], "or")) or "–",
                                            escape(" ".join(one.sentences))))
     told = quality(run)
     return "\n".join(lines) + ("\n\n" + escape(" ".join(told)) if told else "")
