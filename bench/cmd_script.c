@@ -94,6 +94,13 @@ const struct command command_advise = {
 	.run = script_run,
 };
 
+const struct command command_compare = {
+	.name = "compare",
+	.summary = "what moved between two runs of a sweep",
+	.is_script = true,
+	.run = script_run,
+};
+
 const struct command command_doctor = {
 	.name = "doctor",
 	.summary = "what on this machine may disturb a measurement",

@@ -35,8 +35,9 @@ int command_needs_stdout(void)
 }
 
 static const struct command *const commands[] = {
-	&command_list,  &command_run,    &command_check,   &command_stress,
-	&command_bench, &command_advise, &command_context, &command_doctor,
+	&command_list,    &command_run,     &command_check,
+	&command_stress,  &command_bench,   &command_advise,
+	&command_compare, &command_context, &command_doctor,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -59,7 +60,7 @@ static void print_usage(FILE *to)
 	      "hung;\n"
 	      "2 bad input, a cell that the channel cannot do, or an output "
 	      "that cannot be\n"
-	      "written.\n",
+	      "written. weft compare has its own.\n",
 	      to);
 }
 

@@ -46,13 +46,14 @@ def latest(results):
 
 
 def folders(results):
-    """Those with a summary, the latest first."""
+    """Those with a summary, the latest first; the names of saved runs tell no time."""
     try:
         names = sorted(os.listdir(results or "."), reverse=True)
     except OSError as error:
         raise Problem("cannot read '%s': %s" % (results, command.reason(error)))
     found = (Path(results, name) for name in names)
-    return [folder for folder in found if os.path.isfile(folder / "summary.json")]
+    return [folder for folder in found if os.path.isfile(folder / "summary.json")
+            and not folder.is_symlink()]
 
 
 def main():

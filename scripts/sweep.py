@@ -13,6 +13,7 @@ import sys
 # Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
+import compare
 import plot
 from weftlib import (ROOT, Problem, Refused, binary, cells as cellmaker, command,
                      context, files, gbench, gnuplot, plan, report as reports, rundir, shape,
@@ -27,7 +28,8 @@ DESCRIPTION = "Measures every cell of a sweep and leaves a finished run in resul
 EPILOG = """\
 exit status: 0 every cell is verified or impossible (N/A); 1 a cell failed its
 check, hung or crashed; 2 bad input, nothing measured; 130 interrupted, what
-was measured is kept in a folder whose name ends in .partial
+was measured is kept in a folder whose name ends in .partial; with --against,
+that of weft compare instead of 0 and 2
 """
 
 #: How many failed cells the terminal names; summary.md names all.
@@ -36,6 +38,7 @@ BAD_SHOWN = 12
 
 def parse_arguments(argv):
     parser = command.Parser(NAME, DESCRIPTION, EPILOG)
+    parser.bad = compare.bad_status(argv)
     add = parser.add_argument
     add("--sweep", metavar="NAME|FILE", default="default",
         help="a sweep in bench/sweeps, or a file (default: %(default)s)")
@@ -65,6 +68,7 @@ def parse_arguments(argv):
     add("--quiet", action="store_true", help="no progress, only the result")
     add("--allow-sanitized", action="store_true",
         help="measure a sanitized build all the same")
+    compare.add_options(parser)
     return parser.parse_args(argv)
 
 
@@ -177,6 +181,7 @@ def sweep(options, argv):
         return 0
     machine = weft.ask(shape.has(), "context", "--json")
     binary.refuse_sanitized(machine, options.allow_sanitized)
+    compare.prepare(options, machine)
     seed = options.seed
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "little") >> 1
@@ -194,13 +199,15 @@ def sweep(options, argv):
         command.complain(NAME, missing)
     if result["context"]["partial"]:
         return INTERRUPTED
-    return 1 if tables.bad_cells(result) else 2 if missing else 0
+    status = 1 if tables.bad_cells(result) else 2 if missing else 0
+    return compare.conclude(options, run.path, status)
 
 
 def main():
     argv = sys.argv[1:]
-    return sweep(parse_arguments(argv), argv)
+    options = parse_arguments(argv)
+    return compare.guarded(NAME, lambda: sweep(options, argv))
 
 
 if __name__ == "__main__":
-    command.run(NAME, main)
+    command.run(NAME, main, compare.bad_status(sys.argv[1:]))

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Tests of what is said of runs: their environment.
+"""Tests of what is said of runs: their environment, and what moved between two.
 
     python3 scripts/test_runs.py
 """
 
 import json
+import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -15,8 +17,12 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
+import ratios  # noqa: E402
+import terminal  # noqa: E402
 from fixture import FakeRuns  # noqa: E402
-from weftlib import cgroup, context, environment  # noqa: E402
+from weftlib import (bars, cgroup, compare, context, environment, stats,  # noqa: E402
+                     summary)
+from weftlib.report import facts  # noqa: E402
 
 #: A context of which everything is as it should be.
 QUIET = {
@@ -176,6 +182,259 @@ class Doctor(FakeRuns):
         found = self.read()["context"]["environment"]
         self.assertEqual([item["name"] for item in found],
                          [name for name, _ in environment.RULES])
+
+
+def slices(chan, times, verdict="VERIFIED", **knobs):
+    """One record for each of the times, in ns a message."""
+    name = "/".join(["pipeline", "chan:" + chan] + ["%s:%s" % knob for knob in knobs.items()])
+    return [{"cell": name, "pattern": "pipeline", "chan": chan, "knobs": knobs,
+             "verdict": verdict, "why": "", "round": turn, "cpus": 2, "tasks": 2,
+             "samples": [{"ns": int(1000 * time), "messages": 1000}]}
+            for turn, time in enumerate(times)]
+
+
+def run_of(*cells, **more):
+    info = {"schema": 1, "started": "2026-01-01T00:00:00Z", "partial": False, "cpu": "CPU",
+            "cpus_online": 2, "cpus_allowed": 2, "hypervisor": "none", "rounds": 9,
+            "git": {"commit": "1a2b3c4", "dirty": False}, **more}
+    return info, [entry for cell in cells for entry in cell]
+
+
+def as_run(*cells):
+    info, records = run_of(*cells)
+    return facts.of(summary.build(info, records), records)
+
+
+STEADY = [100, 101, 99, 100, 102, 98, 100]
+
+
+def times(factor):
+    return [factor * time for time in STEADY]
+
+
+class RatioIntervals(unittest.TestCase):
+    def test_counts_are_those_of_all_orders(self):
+        self.assertEqual(stats.rank_sum_counts(3, 4),
+                         (1, 1, 2, 3, 4, 4, 5, 4, 4, 3, 2, 1, 1))
+        self.assertEqual(sum(stats.rank_sum_counts(7, 9)), 11440)
+
+    def test_the_table_of_mann_and_whitney(self):
+        """7 and 7 values: two sides of 5 % leave U = 8 out."""
+        found = stats.ratio_ci([1.0] * 7, [float(n) for n in range(1, 8)])
+        ratios = sorted([float(n) for n in range(1, 8)] * 7)
+        self.assertEqual(found[1:3], (ratios[8], ratios[-9]))
+        self.assertGreaterEqual(found[3], 0.95)
+
+    def test_too_few_values_have_none(self):
+        self.assertIsNone(stats.ratio_ci([1, 2, 3], [1, 2, 3]))
+
+    def test_it_holds_the_factor_as_often_as_it_says(self):
+        rng = random.Random(4)
+        held = 0
+        for _ in range(1000):
+            old = [rng.lognormvariate(0, 0.3) for _ in range(7)]
+            new = [1.5 * rng.lognormvariate(0, 0.3) for _ in range(7)]
+            _, low, high, level = stats.ratio_ci(old, new)
+            held += low <= 1.5 <= high
+        self.assertGreater(held, 945)
+        self.assertLess(held, 980)
+
+
+class Comparisons(unittest.TestCase):
+    def compare(self, before, now, threshold=0.1):
+        return compare.compare(as_run(*before), as_run(*now), threshold)
+
+    def verdicts(self, *args):
+        return {change.name.split("/")[1]: change.verdict
+                for change in self.compare(*args).changes}
+
+    def test_slower_faster_and_the_same(self):
+        before = [slices("a", times(1)), slices("b", times(1)), slices("c", times(1))]
+        now = [slices("a", times(1.3)), slices("b", times(0.7)), slices("c", times(1.02))]
+        self.assertEqual(self.verdicts(before, now), {
+            "chan:a": "slower", "chan:b": "faster", "chan:c": "same"})
+
+    def test_less_than_the_threshold_is_not_moved_however_sure(self):
+        before, now = [slices("a", times(1))], [slices("a", times(1.07))]
+        self.assertEqual(self.verdicts(before, now), {"chan:a": "same"})
+        self.assertEqual(self.verdicts(before, now, 0.02), {"chan:a": "slower"})
+
+    def test_what_scatters_is_undecided(self):
+        noisy = [60, 70, 100, 130, 150, 90, 200]
+        self.assertEqual(self.verdicts([slices("a", noisy)], [slices("a", times(1.3))]),
+                         {"chan:a": "undecided"})
+        found = self.compare([slices("a", [100] * 3)], [slices("a", [200] * 3)]).changes
+        self.assertEqual((found[0].verdict, found[0].why), ("undecided", "too few rounds"))
+
+    def test_what_slows_all_cells_down_alike_is_not_in_the_ratio(self):
+        before = [slices("condvar", times(2)), slices("a", times(1))]
+        now = [slices("condvar", times(4)), slices("a", times(2))]
+        self.assertEqual(self.verdicts(before, now),
+                         {"chan:a": "same", "chan:condvar": "slower"})
+        found = {change.name: change.basis for change in self.compare(before, now).changes}
+        self.assertEqual(found, {"pipeline/chan:a": "condvar",
+                                 "pipeline/chan:condvar": "speed"})
+
+    def test_ratios_are_of_the_same_round(self):
+        """The machine gets slower and slower, in both runs."""
+        drift = [100, 150, 200, 300, 400, 600, 800]
+        before = [slices("condvar", drift), slices("a", drift)]
+        now = [slices("condvar", drift), slices("a", [1.3 * time for time in drift])]
+        self.assertEqual(self.verdicts(before, now)["chan:a"], "slower")
+
+    def test_cells_are_told_against_the_same_knobs(self):
+        before = [slices("condvar", times(1), cap=0), slices("a", times(1), cap=1)]
+        self.assertEqual(self.compare(before, before).changes[0].basis, "speed")
+
+    def test_two_modes_have_no_median_to_compare(self):
+        runs = [as_run(slices("a", times(f))) for f in (1, 2)]
+        runs[1].cells[0]["modes"] = [{}, {}]
+        found = compare.compare(*runs, 0.1).changes[0]
+        self.assertEqual((found.verdict, found.why), ("undecided", "two modes"))
+
+    def test_verdicts_that_turned_and_cells_of_one_run(self):
+        before = [slices("a", times(1)), slices("b", times(1), "FAILED"),
+                  slices("c", times(1)), slices("gone", times(1))]
+        now = [slices("a", times(1), "HUNG"), slices("b", times(1)),
+               slices("c", [1], "N/A"), slices("new", times(1))]
+        found = self.compare(before, now)
+        self.assertEqual(found.broken, [("pipeline/chan:a", "HUNG", "")])
+        self.assertEqual(found.turned, [("pipeline/chan:b", "FAILED", "VERIFIED"),
+                                        ("pipeline/chan:c", "VERIFIED", "N/A")])
+        self.assertEqual(found.only, (["pipeline/chan:gone"], ["pipeline/chan:new"]))
+
+    def test_unknown_is_no_other_machine_but_another_name_is(self):
+        one = run_of()[0]
+        self.assertEqual(compare.machine_differs(one, dict(one)), [])
+        self.assertEqual(compare.machine_differs(one, {**one, "cpu": "other"}),
+                         ["cpu: CPU, other"])
+        self.assertEqual(compare.circumstances(one, {**one, "kernel": "2"}),
+                         ["kernel: unknown, 2"])
+
+
+class Bars(unittest.TestCase):
+    def change(self, ratio, low, high):
+        return compare.Change("cell", "speed", "slower", ratio, low, high, 0.95)
+
+    def test_slower_is_left_of_the_centre_and_faster_right(self):
+        left, right = (bars.bar(self.change(*ends), 10, 1.0) for ends in (
+            (0.6, 0.5, 0.71), (1.7, 1.41, 2.0)))
+        self.assertEqual(left, "\u2591" * 5 + "\u2588" * 5 + "\u2502" + " " * 10)
+        self.assertEqual(right, " " * 10 + "\u2502" + "\u2588" * 5 + "\u2591" * 5)
+
+    def test_no_bar_is_longer_than_its_side(self):
+        for ends in ((0.001, 0.0001, 0.01), (900.0, 100.0, 5000.0), (1.2, 1.11, 1.3)):
+            self.assertEqual(len(bars.bar(self.change(*ends), 10, 3.0)), 21)
+
+    def test_numbers(self):
+        self.assertEqual([bars.percent(x) for x in (0.771, 0.966, 1.05, 1.5, 3)],
+                         ["-23 %", "-3.4 %", "+5.0 %", "+50 %", "x 3.0"])
+
+
+class Compare(FakeRuns):
+    """The command over stored runs."""
+
+    def put(self, name, *cells, **more):
+        info, records = run_of(*cells, **more)
+        folder = self.results / name
+        folder.mkdir(parents=True)
+        (folder / "samples.jsonl").write_text("".join(
+            json.dumps(line) + "\n" for line in [info, *records]))
+
+    def setUp(self):
+        super().setUp()
+        self.put("old", slices("a", times(1)), slices("b", times(1)))
+        self.put("new", slices("a", times(2)), slices("b", times(1)))
+
+    def words(self, *args):
+        return [sys.executable, "-S", str(SCRIPTS / "compare.py"), "--results",
+                str(self.results), *args]
+
+    def compare(self, *args, status=0):
+        done = subprocess.run(self.words(*args), text=True, capture_output=True,
+                              timeout=220)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        return done
+
+    def test_only_what_moved_is_shown_and_slower_is_2(self):
+        done = self.compare("old", "new", status=2)
+        self.assertRegex(done.stdout, r"\nslower +-50 %  \(-5\d % to -4\d %\)  "
+                                      r"pipeline/chan:a\n")
+        self.assertNotIn("chan:b", done.stdout)
+        self.assertIn("2 cells: 1 slower, 0 faster, 1 the same within 10 %, 0 undecided",
+                      done.stdout)
+        self.assertNotIn("\x1b", done.stdout)
+        self.assertIn("faster  ", self.compare("new", str(self.results / "old")).stdout)
+
+    def test_a_terminal_gets_bars(self):
+        status, text = terminal.run(self.words("old", "new"), 100, env={
+            **os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"})
+        self.assertEqual(status, 2)
+        self.assertRegex(text, "-50 % \x1b\\[33m *\u2591*\u2588+\u2502 +\x1b\\[0m "
+                               "pipeline/chan:a\r\n")
+
+    def test_undecided_is_3_where_that_is_asked_for(self):
+        self.put("few", slices("a", [100]), slices("b", [100]))
+        self.assertIn("2 undecided", self.compare("old", "few").stdout)
+        self.compare("old", "few", "--strict", status=3)
+
+    def test_a_failed_cell_is_1_whatever_else(self):
+        self.put("bad", slices("a", times(9)), slices("b", times(1), "FAILED"))
+        self.assertIn("BROKEN    FAILED pipeline/chan:b",
+                      self.compare("old", "bad", status=1).stdout)
+
+    def test_another_machine_is_4_unless_it_is_asked_for(self):
+        self.put("far", slices("a", times(1)), cpu="Other CPU")
+        done = self.compare("old", "far", status=4)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("cpu: CPU, Other CPU", done.stderr)
+        done = self.compare("old", "far", "--other-machine")
+        self.assertIn("machine   cpu: CPU, Other CPU", done.stdout)
+
+    def test_bad_input_is_1_and_one_line(self):
+        (self.results / "empty").mkdir()
+        for args, text in (
+                (["old", "nope"], "no run 'nope': neither a folder nor a name"),
+                (["old"], "RUN2"), (["old", "empty"], "holds no run"),
+                (["old", "new", "--threshold=0"], "from 1 to 1000"),
+                (["old", "new", "--filter=zzz"], "no measured cell in common that")):
+            done = self.compare(*args, status=1)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn(text, done.stderr)
+
+    def test_a_sweep_can_be_saved_and_compared_with(self):
+        text = "time=1\nrounds=5\nlatency=0\npattern=pipeline chan=alpha cap=0\n"
+        self.sweep(text, "--save=base", "--quiet")
+        self.assertTrue((self.results / "base").is_symlink())
+        self.assertEqual([path.name for path in ratios.folders(self.results)
+                          if path.name == "base"], [])
+        done = self.sweep(text, "--against=base", "--quiet", status=2,
+                          FAKE_NS='{"alpha": 130}')
+        self.assertRegex(done.stdout, r"\nslower +-23 % .*chan:alpha")
+        self.sweep(text, "--against=base", "--save=base", "--quiet")
+        # Only the last is saved, and what was is still there.
+        self.assertEqual(len([path for path in self.results.iterdir()
+                              if path.is_symlink()]), 1)
+
+    def test_what_cannot_be_compared_is_refused_before_anything_is_measured(self):
+        text = "time=1\nrounds=1\nlatency=0\npattern=ping_pong chan=alpha\n"
+        for args, status, part in (
+                (["--against=nope"], 1, "no run 'nope'"),
+                (["--against=old"], 4, "different machines (cpu: CPU, Fake CPU"),
+                (["--against", "old", "--rounds=x"], 1, "--rounds"),
+                (["--save=a/b"], 2, "--save=a/b: a name is at most"),
+                (["--save=old"], 2, "--save=old: ")):
+            done = self.sweep(text, *args, status=status)
+            self.assertIn(part, done.stderr)
+        self.assertFalse((self.dir / "log").exists() and
+                         "run " in (self.dir / "log").read_text())
+
+    def test_json(self):
+        found = json.loads(self.compare("old", "new", "--json", status=2).stdout)
+        self.assertEqual(found["schema"], 1)
+        self.assertEqual({change["name"]: change["verdict"] for change in found["changes"]},
+                         {"pipeline/chan:a": "slower", "pipeline/chan:b": "same"})
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from weftlib import (Problem, binary, files, progress, summary,  # noqa: E402
 
 SWEEP = "rounds=1\nlatency=0\npattern=pipeline cap=0"
 COMMANDS = ("sweep.py", "plot.py", "report.py", "peers.py", "ratios.py", "advise.py",
-            "doctor.py")
+            "compare.py", "doctor.py")
 #: A run that is kept with its samples.
 REFERENCE = next(SCRIPTS.parent.glob("results/reference/*/"))
 

@@ -5,6 +5,7 @@ here rests on order statistics: no mean, no normal distribution, no random
 resampling, and the same samples always give the same numbers.
 """
 
+from functools import lru_cache
 from math import comb
 
 
@@ -74,6 +75,39 @@ def bisect_chance(too_low):
         middle = (low + high) / 2
         low, high = (middle, high) if too_low(middle) else (low, middle)
     return (low + high) / 2
+
+
+def ratio_ci(before, now, confidence=0.95):
+    """(median, low, high, exact confidence) of how many times as large the values of
+    `now` are, from all their ratios to those of `before`; None for too few values.
+
+    The interval is that of the rank-sum test: if the values of both were drawn alike,
+    but for a factor, it holds the factor with at least that confidence, whatever they
+    were drawn from.
+    """
+    ratios = sorted(new / old for new in now for old in before)
+    counts = rank_sum_counts(len(before), len(now))
+    tail = 0.0
+    best = None
+    for k, count in enumerate(counts[:len(ratios) // 2], 1):
+        tail += count / sum(counts)
+        if 1 - 2 * tail < confidence:
+            break
+        best = (ratios[k - 1], ratios[-k], 1 - 2 * tail)
+    return best and (median(ratios), *best)
+
+
+@lru_cache(maxsize=None)
+def rank_sum_counts(n, m):
+    """In how many orders of n and m values so many of the n * m pairs are inverted."""
+    # The coefficients of the product of (1 - x^(m+i)) / (1 - x^i), i from 1 to n.
+    counts = [1] + [0] * (n * m)
+    for i in range(1, n + 1):
+        for at in range(n * m, m + i - 1, -1):
+            counts[at] -= counts[at - m - i]
+        for at in range(i, n * m + 1):
+            counts[at] += counts[at - i]
+    return tuple(counts)
 
 
 def describe(values):
