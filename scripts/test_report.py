@@ -438,5 +438,63 @@ class Pictures(unittest.TestCase):
         self.assertGreater(len(shot), 20000)
 
 
+class Publishing(unittest.TestCase):
+    """A run becomes the one that is shown."""
+
+    def setUp(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="weft-test-"))
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.root, self.run_dir = self.dir / "tree", self.dir / "new-run"
+        (self.root / "results/reference/old-run").mkdir(parents=True)
+        (self.root / "README.md").write_text("see results/reference/old-run/x.svg, old-run\n"
+                                             "Measured on a PDP-11.\n")
+        self.write(pc("ring", 50))
+
+    def write(self, *cells, **context):
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+        self.run_dir.mkdir()
+        run = run_of(*cells, **context)
+        for name, text in (("summary.json", json.dumps(run.summary)), ("summary.md", "x"),
+                           ("samples.jsonl", "{}\n"), ("report.html", "x"),
+                           ("benchmark.json", "{}"), ("throughput-fan.png", "x"),
+                           *(("%s-producer_consumer.svg" % kind, "<svg/>") for kind in (
+                               "throughput", "capacity", "latency"))):
+            (self.run_dir / name).write_text(text)
+
+    def publish(self, status=0):
+        done = subprocess.run([sys.executable, str(SCRIPTS / "publish.py"),
+                               str(self.run_dir), "--root", str(self.root)],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        return done.stderr
+
+    def test_it_takes_the_place_of_the_one_before(self):
+        self.publish()
+        folder, = (self.root / "results/reference").iterdir()
+        self.assertEqual(folder.name, "new-run")
+        self.assertEqual({path.name for path in folder.iterdir()}, {
+            "summary.json", "summary.md", "samples.jsonl.gz", "report.html",
+            "throughput-producer_consumer.svg", "capacity-producer_consumer.svg",
+            "latency-producer_consumer.svg"})
+        self.assertEqual(gzip.decompress((folder / "samples.jsonl.gz").read_bytes()),
+                         b"{}\n")
+        self.assertEqual((self.root / "README.md").read_text(),
+                         "see results/reference/new-run/x.svg, new-run\n"
+                         "Measured on Fake CPU 9000, 2 CPUs, hypervisor unknown, at "
+                         "commit 1234567, 2026-01-01.\n")
+
+    def test_only_a_whole_run_without_a_fault_does(self):
+        self.write(pc("ring", 50), partial=True)
+        self.assertIn("interrupted", self.publish(2))
+        self.write(pc("ring", 50), pc("pipe", 1, verdict="HUNG"))
+        self.assertIn("HUNG producer_consumer/chan:pipe", self.publish(2))
+        self.write(pc("ring", 50))
+        (self.run_dir / "capacity-producer_consumer.svg").unlink()
+        self.assertIn("has no capacity-producer_consumer.svg", self.publish(2))
+        self.assertEqual([path.name for path in
+                          (self.root / "results/reference").iterdir()], ["old-run"])
+
+
 if __name__ == "__main__":
     unittest.main()
