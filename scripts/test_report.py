@@ -331,6 +331,15 @@ class Pages(unittest.TestCase):
             self.assertRegex(text, r'<th scope="row">%s</th><td>[^<]*</td>'
                              r'<td class="state-%s">' % (name, state))
 
+    def test_costs_have_their_tables_where_they_are_known(self):
+        run = run_of(pc("ring", 50))
+        run.cells[0].update(idle_cpu_share=0.0123, bytes_per_channel=8320)
+        text = page.build(run, with_pictures=False)
+        self.assertRegex(text, r"CPU of one task that waits, %.*?<td>1\.23</td>")
+        self.assertRegex(text, r"Bytes of an idle channel.*?<td>8320</td>")
+        self.assertIn("8.32 kB for an idle channel", text)
+        self.assertNotIn("Longest time that one consumer", text)
+
     def test_a_table_of_nothing_is_left_out(self):
         run = run_of(pc("ring", 50))
         self.assertIn("Jain", page.build(run, with_pictures=False))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import charts, environment, gnuplot
-from ..binary import VERDICTS
+from ..binary import MEASURED, VERDICTS
 from ..stats import three_digits
 from ..tables import (MARK, SATURATED, bad_cells, cost_text, fairness_text, grid,
                       latency_kinds, latency_text, peer_lines, reasons, throughput_text)
@@ -17,6 +17,9 @@ from .pictures import draw, panel_picture, strip_picture, variable
 STYLE = Path(__file__).with_name("style.css")
 #: Below it, no picture shows how the samples lie.
 FEWEST_SAMPLES = 2
+#: Of more cells than that, the samples are told and not drawn: the page would be
+#: too large to be opened.
+MOST_STRIPS = 2000
 
 
 @dataclass
@@ -230,9 +233,32 @@ def tables_of(name, cells):
                   " (%s)" % kinds if kinds else ""), latency_text),
               ("CPU seconds per million messages / voluntary switches per message "
                "(lower is better)", cost_text),
-              ("Jain's index / least share of a consumer (1 is fair)", fairness_text)]
+              ("Jain's index / least share of a consumer (1 is fair)", fairness_text),
+              ("Longest time that one consumer got nothing, ms", gap_text),
+              ("Futex calls (parks and wakes) per message", number_text(
+                  "futex_calls_per_message")),
+              ("What the harness adds, ns per message", number_text(
+                  "harness_ns_per_message")),
+              ("Memory at the peak, MB", number_text("peak_rss_bytes", 1e-6)),
+              ("Bytes of an idle channel", number_text("bytes_per_channel")),
+              ("CPU of one task that waits, %", number_text("idle_cpu_share", 100))]
     return [from_grid("%s: %s" % (name, what), grid(cells, "", text))
             for what, text in wanted if any(is_told(text(cell)) for cell in cells)]
+
+
+def number_text(key, scale=1):
+    """What stands in a table for one number of a cell."""
+    def text(cell):
+        value = cell.get(key)
+        if cell["verdict"] not in MEASURED:
+            return cell["verdict"]
+        return "-" if value is None else three_digits(value * scale)
+    return text
+
+
+def gap_text(cell):
+    gap = (cell["fairness"] or {}).get("longest_gap_ns")
+    return number_text("gap", 1e-6)(dict(cell, gap=gap))
 
 
 def is_told(text):
@@ -265,7 +291,8 @@ def cell_parts(run, cell, styles, gallery):
                                         if cell["why"] else ""))]
     samples = run.samples(cell)
     if is_measured(cell) and samples:
-        if gallery.wanted and len(samples) >= FEWEST_SAMPLES:
+        if gallery.wanted and FEWEST_SAMPLES <= len(samples) and len(
+                run.cells) <= MOST_STRIPS:
             parts.append(gallery.put(strip_picture(
                 samples, (*styles[cell["chan"]], None),
                 "%s: samples in the order of the run" % cell["name"])))
