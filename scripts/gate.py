@@ -64,6 +64,8 @@ def parse_arguments(argv):
     add("--strict", action="store_true", help="exit 3 while a cell is undecided")
     add("--seed", type=number_in(0, 2**31 - 1), metavar="N",
         help="of all orders (default: a new one)")
+    add("--links", type=number_in(2, 9), metavar="N", default=builds.LINKS,
+        help="links of each arm, used in turn (default: %(default)s)")
     add("--cache", metavar="DIR", default=str(builds.CACHE),
         help="where builds are kept (default: build/gate)")
     add("--out", metavar="DIR", default=str(ROOT / "build" / "gate-report"),
@@ -232,7 +234,7 @@ def gate_builds(options, stored, seed):
     sides = (builds.side("--base", options.base), builds.side("--head", options.head))
     outcome = Outcome(strict=options.strict)
     say = output.say if not options.quiet else lambda line: None
-    with builds.Builds(options.cache, say) as made:
+    with builds.Builds(options.cache, say, options.links) as made:
         folders = [made.build(one) for one in sides]
         made.prune(folders)
         bench = weft_bench(options, made, folders, seed)

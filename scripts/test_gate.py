@@ -145,8 +145,10 @@ class Plan(unittest.TestCase):
         self.assertEqual(forward, [True, False, False, True, False, True, True, False])
 
     def test_each_link_meets_each_link(self):
-        for count in (1, 2, 3):
+        for count in (1, 2, 3, 4):
             turns = [plan.links(turn, count) for turn in range(count * count)]
+            for arm in plan.ARMS:
+                self.assertEqual(len({turn[arm] for turn in turns[:count]}), count)
             for one, other in (("base", "head"), ("base", "control")):
                 self.assertEqual(len({(t[one], t[other]) for t in turns}), count * count)
 
@@ -247,8 +249,18 @@ class Looks(unittest.TestCase):
         self.assertEqual(source.relinked, 1)
         fresh = [asked for asked in source.asked if asked[0] == "confirm"]
         self.assertEqual([(turn, cells) for _, turn, cells in fresh],
-                         [(turn, ("slow",)) for turn in range(CONFIRM[0])])
+                         [(turn, ("slow",)) for turn in range(CONFIRM[0][0])])
         self.assertEqual(outcome.confirmed["slow"].verdict, REGRESSED)
+
+    def test_fresh_rounds_have_a_second_look(self):
+        """They begin in another state than the first ones, and go on until they tell."""
+        slow, odd = steady(head=log(1.15)), (100.0, 100.0, 100.0)
+        outcome = Trial(MadeUp(a=lambda phase, turn: (
+            odd if phase == "confirm" and turn in range(7) else slow(phase, turn)))).run()
+        self.assertEqual(outcome.findings[0].verdict, REGRESSED)
+        self.assertEqual(outcome.confirmed["a"].rounds, CONFIRM[1][0])
+        spent = [1 - stats.sign_test_rank(*look)[1] for look in CONFIRM]
+        self.assertLessEqual(sum(spent) / 2, 0.03)
 
     def test_a_flag_that_is_not_repeated_does_not(self):
         slow, same = steady(head=log(1.15)), steady()

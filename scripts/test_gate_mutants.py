@@ -23,7 +23,7 @@ MUTANTS = {
                      "                orders"),
     "arms_always_in_the_same_order": ("plan.py", "(digit_sum(turn, 3) + start) % 3", "0"),
     "never_the_other_way_round": ("plan.py", "digit_sum(turn // 3, 2) % 2", "False"),
-    "one_link_only": ("plan.py", '"head": turn // count % count', '"head": 0'),
+    "one_link_only": ("plan.py", '"head": (turn + lap) % count', '"head": 0'),
     "least_effect_dropped": ("verdict.py", "max(limits.effect, stored,", "max(stored,"),
     "absolute_floor_dropped": ("verdict.py", ", limits.floor_ns / base)", ")"),
     "stored_floor_ignored": ("verdict.py", "max(limits.effect, stored,",

@@ -36,7 +36,8 @@ FLAGS = ("-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_C_FLAGS_RELEASE=-O2 -DNDEBUG",
 #: Builds that are kept beside those in use.
 KEPT = 6
 NAME_LENGTH = 12
-LINKS = 2
+#: Of each arm.
+LINKS = 4
 PADS = range(16, 1009, 16)
 PAD = """\
 \t.text
@@ -95,9 +96,10 @@ def side(option, given, root=ROOT):
 class Builds:
     """The cache of builds; one gate at a time may use it."""
 
-    def __init__(self, cache=CACHE, say=lambda line: None):
+    def __init__(self, cache=CACHE, say=lambda line: None, links=LINKS):
         self.cache = Path(cache)
         self.say = say
+        self.links = links
         self.lock = self.scratch = None
 
     def __enter__(self):
@@ -177,7 +179,7 @@ class Builds:
         return {arm: [self.link(head if arm == "head" else base,
                                 "%s%d%d" % (arm[0], generation, number),
                                 "%d/%s/%d/%d" % (seed, arm, generation, number))
-                      for number in range(LINKS)] for arm in ARMS}
+                      for number in range(self.links)] for arm in ARMS}
 
     def clear(self):
         """Removes all links that were made."""

@@ -30,11 +30,13 @@ def arm_order(turn, start):
 def links(turn, count):
     """{arm: which of its `count` links} in round `turn`.
 
-    A link is one sample of where code lies in memory. Over count * count rounds each
-    link of one arm meets each of another once.
+    A link is one sample of where code lies in memory. In `count` rounds each arm uses
+    each of its links once, and in as many times as many each of the base's meets each
+    of the head's and of the control's once.
     """
-    return {"base": turn % count, "head": turn // count % count,
-            "control": (turn + turn // count) % count}
+    lap = turn // count
+    return {"base": turn % count, "head": (turn + lap) % count,
+            "control": (turn - lap) % count}
 
 
 def cell_order(cells, phase, turn, seed):

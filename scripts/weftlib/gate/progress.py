@@ -31,8 +31,11 @@ class GateProgress(Progress):
 
     def where(self, phase, turn, undecided):
         if phase == "confirm":
-            return "fresh round %d of %d for %d flagged cells" % (
-                turn + 1, CONFIRM[0], undecided)
-        until = next(rounds for rounds, _ in LOOKS if turn < rounds)
+            return "fresh round %d, next look at %d, for %d flagged cells" % (
+                turn + 1, next_look(CONFIRM, turn), undecided)
         return "round %d, next look at %d, %d of %d cells undecided" % (
-            turn + 1, until, undecided, self.total)
+            turn + 1, next_look(LOOKS, turn), undecided, self.total)
+
+
+def next_look(looks, turn):
+    return next(rounds for rounds, _ in looks if turn < rounds)

@@ -13,8 +13,9 @@ from .verdict import FLAGS, IMPROVED, INCONCLUSIVE, REGRESSED, VERDICTS, Limits,
 #: is missing to 1 adds up to 0.02, so that in all looks together a cell that has not
 #: changed flags with a chance of at most 1 % to either side.
 LOOKS = ((11, 0.999), (21, 0.9927), (41, 0.9884))
-#: A flag counts if as many fresh rounds with fresh links flag the same way.
-CONFIRM = (21, 0.98)
+#: A flag counts if fresh rounds with fresh links flag the same way, at one of these
+#: looks: what has not changed does so with a chance of at most 3 %, if it has flagged.
+CONFIRM = ((21, 0.97), (41, 0.97))
 #: More of the controls than this may not flag.
 CONTROLS = 0.1
 
@@ -151,7 +152,7 @@ class Trial:
         if not flagged:
             return
         self.source.relink()
-        fresh = self.measure("confirm", [one.cell for one in flagged], (self.confirm,))
+        fresh = self.measure("confirm", [one.cell for one in flagged], self.confirm)
         outcome.confirmed = fresh
         for one in flagged:
             again = fresh.get(one.cell)

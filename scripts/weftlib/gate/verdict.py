@@ -15,8 +15,11 @@ EQUIVALENT, INCONCLUSIVE = "EQUIVALENT", "INCONCLUSIVE"
 VERDICTS = (REGRESSED, IMPROVED, EQUIVALENT, INCONCLUSIVE)
 FLAGS = (REGRESSED, IMPROVED)
 
-#: Of the control, and of what is called equivalent.
+#: Of what is called equivalent.
 CONFIDENCE = 0.95
+#: Of the control's own part of the threshold. No more: how unsure a median is of so
+#: many rounds is in the interval of the head already.
+CONTROL = 0.8
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Finding:
     effect: float
     low: float
     high: float
-    level: float  #: how sure it is that low and high enclose the effect
+    level: float  #: how sure it is that low and high, which led to the verdict, enclose it
     threshold: float
     agree: int  #: pairs with the sign of the median
     control: float
@@ -68,19 +71,21 @@ def judge(cell, samples, confidence, limits=Limits(), stored=0.0):
     least = max(limits.effect, stored, limits.floor_ns / base)
     threshold = max(least, spread(controls))
     low, high, level = interval(effects, confidence)
-    control_low, control_high, _ = interval(controls, confidence)
+    control_low, control_high, _ = interval(controls, CONTROL)
     found = Finding(
         cell, INCONCLUSIVE, "", len(samples), base, median([h for _, h, _ in samples]),
         median(effects), low, high, level, threshold, agreeing(effects),
         median(controls), control_low, control_high,
-        is_beyond(control_low, control_high, least), reach(controls))
+        is_beyond(*interval(controls, confidence)[:2], least), reach(controls))
     found.verdict, found.why = decide(found, effects, limits)
+    if found.verdict == EQUIVALENT:
+        found.low, found.high, found.level = interval(effects, CONFIDENCE)
     return found
 
 
 def spread(controls):
-    """How far from no difference the control may be: its share, at 95 %."""
-    low, high, _ = interval(controls, CONFIDENCE)
+    """How far from no difference the control may be: its share, at 80 %."""
+    low, high, _ = interval(controls, CONTROL)
     return expm1(max(abs(low), abs(high)))
 
 
