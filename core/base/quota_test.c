@@ -1,4 +1,5 @@
-/* Tests of quotas, over files as kernels write them below a folder. */
+/* Tests of quotas and of which CPUs there are, over files as kernels write them
+ * below a folder. */
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/affinity.h"
 #include "base/quota.h"
 
 static char root[] = "/tmp/weft-quota.XXXXXX";
@@ -216,6 +218,67 @@ static void what_makes_no_sense_is_no_quota(void **state)
 	quota_is(0.5);
 }
 
+/* --- which CPUs --- */
+
+static void siblings(unsigned cpu, const char *list)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path),
+	         "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list",
+	         cpu);
+	file(path, list);
+}
+
+/* Both a digit for each CPU. */
+static void order_is(const char *allowed, const char *expected)
+{
+	unsigned cpu[WEFT_CPUS_MAX], n;
+	char text[64] = "";
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (; *allowed; allowed++)
+		CPU_SET((unsigned)(*allowed - '0'), &set);
+	n = weft_cpu_list(root, &set, cpu);
+	for (unsigned i = 0; i < n; i++)
+		snprintf(text + i, sizeof(text) - i, "%u", cpu[i]);
+	assert_string_equal(text, expected);
+}
+
+static void cores_come_before_their_second_threads(void **state)
+{
+	(void)state;
+	siblings(0, "0,2\n");
+	siblings(1, "1,3\n");
+	siblings(2, "0,2\n");
+	siblings(3, "1,3\n");
+	order_is("0123", "0123");
+	for (unsigned i = 0; i < 6; i++)
+		siblings(i, i < 2 ? "0-1\n" : i < 4 ? "2-3" : "4-5\n");
+	order_is("012345", "024135");
+	order_is("1234", "1243");
+}
+
+static void siblings_that_are_not_allowed_do_not_count(void **state)
+{
+	(void)state;
+	siblings(1, "0-1\n");
+	siblings(2, "2-3\n");
+	siblings(3, "2-3\n");
+	order_is("123", "123");
+	order_is("13", "13");
+}
+
+static void without_siblings_cpus_come_by_number(void **state)
+{
+	(void)state;
+	order_is("27", "27");
+	siblings(2, "x\n");
+	siblings(7, "-,2,\n");
+	order_is("27", "27");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
@@ -230,6 +293,9 @@ int main(void)
 		T(above_the_namespace_only_the_mount_itself_counts),
 		T(without_proc_the_usual_places_count),
 		T(what_makes_no_sense_is_no_quota),
+		T(cores_come_before_their_second_threads),
+		T(siblings_that_are_not_allowed_do_not_count),
+		T(without_siblings_cpus_come_by_number),
 	};
 #undef T
 

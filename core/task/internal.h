@@ -19,6 +19,7 @@
 #define TASK_NAME_BYTES 32
 
 struct run;
+struct spread;
 
 /*
  * Values of weft_task.permit. A parked value also says how to wake: the waker
@@ -125,6 +126,7 @@ struct run {
 	struct weft_task *first;
 	const struct runtime *runtime;
 	uint64_t seed;
+	_Atomic(struct spread *) spread; /* see place.h; NULL: anywhere */
 
 	/* Of weft_run_opts.asleep; PERMIT_PARKED: none. */
 	uint32_t asleep;
@@ -239,8 +241,15 @@ void weft_wait_done(void);
 void weft_block_begin(const char *what, const void *on);
 void weft_block_done(void);
 
-/* CPUs allowed, as of the last weft_run() or adoption. */
+/* CPUs allowed, as of the last weft_run() or adoption; or what was held. */
 unsigned weft_cpus(void);
 void weft_cpus_refresh(void);
+/* There are n of them, whatever the system says; 0: what it says. */
+void weft_cpus_hold(unsigned n);
+
+/* place.c: where a task that is spawned in r may run. 0 or an error number. */
+int weft_spread_place(struct run *r, bool service, pthread_attr_t *attr);
+/* No task of r is left. */
+void weft_spread_end(struct run *r);
 
 #endif

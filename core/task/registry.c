@@ -24,7 +24,7 @@ static struct list in_use = { &in_use, &in_use };
 static struct list spare = { &spare, &spare };
 static size_t records; /* ever made; guarded by the lock */
 
-static _Atomic unsigned cpus;
+static _Atomic unsigned cpus, cpus_held;
 
 static struct weft_task *record_new(void)
 {
@@ -138,6 +138,10 @@ size_t weft_tasks_print(FILE *to)
 
 unsigned weft_cpus(void)
 {
+	unsigned held = weft_load_relaxed(&cpus_held);
+
+	if (held)
+		return held;
 	if (!weft_load_relaxed(&cpus))
 		weft_cpus_refresh();
 	return weft_load_relaxed(&cpus);
@@ -146,4 +150,9 @@ unsigned weft_cpus(void)
 void weft_cpus_refresh(void)
 {
 	weft_store_relaxed(&cpus, weft_cpus_allowed());
+}
+
+void weft_cpus_hold(unsigned n)
+{
+	weft_store_relaxed(&cpus_held, n);
 }

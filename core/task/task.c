@@ -384,6 +384,7 @@ static int run_init(struct run *r, const struct weft_run_opts *opts)
 static void run_fini(struct run *r)
 {
 	weft_asleep_end(r);
+	weft_spread_end(r);
 	weft_task_record_put(r->first);
 	pthread_mutex_destroy(&r->lock);
 }

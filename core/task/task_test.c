@@ -1,6 +1,7 @@
 /* Tests of tasks: run, spawn, join, the ways to end, park, the clocks. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,9 @@
 #include <weft/atomic.h>
 #include <weft/task.h>
 
+#include "base/affinity.h"
 #include "task/internal.h"
+#include "task/place.h"
 #include "task/testing.h"
 
 /* For bodies that are given something, or leave a task behind. */
@@ -599,6 +602,112 @@ static void any_thread_may_park_and_be_unparked(void **state)
 	assert_string_equal(weft_task_name(weft_self()), "foreign thread");
 }
 
+/* --- places --- */
+
+/* The only CPU that the caller may use; -1 when there are more. */
+static int only_cpu(void)
+{
+	cpu_set_t set;
+	int cpu = 0;
+
+	CHECK_EQ(sched_getaffinity(0, sizeof(set), &set), 0);
+	if (CPU_COUNT(&set) != 1)
+		return -1;
+	while (!CPU_ISSET(cpu, &set))
+		cpu++;
+	return cpu;
+}
+
+static int note_cpu(void *arg)
+{
+	*(int *)arg = only_cpu();
+	return 0;
+}
+
+static int spawned_cpu(void)
+{
+	struct weft_task *t;
+	int cpu = -2;
+
+	CHECK_EQ(weft_spawn(&t, NULL, note_cpu, &cpu), 0);
+	CHECK_EQ(weft_join(t, NULL), 0);
+	return cpu;
+}
+
+static int note_child_cpu(void *arg)
+{
+	*(int *)arg = spawned_cpu();
+	return 0;
+}
+
+TEST(tasks_take_the_chosen_cpus_in_turn)
+{
+	unsigned cpu[WEFT_CPUS_MAX], n = weft_cpu_list("", NULL, cpu);
+	int was = only_cpu(), child = -2;
+	struct weft_task *t;
+
+	(void)arg;
+	CHECK_EQ(weft_run_spread(cpu, n), 0);
+	for (unsigned i = 0; i < 2 * n + 1; i++)
+		CHECK_EQ(spawned_cpu(), (int)cpu[i % n]);
+	/* A task that was kept to a CPU does not keep its own ones there. */
+	CHECK_EQ(weft_spawn(&t, NULL, note_child_cpu, &child), 0);
+	CHECK_EQ(weft_join(t, NULL), 0);
+	CHECK_EQ(child, (int)cpu[(2 * n + 2) % n]);
+	CHECK_EQ(only_cpu(), was);
+
+	CHECK_EQ(weft_run_spread(NULL, 0), 0);
+	CHECK_EQ(spawned_cpu(), was);
+	return 0;
+}
+
+TEST(nobody_spins_on_a_single_chosen_cpu)
+{
+	unsigned cpu[WEFT_CPUS_MAX], before = weft_cpus();
+
+	(void)arg;
+	CHECK_LE(1u, weft_cpu_list("", NULL, cpu));
+	CHECK_EQ(weft_run_spread(cpu, 1), 0);
+	CHECK_EQ(weft_cpus(), 1u);
+	weft_cpus_refresh(); /* as by a thread that is adopted */
+	CHECK_EQ(weft_cpus(), 1u);
+	CHECK_EQ(weft_run_spread(NULL, 0), 0);
+	CHECK_EQ(weft_cpus(), before);
+	return 0;
+}
+
+static int choose_one(void *arg)
+{
+	(void)arg;
+	return weft_run_spread(&(unsigned){ 0 }, 1);
+}
+
+static void the_choice_ends_with_its_run(void **state)
+{
+	unsigned before = weft_cpus();
+
+	(void)state;
+	assert_int_equal(weft_run_spread(&(unsigned){ 0 }, 1), -EINVAL);
+	assert_int_equal(on(WEFT_CLOCK_MONOTONIC, choose_one, NULL), 0);
+	assert_int_equal(weft_cpus(), before);
+}
+
+static int spawn_nowhere(void *arg)
+{
+	struct weft_task *t;
+
+	(void)arg;
+	CHECK_EQ(weft_run_spread(&(unsigned){ WEFT_CPUS_MAX - 1 }, 1), 0);
+	return weft_spawn(&t, NULL, seven, NULL);
+}
+
+static void a_cpu_that_is_not_there_has_no_task(void **state)
+{
+	(void)state;
+	assert_int_equal(on(WEFT_CLOCK_MONOTONIC, spawn_nowhere, NULL),
+	                 -EAGAIN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -635,6 +744,10 @@ int main(void)
 		        the_state_dump_names_tasks_and_what_they_wait_for),
 		cmocka_unit_test(no_time_in_the_state_dump_is_negative),
 		cmocka_unit_test(any_thread_may_park_and_be_unparked),
+		cmocka_unit_test(tasks_take_the_chosen_cpus_in_turn),
+		cmocka_unit_test(nobody_spins_on_a_single_chosen_cpu),
+		cmocka_unit_test(the_choice_ends_with_its_run),
+		cmocka_unit_test(a_cpu_that_is_not_there_has_no_task),
 	};
 
 	return cmocka_run_group_tests_name("task", tests, NULL, NULL);

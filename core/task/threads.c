@@ -102,6 +102,8 @@ static int thread_start(struct weft_task *t, size_t stack_bytes)
 		err = pthread_attr_setstacksize(&attr, stack_bytes);
 	}
 	if (!err)
+		err = weft_spread_place(t->run, t->service, &attr);
+	if (!err)
 		err = pthread_create(&t->thread, &attr, thread_main, t);
 	pthread_attr_destroy(&attr);
 	return -err;
