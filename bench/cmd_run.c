@@ -18,6 +18,7 @@ struct request {
 	bool chosen;      /* a channel was given */
 	const char *path; /* of its shared object; or NULL */
 	bool json;
+	int cost; /* -1: where latency is measured */
 	/* The last option that only an open loop has a use for; or NULL. */
 	const char *open_loop_option;
 };
@@ -26,7 +27,8 @@ struct request {
 static const char *const options[] = { "chan",        "load",    "reps",
 	                               "time",        "latency", "arrivals",
 	                               "utilization", "timeout", "seed",
-	                               "json",        NULL };
+	                               "json",        "warmup",  "cost",
+	                               NULL };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]) - 1)
 
@@ -134,9 +136,15 @@ static int set_option(struct request *r, const struct arg *arg)
 	} else if (strcmp(arg->key, "time") == 0) {
 		err = arg_number(arg, 1, 60000, &n);
 		plan->time_ns = (int64_t)n * WEFT_MS;
+	} else if (strcmp(arg->key, "warmup") == 0) {
+		err = arg_number(arg, 0, 60000, &n);
+		plan->warmup_ns = (int64_t)n * WEFT_MS;
 	} else if (strcmp(arg->key, "latency") == 0) {
 		err = arg_number(arg, 0, 1, &n);
 		plan->latency = n;
+	} else if (strcmp(arg->key, "cost") == 0) {
+		err = arg_number(arg, 0, 1, &n);
+		r->cost = (int)n;
 	} else if (strcmp(arg->key, "timeout") == 0) {
 		err = arg_number(arg, 1, 86400, &n);
 		plan->timeout_ns = (int64_t)n * WEFT_SEC;
@@ -185,9 +193,11 @@ static int parse(int argc, char **argv, struct request *r)
 	if (!pattern)
 		return EXIT_BAD_INPUT;
 	plan_init(&r->plan, pattern, weft_chan_impl_find(DEFAULT_CHANNEL));
+	r->cost = -1;
 	for (int i = 1; i < argc && !err; i++)
 		if (arg_split(argv[i], &arg))
 			err = set_option(r, &arg);
+	r->plan.cost = r->cost < 0 ? r->plan.latency : r->cost;
 	if (!err && !plan_items(&r->plan))
 		err = arg_timeout_fits(r->plan.timeout_ns, r->plan.time_ns);
 	if (!err && r->open_loop_option && pattern->closed_loop)
@@ -271,7 +281,8 @@ const struct command command_run = {
 	.name = "run",
 	.summary = "measure one pattern over one channel, and check every run",
 	.help = "run PATTERN [--chan=NAME|--load=FILE.so] [--KEY=VALUE ...]\n"
-	        "                [--reps=N] [--time=MS] [--latency=0|1] "
+	        "                [--reps=N] [--time=MS] [--warmup=MS] "
+	        "[--latency=0|1] "
 	        "[--arrivals=fixed|poisson]\n"
 	        "                [--utilization=PERCENT] [--timeout=S] "
 	        "[--seed=N] [--json]\n"
@@ -285,8 +296,16 @@ const struct command command_run = {
 	        "--time)\n"
 	        "  --reps=N        measured repetitions (default 5)\n"
 	        "  --time=MS       length of one (default 50)\n"
+	        "  --warmup=MS     run until it gets no faster, so long at the "
+	        "most, before\n"
+	        "                  what counts (default 0: no more than what\n"
+	        "                  finds the number of items)\n"
 	        "  --latency=0|1   one more repetition, for latency (default "
 	        "1)\n"
+	        "  --cost=0|1      what it costs beside the runs, in 30 ms "
+	        "more "
+	        "(default: as\n"
+	        "                  --latency)\n"
 	        "  --arrivals=WORD then messages come at even distances "
 	        "(fixed, the default)\n"
 	        "                  or independently of each other (poisson)\n"

@@ -31,7 +31,10 @@ struct plan {
 
 	unsigned reps;   /* measured repetitions */
 	int64_t time_ns; /* length of one, when items is 0 (auto) */
-	bool latency;    /* one more repetition, for latency */
+	/* For runs before those, until they get no faster; 0: none. */
+	int64_t warmup_ns;
+	bool cost;    /* what it costs beside: see cost.h */
+	bool latency; /* one more repetition, for latency */
 	/* Of an open loop then: how its items come, and how many, in percent
 	 * of the throughput that the repetitions before have measured. */
 	enum arrivals arrivals;

@@ -47,7 +47,19 @@ static void json_params(struct json *j, const struct result *r)
 	json_object_end(j);
 }
 
-static void json_sample(struct json *j, const struct sample *s)
+/* Each park and each wake that is counted is one. What waits in the kernel by
+ * other means is not counted. */
+static void json_futex_calls(struct json *j, const struct result *r,
+                             const struct sample *s)
+{
+	if (r->plan->chan->can & WEFT_BLOCKS_THREAD)
+		json_null(j, "futex_calls");
+	else
+		json_uint(j, "futex_calls", s->parks + s->wakes);
+}
+
+static void json_sample(struct json *j, const struct result *r,
+                        const struct sample *s)
 {
 	json_object_begin(j, NULL);
 	json_int(j, "ns", s->ns);
@@ -58,6 +70,7 @@ static void json_sample(struct json *j, const struct sample *s)
 	json_uint(j, "involuntary_switches", s->involuntary_switches);
 	json_uint(j, "parks", s->parks);
 	json_uint(j, "wakes", s->wakes);
+	json_futex_calls(j, r, s);
 	json_object_end(j);
 }
 
@@ -135,6 +148,10 @@ static void json_fairness(struct json *j, const struct result *r)
 	json_object_begin(j, "fairness");
 	json_double(j, "jain", result_median(r, sample_jain));
 	json_double(j, "least_share", result_median(r, sample_least_share));
+	if (has_latency(r) && r->latency.longest_gap > 0)
+		json_int(j, "longest_gap_ns", r->latency.longest_gap);
+	else
+		json_null(j, "longest_gap_ns");
 	json_object_end(j);
 }
 
@@ -156,19 +173,49 @@ static void json_own(struct json *j, const struct result *r)
 	json_object_end(j);
 }
 
+static void json_known(struct json *j, const char *key, double value)
+{
+	if (value >= 0)
+		json_double(j, key, value);
+	else
+		json_null(j, key);
+}
+
+static void json_cost(struct json *j, const struct result *r)
+{
+	json_known(j, "harness_ns_per_message", r->cost.harness_ns);
+	json_known(j, "bytes_per_channel", r->cost.bytes_per_channel);
+	json_known(j, "idle_cpu_share", r->cost.idle_cpu);
+}
+
+static void json_warmup(struct json *j, const struct result *r)
+{
+	if (!r->warmup.runs) {
+		json_null(j, "warmup");
+		return;
+	}
+	json_object_begin(j, "warmup");
+	json_uint(j, "runs", r->warmup.runs);
+	json_int(j, "ns", r->warmup.ns);
+	json_bool(j, "reached", r->warmup.reached);
+	json_object_end(j);
+}
+
 static void json_figures(struct json *j, const struct result *r)
 {
 	json_rate(j, r);
 	json_median(j, "ns_per_message", r, sample_ns_per_message);
 	json_array_begin(j, "samples");
 	for (unsigned i = 0; i < r->n; i++)
-		json_sample(j, &r->sample[i]);
+		json_sample(j, r, &r->sample[i]);
 	json_array_end(j);
+	json_warmup(j, r);
 	json_latency(j, r);
 	json_median(j, "cpu_seconds", r, sample_cpu_seconds);
 	json_median(j, "voluntary_switches", r, sample_voluntary);
 	json_median(j, "involuntary_switches", r, sample_involuntary);
 	json_uint(j, "peak_rss_bytes", r->peak_rss_bytes);
+	json_cost(j, r);
 	json_fairness(j, r);
 	json_own(j, r);
 }
@@ -207,6 +254,7 @@ void report_json(const struct result *r, FILE *to)
 	json_uint(&j, "tasks", r->tasks);
 	json_uint(&j, "cpus", r->cpus);
 	json_bool(&j, "oversubscribed", is_oversubscribed(r));
+	json_string(&j, "placement", kernel_placements[r->placement]);
 	json_string(&j, "verdict", verdict_name(r->verdict));
 	json_string(&j, "why", r->why);
 	json_figures(&j, r);
@@ -360,10 +408,41 @@ static void text_cost(const struct result *r, FILE *to)
 	        result_median(r, sample_wakes) / messages);
 }
 
+/* What it costs beside the runs, as far as that is known. */
+static void text_beside(const struct result *r, FILE *to)
+{
+	const struct cost *c = &r->cost;
+	char ns[16];
+
+	if (c->harness_ns >= 0)
+		fprintf(to,
+		        "  harness     %s per message to make, check and count "
+		        "it\n",
+		        text_ns(ns, c->harness_ns));
+	if (c->bytes_per_channel >= 0)
+		fprintf(to, "  idle        %.0f bytes per channel%s",
+		        c->bytes_per_channel, c->idle_cpu >= 0 ? ", " : "\n");
+	if (c->idle_cpu >= 0)
+		fprintf(to, "%s%.2g %% of a CPU per waiting receiver\n",
+		        c->bytes_per_channel >= 0 ? "" : "  idle        ",
+		        100 * c->idle_cpu);
+}
+
 static void text_figure(const struct figure *f, double value, FILE *to)
 {
 	fprintf(to, "  %-11s %.3g%s%s%s%s\n", f->name, value,
 	        *f->unit ? " " : "", f->unit, *f->help ? " " : "", f->help);
+}
+
+static const char *placed(const struct result *r)
+{
+	static const char *const words[] = {
+		[PLACE_FREE] = "placed by the system",
+		[PLACE_SAME] = "all on the same one",
+		[PLACE_APART] = "kept apart",
+	};
+
+	return words[r->placement];
 }
 
 static void text_rest(const struct result *r, FILE *to)
@@ -378,16 +457,23 @@ static void text_rest(const struct result *r, FILE *to)
 		        result_median(r, sample_least_share));
 	for (unsigned i = 0; i < r->figures; i++)
 		text_figure(&r->figure[i], result_figure(r, i), to);
+	text_beside(r, to);
 	if (r->cap == SIZE_MAX)
 		fprintf(to, "  channels    unbounded\n");
 	else
 		fprintf(to, "  channels    of capacity %zu\n", r->cap);
+	if (r->warmup.runs && !r->warmup.reached)
+		fprintf(to,
+		        "  warm-up     not over: runs were still getting "
+		        "faster "
+		        "after %s\n",
+		        text_ns(skew, (double)r->warmup.ns));
 	fprintf(to, "  memory      %.1f MB at its peak\n",
 	        (double)r->peak_rss_bytes / 1e6);
 	fprintf(to, "  start       the last driver began %s after t0\n",
 	        text_ns(skew, result_median(r, sample_start_skew)));
-	fprintf(to, "  tasks       %u on %u %s%s\n", r->tasks, r->cpus,
-	        r->cpus == 1 ? "CPU" : "CPUs",
+	fprintf(to, "  tasks       %u on %u %s, %s%s\n", r->tasks, r->cpus,
+	        r->cpus == 1 ? "CPU" : "CPUs", placed(r),
 	        is_oversubscribed(r) ? ": oversubscribed, the scheduler is "
 	                               "measured too"
 	                             : "");

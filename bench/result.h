@@ -4,6 +4,7 @@
 
 #include "bench/plan.h"
 #include "kernel/hist.h"
+#include "kernel/place.h"
 
 #define RESULT_REPS_MAX 1000
 
@@ -31,9 +32,24 @@ struct sample {
 	double figure[PATTERN_FIGURES_MAX]; /* the pattern's own */
 };
 
+/* The runs before those that count. */
+struct warmup {
+	unsigned runs;
+	int64_t ns;   /* of all of them */
+	bool reached; /* they got no faster any more */
+};
+
+/* What a cell costs beside the runs; -1: not measured, or not known. */
+struct cost {
+	double harness_ns;        /* per message, without any channel */
+	double bytes_per_channel; /* of an idle one, on the heap */
+	double idle_cpu;          /* CPUs that a waiting receiver uses */
+};
+
 struct latency {
 	uint64_t count;
 	int64_t p50, p90, p99, p999, max; /* nanoseconds */
+	int64_t longest_gap; /* in which a consumer got nothing; 0: unknown */
 
 	/* Of an open loop, in messages per second: what can come through,
 	 * which is the throughput or, where reading the clock takes longer
@@ -52,6 +68,7 @@ struct result {
 
 	uint64_t items; /* messages per measured run; 0 before that is known */
 	unsigned tasks, cpus, consumers;
+	enum placement placement; /* what the knob came to */
 	size_t cap;    /* of each channel as made; SIZE_MAX when unbounded */
 	unsigned runs; /* that passed their check */
 	unsigned n;    /* samples */
@@ -61,6 +78,8 @@ struct result {
 	struct figure figure[PATTERN_FIGURES_MAX];
 	unsigned figures;
 	struct latency latency; /* count 0 when not measured */
+	struct warmup warmup;   /* no runs when there was none */
+	struct cost cost;
 	uint64_t peak_rss_bytes;
 };
 

@@ -8,9 +8,11 @@
 
 #include "base/check.h"
 #include "base/cpus.h"
+#include "bench/cost.h"
 #include "bench/runner.h"
 #include "bench/trial.h"
 #include "kernel/cell.h"
+#include "kernel/place.h"
 
 struct measurement {
 	const struct plan *plan;
@@ -179,6 +181,45 @@ static uint64_t calibrate(struct measurement *m)
 	return 0;
 }
 
+/* --- warming up --- */
+
+/* Of a measured run. */
+#define WARMUP_PART 8
+
+/* So many runs in a row that are not faster than any before, by that factor,
+ * are the end of it. */
+#define WARMUP_CALM 2
+#define WARMUP_FASTER 0.95
+
+/*
+ * What makes first runs slow (pages that are not there yet, cold caches, a
+ * clock that has not sped up) is over when runs get no faster. A run that is
+ * slow for another reason does no harm: only the fastest so far counts. Returns
+ * whether all of them passed.
+ */
+static bool warm_up(struct measurement *m, uint64_t items)
+{
+	struct warmup *w = &m->out->warmup;
+	uint64_t part = items / WARMUP_PART, least = PLAN_ITEMS_MIN;
+	double ns, best = 0;
+	unsigned calm = 0;
+	struct trial t;
+
+	least = least < items ? least : items;
+	part = part < least ? least : part;
+	while (calm < WARMUP_CALM && w->ns < m->plan->warmup_ns) {
+		if (!one_run(m, &t, part))
+			return false;
+		w->runs++;
+		w->ns += t.sample.ns;
+		ns = m->ns_per_message;
+		calm = best > 0 && ns > WARMUP_FASTER * best ? calm + 1 : 0;
+		best = best > 0 && best < ns ? best : ns;
+	}
+	w->reached = calm == WARMUP_CALM;
+	return true;
+}
+
 static bool measure_throughput(struct measurement *m, uint64_t items)
 {
 	struct result *out = m->out;
@@ -232,6 +273,7 @@ static bool run_open_loop(struct measurement *m, struct hist *h, double best_ns,
 	if (passed) {
 		latency_from_hist(&m->out->latency, h);
 		m->out->latency.capacity = 1e9 / best_ns;
+		m->out->latency.longest_gap = t.longest_gap;
 		compare_rates(&m->out->latency, &t);
 	}
 	free(due);
@@ -322,6 +364,28 @@ static int probe(const struct plan *plan, struct result *out, char *why,
 	return err;
 }
 
+/* Tasks that hang cannot be joined, here as in a run. */
+static void measure_cost(struct measurement *m)
+{
+	struct result *out = m->out;
+
+	int err;
+
+	if (!m->plan->cost || !verdict_is_good(out->verdict))
+		return;
+	runner_time_begin(m->plan);
+	err = cost_measure(m->plan, &out->cost);
+	runner_time_end();
+	if (!err)
+		return;
+	out->verdict = VERDICT_HUNG;
+	snprintf(out->why, sizeof(out->why),
+	         "a receiver of an idle channel did not return at its "
+	         "deadline");
+	m->hung(out, m->arg);
+	abort();
+}
+
 /* What the channel can hold may depend on how many messages there are. */
 static void probe_again(struct result *out, uint64_t items)
 {
@@ -355,13 +419,17 @@ void runner_measure(const struct plan *plan, struct result *out,
 	out->tasks = shape.drivers + shape.helpers;
 	out->consumers = shape.consumers;
 	out->cpus = weft_cpus_allowed();
+	out->placement = PLACE_FREE;
 	out->items = items;
 	out->cap = SIZE_MAX;
 	out->verdict = VERDICT_NA;
+	cost_init(&out->cost);
 	if (cell_possible(&plan->params, plan->chan, out->why,
 	                  sizeof(out->why)) ||
 	    probe(plan, out, out->why, sizeof(out->why)))
 		return;
+	out->placement = place_of(&plan->params);
+	out->cpus = place_cpus(&plan->params);
 	if (!items && plan->pattern->items)
 		items = plan->pattern->items(&plan->params);
 	if (!items) {
@@ -369,9 +437,11 @@ void runner_measure(const struct plan *plan, struct result *out,
 		if (items)
 			probe_again(out, items);
 	}
-	if (items && measure_throughput(&m, items) && plan->latency)
+	if (items && warm_up(&m, items) && measure_throughput(&m, items) &&
+	    plan->latency)
 		measure_latency(&m, items);
 	out->peak_rss_bytes = peak_rss();
+	measure_cost(&m);
 }
 
 void runner_abandon(int status)

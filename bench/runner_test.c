@@ -363,6 +363,50 @@ static void a_time_too_short_for_it_still_moves_some(void **state)
 	assert_int_equal(measure(&plan)->items, PLAN_ITEMS_MIN);
 }
 
+static void runs_that_count_come_after_runs_that_warm_up(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct result *r;
+
+	(void)state;
+	plan.warmup_ns = 20 * WEFT_SEC;
+	r = measure(&plan);
+	assert_true(r->warmup.reached);
+	assert_in_range(r->warmup.runs, 3, 1000);
+	assert_int_equal(r->n, 3);
+	assert_int_equal(r->runs, r->n + r->warmup.runs);
+	assert_int_equal(seen.verifies, r->runs);
+	assert_int_equal(seen.last_items, 100);
+}
+
+static void a_warm_up_that_is_cut_short_says_so(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct result *r;
+
+	(void)state;
+	plan.warmup_ns = 1;
+	r = measure(&plan);
+	assert_false(r->warmup.reached);
+	assert_int_equal(r->warmup.runs, 1);
+	assert_int_equal(r->n, 3);
+	plan.warmup_ns = 0;
+	assert_int_equal(measure(&plan)->warmup.runs, 0);
+}
+
+static void a_warm_up_that_fails_is_the_end(void **state)
+{
+	struct plan plan = plan_for(VERIFY_FAILS);
+	struct result *r;
+
+	(void)state;
+	plan.warmup_ns = WEFT_SEC;
+	r = measure(&plan);
+	assert_int_equal(r->verdict, VERDICT_FAILED);
+	assert_int_equal(r->n, 0);
+	assert_int_equal(seen.verifies, 1);
+}
+
 static void latency_is_measured_at_half_the_throughput(void **state)
 {
 	struct plan plan = plan_for(NO_FAULT);
@@ -889,6 +933,9 @@ static void fairness_of_nothing_is_fair(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(runs_that_count_come_after_runs_that_warm_up),
+		cmocka_unit_test(a_warm_up_that_is_cut_short_says_so),
+		cmocka_unit_test(a_warm_up_that_fails_is_the_end),
 		cmocka_unit_test(a_good_cell_is_verified),
 		cmocka_unit_test(
 		        every_run_is_set_up_stopped_verified_and_torn_down),

@@ -264,6 +264,16 @@ static int run_init(struct run *run, struct trial *t)
 	return cell_init(&run->cell, t->hist != NULL);
 }
 
+static void take_latencies(struct trial *t, const struct cell *cell)
+{
+	for (unsigned i = 0; i < cell->shape.consumers; i++) {
+		int64_t gap = cell->gap[i].longest;
+
+		weft_hist_merge(t->hist, &cell->latency[i]);
+		t->longest_gap = gap > t->longest_gap ? gap : t->longest_gap;
+	}
+}
+
 void trial_run(struct trial *t)
 {
 	struct run run;
@@ -278,7 +288,6 @@ void trial_run(struct trial *t)
 	if (err)
 		conclude_error(t, "cannot start the run", err);
 	else if (t->hist)
-		for (unsigned i = 0; i < run.cell.shape.consumers; i++)
-			weft_hist_merge(t->hist, &run.cell.latency[i]);
+		take_latencies(t, &run.cell);
 	cell_fini(&run.cell);
 }

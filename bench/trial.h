@@ -34,6 +34,7 @@ struct trial {
 	enum verdict verdict;
 	char why[RESULT_WHY_BYTES];
 	struct sample sample;
+	int64_t longest_gap; /* with hist: in which a consumer got nothing */
 	/* What sample.figure[] is about. */
 	struct figure figure[PATTERN_FIGURES_MAX];
 	unsigned figures;

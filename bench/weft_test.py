@@ -170,13 +170,74 @@ class Context(unittest.TestCase):
 class Run(unittest.TestCase):
     FIELDS = [
         "schema", "pattern", "chan", "peer", "params", "actual_cap", "tasks", "cpus",
-        "oversubscribed", "verdict", "why", "messages_per_second",
-        "ns_per_message", "samples", "latency_ns", "cpu_seconds",
+        "oversubscribed", "placement", "verdict", "why", "messages_per_second",
+        "ns_per_message", "samples", "warmup", "latency_ns", "cpu_seconds",
         "voluntary_switches", "involuntary_switches", "peak_rss_bytes",
+        "harness_ns_per_message", "bytes_per_channel", "idle_cpu_share",
         "fairness", "figures", "seed"]
     SAMPLE = [
         "ns", "messages", "start_skew_ns", "cpu_seconds",
-        "voluntary_switches", "involuntary_switches", "parks", "wakes"]
+        "voluntary_switches", "involuntary_switches", "parks", "wakes",
+        "futex_calls"]
+
+    def cell(self, *args):
+        answer = weft("run", "producer_consumer", "--json", *SHORT, *args)
+        self.assertEqual(answer.status, 0, answer.err)
+        return strict(answer.out)
+
+    def test_tasks_are_placed(self):
+        cpus = len(os.sched_getaffinity(0))
+        same = self.cell("--placement=same")
+        self.assertEqual((same["placement"], same["cpus"], same["oversubscribed"]),
+                         ("same", 1, True))
+        self.assertEqual(self.cell("--placement=free")["placement"], "free")
+        auto = self.cell()
+        self.assertEqual((auto["params"]["placement"], auto["placement"]),
+                         ("auto", "apart" if auto["cpus"] > 1 else "free"))
+        crowd = self.cell("--producers=%d" % (cpus + 1))
+        self.assertEqual(crowd["placement"], "free")
+        if cpus > 1:
+            crowd = self.cell("--producers=%d" % (cpus + 1), "--placement=apart")
+            self.assertEqual(crowd["placement"], "apart")
+
+    def test_one_cpu_has_no_room_for_tasks_apart(self):
+        cpu = min(os.sched_getaffinity(0))
+        done = subprocess.run(
+            [WEFT, "run", "producer_consumer", "--placement=apart", *SHORT],
+            preexec_fn=lambda: os.sched_setaffinity(0, [cpu]), timeout=120,
+            capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertEqual(done.stderr, "weft: placement=apart: 2 tasks cannot be apart on "
+                         "the 1 CPU that is allowed (allowed: auto, free, same)\n")
+
+    def test_a_run_warms_up_when_told_to(self):
+        self.assertIsNone(self.cell()["warmup"])
+        warm = self.cell("--warmup=20000")["warmup"]
+        self.assertGreaterEqual(warm["runs"], 3)
+        self.assertTrue(warm["reached"])
+
+    def test_what_a_channel_costs_beside_its_runs(self):
+        for key in ("harness_ns_per_message", "bytes_per_channel", "idle_cpu_share"):
+            self.assertIsNone(self.cell()[key])
+        park, spin = (self.cell("--cost=1", "--wait=" + wait)
+                      for wait in ("park", "spin"))
+        self.assertGreater(park["harness_ns_per_message"], 0)
+        self.assertLess(park["idle_cpu_share"], spin["idle_cpu_share"])
+        small, large = (self.cell("--cost=1", "--chan=condvar", "--cap=%d" % cap)
+                        for cap in (1, 1024))
+        if small["bytes_per_channel"] is not None:  # a sanitizer does not tell
+            self.assertGreater(
+                large["bytes_per_channel"] - small["bytes_per_channel"], 1023 * 8 / 2)
+
+    def test_futex_calls_are_known_where_our_own_waits_make_them(self):
+        sample, = self.cell("--wait=park", "--cap=1")["samples"]
+        self.assertEqual(sample["futex_calls"], sample["parks"] + sample["wakes"])
+        self.assertIsNone(self.cell("--chan=condvar")["samples"][0]["futex_calls"])
+
+    def test_the_longest_gap_of_a_consumer_is_within_the_run(self):
+        cell = self.cell("--consumers=2", "--latency=1")
+        self.assertGreater(cell["fairness"]["longest_gap_ns"], 0)
+        self.assertIsNone(self.cell("--consumers=2")["fairness"]["longest_gap_ns"])
 
     def test_a_knob_that_is_a_text_is_told_as_it_was_given(self):
         with tempfile.NamedTemporaryFile("w", suffix=" \"1\"") as text:

@@ -74,6 +74,10 @@ items = int(options.get("items", 1000 * workers))
 ns = items * NS.get(chan, 200 if chan == "beta" else 100)
 if chan == "uneven" and options.get("latency") == "0":
     ns *= 1000
+if chan in ("jumpy", "twofold"):  # by how often it was run
+    before = sum(" --chan=%s " % chan in line for line in open(os.environ["FAKE_LOG"])) - 1
+    ns = int(ns * (1 + 0.2 * (before * before % 7) if chan == "jumpy" else 1 + before % 2)
+             * (1 + 0.001 * (before % 5)))
 latency = {"kind": "open-loop sojourn", "load": 0.5, "capacity_per_second": 1e7,
            "offered_per_second": 5e6, "achieved_per_second": 5e6, "kept_up": True,
            "count": 90, "p50": 500.0, "p90": 900, "p99": 2000, "p999": 9000,
@@ -88,7 +92,7 @@ if args[1] == "ping_pong":
                    capacity_per_second=None, offered_per_second=None,
                    achieved_per_second=None)
 skip = {"time", "reps", "seed", "json", "latency", "chan", "load",
-        "arrivals", "utilization"}
+        "arrivals", "utilization", "cost", "warmup"}
 print(json.dumps({
     "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers,
     "cpus": len(os.sched_getaffinity(0)) if PEERS else 2,

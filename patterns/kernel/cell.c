@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "kernel/kernel.h"
+#include "kernel/place.h"
 
 /* --- what the parameters mean --- */
 
@@ -40,6 +41,8 @@ int cell_accepts(const struct params *params, char *why, size_t why_bytes)
 
 	if (!err)
 		err = refuse_batch(params, &l);
+	if (!err)
+		err = place_accepts(params, &l);
 	if (!err && params->pattern->accept)
 		err = params->pattern->accept(params, &l);
 	return err;
@@ -164,11 +167,13 @@ int cell_init(struct cell *cell, bool latency)
 		return -ENOMEM;
 	for (unsigned i = 0; i < cell->shape.consumers; i++)
 		weft_hist_init(&cell->latency[i]);
-	return 0;
+	cell->gap = cacheline_new(cell->shape.consumers, sizeof(*cell->gap));
+	return cell->gap ? 0 : -ENOMEM;
 }
 
 void cell_fini(struct cell *cell)
 {
+	free(cell->gap);
 	free(cell->latency);
 	free(cell->share);
 }
@@ -414,7 +419,7 @@ static int explain_setup(struct cell_run *run, int err)
 	return err;
 }
 
-int cell_run(struct cell_run *run)
+static int run_placed(struct cell_run *run)
 {
 	struct text why = text_in(run->why, sizeof(run->why));
 	struct cell *cell = run->cell;
@@ -432,5 +437,19 @@ int cell_run(struct cell_run *run)
 		err = verify(cell, &why);
 	weft_store_relaxed(&run->phase, "teardown");
 	cell_teardown(cell);
+	return err;
+}
+
+int cell_run(struct cell_run *run)
+{
+	int err = place_begin(&run->cell->params);
+
+	if (err) {
+		snprintf(run->why, sizeof(run->why),
+		         "no memory for the choice of CPUs");
+		return err;
+	}
+	err = run_placed(run);
+	place_end();
 	return err;
 }

@@ -51,6 +51,11 @@ void kernel_end(struct cell *cell, int err)
 void kernel_record_latency(struct cell *cell, unsigned consumer, uint64_t item,
                            int64_t now)
 {
+	struct gap *gap = &cell->gap[consumer];
+	int64_t waited = now - (gap->last ? gap->last : cell->t0);
+
+	gap->longest = waited > gap->longest ? waited : gap->longest;
+	gap->last = now;
 	if (item < cell->items)
 		hist_record(&cell->latency[consumer],
 		            now - pace_due(cell, item));

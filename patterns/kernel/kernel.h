@@ -28,6 +28,7 @@
 #include "kernel/message.h"
 #include "kernel/pace.h"
 #include "kernel/pattern.h"
+#include "kernel/place.h"
 #include "kernel/tally.h"
 #include "kernel/work.h"
 
@@ -89,7 +90,11 @@
 	{                                                                      \
 		name, "", help, 0, 0, 1, kernel_no_choices, ""                 \
 	}
+/* The end of the table, before which comes what every pattern has. */
 #define KNOB_END                                                               \
+	KNOB_CHOICE("placement",                                               \
+	            "CPUs of the tasks; auto: apart where each has its own",   \
+	            PLACE_AUTO, PLACE_APART, kernel_placements, ""),           \
 	{                                                                      \
 		.name = NULL                                                   \
 	}

@@ -68,6 +68,10 @@ struct figure {
 
 #define PATTERN_FIGURES_MAX 16
 
+struct gap {
+	_Alignas(WEFT_CACHE_LINE) int64_t last, longest;
+};
+
 /* What a cell is made of. */
 struct cell_shape {
 	/* Tasks that cell_run() starts and gates, each calling work(id) with
@@ -113,6 +117,9 @@ struct cell {
 	/* One histogram per consumer, for pace_ns > 0 or a closed loop's
 	 * latency; otherwise NULL. */
 	struct hist *latency;
+	/* With it: when each consumer last got something, and how long it had
+	 * waited at most. */
+	struct gap *gap;
 	/* Items consumed by each consumer, for the fairness figures. */
 	uint64_t *share;
 
