@@ -15,9 +15,9 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 import compare
 import plot
-from weftlib import (ROOT, Problem, Refused, binary, cells as cellmaker, command,
-                     context, files, gbench, gnuplot, plan, report as reports, rundir, shape,
-                     shown, summary, sweepfile, tables)
+from weftlib import (ROOT, Problem, Refused, agreement, binary, cells as cellmaker,
+                     command, context, files, gbench, gnuplot, plan, report as reports,
+                     resume, rundir, shape, shown, summary, sweepfile, tables)
 from weftlib.command import (INTERRUPTED, number_in, output, pattern, relative,
                              shown_argv)
 from weftlib.progress import Progress
@@ -69,11 +69,17 @@ def parse_arguments(argv):
     add("--allow-sanitized", action="store_true",
         help="measure a sanitized build all the same")
     compare.add_options(parser)
+    add("--resume", metavar="RUN.partial", nargs="?", const="",
+        help="go on with an interrupted run, the newest of these cells in the results "
+             "folder without a name: only what is missing is measured")
+    add("--agree", nargs=2, metavar="RUN",
+        help="measure nothing; say whether these two runs agree")
     return parser.parse_args(argv)
 
 
-def choose_cells(options, weft, sweep):
-    """The cells to measure, fitted to the budget, that budget, and the peers."""
+def choose_cells(options, weft, sweep, cpus):
+    """The cells to measure, fitted to the budget; the names of those that did not fit;
+    that budget; and the peers."""
     patterns = weft.entries("patterns")
     channels = weft.entries("channels")
     peers = binary.choose_peers(weft, options.peers)
@@ -82,38 +88,45 @@ def choose_cells(options, weft, sweep):
     loaded += [(peer["name"], "") for peer in peers]
     override = {key: value for key, value in
                 (("rounds", options.rounds), ("time", options.time)) if value}
-    cells = cellmaker.build(sweep, patterns, channels, loaded, override)
+    if options.rounds:
+        override["most"] = None
+    cells = cellmaker.build(sweep, patterns, channels, loaded, override, cpus)
     if options.filter:
         cells = [cell for cell in cells if options.filter.search(cell.name)]
         if not cells:
             raise Problem("--filter '%s' matches none of the cells; --list shows "
                           "their names" % options.filter.pattern)
-    budget = None if override else sweep.settings["budget"]
-    return (plan.fit(cells, budget) if budget else cells), budget, peers
+    budget, left_out = None if override else sweep.settings["budget"], []
+    if budget:
+        cells, left_out = plan.fit(cells, budget, sweep.settings["shortest"])
+    return cells, left_out, budget, peers
 
 
-def print_list(sweep, cells):
+def print_list(sweep, cells, left_out, budget):
     for cell in cells:
         output.say(cell.name)
-    output.say(tables.estimate_line(sweep.name, cells, plan.estimate(cells)))
+    output.say(tables.estimate_line(sweep.name, cells, plan.estimate(cells), left_out,
+                                    budget))
 
 
-def measure(run, info, cells, budget, weft, options, interrupt):
-    """Runs all rounds and writes the files; returns what `write_results` does.
+def measure(run, info, done, cells, budget, weft, options, interrupt):
+    """Runs all rounds and writes the files; returns what `write_results` does. `done`
+    has the records of the run so far, if it goes on.
 
     The interrupt stays armed until everything is written: a second Ctrl-C
     changes nothing any more.
     """
-    run.append(info)
+    if not info["resumed"]:
+        run.append(info)
     progress = Progress(sys.stderr, sum(cell.rounds for cell in cells),
                         info["rounds"], plan.estimate(cells), options.quiet)
     runner = Runner(weft, cells, info["seed"], options.slice_timeout, budget,
-                    run.append, progress, interrupt)
+                    run.append, progress, interrupt, done)
     try:
         complete = runner.run()
     except Problem as problem:
         progress.clear()
-        if isinstance(problem, Refused):
+        if isinstance(problem, Refused) and not info["resumed"]:
             run.discard()
         raise
     progress.finish(runner.slices)
@@ -169,32 +182,63 @@ def report(result, run, pictures):
         output.say("FAIL      and %d more, all in summary.md" % (len(bad) - BAD_SHOWN))
 
 
+def begin(options, argv, weft, machine, sweep_file, cells, left_out, peers):
+    """A new run, or the one that is to be resumed: its folder, context and records."""
+    digest = resume.digest(cells)
+    if options.resume is not None:
+        run, info, done = resume.reopen(resume.find(
+            options.resume, options.results, digest, weft.sha256()))
+        if options.seed not in (None, info["seed"]):
+            raise Problem("--seed=%d: the interrupted run has seed %d"
+                          % (options.seed, info["seed"]))
+        context.resume(info)
+        return run, info, done
+    seed = options.seed
+    if seed is None:
+        seed = int.from_bytes(os.urandom(4), "little") >> 1
+    info = context.capture(machine, weft, sweep_file, cells, seed,
+                           shown_argv("scripts/sweep.py", argv), peers,
+                           left_out=left_out, plan_sha256=digest)
+    return rundir.RunDir(options.results, context.directory_name(info)), info, []
+
+
+def agree(runs):
+    """Whether enough of the cells that both call steady are as fast in one run as in
+    the other, and enough are steady."""
+    found = agreement.compare(*(summary.read(run) for run in runs))
+    if not found.pairs:
+        raise Problem("--agree %s %s: no cell is steady in both" % tuple(runs))
+    for line in agreement.lines(found):
+        output.say(line)
+    return 0 if agreement.holds(found) else 1
+
+
 def sweep(options, argv):
     """Checks everything that can be checked, then measures."""
     sweep_file = sweepfile.load(sweepfile.find(options.sweep))
     if not (options.no_plot or options.list):
         gnuplot.check()
     weft = binary.Weft(options.weft)
-    cells, budget, peers = choose_cells(options, weft, sweep_file)
+    machine = weft.ask(shape.has(cpus_allowed=shape.maybe(shape.count)), "context",
+                       "--json")
+    cells, left_out, budget, peers = choose_cells(options, weft, sweep_file,
+                                                  machine.get("cpus_allowed"))
     if options.list:
-        print_list(sweep_file, cells)
+        print_list(sweep_file, cells, left_out, budget)
         return 0
-    machine = weft.ask(shape.has(), "context", "--json")
     binary.refuse_sanitized(machine, options.allow_sanitized)
     compare.prepare(options, machine)
-    seed = options.seed
-    if seed is None:
-        seed = int.from_bytes(os.urandom(4), "little") >> 1
-    info = context.capture(machine, weft, sweep_file, cells, seed,
-                           shown_argv("scripts/sweep.py", argv), peers)
-    with Interrupt(weft) as interrupt, rundir.RunDir(
-            options.results, context.directory_name(info)) as run:
-        if not options.quiet:
-            output.say("%s, seed %d" % (tables.estimate_line(
-                sweep_file.name, cells, plan.estimate(cells)), seed))
-        result, pictures, missing = measure(run, info, cells, budget, weft, options,
-                                            interrupt)
-        report(result, run, pictures)
+    with Interrupt(weft) as interrupt:
+        run, info, done = begin(options, argv, weft, machine, sweep_file, cells,
+                                left_out, peers)
+        with run:
+            if not options.quiet:
+                output.say("%s, seed %d" % (tables.estimate_line(
+                    sweep_file.name, cells, plan.estimate(cells), left_out, budget),
+                    info["seed"]))
+            result, pictures, missing = measure(run, info, done, cells, budget, weft,
+                                                options, interrupt)
+            report(result, run, pictures)
     if missing:
         command.complain(NAME, missing)
     if result["context"]["partial"]:
@@ -206,6 +250,8 @@ def sweep(options, argv):
 def main():
     argv = sys.argv[1:]
     options = parse_arguments(argv)
+    if options.agree:
+        return agree(options.agree)
     return compare.guarded(NAME, lambda: sweep(options, argv))
 
 

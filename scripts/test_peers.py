@@ -337,7 +337,8 @@ class Runs(FakeRuns):
         self.assertEqual(asked, {
             "run producer_consumer --producers=4 --consumers=1 --cap=64 "
             "--variant=bare --time=30 --reps=1 --seed=7 --json --latency=0 "
-            "--timeout=15"})
+            + ours + "--timeout=15"
+            for ours in ("", "--cost=0 --placement=free ")})
 
     def test_one_cpu_is_one_cpu(self):
         self.run_peers("--rounds=1", "--cells=2:2 cap 64")

@@ -6,6 +6,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -23,7 +24,7 @@ sys.dont_write_bytecode = True
 
 from fixture import FakeRuns  # noqa: E402
 from weftlib import (Problem, cells, cgroup, child, context, plan, ratios,  # noqa: E402
-                     stats, sweepfile)
+                     stats, steady, sweepfile)
 
 PATTERNS = [{"name": "pipeline", "knobs": [
     {"name": "workers", "unit": "tasks", "min": 1, "max": 64, "sweep": [1, 2, 4]},
@@ -85,7 +86,7 @@ class SweepFiles(unittest.TestCase):
         self.refused(line + "workers=1 workers=2", "s:1", "twice")
         self.refused(line + "budget=5", "s:1", "budget")
         self.refused("rounds=0\n" + line, "s:1", "rounds=0", "1 to 1000")
-        self.refused("round=3\n" + line, "s:1", "round", "rounds, time")
+        self.refused("round=3\n" + line, "s:1", "round", "rounds, most, time")
         self.refused(line + "seed=3", "s:1", "--seed")
         self.refused(line + "cap=*", "s:1", "cap=*")
         self.refused(line + "cap=1\n" + line + "cap=1,2", "s:2", "s:1")
@@ -98,6 +99,32 @@ class SweepFiles(unittest.TestCase):
         for name, limit in (("quick", 30), ("default", 180), ("full", 3600)):
             sweep = sweepfile.load(sweepfile.find(name))
             self.assertLess(sweep.settings["budget"], limit)
+
+
+class Scales(unittest.TestCase):
+    """Values that depend on the number of CPUs."""
+
+    def values(self, text, cpus):
+        return [cell.knobs[0][1] for cell in build(
+            "pattern=pipeline chan=alpha workers=" + text, cpus=cpus)]
+
+    def test_a_range_doubles_up_to_its_end(self):
+        self.assertEqual(self.values("1..4cpus", 2), ["1", "2", "4", "8"])
+        self.assertEqual(self.values("1..4cpus", 3), ["1", "2", "4", "8", "12"])
+        self.assertEqual(self.values("2..2,cpus,16cpus", 4), ["2", "4", "64"])
+        self.assertEqual(self.values("1..4cpus,4", 1), ["1", "2", "4"])
+
+    def test_what_is_too_large_is_refused(self):
+        with self.assertRaisesRegex(Problem, "workers=128: must be a whole number"):
+            self.values("16cpus", 8)
+        with self.assertRaisesRegex(Problem, "workers=1..4gpus"):
+            self.values("1..4gpus", 8)
+
+    def test_lists_that_meet_share_their_cells(self):
+        text = "pattern=pipeline chan=alpha workers=2\npattern=pipeline chan=alpha workers=%s"
+        self.assertEqual(len(build(text % "1..cpus", cpus=2)), 2)
+        with self.assertRaisesRegex(Problem, "stands there already"):
+            build(text % "1,2", cpus=2)
 
 
 class Plans(unittest.TestCase):
@@ -121,16 +148,38 @@ class Plans(unittest.TestCase):
                          [4, 4, 3, 3])
 
     def test_budget_shrinks_slices_then_rounds_but_not_below_three(self):
-        easy = plan.fit(self.cells(10), 1000)
+        easy, _ = plan.fit(self.cells(10), 1000)
         self.assertEqual((easy[0].time_ms, easy[0].rounds), (50, 7))
-        shorter = plan.fit(self.cells(100), 50)
+        shorter, _ = plan.fit(self.cells(100), 50)
         self.assertLess(shorter[0].time_ms, 50)
         self.assertLessEqual(plan.estimate(shorter), 50)
-        fewer = plan.fit(self.cells(100), 20)
+        fewer, _ = plan.fit(self.cells(100), 20)
         self.assertLessEqual(plan.estimate(fewer), 20)
         self.assertLess(fewer[0].rounds, 7)
-        least = plan.fit(self.cells(100), 1)
+        least, _ = plan.fit(self.cells(100), 1)
         self.assertEqual((least[0].time_ms, least[0].rounds), (plan.SHORTEST_MS, 3))
+
+    def test_with_a_shortest_slice_the_last_of_the_highest_rank_are_left_out(self):
+        first, second, third = (self.cells(20, rank=rank, where="s:%d" % rank)
+                                for rank in (0, 2, 1))
+        some = first + second + third
+        kept, left_out = plan.fit(some, 40, 50)
+        self.assertEqual(kept[0].time_ms, 50)
+        self.assertLessEqual(plan.estimate(kept), 40)
+        self.assertGreater(plan.estimate(some[:len(kept) + 1]), 40)
+        self.assertEqual(kept, [cell for cell in some if cell in kept])
+        self.assertEqual(left_out, [cell.name for cell in some if cell not in kept])
+        self.assertTrue(set(first) <= set(kept))
+        self.assertTrue(set(third) <= set(kept) or not set(second) & set(kept))
+
+    def test_rank_0_is_never_left_out(self):
+        kept, left_out = plan.fit(self.cells(100), 20, 50)
+        self.assertEqual((len(kept), left_out), (100, []))
+        self.assertLessEqual(plan.estimate(kept), 20)
+
+    def test_a_part_of_the_budget_is_kept_for_what_is_not_steady(self):
+        kept, _ = plan.fit(self.cells(100, most=21), 50)
+        self.assertLessEqual(plan.estimate(kept), 50 * (1 - plan.RESERVE))
 
     def test_latency_rounds_are_spread_and_start_with_the_first(self):
         cell = self.cells(1)[0]
@@ -203,6 +252,39 @@ class Statistics(unittest.TestCase):
             (21, .98), (31, .95), (31, .98), (41, .95), (41, .98), (41, .99))]
         self.assertEqual(ranks, [0, 1, 0, 1, 1, 6, 5, 10, 9, 14, 13, 12])
         self.assertAlmostEqual(stats.sign_test_rank(6)[1], 1 - 2 / 64)
+
+    def test_steady_is_a_median_that_is_known(self):
+        self.assertIsNone(steady.is_steady([100] * 4))
+        self.assertIs(steady.is_steady([100, 101, 104, 96, 99]), True)
+        self.assertIs(steady.is_steady([100, 101, 112, 96, 99]), False)
+        # Of 21, the 7th and the 15th count, whatever the others are.
+        self.assertIs(steady.is_steady([1] * 3 + [100 + i / 10 for i in range(15)]
+                                      + [900] * 3), True)
+
+    def test_two_modes_are_told_with_their_shares(self):
+        fast, slow = [100, 101, 103, 99, 102, 100], [300, 305, 298]
+        found = steady.modes(fast + slow)
+        self.assertEqual([(mode["median"], mode["n"]) for mode in found],
+                         [(100.5, 6), (300, 3)])
+        self.assertAlmostEqual(found[0]["share"], 6 / 9)
+        self.assertIs(steady.is_steady([100] * 20 + [300] * 4), False)
+
+    def test_a_few_outliers_are_no_mode(self):
+        self.assertIsNone(steady.modes([100, 101, 103, 99, 102, 100, 98, 104, 300, 305]))
+        self.assertIsNone(steady.modes([100] * 5 + [108] * 5))  # nor is what is near
+        self.assertIsNone(steady.modes([100, 300] * 3))  # nor are so few
+
+    def test_samples_of_one_mode_are_rarely_taken_for_two(self):
+        rng = random.Random(20)
+        for draw in (lambda: rng.lognormvariate(0, 0.1), lambda: rng.uniform(1, 2),
+                     lambda: 1 + rng.expovariate(2), lambda: rng.lognormvariate(0, 0.5)):
+            for n in (8, 21):
+                alarms = sum(bool(steady.modes([draw() for _ in range(n)]))
+                             for _ in range(500))
+                self.assertLess(alarms / 500, 0.03)
+        found = sum(bool(steady.modes([rng.lognormvariate(0, 0.03) * (1 + i % 2)
+                                      for i in range(12)])) for _ in range(200))
+        self.assertGreater(found / 200, 0.9)
 
     def test_description(self):
         found = stats.describe([10, 12, 11, 9, 13, 30])
@@ -428,6 +510,117 @@ class Runs(FakeRuns):
 
     def test_impossible_cells_alone_are_no_failure(self):
         self.sweep("pattern=pipeline cap=0 rounds=1", channels="alpha,picky")
+
+    def test_rounds_are_where_they_are_needed(self):
+        done = self.sweep("rounds=5\nmost=12\nlatency=0\npattern=pipeline cap=0,1",
+                          channels="condvar,alpha,jumpy", status=0)
+        cells = {(cell["chan"], cell["knobs"]["cap"]): cell
+                 for cell in self.read()["cells"]}
+        for cap in (0, 1):
+            calm, jumpy = cells["alpha", cap], cells["jumpy", cap]
+            self.assertEqual((calm["rounds"], calm["steady"]), (5, True))
+            self.assertEqual((jumpy["rounds"], jumpy["steady"]), (12, False))
+            # What it is compared with is measured beside it.
+            self.assertEqual(cells["condvar", cap]["rounds"], 12)
+            self.assertEqual(jumpy["ratio"]["n"], 12)
+            self.assertIsNone(cells["condvar", cap]["ratio"])
+        self.assertIn("~ not steady", done.stdout)
+        self.assertIn("of 5, and up to 12", (self.run_folder() / "summary.md").read_text())
+
+    def test_more_rounds_end_with_the_budget(self):
+        begun = time.monotonic()
+        self.sweep("rounds=5\nmost=1000\nlatency=0\nbudget=5\npattern=pipeline cap=0",
+                   channels="jumpy")
+        self.assertLess(time.monotonic() - begun, 50)
+        cell, = self.read()["cells"]
+        self.assertLess(cell["rounds"], 1000)
+        self.assertFalse(self.read()["context"]["partial"])
+
+    def test_two_modes_are_never_one_figure(self):
+        done = self.sweep("rounds=12\nlatency=0\npattern=pipeline cap=0",
+                          channels="alpha,twofold")
+        cell = {cell["chan"]: cell for cell in self.read()["cells"]}
+        self.assertIsNone(cell["alpha"]["modes"])
+        fast, slow = cell["twofold"]["modes"]
+        self.assertEqual((fast["n"], slow["n"], fast["share"]), (6, 6, 0.5))
+        self.assertAlmostEqual(fast["ns_per_message"] / 50, 2, 1)
+        self.assertAlmostEqual(slow["ns_per_message"] / 50, 4, 1)
+        self.assertIs(cell["twofold"]["steady"], False)
+        self.assertIn("9.99 (50%) | 4.99 (50%)", done.stdout)
+        self.assertIn("9.99 (50%) \\| 4.99 (50%)",
+                      (self.run_folder() / "summary.md").read_text())
+
+    def test_a_cell_near_the_floor_is_marked(self):
+        done = self.sweep("rounds=5\nlatency=0\npattern=pipeline cap=0",
+                          channels="alpha,beta,null",
+                          FAKE_NS=json.dumps({"alpha": 90, "beta": 200, "null": 60}))
+        cell = {cell["chan"]: cell for cell in self.read()["cells"]}
+        self.assertEqual([cell[chan]["near_floor"] for chan in ("alpha", "beta")],
+                         [True, False])
+        self.assertEqual(cell["beta"]["floor"], {"chan": "null", "ns_per_message": 60})
+        self.assertIn("11.1 ±0%≈", done.stdout)
+
+    RESUMED = "rounds=4\nlatency=1\npattern=pipeline workers=1,2 cap=0"
+
+    def interrupted(self, after, *more):
+        """A run that was killed, or told to end, after so many slices."""
+        child = subprocess.Popen(
+            self.command(self.RESUMED, "--seed=3", *more),
+            env=self.env("alpha,slow"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.wait_for_runs(after)
+        child.send_signal(signal.SIGKILL)
+        child.communicate(timeout=30)
+        return self.run_folder()
+
+    def test_a_resumed_run_is_as_one_that_was_not_interrupted(self):
+        partial = self.interrupted(6)
+        with open(partial / "samples.jsonl", "a") as samples:
+            samples.write('{"cell": "torn')
+        before = [json.loads(line)["utc"] for line in
+                  (partial / "samples.jsonl").read_text().splitlines()[1:-1]]
+        (self.dir / "log").unlink()
+        self.sweep(self.RESUMED, "--resume", channels="alpha,slow")
+        resumed = self.read()
+        self.assertEqual(self.run_folder().name, partial.name[:-len(".partial")])
+        self.assertEqual(len(resumed["context"]["resumed"]), 1)
+        self.assertEqual((resumed["context"]["seed"], resumed["context"]["partial"]),
+                         (3, False))
+        records = [json.loads(line) for line in
+                   (self.run_folder() / "samples.jsonl").read_text().splitlines()[1:]]
+        self.assertEqual([entry["utc"] for entry in records[:len(before)]], before)
+        runs = (self.dir / "log").read_text().count("\nrun ")
+        self.assertEqual(runs, 16 - len(before))
+        shutil.rmtree(self.results)
+        self.sweep(self.RESUMED, "--seed=3", channels="alpha,slow")
+        fresh = self.read()
+        self.assertEqual([cell["name"] for cell in resumed["cells"]],
+                         [cell["name"] for cell in fresh["cells"]])
+        self.assertEqual([cell["messages_per_second"] for cell in resumed["cells"]],
+                         [cell["messages_per_second"] for cell in fresh["cells"]])
+        order = [json.loads(line)["cell"] for line in
+                 (self.run_folder() / "samples.jsonl").read_text().splitlines()[1:]]
+        self.assertEqual([entry["cell"] for entry in records], order)
+
+    def test_only_the_same_run_can_be_resumed(self):
+        partial = self.interrupted(3)
+        self.assertIn("no interrupted run of these cells", self.sweep(
+            "rounds=9\npattern=pipeline cap=0", "--resume", status=2).stderr)
+        self.assertIn("other cells", self.sweep(
+            "rounds=9\npattern=pipeline cap=0", "--resume=%s" % partial,
+            status=2).stderr)
+        self.assertIn("seed 3", self.sweep(
+            self.RESUMED, "--resume", "--seed=4", status=2, channels="alpha,slow").stderr)
+        self.assertIn(".partial", self.sweep(
+            self.RESUMED, "--resume=%s" % self.dir, status=2, channels="alpha,slow").stderr)
+
+    def test_two_runs_agree_or_not(self):
+        text = "rounds=5\nlatency=0\npattern=pipeline cap=0,1"
+        for speed, status in ((200, 0), (205, 0), (300, 1)):
+            self.sweep(text, channels="condvar,beta", FAKE_NS=json.dumps({"beta": speed}))
+            runs = sorted(map(str, self.results.iterdir()))
+            done = self.sweep(text, "--agree", runs[0], runs[-1], status=status)
+            self.assertIn("100 % and 100 % of the cells are steady", done.stdout)
+        self.assertIn("1.50 times  pipeline/chan:beta", done.stdout)
 
     def test_a_silent_slice_is_hung(self):
         self.sweep("rounds=3\npattern=pipeline cap=0", "--slice-timeout=1", status=1,

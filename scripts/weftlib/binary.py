@@ -32,7 +32,13 @@ RESULT_FIELDS = dict(
         ns=shape.maybe(shape.count), messages=shape.maybe(shape.count),
         **{key: shape.maybe(shape.number) for key in (
             "start_skew_ns", "cpu_seconds", "voluntary_switches",
-            "involuntary_switches", "parks", "wakes")}))),
+            "involuntary_switches", "parks", "wakes", "futex_calls")}))),
+    placement=shape.maybe(shape.text), round=shape.maybe(shape.count),
+    warmup=shape.maybe(shape.has(runs=shape.maybe(shape.count),
+                                 ns=shape.maybe(shape.number),
+                                 reached=shape.maybe(shape.flag))),
+    **{key: shape.maybe(shape.number) for key in (
+        "harness_ns_per_message", "bytes_per_channel", "idle_cpu_share")},
     latency_ns=shape.maybe(shape.has(
         kind=shape.maybe(shape.text), arrivals=shape.maybe(shape.text),
         kept_up=shape.maybe(shape.flag), count=shape.maybe(shape.count),
@@ -42,7 +48,8 @@ RESULT_FIELDS = dict(
     peak_rss_bytes=shape.maybe(shape.count),
     figures=shape.maybe(shape.all_values(shape.has(value=shape.maybe(shape.number)))),
     fairness=shape.maybe(shape.has(jain=shape.maybe(shape.number),
-                                   least_share=shape.maybe(shape.number))))
+                                   least_share=shape.maybe(shape.number),
+                                   longest_gap_ns=shape.maybe(shape.number))))
 RESULT = shape.has(verdict=shape.one_of(VERDICTS), **RESULT_FIELDS)
 #: What `weft list --json` says of each pattern and channel.
 KNOB = shape.has(name=shape.text)

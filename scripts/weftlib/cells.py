@@ -4,7 +4,9 @@ A cell is one pattern over one channel with fixed knobs. Everything that can
 be known to be wrong is refused here, before anything is measured.
 """
 
-from dataclasses import dataclass
+import os
+import re
+from dataclasses import dataclass, replace
 from itertools import product
 
 from . import Problem, whole
@@ -15,8 +17,16 @@ from . import Problem, whole
 COMMON = ("variant", "items", "payload", "work", "batch", "wait", "placement",
           "runtime", "arrivals", "utilization")
 
+#: The channel that the others' speed is told against.
+REFERENCE = "condvar"
+
 #: Knobs that multiply the work on one item.
 MULTIPLIERS = ("stages", "slow")
+
+#: A number, as such or times the CPUs that are allowed; and all from one to another,
+#: each twice the one before.
+NUMBER = r"(?:[0-9]{1,9}|[0-9]{0,3}cpus)"
+RANGE = re.compile(r"(%s)(?:\.\.(%s))?\Z" % (NUMBER, NUMBER))
 
 
 @dataclass(frozen=True)
@@ -32,12 +42,27 @@ class Cell:
     where: str  #: file:line, for messages
     load: str = ""  #: the shared object this channel comes from
     item_ns: int = 0  #: the work on one item, all of it, in ns
+    most: int = 0  #: rounds it may have in all while it is not steady; 0: no more
+    rank: int = 0  #: the higher, the sooner a budget leaves it out
+
+    #: Whether its slices begin with runs that only warm up.
+    warms_up = True
+
+    @property
+    def limit(self):
+        """The most rounds that it may have."""
+        return max(self.rounds, self.most)
 
     @property
     def name(self):
         """pattern/chan:NAME/key:value/..., as `weft bench` names it."""
         parts = [self.pattern, "chan:" + self.chan]
         return "/".join(parts + ["%s:%s" % knob for knob in self.knobs])
+
+    @property
+    def reference(self):
+        """The name of the same cell over the channel that all are compared with."""
+        return replace(self, chan=REFERENCE).name
 
     def facts(self):
         """What its records say of it beside its pattern, channel and knobs."""
@@ -54,13 +79,15 @@ class Cell:
         return any(turn == i * self.rounds // wanted for i in range(wanted))
 
 
-def build(sweep, patterns, channels, loaded=(), override=None):
+def build(sweep, patterns, channels, loaded=(), override=None, cpus=None):
     """All cells of a sweep in file order.
 
     `patterns` and `channels` are what `weft list --json` printed, `loaded`
     is a list of (name, file) of the user's own channels, which join every
-    line, and `override` replaces settings of the file and its lines.
+    line, `override` replaces settings of the file and its lines, and `cpus` is how
+    many are allowed.
     """
+    cpus = cpus or len(os.sched_getaffinity(0))
     known = {entry["name"]: entry for entry in patterns}
     files = {entry["name"]: "" for entry in channels}
     files.update(loaded)
@@ -71,14 +98,41 @@ def build(sweep, patterns, channels, loaded=(), override=None):
         for pattern in chosen(line.patterns, known, "pattern", where):
             chans = list(chosen(line.chans, files, "channel", where))
             chans += [name for name, _ in loaded if name not in chans]
-            for knobs in knob_choices(line, known[pattern], where):
+            scaled = [(keys, scale(values, cpus)) for keys, values in line.knobs]
+            for knobs in knob_choices(scaled, known[pattern], where):
                 for chan in chans:
                     cell = Cell(pattern, chan, knobs, settings["time"],
                                 settings["rounds"], settings["latency"],
-                                where, files[chan], work(known[pattern], knobs))
+                                where, files[chan], work(known[pattern], knobs),
+                                settings["most"] or 0, settings["rank"])
+                    # With so many CPUs two lists may meet.
+                    if scaled != line.knobs and cell.name in first:
+                        continue
                     refuse_repeated(cell, first)
                     cells.append(cell)
     return cells
+
+
+def scale(values, cpus):
+    """The values with what depends on the number of CPUs worked out: `1..4cpus` is 1,
+    2, 4 and so on up to four for each CPU, `16cpus` sixteen for each."""
+    found = []
+    for value in values:
+        match = RANGE.match(value)
+        if not match or whole(value) is not None:
+            found.append(value)
+            continue
+        low, high = (times(part, cpus) for part in (match[1], match[2] or match[1]))
+        while 0 < low < high:
+            found.append(str(low))
+            low *= 2
+        found.append(str(high))
+    return list(dict.fromkeys(found))
+
+
+def times(text, cpus):
+    factor = text.partition("cpus")[0]
+    return int(factor or 1) * (cpus if text.endswith("cpus") else 1)
 
 
 def chosen(wanted, known, what, where):
@@ -92,12 +146,12 @@ def chosen(wanted, known, what, where):
     return wanted
 
 
-def knob_choices(line, pattern, where):
-    """Every combination of the line's knobs, in the pattern's own order."""
+def knob_choices(knobs, pattern, where):
+    """Every combination of a line's knobs, in the pattern's own order."""
     specs = {spec["name"]: spec for spec in pattern.get("knobs") or []}
     order = list(specs) + list(COMMON)
     choices = []
-    for keys, values in line.knobs:
+    for keys, values in knobs:
         for key in keys:
             refuse_unknown(key, specs, pattern["name"], where)
         if values == ["*"]:

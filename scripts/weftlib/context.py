@@ -59,12 +59,12 @@ def git(tree, *args):
     return as_text(done.stdout).strip() if done.returncode == 0 else None
 
 
-def capture(machine, weft, sweep, cells, seed, argv, peers=()):
+def capture(machine, weft, sweep, cells, seed, argv, peers=(), **more):
     """The context of a run that is about to start, as plain JSON data.
 
     `machine` is what `weft context --json` printed, `peers` what `weft list peers`
-    says of those that take part. The run counts as partial
-    until `finish` says otherwise.
+    says of those that take part, `more` what else is to be said. The run counts as
+    partial until `finish` says otherwise.
     """
     context = {"schema": SCHEMA, "partial": True}
     context.update(machine)
@@ -73,6 +73,7 @@ def capture(machine, weft, sweep, cells, seed, argv, peers=()):
         started=utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"), ended=None,
         argv=argv, seed=seed, cells=len(cells),
         rounds=max(cell.rounds for cell in cells), rounds_done=0,
+        rounds_most=max(cell.limit for cell in cells), resumed=[],
         time_ms=sorted({cell.time_ms for cell in cells}),
         sweep={"name": sweep.name, "text": sweep.text},
         peers=[{key: peer.get(key) for key in ("name", "library", "adapter")}
@@ -83,8 +84,17 @@ def capture(machine, weft, sweep, cells, seed, argv, peers=()):
         turbo=turbo(),
         load_before=load(), load_after=None,
         cpu_time_before=cpu_time(), steal=None,
-        throttled_before=throttled(), throttled=None)
+        throttled_before=throttled(), throttled=None, **more)
     return context
+
+
+def resume(context):
+    """An interrupted run goes on. What is counted from its beginning to its end (CPU
+    time that was stolen, stops by a quota) is that of the last part."""
+    context.update(partial=True, ended=None, cpu_time_before=cpu_time(),
+                   throttled_before=throttled())
+    context["resumed"] = (context.get("resumed") or []) + [
+        utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")]
 
 
 def finish(context, rounds_done, complete):

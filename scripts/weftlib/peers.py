@@ -151,6 +151,7 @@ class PeerCell(Cell):
     row: Row = None
     who: Participant = None
     cpu: int = 0  #: the only one, where the row has one
+    warms_up = False
 
     @property
     def name(self):
@@ -377,7 +378,13 @@ class PeerRunner(Runner):
         return self.weft.binaries[cell.who.binary].run(args, limit, cpus)
 
     def arguments(self, cell, turn):
-        return super().arguments(cell, turn) + ["--timeout=%d" % self.patience]
+        """The kernels of other languages know neither placement nor idle cost; ours
+        does without."""
+        args = [arg for arg in super().arguments(cell, turn)
+                if not arg.startswith("--cost=")]
+        if cell.who.binary == "weft":
+            args += ["--cost=0", "--placement=free"]
+        return args + ["--timeout=%d" % self.patience]
 
 
 def rate(result):

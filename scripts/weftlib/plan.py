@@ -7,6 +7,10 @@ from . import whole
 
 #: What a slice costs beside its repetitions: a process, set-up, the checks.
 SLICE_SECONDS = 0.020
+#: What it takes to get warm, in repetitions: mostly three parts of an eighth each.
+WARMUP = 0.4
+#: Of the budget, what is kept for more rounds of cells that are not steady.
+RESERVE = 0.4
 #: Repetitions run a little longer than asked; this much was seen.
 STRETCH = 1.15
 #: Slices below this say more about the machine's noise than the channel's.
@@ -29,7 +33,7 @@ def slice_seconds(cell, turn):
     A cell's first slice looks for the number of items too, which costs about
     another repetition; a latency repetition costs as much as one of throughput.
     """
-    repetitions = 1 + (turn == 0) + cell.measures_latency(turn)
+    repetitions = 1 + WARMUP * cell.warms_up + (turn == 0) + cell.measures_latency(turn)
     return SLICE_SECONDS + STRETCH * repetitions * cell.time_ms / 1000.0
 
 
@@ -53,13 +57,38 @@ def estimate(cells):
                for cell in cells for turn in range(cell.rounds))
 
 
-def fit(cells, budget):
-    """The same cells with shorter slices and fewer rounds, to fit `budget` s.
+def fit(cells, budget, shortest=None):
+    """(the cells to measure in `budget` s, the names of those left out).
 
-    Slices shrink first, to 10 ms; then rounds, to 3; then slices again, to
-    2 ms. What still does not fit then is measured anyway: cells are never
-    dropped silently.
+    With a shortest slice, slices shrink to that, and then cells are left out: those of
+    the highest rank first, the last of them first. If those of rank 0 do not fit by
+    themselves, and without a shortest slice, slices shrink to 10 ms; then rounds, to 3;
+    then slices again, to 2 ms. What still does not fit then is measured anyway.
     """
+    if any(cell.limit > cell.rounds for cell in cells):
+        budget *= 1 - RESERVE
+    left_out = []
+    if shortest:
+        cells = shrink_time(cells, budget, shortest)
+        cells, left_out = leave_out(cells, budget)
+    return shrink(cells, budget), left_out
+
+
+def leave_out(cells, budget):
+    """(those that fit, the names of the others)."""
+    total, gone = estimate(cells), set()
+    by_rank = sorted(enumerate(cells), key=lambda pair: (-pair[1].rank, -pair[0]))
+    for place, cell in by_rank:
+        if total <= budget or not cell.rank:
+            break
+        total -= estimate([cell])
+        gone.add(place)
+    return ([cell for place, cell in enumerate(cells) if place not in gone],
+            [cell.name for place, cell in enumerate(cells) if place in gone])
+
+
+def shrink(cells, budget):
+    """The same cells with shorter slices and fewer rounds."""
     cells = shrink_time(cells, budget, COMFORTABLE_MS)
     cells = shrink_rounds(cells, budget)
     return shrink_time(cells, budget, SHORTEST_MS)
@@ -97,6 +126,10 @@ def round_order(cells, turn, seed):
     temperature) hits all alike; shuffling keeps one cell from always running
     in the shadow of the same other one. The seed makes the order repeatable.
     """
-    order = [cell for cell in cells if turn < cell.rounds]
+    return shuffled([cell for cell in cells if turn < cell.rounds], turn, seed)
+
+
+def shuffled(cells, turn, seed):
+    order = list(cells)
     random.Random("%d/%d" % (seed, turn)).shuffle(order)
     return order

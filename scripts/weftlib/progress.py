@@ -52,6 +52,12 @@ class Progress:
                        "%s left: %s\n" % (self.name, done, self.total, turn + 1, self.rounds,
                                           duration(elapsed), left, one_line(cell)))
 
+    def more(self, turn, seconds):
+        """One slice more than was known of, in round `turn`."""
+        self.total += 1
+        self.rounds = max(self.rounds, turn + 1)
+        self.estimate += seconds
+
     def time_left(self, elapsed, cost_done):
         remaining = max(0.0, self.estimate - cost_done)
         if cost_done > 0.05 * self.estimate:

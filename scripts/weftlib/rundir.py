@@ -32,6 +32,23 @@ class RunDir:
                           "another with --results DIR"
                           % (results, error.strerror or error))
 
+    @classmethod
+    def reopened(cls, path):
+        """(the folder of an interrupted run, its context, its records). What a last
+        line says that was torn is gone."""
+        context, records = read_samples(Path(path) / SAMPLES)
+        run = cls.__new__(cls)
+        run.path = Path(path)
+        run.results = run.path.parent
+        run.final = run.path.with_name(run.path.name[:-len(PARTIAL)])
+        save(run.path / SAMPLES, b"".join(
+            utf8(dumps(line) + "\n") for line in [context, *records]))
+        try:
+            run.samples = open(run.path / SAMPLES, "ab", buffering=0)
+        except OSError as error:
+            raise cannot_write(run.path / SAMPLES, error)
+        return run, context, records
+
     def __enter__(self):
         return self
 

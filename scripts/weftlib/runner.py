@@ -3,10 +3,12 @@
 import signal
 import time
 from datetime import datetime, timezone
+from types import SimpleNamespace
 
 from . import Refused, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
-from .plan import FEWEST_ROUNDS, round_order, slice_limit, slice_seconds
+from .plan import FEWEST_ROUNDS, round_order, shuffled, slice_limit, slice_seconds
+from .steady import is_steady
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -38,10 +40,18 @@ class Interrupt:
 
 
 class Runner:
-    """Measures `cells`; every finished slice goes to `sink(record)`."""
+    """Measures `cells`; every finished slice goes to `sink(record)`.
+
+    Every cell gets its rounds. One that may have more, and whose median is not known
+    well enough by then, gets them while the budget lasts, together with the cell that
+    its speed is told against.
+
+    `done` holds records of the same cells from before an interruption: what they say is
+    taken for measured.
+    """
 
     def __init__(self, weft, cells, seed, patience, budget, sink, progress,
-                 interrupt):
+                 interrupt, done=()):
         self.weft = weft
         self.cells = cells
         self.seed = seed
@@ -50,27 +60,64 @@ class Runner:
         self.sink = sink
         self.progress = progress
         self.interrupt = interrupt
+        self.done = {(entry["cell"], entry["round"]): entry for entry in done}
         self.items = {}  # cell name: the work its first slice chose
+        self.times = {}  # cell name: ns per message, of each round
         self.over = set()  # cells that are not run again
         self.slices = 0
         self.cost = 0.0
         self.rounds_done = 0
-        self.begun = self.now()
+        self.begun = self.now() - sum(entry["wall_seconds"] for entry in done)
 
     def run(self):
         """All rounds. Returns whether none of them was cut off by a signal."""
         for turn in range(max(cell.rounds for cell in self.cells)):
             if not self.another_fits(turn):
                 break
-            for order, cell in enumerate(self.order(turn)):
-                if self.interrupt.signal:
-                    return False
-                self.step(cell, turn, order)
-            if self.interrupt.signal:
+            if not self.round(turn, self.order(turn)):
                 return False
             self.rounds_done = turn + 1
             self.round_ends(turn)
+        return self.more_rounds()
+
+    def round(self, turn, order, fits=lambda cell: True):
+        """One round of these cells, as far as they fit. Returns whether it was not cut
+        off."""
+        for place, cell in enumerate(order):
+            if not fits(cell):
+                break
+            if self.interrupt.signal:
+                return False
+            if turn >= cell.rounds:
+                self.progress.more(turn, slice_seconds(cell, turn))
+            self.step(cell, turn, place)
+        return not self.interrupt.signal
+
+    def more_rounds(self):
+        """Those of cells that need them; likewise."""
+        for turn in range(max(cell.limit for cell in self.cells)):
+            order = shuffled(self.unsteady(turn), turn, self.seed)
+            if not self.round(turn, order, lambda cell: self.fits(cell, turn)):
+                return False
         return True
+
+    def unsteady(self, turn):
+        """The cells that get a round `turn` beyond their own, and those that they are
+        compared with."""
+        wanted = {cell.name for cell in self.cells if cell.rounds <= turn < cell.limit
+                  and cell.name not in self.over
+                  and is_steady(self.times.get(cell.name, [])) is not True}
+        beside = {cell.reference for cell in self.cells if cell.name in wanted}
+        return [cell for cell in self.cells if cell.rounds <= turn
+                and (cell.name in wanted or cell.name in beside)]
+
+    def fits(self, cell, turn):
+        """Whether there is time for one more slice, going by those so far."""
+        if self.budget is None or (cell.name, turn) in self.done:
+            return True
+        elapsed = self.now() - self.begun
+        pace = elapsed / self.cost if self.cost else 1.0
+        return elapsed + pace * slice_seconds(cell, turn) <= self.budget
 
     def round_ends(self, turn):
         """For what is learned from a whole round."""
@@ -105,6 +152,11 @@ class Runner:
         self.cost += expected
 
     def measure(self, cell, turn, order):
+        before = self.done.get((cell.name, turn))
+        if before:
+            self.keep(cell, SimpleNamespace(result=before), before["verdict"],
+                      before["why"])
+            return
         started = datetime.now(timezone.utc)
         limit = slice_limit(cell, self.patience)
         answer = self.ask(cell, self.arguments(cell, turn), limit)
@@ -134,10 +186,17 @@ class Runner:
                  "--seed=%d" % self.seed, "--json"]
         if not cell.measures_latency(turn):
             args.append("--latency=0")
+        args.append("--cost=%d" % (turn == 0))
+        if cell.warms_up:
+            args.append("--warmup=%d" % cell.time_ms)
         return args
 
     def keep(self, cell, answer, verdict, why):
         """Learns from a slice what the cell's later ones need."""
+        self.times.setdefault(cell.name, []).extend(
+            sample["ns"] / sample["messages"]
+            for sample in (answer.result or {}).get("samples") or []
+            if sample.get("ns") and sample.get("messages"))
         if verdict not in MEASURED:
             self.over.add(cell.name)
         elif "items" not in dict(cell.knobs):

@@ -53,6 +53,16 @@ def median_ci(values, confidence=0.95):
     return ordered[k - 1], ordered[-k], level
 
 
+def interval(values):
+    """Of the median; of few values all there is, and what that is worth."""
+    found = median_ci(values)
+    if found:
+        return found
+    if not values:
+        return float("inf"), 0.0, 0.0
+    return min(values), max(values), 1 - 2.0 ** (1 - len(values))
+
+
 def binomial_interval(hits, n, confidence=0.95):
     """(low, high) of a chance that came true `hits` times of n: Clopper and Pearson's
     exact interval, which holds it with at least the given confidence."""

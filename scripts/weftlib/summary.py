@@ -14,9 +14,16 @@ from .binary import MEASURED, RESULT_FIELDS, VERDICTS
 from .command import reason
 from .files import loads
 from .rundir import SAMPLES, read_samples
-from .stats import describe, inverse, median
+from .cells import REFERENCE
+from .stats import describe, interval, inverse, median
+from .steady import is_steady, modes
 
 PERCENTILES = ("p50", "p90", "p99", "p999", "max")
+#: What is measured of a cell beside its runs, in some of the rounds.
+COSTS = ("harness_ns_per_message", "bytes_per_channel", "idle_cpu_share")
+#: The channel that shows what a run costs without one, and how many times as long a cell
+#: has to take to say anything of its channel.
+FLOOR, WELL_ABOVE = "null", 2
 RATES = ("capacity_per_second", "offered_per_second", "achieved_per_second")
 
 
@@ -98,11 +105,73 @@ def build(context, records):
     for entry in records:
         groups.setdefault(entry["cell"], []).append(entry)
     cells = [cell_summary(slices) for slices in groups.values()]
+    compare(cells, groups)
     cells.sort(key=cell_order)
     counts = {verdict: sum(cell["verdict"] == verdict for cell in cells)
               for verdict in VERDICTS}
     return {"schema": SCHEMA, "context": context,
             "verdicts": {v: n for v, n in counts.items() if n}, "cells": cells}
+
+
+def compare(cells, groups):
+    """Adds what a cell is against others of the same run: `ratio`, its speed over that
+    of the reference channel in the same rounds, and `floor`, the same cell over a
+    channel that moves nothing."""
+    places = {place(cell): cell for cell in cells}
+    for cell in cells:
+        reference, floor = (places.get(place(cell, chan)) for chan in (REFERENCE, FLOOR))
+        cell["ratio"] = ratio(cell, reference, groups)
+        cell["floor"] = floor_of(floor)
+        cell["near_floor"] = is_near_floor(cell)
+
+
+def place(cell, chan=None):
+    """What a cell has in common with the same cell over another channel."""
+    return cell["pattern"], tuple(cell["knobs"].items()), chan or cell["chan"]
+
+
+def ratio(cell, reference, groups):
+    if (not reference or reference is cell
+            or not (cell["ns_per_message"] and reference["ns_per_message"])):
+        return None
+    ours, theirs = (by_round(groups[one["name"]]) for one in (cell, reference))
+    found = [theirs[turn] / ours[turn] for turn in ours if turn in theirs]
+    if not found:
+        return None
+    low, high, level = interval(found)
+    return {"to": reference["chan"], "n": len(found), "median": median(found),
+            "low": low, "high": high, "level": level}
+
+
+def by_round(slices):
+    """{round: ns per message} of a cell's slices."""
+    found = {}
+    for entry in slices:
+        times = ns_per_message(entry)
+        if times and entry.get("round") is not None:
+            found[entry["round"]] = median(times)
+    return found
+
+
+def ns_per_message(entry):
+    return [s["ns"] / s["messages"] for s in entry.get("samples") or []
+            if s.get("ns") and s.get("messages")]
+
+
+def floor_of(cell):
+    if not cell or not cell["ns_per_message"]:
+        return None
+    return {"chan": cell["chan"], "ns_per_message": cell["ns_per_message"]["median"]}
+
+
+def is_near_floor(cell):
+    """Whether its time says more of what measures than of what is measured."""
+    times, floor = cell["ns_per_message"], cell["floor"]
+    if not times or cell["verdict"] == "FLOOR":
+        return False
+    if floor and times["median"] < WELL_ABOVE * floor["ns_per_message"]:
+        return True
+    return (cell["harness_share"] or 0) > 1 / WELL_ABOVE
 
 
 def by_value(values):
@@ -121,15 +190,18 @@ def cell_summary(slices):
     worst = max(slices, key=lambda entry: VERDICTS.index(entry["verdict"]))
     head = {key: worst.get(key) for key in
             ("pattern", "chan", "knobs", "params", "tasks", "cpus",
-             "oversubscribed", "verdict", "why")}
+             "oversubscribed", "placement", "verdict", "why")}
     cell = {"name": worst["cell"], **head, "slices": len(slices),
             "command": command(worst)}
     good = slices if worst["verdict"] in MEASURED else []
     samples = [s for entry in good for s in entry.get("samples") or []
                if s.get("ns") and s.get("messages")]
-    times = describe([s["ns"] / s["messages"] for s in samples])
+    values = [s["ns"] / s["messages"] for s in samples]
+    times = describe(values)
     cell.update(
         messages_per_second=inverse(times, 1e9), ns_per_message=times,
+        rounds=len({entry.get("round") for entry in good}),
+        steady=is_steady(values), modes=told_modes(values), warmup=warmup(good),
         latency_ns=latency([entry["latency_ns"] for entry in good
                             if entry.get("latency_ns")]),
         cpu_seconds_per_million_messages=per_message(samples, "cpu_seconds", 1e6),
@@ -137,12 +209,41 @@ def cell_summary(slices):
         involuntary_switches_per_message=per_message(samples, "involuntary_switches"),
         parks_per_message=per_message(samples, "parks"),
         wakes_per_message=per_message(samples, "wakes"),
+        futex_calls_per_message=per_message(samples, "futex_calls"),
+        **{key: middle(entry.get(key) for entry in good) for key in COSTS},
         start_skew_ns=middle(s.get("start_skew_ns") for s in samples),
         peak_rss_bytes=max((entry.get("peak_rss_bytes") or 0 for entry in good),
                            default=0) or None,
         fairness=fairness([entry["fairness"] for entry in good
                            if entry.get("fairness")]))
+    cell["harness_share"] = harness_share(cell)
     return cell
+
+
+def told_modes(values):
+    found = modes(values)
+    return found and [{"ns_per_message": mode["median"],
+                       "messages_per_second": 1e9 / mode["median"],
+                       "share": mode["share"], "n": mode["n"]} for mode in found]
+
+
+def warmup(slices):
+    """Whether all slices were warm when they were measured, and how many were."""
+    known = [entry["warmup"] for entry in slices if entry.get("warmup")]
+    if not known:
+        return None
+    reached = [bool(entry.get("reached")) for entry in known]
+    return {"reached": all(reached), "share_reached": sum(reached) / len(reached),
+            "runs": middle(entry.get("runs") for entry in known)}
+
+
+def harness_share(cell):
+    """Of the CPU time for a message, the part that makes, checks and counts it."""
+    seconds, own = (cell["cpu_seconds_per_million_messages"],
+                    cell["harness_ns_per_message"])
+    if not seconds or own is None:
+        return None
+    return min(1.0, own / (seconds * 1e3))
 
 
 def middle(values):
@@ -183,7 +284,7 @@ def fairness(measured):
     if not measured:
         return None
     return {key: middle(entry.get(key) for entry in measured)
-            for key in ("jain", "least_share")}
+            for key in ("jain", "least_share", "longest_gap_ns")}
 
 
 def command(entry):

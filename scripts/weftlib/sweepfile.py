@@ -18,13 +18,18 @@ SWEEPS = ROOT / "bench" / "sweeps"
 #: Settings with their unit, smallest and largest value.
 SETTINGS = {
     "rounds": ("rounds", 1, 1000),
+    "most": ("rounds", 1, 1000),
     "time": ("ms", 1, 60000),
+    "shortest": ("ms", 1, 60000),
     "latency": ("rounds", 0, 1000),
     "budget": ("s", 1, 86400),
+    "rank": ("", 0, 9),
 }
-#: The settings one line of cells may have of its own.
-LINE_SETTINGS = ("rounds", "time", "latency")
-DEFAULTS = {"rounds": 5, "time": 50, "latency": 1, "budget": None}
+#: The settings one line of cells may have of its own, and those that only a line has.
+LINE_SETTINGS = ("rounds", "most", "time", "latency", "rank")
+ONLY_LINE_SETTINGS = ("rank",)
+DEFAULTS = {"rounds": 5, "most": None, "time": 50, "shortest": None, "latency": 1,
+            "budget": None, "rank": 0}
 
 WORD = re.compile(r"[A-Za-z0-9_.-]+\Z")
 #: Keys the sweep sets itself, with the way to say what was probably meant.
@@ -118,11 +123,12 @@ def split_fields(raw, where):
 def add_settings(settings, fields, where):
     """Adds a line without a pattern, which must hold settings only."""
     for key, value in fields:
-        if key not in SETTINGS:
+        if key not in SETTINGS or key in ONLY_LINE_SETTINGS:
             raise Problem(
                 "%s: '%s' is not a setting; settings are %s, "
                 "and a line of cells needs pattern=NAME"
-                % (where, key, ", ".join(SETTINGS))
+                % (where, key, ", ".join(name for name in SETTINGS
+                                         if name not in ONLY_LINE_SETTINGS))
             )
         if key in settings:
             raise Problem("%s: '%s' was set before" % (where, key))
@@ -134,8 +140,8 @@ def setting(key, value, where):
     unit, low, high = SETTINGS[key]
     if whole(value) is None or not low <= whole(value) <= high:
         raise Problem(
-            "%s: %s=%s: must be a whole number of %s from %d to %d"
-            % (where, key, value, unit, low, high)
+            "%s: %s=%s: must be a whole number %sfrom %d to %d"
+            % (where, key, value, unit and "of %s " % unit, low, high)
         )
     return whole(value)
 

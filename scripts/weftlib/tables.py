@@ -286,6 +286,8 @@ def markdown(summary, pictures, answers=""):
         parts.append("%s saturated: more was offered than came through. The latency "
                      "is that of an overloaded queue and grows with the run."
                      % SATURATED)
+    if run.get("left_out"):
+        parts.append("%d cells were left out to fit the budget." % len(run["left_out"]))
     parts += peer_lines(summary, escape)
     parts += ["N/A %s: %s" % (escape(", ".join(sorted(chans))), escape(why))
               for why, chans in reasons(summary).items()]
@@ -303,6 +305,11 @@ def marks_explained(cells, escape=str):
                      % NEAR_FLOOR)
     if any(cell.get("modes") for cell in cells):
         found.append(escape("a | b: two modes, each with its share of the samples."))
+    cold = sum(bool(cell.get("warmup")) and not cell["warmup"]["reached"]
+               for cell in cells)
+    if cold:
+        found.append("%d of %d cells were still getting faster in some round when the "
+                     "time for warming up was over." % (cold, len(cells)))
     return found
 
 
@@ -334,10 +341,18 @@ def trust(run):
             ("steal", share), ("load before, after",
                                "%s, %s" % (run["load_before"], run["load_after"])),
             ("started", run["started"]), ("seed", run["seed"]),
-            ("rounds", "%s of %s" % (run["rounds_done"], run["rounds"]))]
+            ("rounds", rounds_text(run)),
+            ("resumed", ", ".join(run.get("resumed") or []) or "no")]
     return "\n".join(["| | |", "|---|---|"] + [
         "| %s | %s |" % (key, escape(str(UNKNOWN if value in (None, "") else value)))
         for key, value in rows])
+
+
+def rounds_text(run):
+    text = "%s of %s" % (run["rounds_done"], run["rounds"])
+    if (run.get("rounds_most") or 0) > run["rounds"]:
+        text += ", and up to %d of what was not steady" % run["rounds_most"]
+    return text
 
 
 def quota_text(run):
@@ -348,10 +363,17 @@ def quota_text(run):
         three_digits(quota), run.get("throttled"))
 
 
-def estimate_line(name, cells, seconds):
+def estimate_line(name, cells, seconds, left_out=(), budget=None):
     slices = sum(cell.rounds for cell in cells)
     times = sorted({cell.time_ms for cell in cells})
     spans = "%d" % times[0] if len(times) == 1 else "%d to %d" % (times[0], times[-1])
-    return ("sweep %s: %d cells, %d rounds, %d slices of %s ms; about %s"
+    line = ("sweep %s: %d cells, %d rounds, %d slices of %s ms; about %s"
             % (name, len(cells), max(cell.rounds for cell in cells), slices, spans,
                duration(seconds)))
+    most = max(cell.limit for cell in cells)
+    if most > max(cell.rounds for cell in cells):
+        line += ", and up to %d rounds of what is not steady" % most
+        line += " within %s" % duration(budget) if budget else ""
+    if left_out:
+        line += "; %d cells left out to fit" % len(left_out)
+    return line

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from .binary import BAD, MEASURED
 from .peers import CHANCES, NEAR, OURS, PAUSE_NS, TRIALS, rate
-from .stats import median, median_ci, three_digits
+from .stats import interval, median, three_digits
 from .tables import Table
 
 #: Marks of peers that do another thing, and of what was not run in all rounds.
@@ -123,16 +123,6 @@ def ratio(ours, peer):
     # A ratio of medians may lie outside what the rounds' own ratios say; what it
     # is shown with has to hold it.
     return Ratio(ours, peer, value, min(low, value), max(high, value), level)
-
-
-def interval(values):
-    """Of the median; of few values all there is, and what that is worth."""
-    found = median_ci(values)
-    if found:
-        return found
-    if not values:
-        return float("inf"), 0.0, 0.0
-    return min(values), max(values), 1 - 2.0 ** (1 - len(values))
 
 
 def ratio_texts(found):
