@@ -115,7 +115,7 @@ class Output:
         if getattr(self.failure, "errno", None) == errno.EPIPE:
             return PIPE_BROKEN
         complain(name, "cannot write the standard output: %s" % reason(self.failure))
-        return 2
+        return bad
 
 
 output = Output()
