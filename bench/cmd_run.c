@@ -316,7 +316,7 @@ const struct command command_run = {
 	        "report says so\n"
 	        "  --timeout=S     end a run that takes longer (default: 30 s "
 	        "more than it\n"
-	        "                  should take, by --time, --items and "
+	        "                  should take, by --time, --items, KEYs and "
 	        "--work)\n"
 	        "  --seed=N        of everything random (default 1)\n"
 	        "  --json          one JSON object on stdout\n"

@@ -57,10 +57,20 @@ static void two_drivers(const struct params *p, struct cell_shape *out)
 		                    .receivers = 1 };
 }
 
+/* Nothing but for the second item and those behind it. */
+static double wait_ns;
+
+static double waits(const struct params *p, uint64_t items)
+{
+	(void)p;
+	return (double)(items - 1) * wait_ns;
+}
+
 static const struct pattern fake = {
 	.name = "fake",
 	.knobs = knobs,
 	.shape = two_drivers,
+	.least_ns = waits,
 };
 
 static void never(const struct result *out, void *arg)
@@ -75,6 +85,7 @@ static struct plan plan_of(double ns_per_message)
 	struct plan plan;
 
 	memset(&played, 0, sizeof(played));
+	wait_ns = 0;
 	played.ns_per_message = ns_per_message;
 	plan_init(&plan, &fake, weft_chan_impl_find("handoff"));
 	plan.reps = 1;
@@ -155,6 +166,36 @@ static void what_is_known_of_messages_counts(void **state)
 	assert_true(played.most <= 60 * WEFT_SEC);
 }
 
+static void messages_that_wait_take_their_time(void **state)
+{
+	struct plan plan = plan_of(10e6);
+
+	(void)state;
+	plan.params.value[KNOB_ITEMS] = 10000;
+	wait_ns = 10e6;
+	all_had_time_enough(&plan);
+}
+
+static void messages_that_wait_for_long_are_few(void **state)
+{
+	static struct result out;
+	struct plan plan = plan_of(10e6);
+
+	(void)state;
+	wait_ns = 10e6;
+	runner_measure(&plan, &out, never, NULL);
+	assert_in_range(out.items, 2,
+	                1 + PLAN_LEAST_FACTOR * PLAN_TIME / (10 * WEFT_MS));
+	plan = plan_of(10e9);
+	wait_ns = 10e9;
+	runner_measure(&plan, &out, never, NULL);
+	assert_int_equal(out.items, 1);
+	plan = plan_of(100);
+	wait_ns = 10;
+	runner_measure(&plan, &out, never, NULL);
+	assert_true(out.items >= PLAN_ITEMS_MIN);
+}
+
 static void a_limit_that_is_given_is_kept(void **state)
 {
 	struct plan plan = plan_of(100);
@@ -175,6 +216,8 @@ int main(void)
 		cmocka_unit_test(many_messages_take_their_time),
 		cmocka_unit_test(messages_that_come_slowly_take_their_time),
 		cmocka_unit_test(what_is_known_of_messages_counts),
+		cmocka_unit_test(messages_that_wait_take_their_time),
+		cmocka_unit_test(messages_that_wait_for_long_are_few),
 		cmocka_unit_test(a_limit_that_is_given_is_kept),
 	};
 

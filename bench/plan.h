@@ -17,7 +17,12 @@
  * others want the CPUs. */
 #define PLAN_TIME (50 * WEFT_MS)
 
-/* Enough that a fault in every thousandth message shows in every run. */
+/* Times the length that is asked for, a run may last by what its messages wait.
+ */
+#define PLAN_LEAST_FACTOR 4
+
+/* Enough that a fault in every thousandth message shows in every run. Fewer are
+ * for cells whose messages wait (pattern->least_ns). */
 #define PLAN_ITEMS_MIN 2000
 #define PLAN_ITEMS_MAX (UINT64_C(1) << 25)
 

@@ -85,13 +85,22 @@ static double work_ns(const struct measurement *m)
 	       (each > 1 ? each : 1);
 }
 
+static double least_ns(const struct plan *plan, uint64_t items)
+{
+	const struct pattern *p = plan->pattern;
+
+	return p->least_ns ? p->least_ns(&plan->params, items) : 0;
+}
+
 /* How long this run will take, by what is known so far. */
 static double expected_ns(const struct measurement *m, const struct trial *t)
 {
 	double each = m->ns_per_message > 0 ? m->ns_per_message
 	                                    : MESSAGE_NS + work_ns(m);
 	double ns = (double)t->items * (each + t->pace_ns);
+	double least = least_ns(m->plan, t->items);
 
+	ns = least > ns ? least : ns;
 	if (!plan_items(m->plan) && ns < (double)m->plan->time_ns)
 		return (double)m->plan->time_ns;
 	return ns;
@@ -151,6 +160,24 @@ static uint64_t grow(uint64_t items, int64_t ns, int64_t wanted, uint64_t max)
 	return clamp((double)items * growth, items, max);
 }
 
+/* The most messages whose waits are not too long; one, where every one is. */
+static uint64_t most_in_time(const struct plan *plan)
+{
+	double ns = PLAN_LEAST_FACTOR * (double)plan->time_ns +
+	            least_ns(plan, UINT64_C(1));
+	uint64_t few = 1, many = plan_items_max(plan);
+
+	while (few < many) {
+		uint64_t n = many - (many - few) / 2;
+
+		if (least_ns(plan, n) > ns)
+			many = n - 1;
+		else
+			few = n;
+	}
+	return few;
+}
+
 /*
  * Find how many messages take plan->time_ns: grow the runs until one lasts half
  * as long, and run that one again. A stall makes a short run long; only what a
@@ -158,7 +185,7 @@ static uint64_t grow(uint64_t items, int64_t ns, int64_t wanted, uint64_t max)
  */
 static uint64_t calibrate(struct measurement *m)
 {
-	uint64_t max = plan_items_max(m->plan);
+	uint64_t max = most_in_time(m->plan);
 	uint64_t min = max < PLAN_ITEMS_MIN ? max : PLAN_ITEMS_MIN;
 	uint64_t items = min, long_before = 0;
 	int64_t wanted = m->plan->time_ns, ns = 0;

@@ -129,6 +129,18 @@ static uint64_t items(const struct params *p)
 	               : 0;
 }
 
+/* Each death is noticed after the timeout and a look or two. */
+static double least_ns(const struct params *p, uint64_t items)
+{
+	double interval = (double)(param(p, "interval") * WEFT_US);
+	double deaths = (double)param(p, "lives") + 1;
+	double ns = deaths * (double)(param(p, "factor") + 1) * interval;
+
+	if (param(p, "pulses") == INTERVAL)
+		ns += (double)items / (double)param(p, "beaters") * interval;
+	return ns;
+}
+
 /* --- the watcher's side --- */
 
 static void note_early(const struct state *s, struct beater *b,
@@ -521,6 +533,7 @@ const struct pattern pattern_heartbeat = {
 	.summary = "workers beat, and a monitor notices when one is silent",
 	.closed_loop = true,
 	.items = items,
+	.least_ns = least_ns,
 	.stop = stop,
 	.verify = verify,
 };

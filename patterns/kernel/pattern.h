@@ -178,6 +178,11 @@ struct pattern {
 	 * leaves it open: those of an input, say. 0: as many as are asked for.
 	 * NULL: always. Called with what was accepted. */
 	uint64_t (*items)(const struct params *p);
+	/* How long a run of so many items takes at the least, in ns, by what
+	 * its knobs say beside `work`: of waits, say. Before that it is not
+	 * taken for hung; and where the number of items is open, it is one for
+	 * which that is not long. NULL: it may be over at once. */
+	double (*least_ns)(const struct params *p, uint64_t items);
 	/* What such a cell is made of. *out says: one driver, no helper, one
 	 * consumer, and a channel of the knobs `cap` and `payload` between one
 	 * sender and one receiver; what differs is to be changed. NULL:

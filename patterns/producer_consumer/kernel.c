@@ -121,6 +121,11 @@ static int accept_variant(const struct params *p, struct text *why)
 	return -EINVAL;
 }
 
+static double least_ns(const struct params *p, uint64_t items)
+{
+	return (double)items * (double)param(p, "pause");
+}
+
 static void shape(const struct params *p, struct cell_shape *out)
 {
 	int64_t v = param(p, "variant"), items = param(p, "items");
@@ -769,5 +774,6 @@ const struct pattern pattern_producer_consumer = {
 	.summary = "several tasks fill one bounded buffer, several empty it",
 	.no_data = true,
 	.accept = accept_variant,
+	.least_ns = least_ns,
 	.verify = verify,
 };

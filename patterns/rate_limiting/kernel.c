@@ -103,6 +103,20 @@ static int accept(const struct params *p, struct text *why)
 	return -EINVAL;
 }
 
+/* What is not there at first has to come. */
+static double least_ns(const struct params *p, uint64_t items)
+{
+	double keys =
+	        param(p, "variant") == GCRA ? (double)param(p, "keys") : 1;
+	double burst =
+	        param(p, "variant") == TICKER ? 1 : (double)param(p, "burst");
+	double tokens = (double)items - burst * keys;
+
+	if (param(p, "mode") != WAIT || !param(p, "rate") || tokens <= 0)
+		return 0;
+	return tokens / keys * 1e9 / (double)param(p, "rate");
+}
+
 /* Without tokens in it any channel will do. */
 static void shape(const struct params *p, struct cell_shape *out)
 {
@@ -437,6 +451,7 @@ const struct pattern pattern_rate_limiting = {
 	.title = "Rate Limiting",
 	.summary = "no more than a rate lets through, and a burst",
 	.accept = accept,
+	.least_ns = least_ns,
 	.stop = stop,
 	.verify = verify,
 };

@@ -100,6 +100,16 @@ static int accept_cell(const struct params *p, struct text *why)
 	return -EINVAL;
 }
 
+/* Of what is broken each acquire makes another. */
+static double least_ns(const struct params *p, uint64_t items)
+{
+	int64_t max = param(p, "max"), workers = param(p, "workers");
+	double made = (double)items * (double)param(p, "broken") / 1000;
+	double at_once = (double)(max < workers ? max : workers);
+
+	return (made / at_once + 1) * (double)param(p, "create");
+}
+
 static void shape(const struct params *p, struct cell_shape *out)
 {
 	int64_t idle = param(p, "idle"), max = param(p, "max");
@@ -587,6 +597,7 @@ const struct pattern pattern_resource_pool = {
 	.title = "Resource Pooling",
 	.summary = "costly things, such as connections, made once and shared",
 	.accept = accept_cell,
+	.least_ns = least_ns,
 	.stop = stop,
 	.verify = verify,
 };

@@ -108,6 +108,13 @@ static int accept(const struct params *p, struct text *why)
 	return -EINVAL;
 }
 
+/* No more callers share an execution than there are. */
+static double least_ns(const struct params *p, uint64_t items)
+{
+	return (double)items / (double)param(p, "workers") *
+	       (double)param(p, "sleep");
+}
+
 static void shape(const struct params *p, struct cell_shape *out)
 {
 	unsigned workers = (unsigned)param(p, "workers");
@@ -503,5 +510,6 @@ const struct pattern pattern_singleflight = {
 	.summary =
 	        "calls for the same key at the same time share one execution",
 	.accept = accept,
+	.least_ns = least_ns,
 	.verify = verify,
 };

@@ -27,6 +27,7 @@ enum variant { ERROR, EXIT, THREAD, HUNG, PROCESS };
 #define BEAT_NS (10 * WEFT_MS)
 #define PAUSE_NS WEFT_MS
 #define JITTER_PERCENT 50
+#define BACKOFF_MAX_NS (60 * WEFT_SEC)
 
 static const char *const variant_choices[] = { "error", "exit",    "thread",
 	                                       "hung",  "process", NULL };
@@ -123,6 +124,37 @@ static void shape(const struct params *p, struct cell_shape *out)
 
 	out->helpers = workers + 1;
 	out->senders = param(p, "variant") == PROCESS ? 1 : workers;
+}
+
+/* What it is before the first n restarts of a service, all together. */
+static double backoff_ns(double first, uint64_t n)
+{
+	double ns = 0, each = first;
+
+	if (first <= 0)
+		return 0;
+	for (; n > 0 && each < (double)BACKOFF_MAX_NS; n--, each *= 2)
+		ns += each;
+	ns += (double)n * (double)BACKOFF_MAX_NS;
+	return ns * (1 + JITTER_PERCENT / 200.0);
+}
+
+/* In groups they die in turn, otherwise all at once. */
+static double least_ns(const struct params *p, uint64_t items)
+{
+	uint64_t workers = (uint64_t)param(p, "workers");
+	uint64_t deaths = (items + workers - 1) / workers;
+	double first = (double)param(p, "backoff") * WEFT_US;
+	double intensity = (double)param(p, "intensity");
+	double ns = backoff_ns(first, deaths);
+
+	if (param(p, "variant") == HUNG)
+		ns += (double)deaths * BEAT_NS;
+	if (param(p, "strategy") != WEFT_ONE_FOR_ONE)
+		ns *= (double)workers;
+	if (intensity > 0)
+		ns += (double)items / (intensity + 1) * PAUSE_NS;
+	return ns;
 }
 
 static bool in_groups(const struct state *s)
@@ -432,7 +464,7 @@ static int make(struct cell *cell, struct state *s)
 		.decay_ns = WEFT_SEC,
 		.pause_ns = s->intensity > 0 ? PAUSE_NS : 0,
 		.backoff_min_ns = param(&cell->params, "backoff") * WEFT_US,
-		.backoff_max_ns = 60 * WEFT_SEC,
+		.backoff_max_ns = BACKOFF_MAX_NS,
 		.jitter_percent = JITTER_PERCENT,
 		.on_event = on_event,
 		.event_arg = cell,
@@ -593,6 +625,7 @@ const struct pattern pattern_supervisor = {
 	.title = "Supervisor/Restart",
 	.summary = "services are started again when they fail",
 	.accept = accept,
+	.least_ns = least_ns,
 	.stop = stop,
 	.verify = verify,
 };
