@@ -100,6 +100,38 @@ TEST(a_file_without_words_is_refused)
 	return 0;
 }
 
+static struct testing_cell cell_of(struct file *f, const char *path)
+{
+	snprintf(f->knobs, sizeof(f->knobs), "input=%s", path);
+	return cell(f, 0);
+}
+
+/* A file of /proc says that it is empty. */
+TEST(a_file_is_read_to_its_end_whatever_size_it_says)
+{
+	struct testing_cell t;
+	struct file f;
+
+	t = cell_of(&f, "/proc/version");
+	CHECK(items(&t) > 0);
+	t.items = 1000;
+	CHECK_EQ(testing_cell_run(&t), 0);
+	CHECK_EQ(t.consumed, 1000u);
+	return 0;
+}
+
+/* Nothing is there at address 0. */
+TEST(a_file_that_cannot_be_read_is_told)
+{
+	struct testing_cell t;
+	struct file f;
+
+	t = cell_of(&f, "/proc/self/mem");
+	CHECK(!testing_cell_possible(&t));
+	CHECK_EQ(strcmp(t.why, "input=/proc/self/mem: Input/output error"), 0);
+	return 0;
+}
+
 /* Between the look at it and the run. */
 TEST(a_file_that_goes_away_is_told)
 {

@@ -192,24 +192,52 @@ static inline int words_make(uint64_t items, uint64_t vocabulary, double s,
 
 /* --- a text that is read --- */
 
-/* *got becomes less than `bytes` when the file has become shorter. */
-static inline int words_read_all(int fd, char *to, size_t bytes, size_t *got)
-{
-	for (*got = 0; *got < bytes;) {
-		ssize_t n = read(fd, to + *got, bytes - *got);
+/* At first, for what does not say its size. */
+#define WORDS_FILE_MIN 65536
 
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return 0;
-		*got += n > 0 ? (size_t)n : 0;
-	}
+/* Room for more, in a buffer of *room bytes that is full. */
+static inline int words_more_room(struct weft_slice *text, size_t *room)
+{
+	size_t more = 2 * *room;
+	char *to;
+
+	if (text->bytes > WORDS_FILE_MAX)
+		return -EFBIG;
+	to = realloc((char *)(uintptr_t)text->at, more);
+	if (!to)
+		return -ENOMEM;
+	text->at = to;
+	*room = more;
 	return 0;
 }
 
-/* Open a regular file. The descriptor, and its size, of 1 to WORDS_FILE_MAX; or
- * -errno: -EISDIR, -ENOTSUP for what is no file, -ENODATA for an empty one,
- * -EFBIG. */
+/* To the end, wherever that is: `room` is how long the file said it was, or
+ * more. */
+static inline int words_read_all(int fd, struct weft_slice *text, size_t room)
+{
+	ssize_t n;
+	int err;
+
+	text->at = malloc(room);
+	if (!text->at)
+		return -ENOMEM;
+	for (;;) {
+		err = text->bytes == room ? words_more_room(text, &room) : 0;
+		if (err)
+			return err;
+		n = read(fd, (char *)(uintptr_t)text->at + text->bytes,
+		         room - text->bytes);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return text->bytes > WORDS_FILE_MAX ? -EFBIG : 0;
+		text->bytes += n > 0 ? (size_t)n : 0;
+	}
+}
+
+/* Open a regular file. The descriptor, and how long the file says it is: 0 for
+ * those of /proc, whatever they hold. Or -errno: -EISDIR, -ENOTSUP for what is
+ * no file, -EFBIG above WORDS_FILE_MAX. */
 static inline int words_open(const char *path, size_t *bytes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
@@ -223,15 +251,13 @@ static inline int words_open(const char *path, size_t *bytes)
 		err = -EISDIR;
 	else if (!S_ISREG(st.st_mode))
 		err = -ENOTSUP;
-	else if (st.st_size <= 0)
-		err = -ENODATA;
 	else if (st.st_size > WORDS_FILE_MAX)
 		err = -EFBIG;
 	if (err) {
 		close(fd);
 		return err;
 	}
-	*bytes = (size_t)st.st_size;
+	*bytes = st.st_size > 0 ? (size_t)st.st_size : 0;
 	return fd;
 }
 
@@ -240,14 +266,12 @@ static inline int words_read(const char *path, struct weft_slice *text)
 {
 	size_t bytes = 0;
 	int fd = words_open(path, &bytes), err;
-	char *to;
 
 	*text = (struct weft_slice){ NULL, 0 };
 	if (fd < 0)
 		return fd;
-	to = malloc(bytes);
-	text->at = to;
-	err = to ? words_read_all(fd, to, bytes, &text->bytes) : -ENOMEM;
+	/* One byte more than it takes, so that its end is found at once. */
+	err = words_read_all(fd, text, bytes ? bytes + 1 : WORDS_FILE_MIN);
 	close(fd);
 	return err;
 }
