@@ -11,12 +11,14 @@
 #include "stress/conform/screen.h"
 #include "stress/conform/supervise.h"
 #include "stress/conform/verdict.h"
+#include "stress/litmus/litmus.h"
 #include "stress/random/random.h"
 
 const char stress_summary[] = "random histories of channels, all checked";
 
 const char stress_help[] =
-        "stress chan|select|history [--chan=NAME | --load=FILE.so | --all] "
+        "stress chan|select|history|litmus [--chan=NAME | --load=FILE.so | "
+        "--all] "
         "[OPTION ...]\n"
         "\n"
         "  chan              calls on one channel at a time\n"
@@ -26,6 +28,9 @@ const char stress_help[] =
         "  history           few calls at a time, each put down with its "
         "times: can a\n"
         "                    correct channel have answered like that?\n"
+        "  litmus            a few calls that race, and how often each outcome "
+        "was seen; for\n"
+        "                    what is no channel too\n"
         "\n"
         "  --seconds=S       how long, for all channels together; default 60\n"
         "  --seed=N          repeat the one episode with this seed\n"
@@ -36,6 +41,7 @@ const char stress_help[] =
         "  --time-limit=S    seconds until an episode counts as hung; default "
         "20\n"
         "  --failures=N      after which a channel is left alone; default 5\n"
+        "  --name=TEST       of litmus: one test\n"
         "\n"
         "Without a channel, all of them are stressed in turn.\n"
         "\n"
@@ -299,7 +305,7 @@ static int find_subject(const char *name, const struct subject **out)
 		                                          &subject_select,
 		                                          &subject_history };
 	static const char *const known[] = { "chan", "select", "history",
-		                             NULL };
+		                             "litmus", NULL };
 
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
 		if (strcmp(subjects[i]->name, name) == 0) {
@@ -318,7 +324,9 @@ int stress_main(int argc, char **argv)
 
 	if (argc < 2)
 		return complain("stress what? (there are: chan, select, "
-		                "history)");
+		                "history, litmus)");
+	if (strcmp(argv[1], "litmus") == 0)
+		return litmus_main(argc, argv);
 	err = find_subject(argv[1], &s.subject);
 	if (!err)
 		err = take_options(&s, argc, argv);
