@@ -243,12 +243,14 @@ def gate_builds(options, stored, seed):
                 output.say(name)
             return exits.OK
         kept = Report(options.out)
+        counted = exact.Exact()
         if not options.no_exact:
-            found = exact.measure(*folders, made.scratch)
-            outcome.exact, outcome.unseen = found.worse, found.unseen
+            counted = exact.measure(*folders, made.scratch)
+            outcome.exact, outcome.unseen = counted.worse, counted.unseen
         live = measure(options, bench, stored, seed, kept, outcome)
         return finish(options, outcome, live, kept, seed, {
-            "base": sides[0].name, "head": sides[1].name})
+            "base": sides[0].name, "head": sides[1].name,
+            "instructions": counted.instructions, "calls": counted.counts})
 
 
 def main():

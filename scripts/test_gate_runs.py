@@ -194,11 +194,25 @@ class Builds(Gates):
 
     def test_a_signal_leaves_no_process_and_no_links(self):
         self.sides("same")  # so that there is nothing to build
-        mark = self.dir / "mark"
         (self.dir / "sweep").write_text("time = 1\npattern=ping_pong chan=sleeps\n")
-        with subprocess.Popen(self.arguments(
-                "--base", self.at(self.base, "b"), "--head", self.at(self.base, "b"),
-                "--cache", str(self.dir / "cache"), "--sweep", str(self.dir / "sweep")),
+        self.interrupted("--base", self.at(self.base, "b"), "--head",
+                         self.at(self.base, "b"), "--sweep", str(self.dir / "sweep"))
+
+    def test_a_signal_while_it_builds_leaves_no_process_and_no_half_of_a_build(self):
+        stuck = self.commit(("CMakeLists.txt", CMAKE + (
+            "file(TOUCH $ENV{FAKE_GATED_MARK})\n"
+            "execute_process(COMMAND sh -c \"sleep 100\")\n")))
+        self.interrupted("--base", self.at(stuck, "stuck"), "--head", self.at(
+            self.base, "b"))
+        self.assertEqual(list((self.dir / "cache" / stuck[:12]).iterdir()),
+                         [self.dir / "cache" / stuck[:12] / "log"])
+
+    def interrupted(self, *args):
+        """A gate that is told to end once its mark is there."""
+        mark = self.dir / "mark"
+        mark.unlink(missing_ok=True)
+        with subprocess.Popen(
+                self.arguments(*args, "--cache", str(self.dir / "cache"), "--links=2"),
                 env={**os.environ, "FAKE_GATED_MARK": str(mark)},
                 stdout=subprocess.DEVNULL) as child:
             while not mark.exists():

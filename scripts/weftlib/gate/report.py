@@ -4,6 +4,7 @@ from math import expm1, isfinite
 
 from ..stats import three_digits
 from ..tables import Table, escape, render_markdown
+from .exact import COUNTS
 from .trial import OK
 from .verdict import EQUIVALENT
 
@@ -38,6 +39,17 @@ def changed(outcome):
 
 def everything(outcome):
     return Table("all cells", HEADER, [row(one, outcome) for one in outcome.findings], 2)
+
+
+def counted(info):
+    """What the exact gates saw: instructions of both sides, and calls of the head."""
+    calls = info.get("calls") or {}
+    rows = []
+    for path, (base, head) in sorted((info.get("instructions") or {}).items()):
+        rows.append([path, "%d" % base, "%d" % head, "%+.2f %%" % (100 * (head / base - 1))]
+                    + ["%g" % calls.get(path, {}).get(key, 0) for key in COUNTS])
+    return Table("fast paths", ["path", "instructions, base", "head", "change"] + [
+        key.replace("_", " ") for key in COUNTS], rows, 1)
 
 
 def lines(outcome):
@@ -93,6 +105,9 @@ def markdown(outcome, info, picture=None):
     if outcome.findings:
         parts.append("<details><summary>All cells</summary>\n\n%s\n\n</details>"
                      % render_markdown(everything(outcome)))
+    if counted(info).rows:
+        parts.append("<details><summary>Fast paths, counted exactly</summary>\n\n%s\n\n"
+                     "</details>" % render_markdown(counted(info)))
     if picture:
         parts.append("![the ratios of all cells](%s)" % picture)
     parts.append("Measured on %s, %s CPUs, exit status %d." % (
