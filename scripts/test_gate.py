@@ -16,13 +16,13 @@ from math import comb, exp, expm1, inf, log, log1p
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from weftlib import ROOT, Problem, exits, stats
-from weftlib.gate import (evidence, exact, plan, power, records, report, rivals, rounds,
+from weftlib.gate import (builds, evidence, exact, plan, power, records, report, rivals, rounds,
                           selftest, trial, verdict)
 from weftlib.gate.evidence import Snapshot
 from weftlib.gate.processes import STOP
 from weftlib.gate.progress import GateProgress
 from weftlib.gate.records import Record
-from weftlib.gate.trial import CONFIRM, LOOKS, Disturbed, Outcome, Trial
+from weftlib.gate.trial import CONFIRM, LOOKS, Disturbed, Trial
 from weftlib.gate.verdict import (EQUIVALENT, IMPROVED, INCONCLUSIVE, REGRESSED, Limits,
                                   judge)
 
@@ -352,6 +352,56 @@ class Runs(unittest.TestCase):
         outcome = Trial(MadeUp(a=steady(control=log(1.1)))).run()
         outcome.exact = ["try_ring: 5.0 % more instructions"]
         self.assertEqual(outcome.conclude()[0], exits.REGRESSION)
+
+
+class Noise(MadeUp):
+    """Each slice scatters by `jitter`, one of twenty is much slower, and each link has
+    a speed of its own, which changes when links are made anew."""
+
+    def __init__(self, seed, cells=8, jitter=0.05, layout=0.02, slower=()):
+        super().__init__(**{"c%d" % number: None for number in range(cells)})
+        self.rng = random.Random(seed)
+        self.jitter, self.layout, self.slower = jitter, layout, dict(slower)
+        self.relink()
+
+    def relink(self):
+        self.speed = {(cell, arm, link): self.rng.gauss(0, self.layout)
+                      for cell in self.cells for arm in plan.ARMS
+                      for link in range(builds.LINKS)}
+
+    def round(self, phase, turn, cells):
+        links = plan.links(turn, builds.LINKS)
+        return {cell: tuple(self.slice(cell, arm, links[arm]) for arm in plan.ARMS)
+                for cell in cells}
+
+    def slice(self, cell, arm, link):
+        effect = self.slower.get(cell, 0) if arm == "head" else 0
+        stall = self.rng.expovariate(4) if self.rng.random() < 0.05 else 0
+        return 100 * exp(effect + stall + self.speed[cell, arm, link]
+                         + self.rng.gauss(0, self.jitter))
+
+
+class Simulated(unittest.TestCase):
+    """Whole runs over noise as it is on shared machines, with fixed seeds."""
+
+    def verdicts(self, runs, **what):
+        outcomes = [Trial(Noise(seed, **what)).run() for seed in range(runs)]
+        return [(outcome.conclude()[0], {one.cell for one in outcome.of(REGRESSED, IMPROVED)})
+                for outcome in outcomes]
+
+    def test_identical_code_is_not_flagged(self):
+        found = self.verdicts(40)
+        self.assertEqual([flags for _, flags in found if flags], [])
+        self.assertLessEqual(sum(status != exits.OK for status, _ in found), 1)
+
+    def test_fifteen_per_cent_are_found_and_nothing_else(self):
+        found = self.verdicts(40, slower={"c3": log(1.15)})
+        self.assertGreaterEqual(sum("c3" in flags for _, flags in found), 36)
+        self.assertEqual([flags for _, flags in found if flags - {"c3"}], [])
+
+    def test_thirty_per_cent_are_always_found(self):
+        found = self.verdicts(20, slower={"c3": log(1.3)})
+        self.assertEqual({status for status, _ in found}, {exits.REGRESSION})
 
 
 class Evidence(unittest.TestCase):

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import ROOT, Problem
-from ..binary import Weft, as_text, last_lines
+from ..binary import Weft, last_lines
 from ..context import git
 from ..files import cannot_write
 from .plan import ARMS
