@@ -16,6 +16,7 @@ from math import comb, exp, expm1, inf, log, log1p
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from weftlib import ROOT, Problem, exits, stats
+from weftlib.binary import Answer
 from weftlib.gate import (builds, evidence, exact, plan, power, records, report, rivals, rounds,
                           selftest, trial, verdict)
 from weftlib.gate.evidence import Snapshot
@@ -507,6 +508,26 @@ class Live(unittest.TestCase):
         with self.assertRaises(rounds.Failed):
             rounds.Live(bench, clock=lambda: None).round("look", 0, ["a", "b"])
         self.assertEqual(bench.failures, ["b: head: FAILED: 3 lost"])
+
+
+class Alike(unittest.TestCase):
+    class Weft:
+        def __init__(self, helps):
+            self.helps = helps
+
+        def run(self, args, _timeout):
+            assert args == ["help", "run"]
+            return Answer(0, self.helps, "", 0.0, False)
+
+        def stop(self):
+            pass
+
+    def test_no_arm_warms_up_where_one_cannot(self):
+        old, new = self.Weft("--time=MS"), self.Weft("--time=MS --warmup=MS")
+        self.assertEqual(rounds.alike({"base": [new], "head": [new]}),
+                         {"base": [], "head": []})
+        self.assertEqual(rounds.alike({"base": [old], "head": [new]}),
+                         {"base": [], "head": ["--warmup=0"]})
 
 
 class Benchmarks(unittest.TestCase):

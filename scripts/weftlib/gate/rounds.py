@@ -51,6 +51,15 @@ def run(program, args, limit):
     return answer
 
 
+def alike(binaries):
+    """{arm: options} with which all arms measure in the same way: one that cannot warm
+    up would be compared with one that has."""
+    warms = {arm: "--warmup" in run(links[0], ["help", "run"], PATIENCE).stdout
+             for arm, links in binaries.items()}
+    return {arm: ["--warmup=0"] if knows and not all(warms.values()) else []
+            for arm, knows in warms.items()}
+
+
 class WeftBench:
     """Cells of weft; `binaries` is {arm: [Weft of each link]}."""
 
@@ -61,6 +70,7 @@ class WeftBench:
         self.relinked = relinked  # makes other binaries of the same objects
         self.seed = seed
         self.inflate = inflate or {}  # {cell: by what share the head does more}
+        self.options = alike(binaries)
         self.items = {}
         self.missing, self.failures = [], []
 
@@ -75,7 +85,8 @@ class WeftBench:
         if "items" in dict(cell.knobs):
             return
         for _ in range(4):
-            answer = self.ask(cell, self.binaries["base"][0], None)
+            answer = self.ask(cell, self.binaries["base"][0], None,
+                              options=self.options["base"])
             found = self.read(answer, cell, "base")
             if found.ns is None:
                 self.note(name, "base", found)
@@ -107,20 +118,21 @@ class WeftBench:
         name, = cells
         cell, share = self.by_name[name], self.inflate.get(name, 0.0)
         share = share if arm == "head" else 0.0
-        answer = self.ask(cell, self.binaries[arm][link], self.items.get(name), share)
+        answer = self.ask(cell, self.binaries[arm][link], self.items.get(name), share,
+                          self.options[arm])
         found = self.read(answer, cell, arm)
         if found.ns is not None:
             found.ns *= 1 + share
         return {name: found}
 
-    def ask(self, cell, weft, items, share=0.0):
+    def ask(self, cell, weft, items, share=0.0, options=()):
         args = ["run", cell.pattern, "--chan=" + cell.chan]
         args += ["--%s=%s" % (key, value) for key, value in cell.knobs if key != "items"]
         known = dict(cell.knobs).get("items", items)
         if known:
             args.append("--items=%d" % round(int(known) * (1 + share)))
         args += ["--time=%d" % cell.time_ms, "--reps=1", "--latency=0",
-                 "--seed=%d" % self.seed, "--json"]
+                 "--seed=%d" % self.seed, "--json", *options]
         return run(weft, args, slice_limit(cell, PATIENCE))
 
     def read(self, answer, cell, arm):
