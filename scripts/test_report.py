@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 
 import chromium  # noqa: E402
 from weftlib import charts, summary as summaries, tables  # noqa: E402
-from weftlib.report import facts, heat, page, words  # noqa: E402
+from weftlib.report import facts, heat, page, pictures, words  # noqa: E402
 
 CONTEXT = {"schema": 1, "partial": False, "cpu": "Fake CPU 9000", "cpus_online": 2,
            "cpus_allowed": 2, "kernel": "1", "compiler": "cc", "flags": "-O2",
@@ -143,10 +143,12 @@ class Words(unittest.TestCase):
         self.assertEqual(tables.throughput_text(ring), "25.0 (60%) | 11.1 (40%)")
 
     def test_the_cost_is_said(self):
-        self.assertIn("It costs 0.1", self.text(pc("ring", 50)))
-        self.assertIn("CPU seconds per million messages", self.text(pc("ring", 50)))
-        self.assertIn("at p99 (open-loop sojourn at 50 % load)",
-                      self.text(pc("ring", 50)))
+        found = self.answer(pc("ring", 50), pc("condvar", 400))
+        self.assertEqual(found.costs, [
+            "0.100 CPU seconds per million messages (condvar: 0.800)",
+            "latency: 248 ns at p50, 990 ns at p99 (open-loop sojourn at 50 % load)"])
+        text = words.markdown(run_of(pc("ring", 50)))
+        self.assertIn("It costs: 0.100 CPU seconds", text)
 
     def test_topologies_are_kept_apart(self):
         run = run_of(pc("ring", 50), pc("handoff", 100), pc("ring", 500, 2),
@@ -201,6 +203,26 @@ class Charts(unittest.TestCase):
         self.assertIsNone(self.chart(slices("fan", "ring", 10, variant="serial")))
         self.assertIsNotNone(self.chart(slices("fan", "ring", 10, variant="serial"),
                                         slices("fan", "list", 10, variant="serial")))
+
+    def test_whatever_sets_the_number_of_tasks_is_the_axis(self):
+        for knob in ("writers", "beaters", "subscribers", "workers"):
+            cells = [slices("x", chan, 10, tasks=n + 1, **{knob: n})
+                     for n in (1, 2, 4) for chan in ("ring", "list")]
+            self.assertEqual(len(self.chart(*cells).panels), 1, knob)
+
+    def test_rows_say_what_differs_and_mark_what_is_crowded(self):
+        chart = self.chart(slices("fan", "ring", 10, variant="a", cap=64),
+                           slices("fan", "ring", 10, 3, variant="b", cap=64))
+        text = "\n".join(chart.panels[0].lines)
+        self.assertIn('"variant a, 2 tasks"', text)
+        self.assertIn('"variant b, 3 tasks*"', text)
+        self.assertIn("* more tasks than CPUs", chart.note)
+
+    def test_many_variants_look_different_each(self):
+        cells = [slices("fan", "ring", 10, tasks=n, variant="v%d" % name, workers=n)
+                 for n in (1, 2) for name in range(12)]
+        looks = self.chart(*cells).styles.values()
+        self.assertEqual(len(set(looks)), 12)
 
     def test_single_points_beside_lines_become_rows(self):
         cells = [slices("fan", "ring", 10, tasks=n, variant="shared", workers=n)
@@ -398,6 +420,13 @@ class Pictures(unittest.TestCase):
     def test_the_command_says_where_it_is(self):
         self.assertEqual(self.done.returncode, 0, self.done.stderr)
         self.assertIn("report.html", self.done.stdout)
+
+    def test_a_long_title_has_two_lines(self):
+        self.assertEqual(pictures.folded("x, " * 10 + "y"), "'%sy'" % ("x, " * 10))
+        folded = pictures.folded('variant "v", ' * 6)
+        self.assertEqual(folded.count("\\n"), 1)
+        self.assertTrue(all(len(line) <= 62 for line in folded.split("\\n")), folded)
+        self.assertNotIn('"', folded[1:-1])
 
     def test_a_folder_without_a_run_is_bad_input(self):
         done = self.report(str(self.dir / "nothing"))

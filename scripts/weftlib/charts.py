@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from . import gnuplot
 from .binary import BAD, MEASURED
 from .summary import by_value
-from .tables import is_saturated, knob, latency_kinds, varying
+from .tables import MARK, is_saturated, knob, latency_kinds, varying
 
 #: Knobs that set the number of tasks make the axis, the other ones panels. A
 #: line must not join different shapes (many to one, one to many), so the shape
 #: makes panels too; where one number of tasks still has several points, fewer
 #: knobs make the axis.
 SHAPE = "producers:consumers"
-AXES = (("workers", "producers", "consumers", "pairs"), ("workers", "pairs", SHAPE),
-        (SHAPE,))
+TASKS = ("workers", "pairs", "beaters", "writers", "publishers", "subscribers",
+         "submitters")
+AXES = (TASKS + ("producers", "consumers"), TASKS + (SHAPE,), (SHAPE,))
 LOG_FROM = 20  # a range above this factor gets a logarithmic axis
 PERCENTILES = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"),
                ("p999", "p99.9"), ("max", "max"))
@@ -221,8 +222,10 @@ def by_tasks(pattern, cells, metric):
     panels += row_panels(rows, metric, styles)
     if not panels:
         return None
+    crowded = any(group[0].get("oversubscribed") for _, _, group in rows)
     return Chart("%s-%s" % (metric.name, pattern), "%s: %s" % (pattern, metric.name),
-                 note(drawn, metric), panels,
+                 note(drawn, metric) + crowded * ("  %s more tasks than CPUs." % MARK),
+                 panels,
                  {name: styles[name] for name in sorted(styles)}, cells)
 
 
@@ -458,8 +461,8 @@ class Row:
 
 def row_panels(groups, metric, styles):
     """Panels with a row for each group; `styles` learns what they draw."""
-    rows = [Row(row_title(keys, values, group), sorted(group, key=by_channel))
-            for keys, values, group in groups]
+    rows = [Row(row_title(*telling(keys, values, groups), group),
+                sorted(group, key=by_channel)) for keys, values, group in groups]
     if sum(len(row.cells) for row in rows) < 2:
         return []
     drawn = [cell for row in rows for cell in row.cells]
@@ -471,12 +474,18 @@ def row_panels(groups, metric, styles):
     return [row_panel(part, metric, values, styles) for part in parts]
 
 
+def telling(keys, values, groups):
+    """The keys and values of a row that are not the same in all rows; but one always."""
+    told = [place for place, key in enumerate(keys)
+            if len({row[place] for _, row, _ in groups}) > 1] or range(min(1, len(keys)))
+    return [keys[place] for place in told], [values[place] for place in told]
+
+
 def row_title(keys, values, group):
     """The row's knobs, and how many tasks it has."""
-    cell = group[0]
-    crowded = ", more than CPUs" if cell.get("oversubscribed") else ""
+    crowded = MARK * bool(group[0].get("oversubscribed"))
     return ", ".join(part for part in (
-        panel_title(keys, values), counted_tasks(cell) + crowded) if part)
+        panel_title(keys, values), counted_tasks(group[0]) + crowded) if part)
 
 
 def counted_tasks(cell):

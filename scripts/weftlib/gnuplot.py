@@ -28,7 +28,8 @@ STYLES = {
 }
 #: For channels this list does not know, chosen by the name.
 OTHERS = [("#882255", 15), ("#999933", 12), ("#332288", 14), ("#44aa99", 2),
-          ("#aa4499", 3), ("#117733", 1)]
+          ("#aa4499", 3), ("#117733", 1), ("#661100", 10), ("#4477aa", 8),
+          ("#ee7733", 4), ("#bb5566", 6), ("#004488", 11), ("#997700", 5)]
 
 #: Terminals. The SVG asks for the reader's own sans-serif, since a font that
 #: only this machine has would be replaced by a serif one elsewhere; the PNG has

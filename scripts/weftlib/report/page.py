@@ -137,7 +137,9 @@ def card(answer, styles):
     use = tag("p", named(styles, answer.use) if answer.use else "–", *(
         tag("small", " or ", named(styles, name)) for name in answer.rivals),
         class_="use")
+    costs = [tag("p", "What it costs there:"), listing(answer.costs)]
     return tag("div", tag("h3", answer.question), use, paragraphs(answer.sentences),
+               *(costs if answer.costs else []),
                places(answer) if any(one.ranking for one in answer.places) else "",
                class_="card")
 

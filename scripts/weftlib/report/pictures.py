@@ -10,7 +10,8 @@ from ..gnuplot import quote
 from .html import esc
 
 WIDTH = 420
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 28, 30
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 40, 30
+TITLE_LENGTH = 58  #: of a line of it
 STRIP_WIDTH, STRIP_HEIGHT = 300, 56
 TERMINAL = ("set terminal svg noenhanced size %d,%d name 'w' font 'sans-serif,12' "
             "background '#ffffff'")
@@ -45,9 +46,22 @@ def panel_picture(panel, title):
     margins = ["set %smargin at screen %.5f" % side for side in
                (("l", l), ("r", r), ("t", t), ("b", b))]
     return Picture((WIDTH, height), margins + panel.frame + [
-        "set title %s offset 0,-0.5" % quote(panel.title),
+        "set title %s offset 0,-0.5" % folded(panel.title),
         "set xtics offset 0,0.3"] + panel.lines,
         ", ".join(part for part in (title, panel.title) if part))
+
+
+def folded(title):
+    """As gnuplot takes it: in two lines, where one is too short for it."""
+    if len(title) <= TITLE_LENGTH:
+        return quote(title)
+    first, second = title[:TITLE_LENGTH], ""
+    if ", " in first:
+        first = first[:first.rindex(", ") + 1]
+        second = title[len(first):].strip()
+    lines = (gnuplot.plain(line)[:TITLE_LENGTH].replace("\\", "/").replace('"', "''")
+             for line in (first, second))
+    return '"%s"' % "\\n".join(lines)
 
 
 def strip_picture(samples, style, title):

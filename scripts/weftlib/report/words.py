@@ -40,6 +40,7 @@ class Answer:
     use: str  #: the channel's name, or nothing
     rivals: list = field(default_factory=list)  #: that are ahead or level as often
     sentences: list = field(default_factory=list)
+    costs: list = field(default_factory=list)  #: of the place whose numbers are named
     places: list = field(default_factory=list)
 
 
@@ -65,7 +66,9 @@ def answer(run, question, found, wanted):
     elif not use:
         result.sentences.append("No channel was measured here.")
     else:
-        result.sentences = [verdict(use, told), *amounts(use, told)]
+        one = typical(use, told)
+        result.sentences = [verdict(use, told), amount(own(one, use), one), *growing(one)]
+        result.costs = costs(own(one, use), one)
     result.sentences += failures(places)
     return result
 
@@ -143,17 +146,20 @@ def listed(names, last="and"):
     return (" %s " % last).join([", ".join(names[:-1])] * bool(names[:-1]) + names[-1:])
 
 
-def amounts(use, places):
-    """By how much, and what it costs, at the place that says most: of those where it
-    was measured the first number of tasks, and its largest capacity."""
+def typical(use, places):
+    """The place that says most: of those where the channel was measured the first
+    number of tasks, and its largest capacity."""
     own_places = [one for one in places if own(one, use)]
     first = own_places[0].title.partition(",")[0]
-    one = [p for p in own_places if p.title.partition(",")[0] == first][-1]
-    cell = own(one, use)
+    return [one for one in own_places if one.title.partition(",")[0] == first][-1]
+
+
+def amount(cell, one):
+    """How fast it is there, and by how much."""
     text = "At %s: %s million messages/s (%s)" % (
         one.title, three_digits(rate(cell)), from_to(*interval(cell)))
     text += "; " + "; ".join(compared(cell, one)) if compared(cell, one) else ""
-    return [text + "."] + costs(cell, one) + growing(one)
+    return text + "."
 
 
 def compared(cell, one):
@@ -199,7 +205,7 @@ def costs(cell, one):
     if cell.get("idle_cpu_share") is not None:
         parts.append("%s %% of a CPU while a task waits" % three_digits(
             100 * cell["idle_cpu_share"]))
-    return ["It costs %s." % listed(parts)] if parts else []
+    return parts
 
 
 def latency_words(cell):
@@ -207,7 +213,7 @@ def latency_words(cell):
     if not found or found.get("p99") is None or found.get("p50") is None:
         return []
     load = found.get("load")
-    return ["a latency of %s in the middle and %s at p99 (%s%s)" % (
+    return ["latency: %s at p50, %s at p99 (%s%s)" % (
         time_text(found["p50"]), time_text(found["p99"]),
         found.get("kind") or "latency",
         " at %.0f %% load" % (100 * load) if load is not None else "")]
@@ -272,7 +278,9 @@ def markdown(run):
     """The same for summary.md."""
     lines = ["## Which channel to use on this machine"]
     for one in answers(run):
-        lines.append("- **%s: %s.** %s" % (one.question, escape(listed([one.use, *one.rivals], "or")) or "–",
-                                           escape(" ".join(one.sentences))))
+        costs = ["It costs: %s." % "; ".join(one.costs)] if one.costs else []
+        lines.append("- **%s: %s.** %s" % (
+            one.question, escape(listed([one.use, *one.rivals], "or")) or "–",
+            escape(" ".join(one.sentences + costs))))
     told = quality(run)
     return "\n".join(lines) + ("\n\n" + escape(" ".join(told)) if told else "")
