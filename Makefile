@@ -50,7 +50,7 @@ release: build-release ## build everything (the default)
 test: build-release ## build everything and run all tests
 	ctest --preset release -j $(TEST_JOBS)
 
-bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|heartbeat|mapreduce|patterns|pub_sub|rate_limiting|resource_pool|semaphore|singleflight|supervisor|timeout_cancellation|worker_pool into results/ (or RESULTS=folder), PEERS=all|NAME,... beside our channels, SAVE=NAME AGAINST=NAME to compare with later
+bench: build-release ## measure: run the sweep SWEEP=quick|default|full|load|floors|heartbeat|mapreduce|pairs|patterns|pub_sub|rate_limiting|resource_pool|semaphore|singleflight|supervisor|timeout_cancellation|worker_pool into results/ (or RESULTS=folder), PEERS=all|NAME,... beside our channels, SAVE=NAME AGAINST=NAME to compare with later
 	scripts/sweep.py --sweep $(SWEEP) $(if $(RESULTS),--results "$(RESULTS)") $(if $(PEERS),--peers "$(PEERS)") $(if $(SAVE),--save "$(SAVE)") $(if $(AGAINST),--against "$(AGAINST)")
 
 report: ## write the report of a measured run again: RUN=results/<folder>

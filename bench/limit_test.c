@@ -142,6 +142,25 @@ static void many_messages_take_their_time(void **state)
 	all_had_time_enough(&plan);
 }
 
+static void a_chain(const struct params *p, struct cell_shape *out)
+{
+	two_drivers(p, out);
+	out->helpers = 10000;
+}
+
+static void many_tasks_on_its_way_take_their_time(void **state)
+{
+	static const struct pattern chain = { .name = "chain",
+		                              .knobs = knobs,
+		                              .shape = a_chain };
+	struct plan plan = plan_of(10000 * 10e3);
+
+	(void)state;
+	plan.pattern = plan.params.pattern = &chain;
+	plan.params.value[KNOB_ITEMS] = 2000;
+	all_had_time_enough(&plan);
+}
+
 static void messages_that_come_slowly_take_their_time(void **state)
 {
 	struct plan plan = plan_of(1e6);
@@ -214,6 +233,7 @@ int main(void)
 		cmocka_unit_test(a_minute_takes_more_than_half_a_minute),
 		cmocka_unit_test(work_takes_its_time),
 		cmocka_unit_test(many_messages_take_their_time),
+		cmocka_unit_test(many_tasks_on_its_way_take_their_time),
 		cmocka_unit_test(messages_that_come_slowly_take_their_time),
 		cmocka_unit_test(what_is_known_of_messages_counts),
 		cmocka_unit_test(messages_that_wait_take_their_time),

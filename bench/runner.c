@@ -59,9 +59,9 @@ static bool give_up(struct measurement *m, const char *what)
 /* For setting up, and for whatever the machine does meanwhile. */
 #define LIMIT_BASE (30 * WEFT_SEC)
 
-/* Before a run has shown how long a message takes: some switches between
- * tasks. */
-#define MESSAGE_NS 25e3
+/* Before a run has shown how long a message takes: for each task that it may
+ * have to pass, half of some switches between two. */
+#define MESSAGE_NS 12.5e3
 
 /* Times as long as expected. */
 #define LIMIT_FACTOR 4
@@ -95,8 +95,9 @@ static double least_ns(const struct plan *plan, uint64_t items)
 /* How long this run will take, by what is known so far. */
 static double expected_ns(const struct measurement *m, const struct trial *t)
 {
-	double each = m->ns_per_message > 0 ? m->ns_per_message
-	                                    : MESSAGE_NS + work_ns(m);
+	double each = m->ns_per_message > 0
+	                      ? m->ns_per_message
+	                      : MESSAGE_NS * m->out->tasks + work_ns(m);
 	double ns = (double)t->items * (each + t->pace_ns);
 	double least = least_ns(m->plan, t->items);
 

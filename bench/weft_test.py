@@ -630,6 +630,55 @@ class Wicked(unittest.TestCase):
         self.assertRegex(answer.out, r"\n  \d+ passed, ")
 
 
+class Sweeps(unittest.TestCase):
+    """What the sweep files choose of what this command has."""
+
+    SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "sweep.py"
+
+    def cells(self, sweep):
+        done = subprocess.run(
+            [sys.executable, "-S", str(self.SCRIPT), "--weft", WEFT, "--sweep", sweep, "--list"],
+            capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.splitlines()
+
+    def test_every_sweep_goes_with_this_command(self):
+        for file in (self.SCRIPT.parent.parent / "bench" / "sweeps").iterdir():
+            with self.subTest(sweep=file.name):
+                self.assertIn("sweep %s: " % file.name, self.cells(file.name)[-1])
+
+    def test_the_default_draws_a_line_of_every_pattern_in_its_time(self):
+        *names, last = self.cells("default")
+        self.assertIn(" slices of 50 ms", last)
+        self.assertRegex(last, r"within 4 min")
+        lines = {}
+        for name in names:
+            pattern, *knobs = name.split("/")
+            for knob in knobs:
+                key, _, value = knob.partition(":")
+                if key in ("workers", "producers", "depth", "beaters", "pairs",
+                           "subscribers", "writers"):
+                    lines.setdefault(pattern, set()).add(value)
+        patterns = [entry["name"] for entry in
+                    strict(weft("list", "patterns", "--json").out)]
+        self.assertEqual(sorted(lines), patterns)
+        for pattern, values in lines.items():
+            self.assertGreaterEqual(len(values), 2, pattern)
+
+    def test_floor_and_ceiling_are_in_every_row_of_one_channel(self):
+        for sweep in ("quick", "default", "full"):
+            names = self.cells(sweep)
+            rows = {re.sub("chan:[a-z]+", "", name): set() for name in names
+                    if name.startswith("producer_consumer/chan:null/")}
+            self.assertGreater(len(rows), 1)
+            for name in names:
+                row = re.sub("chan:[a-z]+", "", name)
+                if row in rows:
+                    rows[row].add(re.search("chan:([a-z]+)", name).group(1))
+            for row, chans in rows.items():
+                self.assertLessEqual({"null", "faa", "condvar"}, chans, row)
+
+
 class BadInput(unittest.TestCase):
     #: Arguments, and what the one line must name: the value, what is allowed.
     TABLE = [

@@ -305,7 +305,7 @@ static void values_that_do_not_go_together_are_refused(void **state)
 	                    "payload=12: allowed 8..4096 in steps of 8");
 	expect_unacceptable("pipeline", "stages", "1000", "workers", "64",
 	                    "stages=1000 with workers=64: 64002 tasks, "
-	                    "allowed 4096");
+	                    "allowed 16384");
 	expect_unacceptable("pipeline", "batch", "4096", "payload", "4096",
 	                    "batch=4096 with payload=4096: 16777216 bytes, "
 	                    "allowed 1048576");

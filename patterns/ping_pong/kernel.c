@@ -10,7 +10,7 @@
 #include "kernel/kernel.h"
 #include "link.h"
 
-#define PAIRS_MAX 64
+#define PAIRS_MAX 10000
 
 static const struct knob knobs[] = {
 	KNOB_COUNT("pairs", "clients, each with a server of its own", 1, 1,

@@ -18,7 +18,7 @@
 
 enum driver { SOURCE, SINK, DRIVERS };
 
-#define TASKS_MAX 4096
+#define TASKS_MAX 16384
 
 /* The source looks at the queues each time it has sent so many items, rarely
  * enough not to be felt; at those before the first stages, which have names. */
@@ -38,7 +38,7 @@ static const struct knob knobs[] = {
 	KNOB_CHOICE("variant", "how the stages keep the order", PARALLEL, FUSED,
 	            variant_choices, "parallel,ordered,fused"),
 	KNOB_COUNT("workers", "tasks per stage", 1, 1, 64, "1,2,4"),
-	KNOB_COUNT("stages", "transformations in a row", 2, 1, 1000,
+	KNOB_COUNT("stages", "transformations in a row", 2, 1, 10000,
 	           "1,2,3,5,10"),
 	KNOB_CAP(64, "0,1,16,256"),
 	KNOB_ITEMS,

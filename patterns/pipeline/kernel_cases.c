@@ -53,8 +53,8 @@ static const struct kernel_case refused[] = {
 	  "workers=2 with variant=serial: allowed 1" },
 	{ .knobs = "variant=fused workers=4",
 	  "workers=4 with variant=fused: allowed 1" },
-	{ .knobs = "stages=1000 workers=5",
-	  "stages=1000 with workers=5: 5002 tasks, allowed 4096" },
+	{ .knobs = "stages=10000 workers=5",
+	  "stages=10000 with workers=5: 50002 tasks, allowed 16384" },
 	{ 0 },
 };
 
