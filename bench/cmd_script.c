@@ -107,3 +107,10 @@ const struct command command_doctor = {
 	.is_script = true,
 	.run = script_run,
 };
+
+const struct command command_export = {
+	.name = "export",
+	.summary = "a run in the formats of other tools",
+	.is_script = true,
+	.run = script_run,
+};

@@ -24,7 +24,7 @@ struct command {
 int command_needs_stdout(void);
 
 extern const struct command command_advise, command_bench, command_check,
-        command_compare, command_context, command_doctor, command_list,
-        command_run, command_stress;
+        command_compare, command_context, command_doctor, command_export,
+        command_list, command_run, command_stress;
 
 #endif

@@ -35,9 +35,9 @@ int command_needs_stdout(void)
 }
 
 static const struct command *const commands[] = {
-	&command_list,    &command_run,     &command_check,
-	&command_stress,  &command_bench,   &command_advise,
-	&command_compare, &command_context, &command_doctor,
+	&command_list,    &command_run,    &command_check,   &command_stress,
+	&command_bench,   &command_advise, &command_compare, &command_export,
+	&command_context, &command_doctor,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

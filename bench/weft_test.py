@@ -30,7 +30,7 @@ BROKEN = ""
 Answer = namedtuple("Answer", "status out err")
 
 #: Commands that are scripts.
-SCRIPTS = ("advise", "compare", "doctor")
+SCRIPTS = ("advise", "compare", "doctor", "export")
 
 #: As short as a run can be and still be one.
 SHORT = ["--reps=1", "--time=1", "--latency=0"]

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import compare
 import plot
 from weftlib import (ROOT, Problem, Refused, agreement, binary, cells as cellmaker,
-                     command, context, files, gbench, gnuplot, plan, report as reports,
+                     command, context, exports, files, gbench, gnuplot, plan, report as reports,
                      resume, rundir, shape, shown, summary, sweepfile, tables)
 from weftlib.command import (INTERRUPTED, number_in, output, pattern, relative,
                              shown_argv)
@@ -151,6 +151,8 @@ def write_results(run, weft, options):
             missing = "no pictures, or not all of them: %s" % problem
     told = reports.tell(result, records)
     run.write("summary.md", tables.markdown(result, pictures, told.markdown()))
+    for name, make in exports.FILES.items():
+        run.write(name, make(told.run))
     try:
         page = told.page(not (options.no_plot or missing))
     except Problem as problem:
@@ -166,7 +168,8 @@ def report(result, run, pictures):
     """What the user sees at the end."""
     folder = relative(run.path)
     output.say(tables.terminal(result) or "nothing was measured")
-    output.say("\nresults   %s/ (summary.md, summary.json, benchmark.json, samples.jsonl)"
+    output.say("\nresults   %s/ (summary.md, results.json, results.csv, benchmark.json, "
+               "samples.jsonl)"
           % folder)
     output.say("report    %s/%s" % (folder, reports.NAME))
     for name in pictures:

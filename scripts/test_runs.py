@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Tests of what is said of runs: their environment, and what moved between two.
+"""Tests of what is said of runs: their environment, what moved between two, and
+the formats that they are written in.
 
     python3 scripts/test_runs.py
 """
 
+import csv
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,8 +23,8 @@ sys.dont_write_bytecode = True
 import ratios  # noqa: E402
 import terminal  # noqa: E402
 from fixture import FakeRuns  # noqa: E402
-from weftlib import (bars, cgroup, compare, context, environment, stats,  # noqa: E402
-                     summary)
+from weftlib import (bars, cgroup, compare, context, environment, exports,  # noqa: E402
+                     stats, summary)
 from weftlib.report import facts  # noqa: E402
 
 #: A context of which everything is as it should be.
@@ -205,7 +208,7 @@ def as_run(*cells):
     return facts.of(summary.build(info, records), records)
 
 
-STEADY = [100, 101, 99, 100, 102, 98, 100]
+STEADY = [100, 101, 99, 100, 102, 98, 100, 104, 96]
 
 
 def times(factor):
@@ -331,8 +334,10 @@ class Bars(unittest.TestCase):
                          ["-23 %", "-3.4 %", "+5.0 %", "+50 %", "x 3.0"])
 
 
-class Compare(FakeRuns):
-    """The command over stored runs."""
+class StoredRuns(FakeRuns):
+    """A command over stored runs."""
+
+    SCRIPT = ""
 
     def put(self, name, *cells, **more):
         info, records = run_of(*cells, **more)
@@ -347,25 +352,29 @@ class Compare(FakeRuns):
         self.put("new", slices("a", times(2)), slices("b", times(1)))
 
     def words(self, *args):
-        return [sys.executable, "-S", str(SCRIPTS / "compare.py"), "--results",
+        return [sys.executable, "-S", str(SCRIPTS / self.SCRIPT), "--results",
                 str(self.results), *args]
 
-    def compare(self, *args, status=0):
+    def start(self, *args, status=0):
         done = subprocess.run(self.words(*args), text=True, capture_output=True,
                               timeout=220)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         return done
 
+
+class Compare(StoredRuns):
+    SCRIPT = "compare.py"
+
     def test_only_what_moved_is_shown_and_slower_is_2(self):
-        done = self.compare("old", "new", status=2)
+        done = self.start("old", "new", status=2)
         self.assertRegex(done.stdout, r"\nslower +-50 %  \(-5\d % to -4\d %\)  "
                                       r"pipeline/chan:a\n")
         self.assertNotIn("chan:b", done.stdout)
         self.assertIn("2 cells: 1 slower, 0 faster, 1 the same within 10 %, 0 undecided",
                       done.stdout)
         self.assertNotIn("\x1b", done.stdout)
-        self.assertIn("faster  ", self.compare("new", str(self.results / "old")).stdout)
+        self.assertIn("faster  ", self.start("new", str(self.results / "old")).stdout)
 
     def test_a_terminal_gets_bars(self):
         status, text = terminal.run(self.words("old", "new"), 100, env={
@@ -376,20 +385,20 @@ class Compare(FakeRuns):
 
     def test_undecided_is_3_where_that_is_asked_for(self):
         self.put("few", slices("a", [100]), slices("b", [100]))
-        self.assertIn("2 undecided", self.compare("old", "few").stdout)
-        self.compare("old", "few", "--strict", status=3)
+        self.assertIn("2 undecided", self.start("old", "few").stdout)
+        self.start("old", "few", "--strict", status=3)
 
     def test_a_failed_cell_is_1_whatever_else(self):
         self.put("bad", slices("a", times(9)), slices("b", times(1), "FAILED"))
         self.assertIn("BROKEN    FAILED pipeline/chan:b",
-                      self.compare("old", "bad", status=1).stdout)
+                      self.start("old", "bad", status=1).stdout)
 
     def test_another_machine_is_4_unless_it_is_asked_for(self):
         self.put("far", slices("a", times(1)), cpu="Other CPU")
-        done = self.compare("old", "far", status=4)
+        done = self.start("old", "far", status=4)
         self.assertEqual(done.stdout, "")
         self.assertIn("cpu: CPU, Other CPU", done.stderr)
-        done = self.compare("old", "far", "--other-machine")
+        done = self.start("old", "far", "--other-machine")
         self.assertIn("machine   cpu: CPU, Other CPU", done.stdout)
 
     def test_bad_input_is_1_and_one_line(self):
@@ -399,7 +408,7 @@ class Compare(FakeRuns):
                 (["old"], "RUN2"), (["old", "empty"], "holds no run"),
                 (["old", "new", "--threshold=0"], "from 1 to 1000"),
                 (["old", "new", "--filter=zzz"], "no measured cell in common that")):
-            done = self.compare(*args, status=1)
+            done = self.start(*args, status=1)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
             self.assertIn(text, done.stderr)
 
@@ -431,10 +440,137 @@ class Compare(FakeRuns):
                          "run " in (self.dir / "log").read_text())
 
     def test_json(self):
-        found = json.loads(self.compare("old", "new", "--json", status=2).stdout)
+        found = json.loads(self.start("old", "new", "--json", status=2).stdout)
         self.assertEqual(found["schema"], 1)
         self.assertEqual({change["name"]: change["verdict"] for change in found["changes"]},
                          {"pipeline/chan:a": "slower", "pipeline/chan:b": "same"})
+
+
+class Exports(unittest.TestCase):
+    """Of a run with a cell of each kind."""
+
+    def setUp(self):
+        cells = [slices("a", times(1), cap=1), slices("b", [1], "N/A", cap=1),
+                 slices("c", [1], "FAILED", cap=1), slices("null", times(0.1), "FLOOR")]
+        cells[0][0]["latency_ns"] = {"p50": 500.0, "p99": 2000, "kept_up": True}
+        cells[0][0]["samples"][0]["cpu_seconds"] = 2e-4
+        cells[2][0]["why"] = 'one, "lost"'
+        self.run_ = as_run(*cells)
+
+    def json(self, word):
+        def refuse(text):
+            raise ValueError("%s is not JSON" % text)
+        return json.loads(exports.FORMATS[word](self.run_), parse_constant=refuse)
+
+    def test_results_have_all_cells_and_their_samples(self):
+        found = self.json("results")
+        self.assertEqual(list(found), ["schema", "context", "environment", "cells"])
+        cells = {cell["chan"]: cell for cell in found["cells"]}
+        self.assertEqual({chan: cell["verdict"] for chan, cell in cells.items()}, {
+            "a": "VERIFIED", "b": "N/A", "c": "FAILED", "null": "FLOOR"})
+        self.assertEqual([sample["ns"] / sample["messages"] for sample in
+                          cells["a"]["samples"]], STEADY)
+        self.assertEqual(cells["a"]["ns_per_message"]["median"], 100)
+        self.assertEqual(cells["a"]["ns_per_message"]["low"], 98)
+        self.assertIsNone(cells["c"]["ns_per_message"])
+        for cell in cells.values():
+            self.assertEqual(set(cell), {*exports.HEAD, "messages_per_second", "cost",
+                                         "ns_per_message", "samples"})
+        self.assertEqual([item["name"] for item in found["environment"]],
+                         [name for name, _ in environment.RULES])
+
+    def test_every_key_of_results_is_documented(self):
+        text = (SCRIPTS.parent / "docs/results.md").read_text()
+        for key in (*exports.HEAD, "cost", *exports.COSTS, "samples", *exports.QUANTITY):
+            self.assertIn("`%s`" % key, text)
+        for word in exports.FORMATS:
+            self.assertIn("`%s`" % word, text)
+
+    def test_csv_has_a_line_for_each_cell(self):
+        lines = list(csv.DictReader(exports.comma_separated(self.run_).split("\n")))
+        found = {line["chan"]: line for line in lines}
+        self.assertEqual(list(found), ["null", "a", "b", "c"])
+        self.assertEqual((found["a"]["ns_per_message"], found["a"]["p99_ns"],
+                          found["a"]["knob_cap"]), ("100.0", "2000.0", "1"))
+        self.assertEqual((found["c"]["verdict"], found["c"]["ns_per_message"],
+                          found["null"]["knob_cap"]), ("FAILED", "", ""))
+
+    def test_github_action_benchmark(self):
+        bigger, smaller = (self.json("custom%sIsBetter" % word)
+                           for word in ("Bigger", "Smaller"))
+        self.assertEqual([entry["name"] for entry in bigger],
+                         ["pipeline/chan:null", "pipeline/chan:a/cap:1"])
+        self.assertEqual((bigger[1]["value"], bigger[1]["unit"]), (1e7, "messages/s"))
+        self.assertEqual((smaller[1]["value"], smaller[1]["unit"]), (100, "ns/message"))
+        self.assertEqual(smaller[1]["range"], "\u00b1 1")
+        for entry in bigger + smaller:
+            self.assertEqual([type(value) for value in entry.values()],
+                             [str, str, float, str, str])
+
+    def test_bencher(self):
+        found = self.json("bmf")
+        self.assertEqual(set(found), {"pipeline/chan:null", "pipeline/chan:a/cap:1"})
+        self.assertEqual(found["pipeline/chan:a/cap:1"], {
+            "throughput": {"value": 1e7, "lower_value": 1e9 / 102, "upper_value": 1e9 / 98},
+            "latency": {"value": 100, "lower_value": 98, "upper_value": 102},
+            "sojourn-p50": {"value": 500.0}, "sojourn-p99": {"value": 2000}})
+
+    def test_go(self):
+        lines = exports.go(self.run_).split("\n")
+        self.assertEqual(lines[:4], ["goos: linux", "pkg: weft", "cpu: CPU",
+                                     "commit: 1a2b3c4"])
+        self.assertIn("--- FAIL: BenchmarkPipeline/chan=c/cap=1-2", lines)
+        found = [line for line in lines if line.startswith("BenchmarkPipeline/chan=a")]
+        self.assertEqual(len(found), len(STEADY))
+        self.assertEqual(found[0], "BenchmarkPipeline/chan=a/cap=1-2\t1000\t100 ns/op\t"
+                                   "1e+07 msg/s\t200 cpu-ns/op")
+        for line in lines[4:-1]:  # as its specification has it
+            self.assertRegex(line, r"\A(Benchmark[A-Z]\S*\t\d+(\t\S+ \S+)+|--- FAIL: .*)\Z")
+
+    def test_google_benchmark(self):
+        found = self.json("google-benchmark")
+        rows = {}
+        for row in found["benchmarks"]:
+            rows.setdefault(row["run_name"], []).append(row)
+        self.assertEqual(len(rows["pipeline/chan:a/cap:1"]), len(STEADY) + 1)
+        self.assertTrue(rows["pipeline/chan:c/cap:1"][0]["error_occurred"])
+        self.assertNotIn("pipeline/chan:b/cap:1", rows)
+
+
+class Export(StoredRuns):
+    SCRIPT = "export.py"
+
+    def test_it_prints_or_writes_a_file(self):
+        done = self.start("old", "--format=go")
+        self.assertEqual((done.stdout.count("ns/op"), done.stderr), (18, ""))
+        self.start(str(self.results / "old"), "--format", "go", "--out",
+                   str(self.dir / "out"))
+        self.assertEqual((self.dir / "out").read_text(), done.stdout)
+
+    def test_a_failed_cell_is_told_by_the_status(self):
+        self.put("bad", slices("a", times(1)), slices("b", times(1), "FAILED"))
+        done = self.start("bad", "--format=bmf", status=1)
+        self.assertEqual(list(json.loads(done.stdout)), ["pipeline/chan:a"])
+        self.assertIn("1 cell without a value: FAILED pipeline/chan:b", done.stderr)
+
+    def test_bad_input_is_one_line(self):
+        (self.results / "old" / "summary.json").write_text(json.dumps(summary.build(
+            *run_of(slices("a", times(1))))))
+        (self.results / "old" / "samples.jsonl").unlink()
+        for args, text in ((["nope", "--format=go"], "no run 'nope'"),
+                           (["new", "--format=xml"], "'customBiggerIsBetter'"),
+                           (["new"], "--format"),
+                           (["old", "--format=go"], "has no samples.jsonl")):
+            done = self.start(*args, status=2)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn(text, done.stderr)
+
+    def test_a_sweep_writes_results_and_csv(self):
+        shutil.rmtree(self.results)
+        self.sweep("time=1\nrounds=1\nlatency=0\npattern=ping_pong chan=alpha\n")
+        self.assertEqual(self.read("results.json")["cells"][0]["chan"], "alpha")
+        self.assertIn("ping_pong,alpha,VERIFIED",
+                      (self.run_folder() / "results.csv").read_text())
 
 
 if __name__ == "__main__":

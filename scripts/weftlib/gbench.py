@@ -45,9 +45,9 @@ def context(run, executable):
         "caches": run.get("caches") or [],
         "load_avg": load if isinstance(load, list) else [],
         "library_build_type": "release" if release else "debug",
-        "weft_version": run.get("weft_version"), "weft_partial": run["partial"],
-        "weft_governor": governor, "weft_seed": run["seed"],
-        "weft_commit": run["git"]["commit"], "weft_dirty": run["git"]["dirty"],
+        "weft_version": run.get("weft_version"), "weft_partial": run.get("partial"),
+        "weft_governor": governor, "weft_seed": run.get("seed"),
+        "weft_commit": run["git"]["commit"], "weft_dirty": run["git"].get("dirty"),
     }
 
 

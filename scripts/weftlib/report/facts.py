@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import summary as summaries
+from .. import Problem, summary as summaries
 from ..binary import BAD, MEASURED
 from ..charts import error_bar
 from ..rundir import SAMPLES, read_samples
@@ -63,6 +63,15 @@ def read(directory):
         if os.path.isfile(directory / name):
             return of(summary, read_samples(directory / name)[1])
     return of(summary, [])
+
+
+def read_raw(directory):
+    """The same; Problem where it has no raw samples."""
+    run = read(directory)
+    if not run.records:
+        raise Problem("'%s' has no %s, which says what each round measured"
+                      % (directory, SAMPLES))
+    return run
 
 
 def of(summary, records):
