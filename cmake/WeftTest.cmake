@@ -49,6 +49,8 @@ function(weft_add_test NAME)
 
   add_executable(test.${NAME} ${arg_SOURCES})
   target_link_libraries(test.${NAME} PRIVATE weft PkgConfig::CMOCKA ${arg_LIBS})
+  # A test that its main() does not list would be left out without a word.
+  target_compile_options(test.${NAME} PRIVATE -Werror=unused-function)
   set_target_properties(
     test.${NAME} PROPERTIES
     OUTPUT_NAME "${NAME}"
