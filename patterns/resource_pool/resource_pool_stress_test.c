@@ -67,6 +67,41 @@ TEST(E1_many_tasks_share_the_only_one)
 	return 0;
 }
 
+#define E2_TASKS 8
+#define E2_EACH 100
+
+static _Atomic int holds_of[E2_TASKS * E2_EACH + 1];
+
+/* Each of them a new one. */
+static int acquires_and_destroys(void *arg)
+{
+	struct world *w = arg;
+	struct weft_resource r;
+
+	for (int i = 0; i < E2_EACH; i++) {
+		CHECK_EQ(weft_respool_acquire(w->pool, &r, WEFT_FOREVER), 0);
+		CHECK(r.id >= 1 && r.id <= (uint64_t)E2_TASKS * E2_EACH);
+		CHECK_EQ(weft_fetch_add_relaxed(&holds_of[r.id], 1), 0);
+		use(&r);
+		CHECK_EQ(weft_respool_destroy(w->pool, &r), 0);
+	}
+	return 0;
+}
+
+TEST(E2_those_made_at_once_have_ids_of_their_own_and_one_holder)
+{
+	struct world w = { 0 };
+	struct crowd c = { .w = &w };
+
+	world_open(&w, (struct weft_respool_opts){ .max = E2_TASKS });
+	start(&c, E2_TASKS, acquires_and_destroys);
+	finish(&c);
+	for (int id = 1; id <= E2_TASKS * E2_EACH; id++)
+		CHECK_EQ(weft_load_relaxed(&holds_of[id]), 1);
+	world_close(&w, 0);
+	return 0;
+}
+
 /* --- E2, E9, E10, E15: everything at once --- */
 
 #define SIZE 4
