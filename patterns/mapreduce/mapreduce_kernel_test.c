@@ -28,12 +28,19 @@ static void make(struct file *f, const char *text, const char *variant)
 	         f->path, variant);
 }
 
-static struct testing_cell cell(const struct file *f, uint64_t items)
+static struct testing_cell cell_of(const char *knobs)
 {
 	return (struct testing_cell){ .pattern = pattern_find("mapreduce"),
 		                      .chan = weft_chan_impl_find("handoff"),
-		                      .knobs = f->knobs,
-		                      .items = items };
+		                      .knobs = knobs };
+}
+
+static struct testing_cell cell(const struct file *f, uint64_t items)
+{
+	struct testing_cell t = cell_of(f->knobs);
+
+	t.items = items;
+	return t;
 }
 
 static uint64_t items(const struct testing_cell *t)
@@ -100,19 +107,11 @@ TEST(a_file_without_words_is_refused)
 	return 0;
 }
 
-static struct testing_cell cell_of(struct file *f, const char *path)
-{
-	snprintf(f->knobs, sizeof(f->knobs), "input=%s", path);
-	return cell(f, 0);
-}
-
 /* A file of /proc says that it is empty. */
 TEST(a_file_is_read_to_its_end_whatever_size_it_says)
 {
-	struct testing_cell t;
-	struct file f;
+	struct testing_cell t = cell_of("input=/proc/version");
 
-	t = cell_of(&f, "/proc/version");
 	CHECK(items(&t) > 0);
 	t.items = 1000;
 	CHECK_EQ(testing_cell_run(&t), 0);
@@ -123,10 +122,8 @@ TEST(a_file_is_read_to_its_end_whatever_size_it_says)
 /* Nothing is there at address 0. */
 TEST(a_file_that_cannot_be_read_is_told)
 {
-	struct testing_cell t;
-	struct file f;
+	struct testing_cell t = cell_of("input=/proc/self/mem");
 
-	t = cell_of(&f, "/proc/self/mem");
 	CHECK(!testing_cell_possible(&t));
 	CHECK_EQ(strcmp(t.why, "input=/proc/self/mem: Input/output error"), 0);
 	return 0;
