@@ -5,14 +5,22 @@
  * One row for each call that takes a context, in the core and in the
  * components; one for each way to end it. What is waited for never comes. The
  * calls of components that end with a context of the component's own are in the
- * life-cycle suite, which has the same ways, for every component there is.
+ * life-cycle suite, which has the same ways, for every component there is; of
+ * those, the two that watch over tasks are here as well, made for each call.
+ *
+ * Not here: a bucket, a leaky limiter and GCRA, which do not wait for what
+ * comes after a deadline. patterns/rate_limiting has tests of that.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <weft/patterns/flight.h>
+#include <weft/patterns/limiter.h>
+#include <weft/patterns/monitor.h>
+#include <weft/patterns/respool.h>
 #include <weft/patterns/semaphore.h>
+#include <weft/patterns/supervisor.h>
 #include <weft/select.h>
 #include <weft/weft.h>
 
@@ -30,6 +38,9 @@ struct scene {
 	struct weft_waiters waiters;
 	struct weft_semaphore *semaphore; /* without permits */
 	struct weft_timeout *timeout;     /* its function waits as well */
+	struct weft_respool *respool;     /* of one resource: */
+	struct weft_resource held;
+	struct weft_limiter *limiter; /* without tokens for an hour */
 };
 
 /* --- the calls --- */
@@ -140,16 +151,82 @@ static int follows(struct scene *s, struct weft_ctx *ctx, int64_t deadline_ns)
 	                          NULL, &r, ctx, deadline_ns);
 }
 
+static int acquires_resource(struct scene *s, struct weft_ctx *ctx,
+                             int64_t deadline_ns)
+{
+	struct weft_resource r;
+
+	return weft_respool_acquire_ctx(s->respool, &r, ctx, deadline_ns);
+}
+
+static int waits_for_token(struct scene *s, struct weft_ctx *ctx,
+                           int64_t deadline_ns)
+{
+	return weft_limiter_wait_ctx(s->limiter, 1, ctx, deadline_ns, NULL);
+}
+
+/* A monitor whose only heart never beats. */
+static int monitors(struct scene *s, struct weft_ctx *ctx, int64_t deadline_ns)
+{
+	const struct weft_monitor_opts opts = { .interval_ns = WEFT_SEC,
+		                                .ctx = ctx };
+	struct weft_heart_report report;
+	struct weft_monitor *m;
+	struct weft_heart *h;
+	int err;
+
+	(void)s;
+	CHECK_EQ(weft_monitor_new(&m, &opts), 0);
+	err = weft_heart_new(&h, m, NULL);
+	if (!err)
+		err = weft_monitor_recv(m, &report, deadline_ns);
+	weft_monitor_free(m);
+	return err;
+}
+
+static int lives_until_told(void *arg, struct weft_child *self)
+{
+	(void)arg;
+	return weft_sleep_ctx(weft_child_ctx(self), WEFT_FOREVER);
+}
+
+/* A supervisor of a child that does not end by itself. */
+static int supervises(struct scene *s, struct weft_ctx *ctx,
+                      int64_t deadline_ns)
+{
+	const struct weft_supervisor_opts opts = { .ctx = ctx };
+	const struct weft_child_opts child = { .fn = lives_until_told };
+	struct weft_supervisor *sv;
+	int err;
+
+	(void)s;
+	CHECK_EQ(weft_supervisor_new(&sv, &opts), 0);
+	err = weft_supervisor_add(sv, NULL, &child);
+	if (!err)
+		err = weft_supervisor_join(sv, deadline_ns);
+	weft_supervisor_free(sv);
+	return err;
+}
+
 static const struct {
 	const char *name;
 	call_fn *call;
 } rows[] = {
-	{ "chan recv", chan_recv }, { "chan send", chan_send },
-	{ "select", selects },      { "sleep", sleeps },
-	{ "lock", locks },          { "waitgroup", waits_for_group },
-	{ "once", does_once },      { "waiters", waits },
-	{ "semaphore", acquires },  { "timeout", calls },
+	{ "chan recv", chan_recv },
+	{ "chan send", chan_send },
+	{ "select", selects },
+	{ "sleep", sleeps },
+	{ "lock", locks },
+	{ "waitgroup", waits_for_group },
+	{ "once", does_once },
+	{ "waiters", waits },
+	{ "semaphore", acquires },
+	{ "timeout", calls },
 	{ "flight", follows },
+	{ "resource", acquires_resource },
+	{ "limiter", waits_for_token },
+	{ "monitor", monitors },
+	{ "supervisor", supervises },
 };
 
 /* --- the scene --- */
@@ -189,6 +266,53 @@ static int lasts(struct weft_ctx *ctx, const void *request, void *reply,
 	return weft_sleep_ctx(ctx, WEFT_FOREVER);
 }
 
+static int makes_nothing(void **res, void *arg)
+{
+	(void)arg;
+	*res = NULL;
+	return 0;
+}
+
+static void destroys_nothing(void *res, void *arg)
+{
+	(void)res;
+	(void)arg;
+}
+
+/* The only resource is held, and the only token taken. */
+static void set_pools(struct scene *s)
+{
+	const struct weft_respool_opts respool = {
+		.max = 1, .create = makes_nothing, .destroy = destroys_nothing
+	};
+	const struct weft_limiter_opts limiter = {
+		.rate = { 1, 3600 * WEFT_SEC },
+		.burst = 1,
+		.kind = WEFT_LIMITER_REFILL
+	};
+
+	CHECK_EQ(weft_respool_new(&s->respool, &respool), 0);
+	CHECK_EQ(weft_respool_acquire(s->respool, &s->held, WEFT_NOW), 0);
+	CHECK_EQ(weft_limiter_new(&s->limiter, &limiter), 0);
+	CHECK_EQ(weft_limiter_wait(s->limiter, 1, WEFT_FOREVER, NULL), 0);
+}
+
+static void strike_pools(struct scene *s)
+{
+	struct weft_respool_stats respool;
+	struct weft_limiter_stats limiter;
+
+	CHECK_EQ(weft_respool_stats(s->respool, &respool), 0);
+	CHECK_EQ(respool.waiting, 0u);
+	CHECK_EQ(respool.acquired, UINT64_C(1));
+	CHECK_EQ(weft_respool_release(s->respool, &s->held), 0);
+	CHECK_EQ(weft_limiter_stats(s->limiter, &limiter), 0);
+	CHECK_EQ(limiter.waiting, 0u);
+	CHECK_EQ(limiter.tokens, 0);
+	weft_respool_free(s->respool);
+	weft_limiter_free(s->limiter);
+}
+
 static void set(struct scene *s)
 {
 	const struct weft_timeout_opts timeout = { .fn = lasts };
@@ -206,6 +330,7 @@ static void set(struct scene *s)
 	CHECK_EQ(weft_timeout_new(&s->timeout, &timeout), 0);
 	CHECK_EQ(weft_flight_new(&s->flight, &(struct weft_flight_opts){ 0 }),
 	         0);
+	set_pools(s);
 	weft_once_init(&s->once);
 	s->in_once = testing_spawn(begins_once, s);
 	CHECK_EQ(weft_clock_settle(), 0);
@@ -239,6 +364,7 @@ static void strike(struct scene *s)
 	CHECK_EQ(v, 9);
 	weft_chan_stats(s->full, &chan);
 	CHECK_EQ(chan.waiting, UINT64_C(0));
+	strike_pools(s);
 	weft_flight_free(s->flight);
 	weft_semaphore_free(s->semaphore);
 	weft_timeout_free(s->timeout);
