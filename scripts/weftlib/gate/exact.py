@@ -24,6 +24,8 @@ COUNTS = ("allocations", "syscalls", "parks", "wakes", "voluntary_switches")
 WRAPPED = ("malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "syscall")
 #: Paths of callgrind's functions begin with it.
 PREFIX = "path_"
+#: How often fastpath.c does each, in both turns.
+OPERATIONS = 2000
 
 
 @dataclass
@@ -103,14 +105,15 @@ def ceilings(path=CEILINGS):
 
 
 def executed(program, out):
-    """{path: instructions} of one run under callgrind, or None."""
+    """{path: instructions per operation} of one run under callgrind, or None."""
     if program is None:
         return None
     status, said = attend(["valgrind", "--tool=callgrind", "--callgrind-out-file=%s" % out,
                            program])
     if status:
         raise Problem("callgrind: %s" % (said.strip().splitlines() or ["no word"])[-1])
-    return inclusive(out.read_text(errors="replace"))
+    costs = inclusive(out.read_text(errors="replace"))
+    return {path: cost / OPERATIONS for path, cost in costs.items()}
 
 
 def inclusive(text):

@@ -46,9 +46,9 @@ def counted(info):
     calls = info.get("calls") or {}
     rows = []
     for path, (base, head) in sorted((info.get("instructions") or {}).items()):
-        rows.append([path, "%d" % base, "%d" % head, "%+.2f %%" % (100 * (head / base - 1))]
+        rows.append([path, "%.1f" % base, "%.1f" % head, "%+.2f %%" % (100 * (head / base - 1))]
                     + ["%g" % calls.get(path, {}).get(key, 0) for key in COUNTS])
-    return Table("fast paths", ["path", "instructions, base", "head", "change"] + [
+    return Table("fast paths", ["path", "instructions per operation, base", "head", "change"] + [
         key.replace("_", " ") for key in COUNTS], rows, 1)
 
 

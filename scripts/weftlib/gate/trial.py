@@ -92,14 +92,18 @@ class Outcome:
         return self.conclude_open()
 
     def conclude_open(self):
-        left = ["%d cells undecided" % len(self.of(INCONCLUSIVE))
+        left = [cells_of(self.of(INCONCLUSIVE)) + " undecided"
                 ] if self.of(INCONCLUSIVE) else []
         left += self.unseen
         if left and self.strict:
             return exits.INCONCLUSIVE, INCONCLUSIVE, "; ".join(left)
         if self.of(IMPROVED):
-            left.insert(0, "%d cells IMPROVED, confirmed" % len(self.of(IMPROVED)))
+            left.insert(0, cells_of(self.of(IMPROVED)) + " IMPROVED, confirmed")
         return exits.OK, OK, "; ".join(left) or "nothing got slower"
+
+
+def cells_of(found):
+    return "%d cell%s" % (len(found), "" if len(found) == 1 else "s")
 
 
 class Trial:
