@@ -208,12 +208,15 @@ class Charts(unittest.TestCase):
         for knob in ("writers", "beaters", "subscribers", "workers"):
             cells = [slices("x", chan, 10, tasks=n + 1, **{knob: n})
                      for n in (1, 2, 4) for chan in ("ring", "list")]
-            self.assertEqual(len(self.chart(*cells).panels), 1, knob)
+            self.assertEqual([panel.x for panel in self.chart(*cells).panels],
+                             ["tasks (threads)"], knob)
 
     def test_rows_say_what_differs_and_mark_what_is_crowded(self):
-        chart = self.chart(slices("fan", "ring", 10, variant="a", cap=64),
+        lines = [slices("fan", "ring", 10, n, variant="c", workers=n, cap=256)
+                 for n in (1, 2)]
+        chart = self.chart(*lines, slices("fan", "ring", 10, variant="a", cap=64),
                            slices("fan", "ring", 10, 3, variant="b", cap=64))
-        text = "\n".join(chart.panels[0].lines)
+        text = "\n".join(chart.panels[1].lines)
         self.assertIn('"variant a, 2 tasks"', text)
         self.assertIn('"variant b, 3 tasks*"', text)
         self.assertIn("* more tasks than CPUs", chart.note)
