@@ -227,6 +227,21 @@ class Limits(unittest.TestCase):
         with unittest.mock.patch.object(child.time, "monotonic", lambda: now[0]):
             return child.talk(Child(), seconds)
 
+    def test_a_child_that_reads_late_gets_all_it_is_told(self):
+        text = b"x" * 1000000  # more than a pipe holds
+        with subprocess.Popen(["sh", "-c", "sleep %g; wc -c" % (2 * child.LOOK_SECONDS)],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as slow:
+            try:
+                out, _, _ = child.talk(slow, 20, text)
+            finally:
+                slow.kill()
+        self.assertEqual(out.strip(), b"1000000")
+
+    def test_a_child_that_reads_nothing_may_end(self):
+        with subprocess.Popen(["sh", "-c", "echo no"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as deaf:
+            self.assertEqual(child.talk(deaf, 20, b"x" * 1000000)[0], b"no\n")
+
     def test_a_child_that_does_not_end_is_given_up(self):
         with self.assertRaises(subprocess.TimeoutExpired):
             self.talk([(None, False)] * 4, 1.5)
