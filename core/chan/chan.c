@@ -59,6 +59,11 @@ static void chan_init(struct weft_chan *c, const struct weft_chan_impl *impl,
 	weft_waitq_init(&c->receivers);
 }
 
+static uint64_t chan_start_max(const struct weft_chan_impl *impl)
+{
+	return impl->can & WEFT_CAN_START ? WEFT_START_MAX : 0;
+}
+
 int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
                   size_t cap, size_t elem_size,
                   const struct weft_chan_opts *opts)
@@ -72,12 +77,14 @@ int weft_chan_new(struct weft_chan **out, const struct weft_chan_impl *impl,
 	if (!opts)
 		opts = &defaults;
 	if (!out || weft_chan_impl_accepts(impl, cap, elem_size, NULL, 0) ||
-	    (unsigned)opts->wait > WEFT_WAIT_PARK)
+	    (unsigned)opts->wait > WEFT_WAIT_PARK ||
+	    opts->start > chan_start_max(impl))
 		return -EINVAL;
 	c = chan_alloc();
 	if (!c)
 		return -ENOMEM;
 	config.wait = opts->wait;
+	config.start = opts->start;
 	err = impl->create(&state, &config);
 	if (err) {
 		free(c);

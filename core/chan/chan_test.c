@@ -673,7 +673,7 @@ static void channels_that_cannot_be_are_refused(void **state)
 static void each_capability_has_a_name_of_its_own(void **state)
 {
 	const char *name, *other;
-	uint64_t last = WEFT_BLOCKS_THREAD;
+	uint64_t last = WEFT_CAN_START;
 
 	(void)state;
 	for (uint64_t bit = 1; bit <= last; bit <<= 1) {

@@ -125,6 +125,8 @@ static void segment_retire(struct chain *l, struct segment *s, unsigned from)
 static int list_create(void **state, const struct weft_chan_config *config)
 {
 	struct chain *l = aligned_alloc(_Alignof(struct chain), sizeof(*l));
+	unsigned offset = (unsigned)(config->start % SEGMENT);
+	uint64_t pos = config->start / SEGMENT * LAP + offset;
 	struct segment *first;
 
 	if (!l)
@@ -140,9 +142,13 @@ static int list_create(void **state, const struct weft_chan_config *config)
 		free(l);
 		return -ENOMEM;
 	}
-	weft_store_relaxed(&l->tail.pos, 0u);
+	/* What went through before the start was written and read. */
+	for (unsigned i = 0; i < offset; i++)
+		weft_store_relaxed(&list_slot_at(l, first, i)->state,
+		                   WRITTEN | READ);
+	weft_store_relaxed(&l->tail.pos, pos << 1);
 	weft_store_relaxed(&l->tail.segment, first);
-	weft_store_relaxed(&l->head.pos, 0u);
+	weft_store_relaxed(&l->head.pos, pos << 1);
 	weft_store_relaxed(&l->head.segment, first);
 	*state = l;
 	return 0;
@@ -400,7 +406,7 @@ const struct weft_chan_impl weft_chan_impl_list = {
 	.summary = "unbounded, linked segments (crossbeam's list channel)",
 	.can = WEFT_CAN_UNBOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
 	       WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH |
-	       WEFT_CAN_LEN,
+	       WEFT_CAN_LEN | WEFT_CAN_START,
 	.create = list_create,
 	.destroy = list_destroy,
 	.try_send = list_try_send,

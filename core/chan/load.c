@@ -46,6 +46,7 @@ const char *weft_chan_can_name(uint64_t bit)
 		{ WEFT_CAN_LEN, "len" },
 		{ WEFT_NO_DATA, "no_data" },
 		{ WEFT_BLOCKS_THREAD, "blocks_thread" },
+		{ WEFT_CAN_START, "start" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -75,7 +76,7 @@ static bool name_is_good(const char *name)
 }
 
 /* Every bit of enum weft_chan_can that this ABI knows. */
-#define CAN_ALL ((uint64_t)(WEFT_BLOCKS_THREAD << 1) - 1)
+#define CAN_ALL ((uint64_t)(WEFT_CAN_START << 1) - 1)
 
 static bool reserves(const struct weft_chan_impl *impl)
 {

@@ -99,6 +99,7 @@ static int ring_create(void **state, const struct weft_chan_config *config)
 	size_t slot_size =
 	        (sizeof(struct slot) + config->elem_size + 7) & ~(size_t)7;
 	struct ring *r;
+	uint64_t pos;
 
 	r = cacheline_alloc(sizeof(*r), config->cap, slot_size);
 	if (!r)
@@ -108,10 +109,12 @@ static int ring_create(void **state, const struct weft_chan_config *config)
 	r->ahead = ahead_for(config->cap, slot_size);
 	r->elem_size = config->elem_size;
 	r->slot_size = slot_size;
-	weft_store_relaxed(&r->tail, 0u);
-	weft_store_relaxed(&r->head, 0u);
-	for (uint64_t i = 0; i < r->cap; i++)
-		weft_store_relaxed(&ring_slot_at(r, i)->seq, i);
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): cap is never 0 */
+	pos = config->start / r->cap * r->lap + config->start % r->cap;
+	weft_store_relaxed(&r->tail, pos << 1);
+	weft_store_relaxed(&r->head, pos << 1);
+	for (uint64_t i = 0; i < r->cap; i++, pos = ring_next(r, pos))
+		weft_store_relaxed(&ring_slot_at(r, pos)->seq, pos);
 	*state = r;
 	return 0;
 }
@@ -355,7 +358,7 @@ const struct weft_chan_impl weft_chan_impl_ring = {
 	.summary = "sequence-numbered slots, no lock (Vyukov's MPMC ring)",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
 	       WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH |
-	       WEFT_CAN_LEN,
+	       WEFT_CAN_LEN | WEFT_CAN_START,
 	.create = ring_create,
 	.destroy = ring_destroy,
 	.try_send = ring_try_send,

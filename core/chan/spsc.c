@@ -61,12 +61,12 @@ static int spsc_create(void **state, const struct weft_chan_config *config)
 	q = cacheline_alloc(sizeof(*q), config->cap, config->elem_size);
 	if (!q)
 		return -ENOMEM;
-	weft_store_relaxed(&q->tail, 0u);
-	q->head_seen = 0;
-	q->write_at = 0;
-	weft_store_relaxed(&q->head, 0u);
-	q->tail_seen = 0;
-	q->read_at = 0;
+	weft_store_relaxed(&q->tail, config->start << 1);
+	q->head_seen = config->start;
+	q->write_at = config->start % config->cap;
+	weft_store_relaxed(&q->head, config->start);
+	q->tail_seen = config->start;
+	q->read_at = config->start % config->cap;
 	weft_store_relaxed(&q->closing, 0u);
 	weft_store_relaxed(&q->final, 0u);
 	q->asymmetric = weft_barrier_is_asymmetric();
@@ -272,7 +272,7 @@ const struct weft_chan_impl weft_chan_impl_spsc = {
 	.summary = "one sender, one receiver, cached indices (rigtorp's ring)",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO |
 	       WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT | WEFT_CAN_BATCH |
-	       WEFT_CAN_LEN,
+	       WEFT_CAN_LEN | WEFT_CAN_START,
 	.max_senders = 1,
 	.max_receivers = 1,
 	.create = spsc_create,

@@ -111,7 +111,9 @@ static int make_chan(const struct weft_fan *f, struct weft_chan **out,
                      size_t size, void (*drop)(void *elem, void *drop_arg),
                      void *drop_arg)
 {
-	struct weft_chan_opts opts = { f->opts.wait, drop, drop_arg };
+	struct weft_chan_opts opts = { .wait = f->opts.wait,
+		                       .drop = drop,
+		                       .drop_arg = drop_arg };
 
 	return weft_chan_new(out, f->opts.impl, f->opts.cap, size, &opts);
 }

@@ -210,7 +210,9 @@ static int make_worker(struct weft_mapreduce *m, unsigned i)
 static int make_all(struct weft_mapreduce *m)
 {
 	const struct weft_mapreduce_opts *o = &m->opts;
-	const struct weft_chan_opts chan = { o->wait, o->drop_in, o->drop_arg };
+	const struct weft_chan_opts chan = { .wait = o->wait,
+		                             .drop = o->drop_in,
+		                             .drop_arg = o->drop_arg };
 	int err;
 
 	m->nruns = o->sorted || o->fold ? 1 : o->partitions;

@@ -71,7 +71,14 @@ struct weft_chan_opts {
 	 * elem is aligned to WEFT_CACHE_LINE and gone after the call. */
 	void (*drop)(void *elem, void *drop_arg);
 	void *drop_arg;
+
+	/* For tests of counters: begin as if so many elements had gone through
+	 * the channel already. 0 to WEFT_START_MAX, and 0 only where the
+	 * implementation does not declare WEFT_CAN_START. */
+	uint64_t start;
 };
+
+#define WEFT_START_MAX (UINT64_C(1) << 48)
 
 /* Counts, of the first two since the channel was made. Exact at rest. */
 struct weft_chan_stats {
@@ -122,9 +129,9 @@ WEFT_API int weft_chan_impl_accepts(const struct weft_chan_impl *impl,
  * elem_size  bytes, 0 to WEFT_ELEM_MAX. With 0 every elem may be NULL.
  * opts       NULL for the defaults.
  *
- * Returns 0; -EINVAL for NULL, an unknown opts->wait, what
- * weft_chan_impl_accepts() refuses, or what the system does not grant; -ENOMEM.
- * On failure *out is untouched.
+ * Returns 0; -EINVAL for NULL, an unknown opts->wait, an opts->start that
+ * cannot be, what weft_chan_impl_accepts() refuses, or what the system does not
+ * grant; -ENOMEM. On failure *out is untouched.
  */
 WEFT_API WEFT_NODISCARD int weft_chan_new(struct weft_chan **out,
                                           const struct weft_chan_impl *impl,

@@ -51,6 +51,7 @@ enum weft_chan_can {
 	WEFT_CAN_LEN = 1 << 8,           /* len is exact at rest */
 	WEFT_NO_DATA = 1 << 9,           /* a floor: moves no elements */
 	WEFT_BLOCKS_THREAD = 1 << 10,    /* waits block the OS thread */
+	WEFT_CAN_START = 1 << 11,        /* begins at config->start */
 };
 
 /* The name of one of these bits, as `weft list channels` and refusals have it:
@@ -63,6 +64,11 @@ struct weft_chan_config {
 	size_t cap;
 	size_t elem_size;
 	enum weft_wait wait; /* for those with their own send and recv */
+
+	/* Begin as if so many elements had gone through the channel already,
+	 * so that a test sees its counters pass their end; up to
+	 * WEFT_START_MAX. Always 0 without WEFT_CAN_START. */
+	uint64_t start;
 };
 
 struct weft_chan_impl {
