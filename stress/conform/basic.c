@@ -71,7 +71,7 @@ static void try_calls_say_empty_and_full_without_waiting(struct cell *cell)
 	        full, cell->cap);
 	if (!cell->unbounded)
 		MUST(tag_try_send(c, 1), -EAGAIN);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	must_drain(cell, c, 0, full);
 	chan_end(c);
 }
@@ -142,7 +142,7 @@ static int sends_in_order(void *arg)
 
 	for (uint32_t i = 0; i < f->n; i++)
 		MUST(way_send(f->way, f->c, &i, 1), 0);
-	return weft_chan_close(f->c);
+	return chan_close(f->c);
 }
 
 /* One sending task, and this one receiving, by the given ways. */
@@ -376,48 +376,6 @@ static void an_over_aligned_struct_arrives_whole(struct cell *cell)
 	chan_end(c);
 }
 
-/* --- laps --- */
-
-/*
- * Counters that an implementation keeps are its own, so a check cannot start
- * them near their end. This passes the end of 16 bits, at every fill level;
- * a counter of 32 bits would take hours, and is left to the implementation's
- * own tests.
- */
-static void laps_of(struct cell *cell, size_t cap)
-{
-	struct weft_chan *c = cell_chan_of(cell, cap, cell->elem, NULL);
-	uint32_t laps = cell_times(cell, 280000, 2000), in = 0, out = 0, tag;
-	/* Where len is not exact, that much fits, and perhaps no more. */
-	size_t real = cell->exact ? weft_chan_cap(c) : cap, level = 0;
-
-	while (out < laps * cap) {
-		level = level % (real < 8 ? real : 8) + 1;
-		while (in - out < level)
-			MUST(tag_try_send(c, in++), 0);
-		REQUIRE(!cell->exact || weft_chan_len(c) == level,
-		        "len is %zu with %zu elements inside, after %u",
-		        weft_chan_len(c), level, in);
-		while (out < in) {
-			if (cell->ordered)
-				must_recv(c, out, WEFT_FOREVER);
-			else
-				MUST(tag_try_recv(c, &tag), 0);
-			out++;
-		}
-		MUST(tag_try_recv(c, &tag), -EAGAIN);
-	}
-	chan_end(c);
-}
-
-static void many_laps_keep_counting(struct cell *cell)
-{
-	if (cell_takes(cell, 1))
-		laps_of(cell, 1);
-	if (cell_takes(cell, 3))
-		laps_of(cell, 3);
-}
-
 /* --- unbounded --- */
 
 static void unbounded_is_never_full(struct cell *cell)
@@ -431,7 +389,7 @@ static void unbounded_is_never_full(struct cell *cell)
 		MUST(tag_try_send(c, i), 0);
 	REQUIRE(!cell->exact || weft_chan_len(c) == n,
 	        "len is %zu after %u sends", weft_chan_len(c), n);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	must_drain(cell, c, 0, n);
 	chan_end(c);
 }
@@ -650,6 +608,10 @@ const struct conform_check conform_basic[] = {
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
 	  .over = OVER_CAPS,
 	  .fn = len_is_never_more_than_cap },
+	{ .name = NULL },
+};
+
+const struct conform_check conform_traffic[] = {
 	{ .name = "one_sender_reaches_one_receiver_in_order",
 	  .scenarios = "4",
 	  .needs = NEEDS_DATA | NEEDS_ORDER | NEEDS_TAGS,
@@ -697,11 +659,6 @@ const struct conform_check conform_basic[] = {
 	  .needs = NEEDS_DATA,
 	  .over = OVER_CAPS,
 	  .fn = an_over_aligned_struct_arrives_whole },
-	{ .name = "many_laps_keep_counting",
-	  .scenarios = "9",
-	  .needs = NEEDS_DATA | WEFT_CAN_BOUNDED | NEEDS_TAGS,
-	  .over = OVER_OWN,
-	  .fn = many_laps_keep_counting },
 	{ .name = "unbounded_is_never_full",
 	  .scenarios = "10",
 	  .needs = NEEDS_DATA | WEFT_CAN_UNBOUNDED | NEEDS_TAGS,

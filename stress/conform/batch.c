@@ -1,6 +1,7 @@
 /* Many at once: exactly what is said was moved, in order. */
 #include <errno.h>
 
+#include "chan/internal.h"
 #include "stress/conform/suite.h"
 #include "stress/conform/traffic.h"
 
@@ -40,7 +41,7 @@ static void a_batch_says_exactly_how_many_it_moved(struct cell *cell)
 	REQUIRE(!cell->exact || in == MANY_MAX || in == weft_chan_cap(c),
 	        "send_many sent %zu into a capacity of %zu", in,
 	        weft_chan_cap(c));
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	while ((err = tag_recv_many(c, tags, asked % 9 + 1, &done,
 	                            WEFT_FOREVER)) == 0) {
 		asked++;
@@ -98,7 +99,7 @@ static void a_batch_larger_than_the_channel_goes_through(struct cell *cell)
 	for (uint32_t i = 0; i < MANY_MAX; i++)
 		tags[i] = i;
 	MUST(tag_send_many(c, tags, MANY_MAX, &done, WEFT_FOREVER), 0);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	task_finish(task);
 	chan_end(c);
 }
@@ -142,7 +143,7 @@ static void batch_is_stopped(struct cell *cell, bool by_close)
 	        "recv returned %s beside a sender", code_name(err));
 	cell_settle(cell, &send, 1);
 	if (by_close)
-		MUST(weft_chan_close(c), 0);
+		MUST(chan_close(c), 0);
 	else
 		cell_reach(cell, send.deadline_ns);
 	MUST(call_end(&send), by_close ? -EPIPE : -ETIMEDOUT);
@@ -153,7 +154,7 @@ static void batch_is_stopped(struct cell *cell, bool by_close)
 	        "%zu spaces became free, and send_many waited with %zu sent",
 	        out, send.done);
 	if (!by_close)
-		MUST(weft_chan_close(c), 0);
+		MUST(chan_close(c), 0);
 	intake_drain(&in, c, send.done);
 	chan_end(c);
 }
@@ -174,12 +175,76 @@ static void a_batch_into_a_closed_channel_moves_nothing(struct cell *cell)
 	uint32_t tags[3] = { 0 };
 	size_t done = 9;
 
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	MUST(tag_send_many(c, tags, 3, &done, WEFT_FOREVER), -EPIPE);
 	REQUIRE(done == 0, "send_many says it sent %zu", done);
 	done = 9;
 	MUST(tag_recv_many(c, tags, 3, &done, WEFT_FOREVER), -EPIPE);
 	REQUIRE(done == 0, "recv_many says it received %zu", done);
+	chan_end(c);
+}
+
+/* --- what an implementation itself says --- */
+
+static int sends_natively(struct weft_chan *c, size_t n, size_t *done)
+{
+	unsigned char elems[3 * WEFT_ELEM_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		elem_make(elems + i * c->elem_size, c->elem_size, 1);
+	return c->impl->try_send_many(c->state, elems, n, done);
+}
+
+static int receives_natively(struct weft_chan *c, size_t n, size_t *done)
+{
+	unsigned char elems[3 * WEFT_ELEM_MAX];
+	int err = c->impl->try_recv_many(c->state, elems, n, done);
+
+	REQUIRE(*done <= n, "try_recv_many of %zu says that it received %zu", n,
+	        *done);
+	return err;
+}
+
+/* Receive what is there, three at a time; what ended it. */
+static int empties(struct weft_chan *c, size_t *left)
+{
+	size_t done;
+	int err;
+
+	do {
+		err = receives_natively(c, 3, &done);
+		*left -= done;
+	} while (done);
+	return err;
+}
+
+/*
+ * The front asks again, one by one, when a batch moved nothing, and so hides
+ * what a batch said wrong; a batch that has moved something may say anything.
+ */
+static void a_native_batch_that_moves_nothing_says_why(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	size_t done, n = 0;
+
+	MUST(receives_natively(c, 3, &done), -EAGAIN);
+	REQUIRE(done == 0, "%zu received from an empty channel", done);
+	for (int i = 0; i < 3 || (!cell->unbounded && done); i++) {
+		int err = sends_natively(c, i % 3 + 1, &done);
+
+		n += done;
+		REQUIRE(done || err == -EAGAIN,
+		        "try_send_many into a full channel returned %s",
+		        code_name(err));
+	}
+	MUST(chan_close(c), 0);
+	MUST(sends_natively(c, 2, &done), -EPIPE);
+	REQUIRE(done == 0, "%zu sent into a closed channel", done);
+	MUST(empties(c, &n), -EPIPE);
+	REQUIRE(n == 0,
+	        "try_recv_many said -EPIPE with %zu elements left in the "
+	        "closed channel",
+	        n);
 	chan_end(c);
 }
 
@@ -230,6 +295,10 @@ const struct conform_check conform_batch[] = {
 	  .needs = NEEDS_DATA,
 	  .over = OVER_CAPS,
 	  .fn = a_batch_into_a_closed_channel_moves_nothing },
+	{ .name = "a_native_batch_that_moves_nothing_says_why",
+	  .needs = NEEDS_DATA | WEFT_CAN_BATCH,
+	  .over = OVER_BUFFERED,
+	  .fn = a_native_batch_that_moves_nothing_says_why },
 	{ .name = "batches_lose_and_double_nothing",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
 	  .over = OVER_CAPS | OVER_PARKING,

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "stress/conform/suite.h"
+#include "stress/conform/underway.h"
 
 /* No case ends with this. */
 #define ERR_UNTOUCHED 4711
@@ -113,12 +114,23 @@ static void must_be_late(int64_t deadline_ns)
 	        "a select timed out before its deadline");
 }
 
+/* The channel that stands for all of them in a report. */
+static struct weft_chan *first_of(const struct choice *ch)
+{
+	for (unsigned i = 0; i < ch->n; i++)
+		if (ch->cases[i].c)
+			return ch->cases[i].c;
+	return NULL;
+}
+
 int choice_make(struct choice *ch, int64_t deadline_ns)
 {
 	int got;
 
 	prepare(ch);
+	underway_begin(first_of(ch), "select", deadline_ns);
 	got = weft_select(ch->cases, ch->n, deadline_ns);
+	underway_end(0, 0);
 	REQUIRE(got < (int)ch->n, "a select of %u cases chose number %d", ch->n,
 	        got);
 	if (got == -ETIMEDOUT)

@@ -26,7 +26,7 @@ static void a_closed_channel_drains_and_then_ends(struct cell *cell)
 	struct weft_chan *c = cell_chan(cell);
 	size_t n = chan_fill(c, 0, cell->unbounded ? 200 : TO_THE_BRIM);
 
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	must_drain(cell, c, 0, n);
 	ended_for_good(c);
 	REQUIRE(!cell->exact || weft_chan_len(c) == 0,
@@ -58,7 +58,7 @@ static void sends_after_close_fail_and_deliver_nothing(struct cell *cell)
 		size_t n = cell->unbounded && some[i] > 200 ? 200 : some[i];
 
 		n = chan_fill(c, 0, n);
-		MUST(weft_chan_close(c), 0);
+		MUST(chan_close(c), 0);
 		sends_into_a_closed_channel_fail(c, timed);
 		must_drain(cell, c, 0, n);
 		sends_into_a_closed_channel_fail(c, timed);
@@ -71,9 +71,9 @@ static void only_the_first_close_succeeds(struct cell *cell)
 {
 	struct weft_chan *c = cell_chan(cell);
 
-	MUST(weft_chan_close(c), 0);
-	MUST(weft_chan_close(c), -EPIPE);
-	MUST(weft_chan_close(c), -EPIPE);
+	MUST(chan_close(c), 0);
+	MUST(chan_close(c), -EPIPE);
+	MUST(chan_close(c), -EPIPE);
 	chan_end(c);
 }
 
@@ -94,7 +94,7 @@ static void close_wakes_every_waiting_receiver(struct cell *cell)
 
 		calls_begin(recv, n, &like);
 		cell_settle(cell, recv, n);
-		MUST(weft_chan_close(c), 0);
+		MUST(chan_close(c), 0);
 		for (unsigned k = 0; k < n; k++)
 			MUST(call_end(&recv[k]), -EPIPE);
 		chan_end(c);
@@ -116,10 +116,46 @@ static void close_wakes_every_waiting_sender(struct cell *cell)
 
 		calls_begin(send, n, &like);
 		cell_settle(cell, send, n);
-		MUST(weft_chan_close(c), 0);
+		MUST(chan_close(c), 0);
 		for (unsigned k = 0; k < n; k++)
 			MUST(call_end(&send[k]), -EPIPE);
 		must_drain(cell, c, 0, full);
+		chan_end(c);
+	}
+}
+
+/*
+ * A send that waits at a close fails, told so yet or not: what a receive finds
+ * right after the close is what was inside before it. At capacity 0 that is
+ * nothing, whatever the waiting sends hold.
+ */
+static void
+a_closed_channel_takes_nothing_from_waiting_senders(struct cell *cell)
+{
+	unsigned rounds = cell_times(cell, 120, 2), n = cell_senders(cell, 3);
+
+	for (unsigned i = 0; i < rounds; i++) {
+		struct weft_chan *c = cell_chan(cell);
+		size_t full = chan_fill(c, 0, TO_THE_BRIM), got = 0;
+		struct call send[3], like = { .c = c,
+			                      .form = FORM_SEND,
+			                      .tag = 1000000,
+			                      .deadline_ns = WEFT_FOREVER };
+		uint32_t tag;
+		int err;
+
+		calls_begin(send, n, &like);
+		cell_settle(cell, send, n);
+		MUST(chan_close(c), 0);
+		while ((err = tag_try_recv(c, &tag)) == 0)
+			got++;
+		MUST(err, -EPIPE);
+		REQUIRE(got == full,
+		        "%zu elements came out of a closed channel that held "
+		        "%zu, and %u sends waited",
+		        got, full, n);
+		for (unsigned k = 0; k < n; k++)
+			MUST(call_end(&send[k]), -EPIPE);
 		chan_end(c);
 	}
 }
@@ -134,7 +170,7 @@ static void full_of_one(struct race *r)
 
 static void close_or_try_recv(struct race *r, unsigned actor)
 {
-	r->result[actor] = actor == 0 ? weft_chan_close(r->c)
+	r->result[actor] = actor == 0 ? chan_close(r->c)
 	                              : tag_try_recv(r->c, &r->tag[actor]);
 }
 
@@ -170,7 +206,7 @@ static void empty(struct race *r)
 static void close_or_send(struct race *r, unsigned actor)
 {
 	if (actor == r->actors - 1)
-		r->result[actor] = weft_chan_close(r->c);
+		r->result[actor] = chan_close(r->c);
 	else
 		r->result[actor] = tag_try_send(r->c, 1u << actor);
 }
@@ -208,6 +244,7 @@ static void a_send_that_races_with_close_is_kept_or_refused(struct cell *cell)
 	struct race r = { .cell = cell,
 		          .actors = senders + 1,
 		          .rounds = cell_times(cell, 40000, 500),
+		          .span_ns = cell_window(cell),
 		          .before = empty,
 		          .act = close_or_send,
 		          .after = kept_or_refused };
@@ -220,7 +257,7 @@ static void a_send_that_races_with_close_is_kept_or_refused(struct cell *cell)
 
 static void only_close(struct race *r, unsigned actor)
 {
-	r->result[actor] = weft_chan_close(r->c);
+	r->result[actor] = chan_close(r->c);
 }
 
 static void one_has_won(struct race *r)
@@ -241,6 +278,7 @@ static void of_several_closers_one_wins(struct cell *cell)
 	struct race r = { .cell = cell,
 		          .actors = 3,
 		          .rounds = cell_times(cell, 10000, 100),
+		          .span_ns = cell_window(cell),
 		          .before = empty,
 		          .act = only_close,
 		          .after = one_has_won };
@@ -311,7 +349,7 @@ static void one_storm(struct cell *cell, uint32_t each)
 		sender[i] = task_start("sender", sends_until_closed, &s);
 	for (unsigned i = 0; i < patience; i++)
 		weft_yield();
-	MUST(weft_chan_close(s.c), 0);
+	MUST(chan_close(s.c), 0);
 	weft_store_release(&s.closed, true);
 	for (unsigned i = 0; i < ns; i++)
 		task_finish(sender[i]);
@@ -326,8 +364,10 @@ static void close_under_load_loses_nothing(struct cell *cell)
 {
 	unsigned rounds = cell_times(cell, 1500, 10);
 
-	for (unsigned i = 0; i < rounds; i++)
+	for (unsigned i = 0; i < rounds; i++) {
 		one_storm(cell, 200);
+		vital_goes_on();
+	}
 }
 
 /* --- what goes with the channel --- */
@@ -361,7 +401,7 @@ static void the_last_reference_drops_what_is_left(struct cell *cell)
 		        c, 0, cell->unbounded ? 300 : TO_THE_BRIM);
 
 		if (closed)
-			MUST(weft_chan_close(c), 0);
+			MUST(chan_close(c), 0);
 		REQUIRE(weft_chan_ref(c) == c, "ref returned another channel");
 		weft_chan_unref(c);
 		REQUIRE(d.next == 0,
@@ -479,7 +519,7 @@ static void write_then_close(struct race *r, unsigned actor)
 
 	if (actor == 0) {
 		r->data = r->round;
-		r->result[0] = weft_chan_close(r->c);
+		r->result[0] = chan_close(r->c);
 	} else if (actor == 1) {
 		r->result[1] = tag_recv(r->c, &tag, WEFT_FOREVER);
 		r->tag[1] = (uint32_t)r->data;
@@ -564,6 +604,11 @@ const struct conform_check conform_close[] = {
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
 	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = close_wakes_every_waiting_sender },
+	{ .name = "a_closed_channel_takes_nothing_from_waiting_senders",
+	  .scenarios = "15, 21",
+	  .needs = NEEDS_DATA,
+	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
+	  .fn = a_closed_channel_takes_nothing_from_waiting_senders },
 	{ .name = "sends_after_close_fail_and_deliver_nothing",
 	  .scenarios = "22",
 	  .needs = NEEDS_DATA,

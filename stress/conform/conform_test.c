@@ -37,11 +37,16 @@
 /* The same as faulty_pairing, but for what it declares of order. */
 static struct weft_chan_impl each_in_order, unordered;
 
+/* And the same, but for saying that it blocks the thread. */
+static struct weft_chan_impl blocking;
+
 static void declare_less(void)
 {
 	each_in_order = unordered = faulty_pairing;
 	each_in_order.can &= ~(uint64_t)WEFT_CAN_FIFO;
 	unordered.can &= ~(uint64_t)(WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO);
+	blocking = faulty_pairing;
+	blocking.can |= WEFT_BLOCKS_THREAD;
 }
 
 struct planted {
@@ -65,6 +70,8 @@ static const struct planted planted[] = {
 	  "elements_of_every_size_arrive_whole", CONFORM_FAIL },
 	{ COPIES_8_BYTES, &faulty_pairing,
 	  "an_over_aligned_struct_arrives_whole", CONFORM_FAIL },
+	{ COPIES_WORDS, &faulty_pairing, "every_byte_of_every_size_arrives",
+	  CONFORM_FAIL },
 	{ WRITES_ON_FAILURE, &faulty_pairing,
 	  "try_calls_say_empty_and_full_without_waiting", CONFORM_FAIL },
 	{ WRITES_BEYOND, &faulty_pairing,
@@ -74,6 +81,14 @@ static const struct planted planted[] = {
 	{ LEN_IS_ONE_MORE, &faulty_pairing, "len_and_cap_are_exact_at_rest",
 	  CONFORM_FAIL },
 	{ LEN_IS_ONE_MORE, &faulty_pairing, "len_is_never_more_than_cap",
+	  CONFORM_FAIL },
+	{ LEN_COUNTS_A_BATCH_ONCE, &faulty_pairing,
+	  "len_is_exact_whatever_happened", CONFORM_FAIL },
+	{ LEN_IS_0_WHEN_CLOSED, &faulty_pairing,
+	  "len_is_exact_whatever_happened", CONFORM_FAIL },
+	{ LEN_IS_READ_IN_TWO_LOOKS, &faulty_pairing,
+	  "len_stays_in_bounds_while_elements_pass", CONFORM_FAIL },
+	{ WRAPS_AT_32_BITS, &faulty_pairing, "counters_may_pass_their_end",
 	  CONFORM_FAIL },
 	{ TAKES_ONE_MORE, &faulty_pairing,
 	  "try_calls_say_empty_and_full_without_waiting", CONFORM_FAIL },
@@ -107,6 +122,14 @@ static const struct planted planted[] = {
 	  CONFORM_FAIL },
 	{ CLOSES_TWICE, &faulty_pairing, "of_several_closers_one_wins",
 	  CONFORM_FAIL },
+	{ CLOSES_TWICE_AT_ONCE, &faulty_pairing, "of_several_closers_one_wins",
+	  CONFORM_FAIL },
+	{ COMES_IN_AFTER_CLOSE, &faulty_pairing,
+	  "close_waits_for_what_is_being_sent", CONFORM_FAIL },
+	{ CLOSE_LOSES_CLAIMED, &faulty_pairing,
+	  "close_waits_for_what_is_being_sent", CONFORM_FAIL },
+	{ TAKES_FROM_SENDERS_AFTER_CLOSE, &faulty_pairing,
+	  "a_closed_channel_takes_nothing_from_waiting_senders", CONFORM_FAIL },
 	{ DROPS_BACKWARDS, &faulty_pairing,
 	  "the_last_reference_drops_what_is_left", CONFORM_FAIL },
 	{ LOSES_ONE_IN_50, &faulty_pairing,
@@ -128,6 +151,19 @@ static const struct planted planted[] = {
 	  "a_receiver_that_gives_up_passes_its_wake_up_on", CONFORM_HUNG },
 	{ SWALLOWS_WAKE_UPS, &faulty_notifying,
 	  "a_sender_that_gives_up_passes_its_wake_up_on", CONFORM_HUNG },
+
+	{ WAITS_WITHOUT_A_SECOND_LOOK, &faulty_pairing,
+	  "a_send_that_begins_to_wait_is_told", CONFORM_HUNG },
+	{ WAITS_WITHOUT_A_SECOND_LOOK, &faulty_pairing,
+	  "a_receive_that_begins_to_wait_is_told", CONFORM_HUNG },
+	{ KNOWS_64_WAITERS, &faulty_pairing, "a_crowd_of_receivers_is_served",
+	  CONFORM_HUNG },
+	{ KNOWS_64_WAITERS, &faulty_pairing, "a_crowd_of_senders_is_served",
+	  CONFORM_HUNG },
+	{ BUSY_IS_EMPTY, &faulty_pairing,
+	  "a_task_that_sent_finds_an_element_at_once", CONFORM_FAIL },
+	{ BUSY_IS_FULL, &faulty_pairing,
+	  "a_task_that_took_finds_a_space_at_once", CONFORM_FAIL },
 
 	/* time */
 	{ GIVES_UP_EARLY, &faulty_pairing,
@@ -161,7 +197,16 @@ static const struct planted planted[] = {
 	{ TRY_SEND_NEEDS_NOBODY, &faulty_pairing,
 	  "try_send_succeeds_only_while_a_receiver_waits", CONFORM_FAIL },
 
+	{ MEETS_THE_LAST_FIRST, &faulty_pairing,
+	  "the_first_to_wait_is_the_first_to_meet", CONFORM_FAIL },
+
 	/* batches */
+	{ BATCH_ENDS_TOO_EARLY, &faulty_pairing,
+	  "a_native_batch_that_moves_nothing_says_why", CONFORM_FAIL },
+	{ CLOSED_HIDES_ELEMENTS, &faulty_pairing,
+	  "batches_drain_what_close_leaves", CONFORM_FAIL },
+	{ BATCH_CUT_BY_CLOSE_SAYS_ONE_LESS, &faulty_pairing,
+	  "a_batch_that_close_cuts_tells_how_far_it_got", CONFORM_FAIL },
 	{ BATCH_SAYS_ONE_MORE, &faulty_pairing,
 	  "a_batch_says_exactly_how_many_it_moved", CONFORM_FAIL },
 	{ BATCH_SAYS_ONE_LESS, &faulty_pairing,
@@ -193,6 +238,8 @@ static const struct planted planted[] = {
 	  "poll_tells_what_a_try_would_find", CONFORM_FAIL },
 	{ POLL_COUNTS_NOTHING, &faulty_notifying,
 	  "poll_tells_what_a_try_would_find", CONFORM_FAIL },
+	{ POLL_FALLS_BACK, &faulty_pairing, "poll_positions_only_grow",
+	  CONFORM_FAIL },
 	{ COPIES_8_BYTES, &faulty_pairing, "only_the_chosen_case_is_written",
 	  CONFORM_FAIL },
 	{ LOSES_ONE_IN_50, &faulty_notifying,
@@ -205,7 +252,27 @@ static const struct planted planted[] = {
 	/* memory, and none of it */
 	{ LEAKS_DESCRIPTORS, &faulty_pairing,
 	  "new_without_descriptors_leaves_nothing", CONFORM_FAIL },
+	{ LEAKS_DESCRIPTORS, &faulty_pairing,
+	  "channels_leave_no_thread_descriptor_or_mapping", CONFORM_FAIL },
+	{ LEAVES_A_THREAD, &faulty_pairing,
+	  "channels_leave_no_thread_descriptor_or_mapping", CONFORM_FAIL },
 #if !SANITIZED
+	{ LEAVES_A_MAPPING, &faulty_pairing,
+	  "channels_leave_no_thread_descriptor_or_mapping", CONFORM_FAIL },
+	{ LEAKS_WHEN_A_SEND_FAILS, &faulty_pairing,
+	  "no_call_leaves_memory_behind", CONFORM_FAIL },
+	{ SENDS_WITHOUT_MEMORY, &faulty_pairing,
+	  "a_send_without_memory_changes_nothing", CONFORM_FAIL },
+	{ LEAKS_WITHOUT_MEMORY, &faulty_chaining,
+	  "a_send_without_memory_leaves_none_behind", CONFORM_FAIL },
+	{ READS_BEYOND, &faulty_pairing,
+	  "no_call_touches_what_is_beside_its_elements", CONFORM_CRASHED },
+	{ READS_BEYOND_A_BATCH, &faulty_pairing,
+	  "no_call_touches_what_is_beside_its_elements", CONFORM_CRASHED },
+	{ LOSES_ONE_AFTER_A_MILLION, &faulty_pairing,
+	  "more_than_a_million_pass", CONFORM_FAIL },
+	{ FORGETS_PADDING_OF_COUNTER, &blocking, "many_laps_keep_counting",
+	  CONFORM_FAIL },
 	/* Too few elements pass under a sanitizer. */
 	{ DOUBLES_ONE_IN_50, &faulty_notifying,
 	  "selects_and_calls_over_four_channels_lose_nothing", CONFORM_FAIL },
@@ -250,8 +317,10 @@ static void keep_result(const struct conform_result *r, void *arg)
 	if (r->verdict != CONFORM_PASS)
 		printf("    %s: %s\n", conform_verdict_name(r->verdict),
 		       r->why);
-	if (r->verdict == CONFORM_HUNG)
+	if (r->verdict == CONFORM_HUNG) {
 		assert_non_null(strstr(r->log, "task "));
+		assert_non_null(strstr(r->log, "the calls, when time was up"));
+	}
 }
 
 /* A fault that shows only if two tasks meet in the right moment may be missed
@@ -262,9 +331,14 @@ static enum conform_verdict verdict_on(const struct planted *p, uint64_t seed)
 {
 	enum conform_verdict verdict = CONFORM_PASS;
 	char only[128];
-	struct conform_opts opts = { .only = only,
-		                     .seed = seed,
-		                     .time_limit_ns = PATIENCE };
+	/* Only what is to hang is not waited for: on a busy machine, a check
+	 * that is to fail may take its time. */
+	struct conform_opts opts = {
+		.only = only,
+		.seed = seed,
+		.time_limit_ns =
+		        (p->verdict == CONFORM_HUNG ? 1 : 20) * PATIENCE
+	};
 
 	snprintf(only, sizeof(only), "^%s$", p->check);
 	fault = p->fault;
@@ -293,6 +367,60 @@ static void each_fault_is_found_by_its_check(void **state)
 		missed++;
 	}
 	assert_int_equal(missed, 0);
+}
+
+/* --- what a hang says --- */
+
+struct hang {
+	enum fault fault;
+	const struct weft_chan_impl *impl;
+	const char *check;
+	const char *why, *log; /* what they must have in them */
+};
+
+static void keep_hang(const struct conform_result *r, void *arg)
+{
+	const struct hang *h = arg;
+
+	assert_int_equal(r->verdict, CONFORM_HUNG);
+	printf("%s\n%s", r->why, r->log);
+	assert_non_null(strstr(r->why, h->why));
+	assert_non_null(strstr(r->log, h->log));
+}
+
+static void a_hang_says_what_waits_and_for_what(void **state)
+{
+	struct hang hangs[] = {
+		{ WAKES_ONLY_FROM_EMPTY, &faulty_notifying,
+		  "every_element_wakes_a_receiver",
+		  "a lost wake-up: 7 receives wait with ",
+		  " waits in recv on channel " },
+		{ CLOSE_WAKES_ONE, &faulty_pairing,
+		  "close_wakes_every_waiting_receiver",
+		  "a lost wake-up: 19 calls wait on a closed channel",
+		  "closed, capacity 0: 0 sends, 19 receives and 0 selects "
+		  "wait; 0 sent, 0 received" },
+		{ WAKES_ONLY_FROM_FULL, &faulty_notifying,
+		  "every_space_wakes_a_sender",
+		  "a lost wake-up: 7 sends wait with ",
+		  "inside and room for 2" },
+		{ NEVER_WAKES, &faulty_pairing, "recv_waits_while_empty",
+		  "handed to a receive that was not woken: 1 sent, 0 "
+		  "received, 0 inside",
+		  "after 0 sends and 0 receives of its own" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hangs) / sizeof(*hangs); i++) {
+		char only[128];
+		struct conform_opts opts = { .only = only,
+			                     .time_limit_ns = PATIENCE };
+
+		snprintf(only, sizeof(only), "^%s$", hangs[i].check);
+		fault = hangs[i].fault;
+		conform_run(hangs[i].impl, &opts, NULL, keep_hang, &hangs[i]);
+		fault = NO_FAULT;
+	}
 }
 
 /* --- and nothing else --- */
@@ -466,6 +594,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_sentences_and_unique),
 		cmocka_unit_test(bad_input_is_refused),
+		cmocka_unit_test(a_hang_says_what_waits_and_for_what),
 		cmocka_unit_test(each_fault_is_found_by_its_check),
 		cmocka_unit_test(an_honest_channel_passes_every_check),
 		cmocka_unit_test(only_waits_that_park_are_taken_for_such),

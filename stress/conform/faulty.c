@@ -1,9 +1,11 @@
 #include "stress/conform/faulty.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <weft/atomic.h>
@@ -34,9 +36,13 @@ struct faulty {
 	bool closed;
 	size_t head, len;
 	uint16_t at;                  /* the same as head, in 16 bits */
+	uint32_t at32;                /* and in 32 */
+	size_t miscounted;            /* by which len is too small */
 	unsigned long pushed, popped; /* ever, handed over ones included */
 	struct queue senders, receivers;
-	bool ghost; /* the last element below is one that timed out */
+	void *lost;      /* the last of what it leaks */
+	unsigned beyond; /* the sum of what it should not read */
+	bool ghost;      /* the last element below is one that timed out */
 
 	size_t cap, elem; /* constant */
 	unsigned char ring[];
@@ -71,6 +77,8 @@ static void copy(void *to, const void *from, size_t n)
 {
 	if (fault == COPIES_8_BYTES && n > 8)
 		n = 8;
+	if (fault == COPIES_WORDS && n > 8)
+		n &= ~(size_t)7;
 	if (n)
 		memcpy(to, from, n);
 }
@@ -90,12 +98,20 @@ static void queue_push(struct queue *q, struct wait *w)
 	q->end = &w->next;
 }
 
+static void queue_remove(struct queue *q, struct wait *w);
+
 static struct wait *queue_pop(struct queue *q)
 {
 	struct wait *w = q->first;
 
 	if (!w)
 		return NULL;
+	if (fault == MEETS_THE_LAST_FIRST) {
+		while (w->next)
+			w = w->next;
+		queue_remove(q, w);
+		return w;
+	}
 	q->first = w->next;
 	if (!q->first)
 		q->end = &q->first;
@@ -113,6 +129,15 @@ static void queue_remove(struct queue *q, struct wait *w)
 	*at = w->next;
 	if (!w->next)
 		q->end = at;
+}
+
+static bool is_full_of(const struct queue *q, size_t n)
+{
+	size_t waiting = 0;
+
+	for (const struct wait *w = q->first; w; w = w->next)
+		waiting++;
+	return waiting >= n;
 }
 
 /* --- the ring, under the lock --- */
@@ -136,8 +161,12 @@ static size_t slots(const struct faulty *f)
 
 static unsigned char *slot(struct faulty *f, size_t i)
 {
-	size_t from = fault == FORGETS_PADDING_OF_COUNTER ? f->at : f->head;
+	size_t from = f->head;
 
+	if (fault == FORGETS_PADDING_OF_COUNTER)
+		from = f->at;
+	if (fault == WRAPS_AT_32_BITS)
+		from = f->at32;
 	return f->ring + (from + i) % slots(f) * f->elem;
 }
 
@@ -158,6 +187,17 @@ static void push(struct faulty *f, const void *elem)
 	f->pushed++;
 	if (fault == LOSES_ONE_IN_50 && f->pushed % 50 == 0)
 		return;
+	if (fault == LOSES_ONE_AFTER_A_MILLION && f->pushed == 1000001)
+		return;
+	if (fault == READS_BEYOND)
+		f->beyond += ((const unsigned char *)elem)[f->elem];
+	if (fault == SENDS_WITHOUT_MEMORY) {
+		void *node = malloc(16);
+
+		free(node);
+		if (!node)
+			return;
+	}
 	copy(slot(f, f->len++), elem, f->elem);
 	if (fault == DOUBLES_ONE_IN_50 && f->pushed % 50 == 0 &&
 	    f->len < f->cap)
@@ -174,6 +214,7 @@ static void pop(struct faulty *f, void *elem)
 	f->popped++;
 	f->head = (f->head + 1) % slots(f);
 	f->at++;
+	f->at32++;
 	f->len--;
 	if (f->ghost) {
 		copy(slot(f, f->len++), f->ring + slots(f) * f->elem, f->elem);
@@ -185,6 +226,23 @@ static void pop(struct faulty *f, void *elem)
 static void pop_last(struct faulty *f, void *elem)
 {
 	copy(elem, slot(f, --f->len), f->elem);
+}
+
+static void *sleeps(void *arg)
+{
+	pause();
+	return arg;
+}
+
+static void leave_something(void)
+{
+	pthread_t thread;
+
+	if (fault == LEAVES_A_MAPPING)
+		(void)mmap(NULL, 1 << 16, PROT_READ,
+		           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (fault == LEAVES_A_THREAD)
+		pthread_create(&thread, NULL, sleeps, NULL);
 }
 
 static int faulty_create(void **state, const struct weft_chan_config *config)
@@ -218,6 +276,8 @@ static int faulty_create(void **state, const struct weft_chan_config *config)
 	queue_init(&f->receivers);
 	f->cap = config->cap;
 	f->elem = config->elem_size;
+	f->at32 = (uint32_t)config->start;
+	leave_something();
 	*state = f;
 	return 0;
 }
@@ -228,6 +288,21 @@ static void faulty_destroy(void *state)
 		free(state);
 }
 
+/* What was taken in between is not what was put there. */
+static size_t len_in_two_looks(struct faulty *f)
+{
+	size_t pushed, popped;
+
+	lock(&f->locked);
+	pushed = f->pushed;
+	unlock(&f->locked);
+	weft_yield();
+	lock(&f->locked);
+	popped = f->popped;
+	unlock(&f->locked);
+	return pushed - popped;
+}
+
 static size_t faulty_len(const void *state)
 {
 	struct faulty *f = (struct faulty *)(uintptr_t)state;
@@ -235,7 +310,13 @@ static size_t faulty_len(const void *state)
 
 	lock(&f->locked);
 	len = f->len;
+	if (fault == LEN_IS_0_WHEN_CLOSED && f->closed)
+		len = 0;
+	if (fault == LEN_COUNTS_A_BATCH_ONCE)
+		len -= f->miscounted;
 	unlock(&f->locked);
+	if (fault == LEN_IS_READ_IN_TWO_LOOKS)
+		return len_in_two_looks(f);
 	return fault == LEN_IS_ONE_MORE && len > 1 ? len + 1 : len;
 }
 
@@ -257,7 +338,10 @@ static bool faulty_poll(void *state, char dir, uint64_t *pos)
 	bool ready;
 
 	lock(&f->locked);
-	if (dir == 's')
+	if (dir == 's' && fault == POLL_FALLS_BACK)
+		ready = answer(f->len < room(f), f->closed,
+		               1000 + 3 * f->popped - f->len, pos);
+	else if (dir == 's')
 		ready = answer(f->len < room(f), f->closed, f->popped, pos);
 	else
 		ready = answer(f->len > 0, f->closed, f->pushed, pos);
@@ -324,8 +408,16 @@ static int pair_send(struct faulty *f, const void *elem)
 	}
 	if (fault == TRY_SEND_NEEDS_NOBODY && f->cap == 0)
 		return 0;
-	if (f->len >= room(f))
+	if (f->len >= room(f)) {
+		if (fault == LEAKS_WHEN_A_SEND_FAILS)
+			f->lost = malloc(24);
 		return -EAGAIN;
+	}
+	if (fault == COMES_IN_AFTER_CLOSE) {
+		unlock(&f->locked);
+		weft_yield(); /* holds the window open */
+		lock(&f->locked);
+	}
 	push(f, elem);
 	return 0;
 }
@@ -380,9 +472,12 @@ static int pair_timed_out(struct faulty *f, struct queue *q, struct wait *w)
 static int pair_wait(struct faulty *f, struct queue *q, struct wait *w,
                      int64_t deadline_ns)
 {
-	while (!weft_load_acquire(&w->over)) /* [over] */
+	while (!weft_load_acquire(&w->over)) { /* [over] */
 		if (weft_park(deadline_ns) == -ETIMEDOUT)
 			return pair_timed_out(f, q, w);
+		if (fault == TAKES_FROM_SENDERS_AFTER_CLOSE && f->closed)
+			return pair_timed_out(f, q, w) ? -EPIPE : 0;
+	}
 	/* A deadline that came with the element must not win. */
 	if (fault == TIMES_OUT_AND_TAKES && deadline_ns != WEFT_FOREVER &&
 	    weft_now() + 5 * WEFT_US > deadline_ns)
@@ -402,8 +497,15 @@ static int pair_call(struct faulty *f, void *elem, int64_t deadline_ns,
 	err = fails_at_once(f, elem, deadline_ns, receives);
 	if (!err)
 		err = receives ? pair_recv(f, elem) : pair_send(f, elem);
-	if (err == -EAGAIN && deadline_ns > 0)
-		queue_push(q, &w);
+	if (err == -EAGAIN && deadline_ns > 0) {
+		if (fault == WAITS_WITHOUT_A_SECOND_LOOK) {
+			unlock(&f->locked);
+			weft_yield(); /* holds the window open */
+			lock(&f->locked);
+		}
+		if (fault != KNOWS_64_WAITERS || !is_full_of(q, 64))
+			queue_push(q, &w);
+	}
 	unlock(&f->locked);
 	if (err != -EAGAIN)
 		return err;
@@ -482,6 +584,15 @@ static int pairing_send_many(void *state, const void *elems, size_t n,
 		i++;
 	if (fault == BATCH_SAYS_ONE_LESS && i > 1)
 		i--;
+	if (fault == BATCH_CUT_BY_CLOSE_SAYS_ONE_LESS && i && err == -EPIPE)
+		i--;
+	if (fault == LEN_COUNTS_A_BATCH_ONCE && i) {
+		lock(&f->locked);
+		f->miscounted += i - 1;
+		unlock(&f->locked);
+	}
+	if (fault == READS_BEYOND_A_BATCH)
+		f->beyond += from[n * f->elem];
 	*done = i;
 	return err;
 }
@@ -492,7 +603,13 @@ static int pairing_recv_many(void *state, void *elems, size_t n, size_t *done)
 	struct faulty *f = state;
 	int err = 0;
 
-	for (*done = 0; *done < n && !err; *done += !err)
+	*done = 0;
+	if (fault == BATCH_ENDS_TOO_EARLY) {
+		lock(&f->locked);
+		err = f->closed && f->len < n ? -EPIPE : 0;
+		unlock(&f->locked);
+	}
+	for (; *done < n && !err; *done += !err)
 		err = pairing_try_recv(state, to + *done * f->elem);
 	return err;
 }
@@ -508,6 +625,13 @@ static void fail_all(struct queue *q)
 	}
 }
 
+/* They end themselves once they run, and until then can be met. */
+static void let_them_see(const struct queue *q)
+{
+	for (const struct wait *w = q->first; w; w = w->next)
+		weft_unpark(w->task);
+}
+
 static int pairing_close(void *state)
 {
 	struct faulty *f = state;
@@ -515,8 +639,15 @@ static int pairing_close(void *state)
 
 	lock(&f->locked);
 	was = f->closed;
+	if (fault == CLOSES_TWICE_AT_ONCE) {
+		unlock(&f->locked);
+		weft_yield(); /* holds the window open */
+		lock(&f->locked);
+	}
 	f->closed = true;
-	if (fault != CLOSE_FORGETS_SENDERS)
+	if (fault == TAKES_FROM_SENDERS_AFTER_CLOSE)
+		let_them_see(&f->senders);
+	else if (fault != CLOSE_FORGETS_SENDERS)
 		fail_all(&f->senders);
 	fail_all(&f->receivers);
 	unlock(&f->locked);
@@ -529,7 +660,7 @@ const struct weft_chan_impl faulty_pairing = {
 	.summary = "for tests",
 	.can = WEFT_CAN_BOUNDED | WEFT_CAN_RENDEZVOUS | WEFT_CAN_FIFO |
 	       WEFT_CAN_PRODUCER_FIFO | WEFT_CAN_SELECT | WEFT_CAN_TIMEOUT |
-	       WEFT_CAN_LEN | WEFT_CAN_BATCH,
+	       WEFT_CAN_LEN | WEFT_CAN_BATCH | WEFT_CAN_START,
 	.create = faulty_create,
 	.destroy = faulty_destroy,
 	.try_send = pairing_try_send,
@@ -692,6 +823,7 @@ struct chain {
 	size_t len, elem;
 	struct block *first, **end;
 	struct block *hoard;
+	void *lost; /* the last of what it leaks */
 };
 
 static int chaining_create(void **state, const struct weft_chan_config *config)
@@ -728,11 +860,16 @@ static void chaining_destroy(void *state)
 static int chain_push(struct chain *c, const void *elem)
 {
 	struct block *b = c->hoard;
+	void *before = fault == LEAKS_WITHOUT_MEMORY ? malloc(16) : NULL;
 
 	if (b)
 		c->hoard = b->next;
 	else
 		b = malloc(sizeof(*b) + c->elem);
+	if (!b && fault == LEAKS_WITHOUT_MEMORY)
+		c->lost = before;
+	else
+		free(before);
 	if (!b)
 		return fault == SENDS_WITHOUT_MEMORY ? 0 : -ENOMEM;
 	copy(b->elem, elem, c->elem);

@@ -1,4 +1,5 @@
 /* Memory and descriptors: what is taken is given back, and can run out. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
@@ -39,11 +40,21 @@ static size_t resident(void)
 	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Full, emptied again, closed with something inside: what is to be given back
+ * differs. */
 static void live_and_die(struct cell *cell)
 {
+	static unsigned lives;
 	struct weft_chan *c = cell_chan(cell);
+	size_t n = chan_fill(c, 0, 10);
+	uint32_t tag;
 
-	chan_fill(c, 0, 10);
+	if (lives % 3 == 1 && !(cell->impl->can & WEFT_NO_DATA))
+		for (; n > 0; n--)
+			MUST(tag_try_recv(c, &tag), 0);
+	if (lives % 3 == 2)
+		MUST(chan_close(c), 0);
+	lives++;
 	chan_end(c);
 }
 
@@ -84,6 +95,179 @@ static void channels_come_and_go_without_a_trace(struct cell *cell)
 	        "%d channels left %zu bytes of the heap in use, and as many "
 	        "before them",
 	        GENERATION, left);
+}
+
+/* Entries of a folder of /proc/self, those of this look among them. */
+static size_t entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	size_t n = 0;
+
+	if (!dir)
+		return 0;
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* What a process has beside its heap. */
+struct holdings {
+	size_t descriptors, threads, pages;
+};
+
+static struct holdings holdings(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	char line[128] = "";
+	struct holdings h;
+
+	if (f) {
+		if (!fgets(line, sizeof(line), f))
+			line[0] = '\0';
+		fclose(f);
+	}
+	h.pages = strtoul(line, NULL, 10);
+	h.descriptors = entries("/proc/self/fd");
+	h.threads = entries("/proc/self/task");
+	return h;
+}
+
+#define HELD_GENERATION 40
+
+/* As with the heap: it is enough that one generation leaves nothing. A thread
+ * that has been joined may still be seen for a moment. */
+static void channels_leave_no_thread_descriptor_or_mapping(struct cell *cell)
+{
+	struct holdings before, after;
+	unsigned n = cell_some(cell, HELD_GENERATION);
+
+	warm_up(cell);
+	for (int i = 0; i < GENERATIONS; i++) {
+		before = holdings();
+		for (unsigned k = 0; k < n; k++)
+			live_and_die(cell);
+		after = holdings();
+		if (after.descriptors <= before.descriptors &&
+		    after.threads <= before.threads &&
+		    (SANITIZED || after.pages < before.pages + n))
+			return;
+	}
+	expect_failed(__FILE__, __LINE__,
+	              "%u channels left %zd descriptors, %zd threads and %zd "
+	              "pages of the address space behind",
+	              n, (ssize_t)(after.descriptors - before.descriptors),
+	              (ssize_t)(after.threads - before.threads),
+	              (ssize_t)(after.pages - before.pages));
+}
+
+/* --- leaks of single calls --- */
+
+enum kind {
+	SENT_AND_RECEIVED,
+	NOT_SENT,         /* -EAGAIN */
+	NOT_SENT_IN_TIME, /* -ETIMEDOUT */
+	NOT_RECEIVED,
+	NOT_RECEIVED_IN_TIME,
+	SENT_TOO_LATE, /* -EPIPE */
+	BATCH_TOO_LATE,
+	RECEIVED_TOO_LATE,
+	KINDS,
+};
+
+static const char *const kind_names[KINDS] = {
+	"elements that were sent and received",
+	"sends that returned -EAGAIN",
+	"sends that returned -ETIMEDOUT",
+	"receives that returned -EAGAIN",
+	"receives that returned -ETIMEDOUT",
+	"sends that returned -EPIPE",
+	"batches that returned -EPIPE",
+	"receives that returned -EPIPE",
+};
+
+static bool kind_applies(const struct cell *cell, enum kind kind)
+{
+	switch (kind) {
+	case SENT_AND_RECEIVED:
+		return cell->cap || cell->unbounded;
+	case NOT_SENT:
+		return !cell->unbounded;
+	case NOT_SENT_IN_TIME:
+		return !cell->unbounded && cell->timed;
+	case NOT_RECEIVED_IN_TIME:
+		return cell->timed;
+	default:
+		return true;
+	}
+}
+
+static void must_call(enum kind kind, struct weft_chan *c)
+{
+	uint32_t tags[2] = { 1, 2 }, tag;
+	size_t done;
+
+	switch (kind) {
+	case SENT_AND_RECEIVED:
+		MUST(tag_try_send(c, 1), 0);
+		MUST(tag_try_recv(c, &tag), 0);
+		break;
+	case NOT_SENT:
+		MUST(tag_try_send(c, 1), -EAGAIN);
+		break;
+	case NOT_SENT_IN_TIME:
+		MUST(tag_send(c, 1, weft_deadline_in(1)), -ETIMEDOUT);
+		break;
+	case NOT_RECEIVED:
+		MUST(tag_try_recv(c, &tag), -EAGAIN);
+		break;
+	case NOT_RECEIVED_IN_TIME:
+		MUST(tag_recv(c, &tag, weft_deadline_in(1)), -ETIMEDOUT);
+		break;
+	case SENT_TOO_LATE:
+		MUST(tag_send(c, 1, WEFT_FOREVER), -EPIPE);
+		break;
+	case BATCH_TOO_LATE:
+		MUST(tag_send_many(c, tags, 2, &done, WEFT_FOREVER), -EPIPE);
+		break;
+	case RECEIVED_TOO_LATE:
+		MUST(tag_recv(c, &tag, WEFT_FOREVER), -EPIPE);
+		break;
+	case KINDS:
+		break;
+	}
+}
+
+#define CALLS 100
+
+/* As above: what is kept for the next time fills up, and a leak does not. */
+static void calls_leave_nothing(struct cell *cell, enum kind kind)
+{
+	struct weft_chan *c = cell_chan(cell);
+	size_t left = SIZE_MAX, before;
+
+	if (kind == NOT_SENT || kind == NOT_SENT_IN_TIME)
+		chan_fill(c, 0, TO_THE_BRIM);
+	if (kind >= SENT_TOO_LATE)
+		MUST(chan_close(c), 0);
+	for (int i = 0; i <= GENERATIONS && left >= CALLS * 16; i++) {
+		before = heap();
+		for (int k = 0; k < CALLS; k++)
+			must_call(kind, c);
+		left = heap() > before ? heap() - before : 0;
+	}
+	REQUIRE(left < CALLS * 16,
+	        "%d %s left %zu bytes of the heap in use, and as many before "
+	        "them",
+	        CALLS, kind_names[kind], left);
+	chan_end(c);
+}
+
+static void no_call_leaves_memory_behind(struct cell *cell)
+{
+	for (enum kind kind = 0; kind < KINDS; kind++)
+		if (kind_applies(cell, kind))
+			calls_leave_nothing(cell, kind);
 }
 
 #define BURST_ELEM 64
@@ -239,13 +423,27 @@ static void new_without_memory_leaves_nothing(struct cell *cell)
 	new_fails(cell, 1);
 }
 
-/* Send `n` elements while the `nth` allocation fails. What was refused with
- * -ENOMEM is not inside, and everything after it works. */
+/* The first call of a thread may need what no call can do without: the system
+ * makes its thread-local variables then, and ends the process if it cannot. */
+static void first_call(struct weft_chan *c)
+{
+	uint32_t tag;
+
+	MUST(tag_try_send(c, 0), 0);
+	MUST(tag_try_recv(c, &tag), 0);
+}
+
+/* Send elements while the `nth` allocation fails, and leave space for one more.
+ * What was refused with -ENOMEM is not inside, and everything after it works.
+ */
 static unsigned long sends_fail(struct cell *cell, unsigned long nth,
                                 int for_good)
 {
 	struct weft_chan *c = cell_chan(cell);
-	uint32_t sent = 0, n = 300;
+	uint32_t sent = 0;
+	uint32_t n = cell->unbounded ? 300 : (uint32_t)cell->cap - 1;
+
+	first_call(c);
 	unsigned long failures;
 	int err;
 
@@ -262,7 +460,7 @@ static unsigned long sends_fail(struct cell *cell, unsigned long nth,
 	REQUIRE(!cell->exact || weft_chan_len(c) == sent,
 	        "len is %zu after %u sends succeeded", weft_chan_len(c), sent);
 	MUST(tag_send(c, sent, WEFT_FOREVER), 0);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	must_drain(cell, c, 0, sent + 1);
 	chan_end(c);
 	return failures;
@@ -275,6 +473,40 @@ static void a_send_without_memory_changes_nothing(struct cell *cell)
 		for (unsigned long n = 1; sends_fail(cell, n, for_good) > 0;
 		     n++)
 			;
+}
+
+#define FAILING 20
+
+/* What one call keeps for later ones is kept once; a leak comes each time. */
+static void failing_sends_leak(struct cell *cell, unsigned long nth)
+{
+	struct weft_chan *c = cell_chan(cell);
+	unsigned failed = 0, leaked = 0;
+	uint32_t tag;
+	int err;
+
+	first_call(c);
+	for (uint32_t i = 0; i < FAILING; i++) {
+		oom.arm(nth, 1);
+		err = tag_try_send(c, i);
+		(void)oom.disarm();
+		failed += err == -ENOMEM;
+		leaked += err == -ENOMEM && oom.live() > 0;
+		if (err == 0)
+			MUST(tag_try_recv(c, &tag), 0);
+	}
+	REQUIRE(failed == 0 || leaked < failed,
+	        "each of %u sends that returned -ENOMEM left blocks of memory "
+	        "behind",
+	        failed);
+	chan_end(c);
+}
+
+static void a_send_without_memory_leaves_none_behind(struct cell *cell)
+{
+	need_oom();
+	for (unsigned long nth = 1; nth <= 4; nth++)
+		failing_sends_leak(cell, nth);
 }
 
 /* The same for a batch: the first *done are inside, the rest is not. */
@@ -297,7 +529,7 @@ static unsigned long batch_fails(struct cell *cell, unsigned long nth)
 	REQUIRE((err == 0) == (done == n),
 	        "send_many returned %s after %zu elements of %zu",
 	        code_name(err), done, n);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	must_drain(cell, c, 0, done);
 	chan_end(c);
 	free(elems);
@@ -428,6 +660,13 @@ const struct conform_check conform_memory[] = {
 	  .needs = NEEDS_UNSAN,
 	  .over = OVER_CAPS,
 	  .fn = channels_come_and_go_without_a_trace },
+	{ .name = "channels_leave_no_thread_descriptor_or_mapping",
+	  .over = OVER_CAPS,
+	  .fn = channels_leave_no_thread_descriptor_or_mapping },
+	{ .name = "no_call_leaves_memory_behind",
+	  .needs = NEEDS_DATA | NEEDS_UNSAN,
+	  .over = OVER_CAPS,
+	  .fn = no_call_leaves_memory_behind },
 	{ .name = "unbounded_gives_memory_back_after_a_burst",
 	  .scenarios = "10",
 	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_ORDER | WEFT_CAN_UNBOUNDED,
@@ -451,9 +690,13 @@ const struct conform_check conform_memory[] = {
 	  .over = OVER_CAPS,
 	  .fn = new_without_memory_leaves_nothing },
 	{ .name = "a_send_without_memory_changes_nothing",
-	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_TAGS | WEFT_CAN_UNBOUNDED,
-	  .over = OVER_UNBOUNDED,
+	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_TAGS,
+	  .over = OVER_2 | OVER_7 | OVER_64 | OVER_UNBOUNDED,
 	  .fn = a_send_without_memory_changes_nothing },
+	{ .name = "a_send_without_memory_leaves_none_behind",
+	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_TAGS,
+	  .over = OVER_2 | OVER_UNBOUNDED,
+	  .fn = a_send_without_memory_leaves_none_behind },
 	{ .name = "a_batch_without_memory_is_told_how_far_it_got",
 	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_TAGS | WEFT_CAN_UNBOUNDED,
 	  .over = OVER_UNBOUNDED,

@@ -410,7 +410,7 @@ static void close_it(struct mesh_chan *mc)
 	int err;
 
 	weft_store_release(&mc->closing, true);
-	err = weft_chan_close(mc->c);
+	err = chan_close(mc->c);
 	REQUIRE(err == 0 || err == -EPIPE, "close returned %s", code_name(err));
 	weft_store_release(&mc->closed, true);
 }

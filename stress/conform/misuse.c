@@ -68,7 +68,7 @@ static void null_elements_are_refused_and_change_nothing(struct cell *cell)
 	null_arguments(c);
 	REQUIRE(!cell->exact || weft_chan_len(c) == n, "len is %zu and was %zu",
 	        weft_chan_len(c), n);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	null_arguments(c);
 	must_drain(cell, c, 0, n);
 unref:

@@ -101,6 +101,54 @@ static void try_recv_succeeds_only_while_a_sender_waits(struct cell *cell)
 	chan_end(c);
 }
 
+/* --- who is first --- */
+
+#define QUEUE 6
+
+/* Calls that begin to wait one after the other. */
+static void line_up(struct cell *cell, struct call *calls,
+                    const struct call *like)
+{
+	for (uint32_t i = 0; i < QUEUE; i++) {
+		struct call one = *like;
+
+		one.tag += i;
+		calls_begin(&calls[i], 1, &one);
+		cell_settle(cell, &calls[i], 1);
+	}
+}
+
+/*
+ * Nothing is ever inside, so the one order for all that fifo declares is that
+ * of the tasks that wait: the first to come is the first to meet a peer.
+ */
+static void the_first_to_wait_is_the_first_to_meet(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	struct call calls[QUEUE], like = { .c = c,
+		                           .form = FORM_SEND,
+		                           .tag = 40,
+		                           .deadline_ns = WEFT_FOREVER };
+
+	line_up(cell, calls, &like);
+	for (uint32_t i = 0; i < QUEUE; i++)
+		must_recv(c, 40 + i, WEFT_FOREVER);
+	for (int i = 0; i < QUEUE; i++)
+		MUST(call_end(&calls[i]), 0);
+	like.form = FORM_RECV;
+	line_up(cell, calls, &like);
+	for (uint32_t i = 0; i < QUEUE; i++)
+		MUST(tag_send(c, 60 + i, WEFT_FOREVER), 0);
+	for (uint32_t i = 0; i < QUEUE; i++) {
+		MUST(call_end(&calls[i]), 0);
+		REQUIRE(calls[i].tag == tag_in(cell->elem, 60 + i),
+		        "receive %u of those that waited got element %u and "
+		        "not %u",
+		        i, calls[i].tag, 60 + i);
+	}
+	chan_end(c);
+}
+
 /* --- whose completion is it --- */
 
 struct verdicts {
@@ -165,7 +213,7 @@ static void each_send_learns_its_own_fate(struct cell *cell)
 		s[i] = task_start("sender", sends_in_a_hurry, &v);
 	for (unsigned i = 0; i < senders; i++)
 		task_finish(s[i]);
-	MUST(weft_chan_close(v.c), 0);
+	MUST(chan_close(v.c), 0);
 	for (unsigned i = 0; i < receivers; i++)
 		task_finish(r[i]);
 	ledger_close(&v.ledger);
@@ -194,6 +242,13 @@ const struct conform_check conform_rendezvous[] = {
 	  .needs = NEEDS_DATA | WEFT_CAN_RENDEZVOUS,
 	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = try_recv_succeeds_only_while_a_sender_waits },
+	{ .name = "the_first_to_wait_is_the_first_to_meet",
+	  .scenarios = "15",
+	  .needs = NEEDS_DATA | WEFT_CAN_RENDEZVOUS | WEFT_CAN_FIFO,
+	  .senders = QUEUE,
+	  .receivers = QUEUE,
+	  .over = OVER_0 | OVER_PARKING | OVER_MANUAL,
+	  .fn = the_first_to_wait_is_the_first_to_meet },
 	{ .name = "each_send_learns_its_own_fate",
 	  .scenarios = "19",
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_RENDEZVOUS |

@@ -12,14 +12,21 @@
 #include "stress/conform/conform.h"
 #include "stress/conform/manner.h"
 #include "stress/conform/suite.h"
+#include "stress/conform/underway.h"
 #include "stress/conform/verdict.h"
 
+/*
+ * In this order: what a call does by itself, then whether waits end, and only
+ * then traffic, where a wake-up that is lost shows too, as a hang that says
+ * less.
+ */
 static const struct conform_check *const tables[] = {
-	conform_basic,       conform_rendezvous,   conform_wake,
-	conform_batch,       conform_close,        conform_time,
-	conform_select,      conform_select_cases, conform_select_race,
-	conform_select_load, conform_history,      conform_misuse,
-	conform_memory,      conform_load,
+	conform_basic,       conform_rendezvous,  conform_wake,
+	conform_close,       conform_bytes,       conform_counters,
+	conform_batch,       conform_time,        conform_window,
+	conform_traffic,     conform_select,      conform_select_cases,
+	conform_select_race, conform_select_load, conform_history,
+	conform_misuse,      conform_memory,      conform_load,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
@@ -252,12 +259,6 @@ static unsigned each_cell(const struct job *job,
 
 /* --- what does not apply --- */
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
 WEFT_PRINTF(3, 4)
 static bool because(char *why, size_t bytes, const char *format, ...)
 {
@@ -391,6 +392,7 @@ static int run_cells(void *arg)
 	const struct job *job = arg;
 
 	weft_check_seed(job->seed);
+	child_on_alarm = underway_print;
 	each_cell(job, run_cell, each_cell(job, NULL, 0));
 	return 0;
 }

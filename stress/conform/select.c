@@ -81,7 +81,7 @@ static struct weft_chan *chan_in(const struct cell *cell, enum state state)
 	if (state == FULL)
 		chan_fill(c, 5, TO_THE_BRIM);
 	if (state == CLOSED || state == CLOSED_ONE_INSIDE)
-		MUST(weft_chan_close(c), 0);
+		MUST(chan_close(c), 0);
 	return c;
 }
 
@@ -282,7 +282,7 @@ static void wait_ends(const struct cell *const cell[2],
 	if (by == BY_PEER)
 		serve(cell[which], c[which], op[which], inside[which]);
 	else
-		MUST(weft_chan_close(c[which]), 0);
+		MUST(chan_close(c[which]), 0);
 	MUST(call_end(&call), which);
 	MUST(choice_err(&ch, which), by == BY_PEER ? 0 : -EPIPE);
 	REQUIRE(by == BY_CLOSE || op[which] == WEFT_CASE_SEND ||
@@ -412,7 +412,7 @@ static void a_closed_case_wins_over_a_deadline(struct cell *cell)
 	for (size_t p = 0; cell_partner(cell, p, &other); p++) {
 		struct weft_chan *a = cell_chan(cell), *b = cell_chan(&other);
 
-		MUST(weft_chan_close(a), 0);
+		MUST(chan_close(a), 0);
 		for (size_t i = 0; i < 10; i++) {
 			struct choice ch = { .n = 0 };
 

@@ -80,7 +80,7 @@ static void ready_pair(struct cell *cell, struct cell *other, bool closed)
 
 		for (int k = 0; k < 2; k++) {
 			if (closed)
-				MUST(weft_chan_close(c[k]), 0);
+				MUST(chan_close(c[k]), 0);
 			else if (op[k] == WEFT_CASE_RECV)
 				MUST(tag_try_send(c[k], 1), 0);
 			choice_add(&ch, op[k], c[k], 1);
@@ -207,7 +207,7 @@ static void null_cases_are_never_chosen(struct cell *cell)
 	cell_settle(cell, &call, 1);
 	MUST(tag_send(c, 3, WEFT_FOREVER), 0);
 	MUST(call_end(&call), 1);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	MUST(choice_make(&one, WEFT_FOREVER), 1);
 	chan_end(c);
 }
@@ -290,7 +290,7 @@ static void as_good_as_few(struct cell *cell, size_t n)
 	one_of(&w, n - 1);
 	for (unsigned i = 0; i < rounds; i++)
 		one_of(&w, weft_rand() % n);
-	MUST(weft_chan_close(w.c[n / 2]), 0);
+	MUST(chan_close(w.c[n / 2]), 0);
 	MUST(weft_select(w.cases, n, WEFT_FOREVER), (int)(n / 2));
 	MUST(w.cases[n / 2].err, -EPIPE);
 	crowd_free(&w);
@@ -391,7 +391,7 @@ static void bad_selects_are_refused_and_change_nothing(struct cell *cell)
 	if (cell->cap || cell->unbounded)
 		MUST(tag_try_send(c, 5), 0);
 	else
-		MUST(weft_chan_close(c), 0); /* then it is ready too */
+		MUST(chan_close(c), 0); /* then it is ready too */
 	bad_cases(cell, c);
 	chan_end(c);
 }
@@ -427,7 +427,7 @@ static void a_callback_may_select(struct cell *cell)
 
 	chan_end(c);
 	REQUIRE(in.dropped == n, "%u elements of %zu went on", in.dropped, n);
-	MUST(weft_chan_close(in.to), 0);
+	MUST(chan_close(in.to), 0);
 	must_drain(cell, in.to, 0, n);
 	chan_end(in.to);
 }

@@ -270,7 +270,7 @@ static int sends_some_and_closes(void *arg)
 
 	for (uint32_t i = 0; i < f->n; i++)
 		MUST(tag_send(f->c, i, WEFT_FOREVER), 0);
-	return weft_chan_close(f->c);
+	return chan_close(f->c);
 }
 
 #define FANS 3

@@ -67,7 +67,7 @@ static void move_it(struct race *r)
 	uint32_t tag;
 
 	if (in->closes)
-		r->result[1] = weft_chan_close(in->to);
+		r->result[1] = chan_close(in->to);
 	else if (in->op == WEFT_CASE_RECV)
 		r->result[1] = tag_try_send(in->to, 2);
 	else
@@ -499,7 +499,7 @@ static void pair_off(struct cell *cell, unsigned n)
 	if (over) {
 		/* Nobody is left for the last, once all of them wait. */
 		cell_settle(cell, NULL, 0);
-		MUST(weft_chan_close(c), 0);
+		MUST(chan_close(c), 0);
 	}
 	for (unsigned i = 0; i < n; i++)
 		task_finish(task[i]);

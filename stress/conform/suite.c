@@ -1,6 +1,7 @@
 #include "stress/conform/suite.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/barrier.h"
 #include "base/check.h"
+#include "stress/conform/underway.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define DIVISOR 50
@@ -77,12 +80,25 @@ struct weft_chan *cell_chan_of(const struct cell *cell, size_t cap,
 		full = *opts;
 	full.wait = cell->wait;
 	MUST(weft_chan_new(&c, cell->impl, cap, elem_size, &full), 0);
+	underway_new(c);
 	return c;
 }
 
 struct weft_chan *cell_chan(const struct cell *cell)
 {
 	return cell_chan_of(cell, cell->cap, cell->elem, NULL);
+}
+
+int chan_close(struct weft_chan *c)
+{
+	int err;
+
+	underway_begin(c, "close", WEFT_FOREVER);
+	err = weft_chan_close(c);
+	underway_end(0, 0);
+	if (!err)
+		underway_closed(c);
+	return err;
 }
 
 bool cell_takes(const struct cell *cell, size_t cap)
@@ -305,6 +321,14 @@ unsigned cell_times(const struct cell *cell, unsigned total, unsigned least)
 	return n > least ? (unsigned)n : least;
 }
 
+/* Long enough for some ten thousand rounds of a race. */
+#define WINDOW (100 * WEFT_MS)
+
+int64_t cell_window(const struct cell *cell)
+{
+	return WINDOW * (int64_t)cell->percent / 100 / cell->variants;
+}
+
 static unsigned at_most(unsigned n, unsigned max)
 {
 	return max && max < n ? max : n;
@@ -354,8 +378,14 @@ static int do_call(struct call *call)
 
 	switch (call->form) {
 	case FORM_SEND:
+		if (call->elem)
+			return weft_chan_send(call->c, call->elem,
+			                      call->deadline_ns);
 		return tag_send(call->c, call->tag, call->deadline_ns);
 	case FORM_RECV:
+		if (call->elem)
+			return weft_chan_recv(call->c, call->elem,
+			                      call->deadline_ns);
 		return tag_recv(call->c, &call->tag, call->deadline_ns);
 	case FORM_SEND_MANY:
 		for (size_t i = 0; i < call->n; i++)
@@ -416,6 +446,7 @@ void calls_begin(struct call *calls, size_t n, const struct call *like)
 		calls[i].deadline_ns = like->deadline_ns;
 		calls[i].tag = like->tag + (uint32_t)i;
 		calls[i].n = like->n;
+		calls[i].elem = NULL;
 		calls[i].done = 0;
 		call_begin(&calls[i]);
 	}
@@ -520,15 +551,22 @@ struct actor {
 	unsigned number;
 };
 
-/* Pause, and in the end yield, until the gate shows `round`. */
-static void await_gate(struct race *r, unsigned round)
+/* At the gate, instead of a round: all are over. */
+#define RACE_OVER UINT_MAX
+
+/* Pause, and in the end yield, until the gate shows another round. */
+static unsigned await_gate(struct race *r, unsigned last)
 {
-	for (unsigned i = 0; weft_load_acquire(&r->gate) != round; i++) {
+	unsigned round;
+
+	for (unsigned i = 0; (round = weft_load_acquire(&r->gate)) == last;
+	     i++) {
 		if (i < 200)
 			weft_relax();
 		else
 			weft_yield();
 	}
+	return round;
 }
 
 static void await_actors(struct race *r, unsigned n)
@@ -541,40 +579,64 @@ static void await_actors(struct race *r, unsigned n)
 	}
 }
 
+/* How long it takes until another CPU has seen the gate, in turns of the loop
+ * below. */
+#define HEAD_START 200
+
+/* A turn is about a cycle: up to 2 us or so, and each power of two below that
+ * as likely as the next. */
+static void stagger(unsigned at_least)
+{
+	uint64_t r = weft_rand();
+	unsigned turns = (unsigned)(r >> 8) & ((1u << r % 14) - 1);
+
+	for (turns += at_least; turns; turns--)
+		weft_barrier_compiler();
+}
+
 static int actor_main(void *arg)
 {
 	struct actor *a = arg;
 	struct race *r = a->race;
+	unsigned round = 0;
 
-	for (unsigned round = 1; round <= r->rounds; round++) {
-		await_gate(r, round);
+	while ((round = await_gate(r, round)) != RACE_OVER) {
+		stagger(0);
 		r->act(r, a->number);
 		weft_fetch_add_acq_rel(&r->arrived, 1u);
 	}
 	return 0;
 }
 
+static void one_round(struct race *r)
+{
+	r->before(r);
+	weft_store_relaxed(&r->arrived, 0u);
+	weft_store_release(&r->gate, r->round);
+	stagger(HEAD_START);
+	r->act(r, 0);
+	await_actors(r, r->actors - 1);
+	r->after(r);
+	vital_goes_on();
+}
+
 void race_run(struct race *r)
 {
+	int64_t until = r->span_ns ? weft_deadline_in(r->span_ns) : 0;
 	struct actor actor[ACTORS_MAX];
 	struct weft_task *task[ACTORS_MAX] = { 0 };
 
 	CHECK_LE(r->actors, (unsigned)ACTORS_MAX);
 	vital_goes_on();
-	weft_store_relaxed(&r->arrived, 0u);
 	weft_store_relaxed(&r->gate, 0u);
-	for (unsigned i = 0; i < r->actors; i++) {
+	for (unsigned i = 1; i < r->actors; i++) {
 		actor[i] = (struct actor){ r, i };
 		task[i] = task_start("actor", actor_main, &actor[i]);
 	}
-	for (r->round = 1; r->round <= r->rounds; r->round++) {
-		r->before(r);
-		weft_store_relaxed(&r->arrived, 0u);
-		weft_store_release(&r->gate, r->round);
-		await_actors(r, r->actors);
-		r->after(r);
-		vital_goes_on();
-	}
-	for (unsigned i = 0; i < r->actors; i++)
+	for (r->round = 1;
+	     r->round <= r->rounds || (until && weft_now() < until); r->round++)
+		one_round(r);
+	weft_store_release(&r->gate, RACE_OVER);
+	for (unsigned i = 1; i < r->actors; i++)
 		task_finish(task[i]);
 }

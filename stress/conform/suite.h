@@ -26,6 +26,12 @@
 #include "stress/conform/conform.h"
 #include "stress/conform/supervise.h"
 
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 /* --- what a check is --- */
 
 /* What a check needs, beside bits of enum weft_chan_can. */
@@ -100,10 +106,11 @@ struct conform_check {
 
 /* One table for each file of checks, ended by one without a name. */
 extern const struct conform_check conform_basic[], conform_batch[],
-        conform_close[], conform_history[], conform_load[], conform_memory[],
-        conform_misuse[], conform_rendezvous[], conform_select[],
-        conform_select_cases[], conform_select_load[], conform_select_race[],
-        conform_time[], conform_wake[];
+        conform_bytes[], conform_close[], conform_counters[], conform_history[],
+        conform_load[], conform_memory[], conform_misuse[],
+        conform_rendezvous[], conform_select[], conform_select_cases[],
+        conform_select_load[], conform_select_race[], conform_time[],
+        conform_traffic[], conform_wake[], conform_window[];
 
 /* --- what must hold --- */
 
@@ -313,6 +320,9 @@ void intake_end(struct intake *in, size_t second);
 /* The same, after the channel was closed and `second` sent; takes the rest. */
 void intake_drain(struct intake *in, struct weft_chan *c, size_t second);
 
+/* weft_chan_close(), of which a report on a hang knows. */
+int chan_close(struct weft_chan *c);
+
 /* --- how much --- */
 
 /* n, or less where less than the usual repetitions are asked for. */
@@ -321,6 +331,9 @@ unsigned cell_some(const struct cell *cell, unsigned n);
 /* This cell's part of `total` repetitions, at least cell_some() of `least`.
  * Fewer under a sanitizer. */
 unsigned cell_times(const struct cell *cell, unsigned total, unsigned least);
+
+/* This cell's part of the time that a check of a narrow window takes. */
+int64_t cell_window(const struct cell *cell);
 
 /* n, or the most that may call that side at once. */
 unsigned cell_senders(const struct cell *cell, unsigned n);
@@ -353,6 +366,7 @@ struct call {
 	uint32_t tag;          /* of the first to send; of the first received */
 	size_t n;              /* for the _MANY */
 	struct choice *choice; /* of a select */
+	void *elem;            /* of a send or recv, instead of a tag's */
 
 	size_t done;      /* by the _MANY */
 	int result;       /* what it returned */
@@ -392,11 +406,15 @@ void cell_reach(const struct cell *cell, int64_t deadline_ns);
 #define ACTORS_MAX 4
 
 /*
- * Actors that are let go at once, again and again; each is a task. One more
- * task prepares and judges each round.
+ * Actors that are let go at once, again and again. The calling task is the
+ * first, and prepares and judges each round; the others are tasks of their own:
+ * two actors need two CPUs and no third. Each waits for 0 to 2 us before it
+ * acts, short times more often than long ones, so that over many rounds every
+ * order of their instructions has its turn.
  */
 struct race {
 	unsigned actors, rounds;
+	int64_t span_ns; /* for so long beyond the rounds */
 	void (*before)(struct race *r);
 	void (*act)(struct race *r, unsigned actor);
 	void (*after)(struct race *r);
@@ -413,7 +431,7 @@ struct race {
 	_Alignas(WEFT_CACHE_LINE) _Atomic unsigned gate;
 };
 
-/* Run all rounds. */
+/* Run all rounds. Not on a manual clock when there is a span. */
 void race_run(struct race *r);
 
 #endif

@@ -33,6 +33,7 @@
 #define LOOK (100 * WEFT_MS)
 
 struct vital *vital;
+void (*child_on_alarm)(FILE *to);
 
 /* --- in the child --- */
 
@@ -62,6 +63,9 @@ static void *watch_for_alarm(void *arg)
 		_exit(1); /* nobody is left to report to */
 	fputs("the tasks, when time was up:\n", stderr);
 	weft_tasks_print(stderr);
+	fflush(stderr);
+	if (child_on_alarm)
+		child_on_alarm(stderr);
 	child_leave(CHILD_HUNG);
 }
 

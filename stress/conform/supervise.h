@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <weft/atomic.h>
 #include <weft/export.h>
@@ -77,6 +78,10 @@ WEFT_NODISCARD int child_run(int (*fn)(void *arg), void *arg, int64_t limit_ns,
 void child_free(struct child *child);
 
 /* --- for the child --- */
+
+/* Called by a thread that is no task when the child is overdue, after its tasks
+ * were printed, to print what else is known; NULL for nothing. */
+extern void (*child_on_alarm)(FILE *to);
 
 /* Count a turn: it goes on, and the limit begins anew. Any task may. */
 void vital_goes_on(void);

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "chan/internal.h"
 #include "stress/conform/suite.h"
+#include "stress/conform/underway.h"
 
 #define ROOM_BYTE 0xa5
 
@@ -60,12 +61,26 @@ void room_must_be_untouched(const unsigned char *bytes, size_t from, size_t to,
 		REQUIRE(bytes[i] == ROOM_BYTE, "%s (at byte %zu)", what, i);
 }
 
+/* A call of one element has returned. */
+static int sent_one(int err)
+{
+	underway_end(!err, 0);
+	return err;
+}
+
+static int received_one(int err)
+{
+	underway_end(0, !err);
+	return err;
+}
+
 static int send_by_call(struct weft_chan *c, uint32_t tag, int64_t deadline_ns)
 {
 	struct room room;
 
 	elem_make(room.bytes, weft_chan_elem_size(c), tag);
-	return weft_chan_send(c, room.bytes, deadline_ns);
+	underway_begin(c, "send", deadline_ns);
+	return sent_one(weft_chan_send(c, room.bytes, deadline_ns));
 }
 
 static int try_send_by_call(struct weft_chan *c, uint32_t tag)
@@ -73,7 +88,8 @@ static int try_send_by_call(struct weft_chan *c, uint32_t tag)
 	struct room room;
 
 	elem_make(room.bytes, weft_chan_elem_size(c), tag);
-	return weft_chan_try_send(c, room.bytes);
+	underway_begin(c, "send", WEFT_NOW);
+	return sent_one(weft_chan_try_send(c, room.bytes));
 }
 
 static int received(struct room *room, size_t size, int err, uint32_t *tag)
@@ -92,7 +108,9 @@ static int recv_by_call(struct weft_chan *c, uint32_t *tag, int64_t deadline_ns)
 	struct room room;
 	int err;
 
-	err = weft_chan_recv(c, room_make(room.bytes, size), deadline_ns);
+	underway_begin(c, "recv", deadline_ns);
+	err = received_one(
+	        weft_chan_recv(c, room_make(room.bytes, size), deadline_ns));
 	return received(&room, size, err, tag);
 }
 
@@ -102,7 +120,8 @@ static int try_recv_by_call(struct weft_chan *c, uint32_t *tag)
 	struct room room;
 	int err;
 
-	err = weft_chan_try_recv(c, room_make(room.bytes, size));
+	underway_begin(c, "recv", WEFT_NOW);
+	err = received_one(weft_chan_try_recv(c, room_make(room.bytes, size)));
 	return received(&room, size, err, tag);
 }
 
@@ -288,7 +307,8 @@ int tag_send_ctx(struct weft_chan *c, uint32_t tag, struct weft_ctx *ctx,
 	struct room room;
 
 	elem_make(room.bytes, weft_chan_elem_size(c), tag);
-	return weft_chan_send_ctx(c, room.bytes, ctx, deadline_ns);
+	underway_begin(c, "send_ctx", deadline_ns);
+	return sent_one(weft_chan_send_ctx(c, room.bytes, ctx, deadline_ns));
 }
 
 int tag_recv_ctx(struct weft_chan *c, uint32_t *tag, struct weft_ctx *ctx,
@@ -298,8 +318,9 @@ int tag_recv_ctx(struct weft_chan *c, uint32_t *tag, struct weft_ctx *ctx,
 	struct room room;
 	int err;
 
-	err = weft_chan_recv_ctx(c, room_make(room.bytes, size), ctx,
-	                         deadline_ns);
+	underway_begin(c, "recv_ctx", deadline_ns);
+	err = received_one(weft_chan_recv_ctx(c, room_make(room.bytes, size),
+	                                      ctx, deadline_ns));
 	return received(&room, size, err, tag);
 }
 
@@ -316,7 +337,9 @@ int tag_send_many(struct weft_chan *c, const uint32_t *tags, size_t n,
 	NEED_MEMORY(elems = malloc(n * size + 1));
 	for (size_t i = 0; i < n; i++)
 		elem_make(elems + i * size, size, tags[i]);
+	underway_begin(c, "send_many", deadline_ns);
 	err = weft_chan_send_many(c, elems, n, done, deadline_ns);
+	underway_end(*done, 0);
 	free(elems);
 	REQUIRE(*done <= n, "send_many of %zu says that it sent %zu", n, *done);
 	REQUIRE(err != 0 || *done == n,
@@ -334,7 +357,9 @@ int tag_recv_many(struct weft_chan *c, uint32_t *tags, size_t n, size_t *done,
 	CHECK_LE(n, (size_t)MANY_MAX);
 	NEED_MEMORY(elems = malloc(n * size + ROOM_MARGIN));
 	room_make(elems, n * size);
+	underway_begin(c, "recv_many", deadline_ns);
 	err = weft_chan_recv_many(c, elems, n, done, deadline_ns);
+	underway_end(0, *done);
 	REQUIRE(*done <= n, "recv_many of %zu says that it received %zu", n,
 	        *done);
 	REQUIRE(err == 0 || *done == 0,

@@ -46,7 +46,7 @@ static void gives_up_at_its_deadline(struct cell *cell, enum form form)
 	        "timed out %lld ns before its deadline",
 	        (long long)(deadline - call.ended_ns));
 	REQUIRE(call.done == 0, "says that it moved %zu elements", call.done);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	must_drain(cell, c, 0, inside);
 	chan_end(c);
 }
@@ -134,7 +134,7 @@ static void an_expired_deadline_does_not_wait(struct cell *cell)
 		MUST(tag_recv(c, &tag, expired[i]), -ETIMEDOUT);
 		n = chan_fill(c, 0, TO_THE_BRIM);
 		MUST(tag_send(c, 1000000, expired[i]), -ETIMEDOUT);
-		MUST(weft_chan_close(c), 0);
+		MUST(chan_close(c), 0);
 		must_drain(cell, c, 0, n);
 		chan_end(c);
 	}
@@ -146,7 +146,7 @@ static void close_wins_over_an_expired_deadline(struct cell *cell)
 	uint32_t tag, tags[3] = { 0 };
 	size_t done;
 
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	for (size_t i = 0; i < EXPIRED; i++) {
 		MUST(tag_recv(c, &tag, expired[i]), -EPIPE);
 		MUST(tag_send(c, 1, expired[i]), -EPIPE);
@@ -167,7 +167,7 @@ static void ends_at_close(struct cell *cell, enum form form)
 
 	call_begin(&call);
 	cell_settle(cell, &call, 1);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	MUST(call_end(&call), -EPIPE);
 	REQUIRE(call.ended_ns < deadline, "waited for its deadline");
 	must_drain(cell, c, 0, inside);
@@ -303,7 +303,7 @@ static void hurry(struct cell *cell, unsigned senders, unsigned receivers,
 		s[i] = task_start("sender", sends_with_deadlines, &h);
 	for (unsigned i = 0; i < senders; i++)
 		task_finish(s[i]);
-	MUST(weft_chan_close(h.c), 0);
+	MUST(chan_close(h.c), 0);
 	for (unsigned i = 0; i < receivers; i++)
 		task_finish(r[i]);
 	ledger_close(&h.ledger);
@@ -344,7 +344,7 @@ static void a_send_that_timed_out_is_never_delivered(struct cell *cell)
 		        "received an element whose send had timed out");
 	}
 	MUST(tag_try_recv(c, &tag), -EAGAIN);
-	MUST(weft_chan_close(c), 0);
+	MUST(chan_close(c), 0);
 	MUST(tag_try_recv(c, &tag), -EPIPE);
 	chan_end(c);
 }

@@ -209,7 +209,7 @@ void traffic_run(struct traffic *t)
 		s[i] = task_start("sender", sender, t);
 	for (unsigned i = 0; i < t->senders; i++)
 		task_finish(s[i]);
-	MUST(weft_chan_close(t->c), 0);
+	MUST(chan_close(t->c), 0);
 	for (unsigned i = 0; i < t->receivers; i++)
 		task_finish(r[i]);
 	weft_store_relaxed(&t->done, true);

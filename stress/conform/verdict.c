@@ -1,5 +1,7 @@
 #include "stress/conform/verdict.h"
 
+#include "stress/conform/underway.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,6 +141,8 @@ enum conform_verdict verdict_of_child(const struct child *child,
                                       int64_t limit_ns, char *why,
                                       size_t why_bytes)
 {
+	char likely[200] = "";
+
 	switch (child->end) {
 	case CHILD_EXITED:
 		return exited(child, why, why_bytes);
@@ -147,8 +151,10 @@ enum conform_verdict verdict_of_child(const struct child *child,
 	case CHILD_OVERDUE:
 		break;
 	}
-	snprintf(why, why_bytes, "not done after %.1f s%s",
-	         (double)limit_ns / 1e9, hang_remark(impl));
+	line_of(child->log, UNDERWAY_LIKELY, likely, sizeof(likely));
+	snprintf(why, why_bytes, "not done after %.1f s%s%s%s",
+	         (double)limit_ns / 1e9, *likely ? "; " : "", likely,
+	         hang_remark(impl));
 	return CONFORM_HUNG;
 }
 

@@ -114,6 +114,58 @@ static void one_batch_taken_wakes_all_that_fit(struct cell *cell)
 	chan_end(c);
 }
 
+/* --- many waiters --- */
+
+/* More than fit into a word of 32 or 64 bits, or into twice that. */
+#define MANY 129
+
+static void end_all(struct call *calls, unsigned n, int want)
+{
+	for (unsigned i = 0; i < n; i++)
+		MUST(call_end(&calls[i]), want);
+}
+
+static void a_crowd_of_receivers_is_served(struct cell *cell)
+{
+	unsigned n = cell_receivers(cell, cell_some(cell, MANY));
+	struct weft_chan *c = cell_chan(cell);
+	struct call recv[MANY], like = { .c = c,
+		                         .form = FORM_RECV,
+		                         .deadline_ns = WEFT_FOREVER };
+
+	calls_begin(recv, n, &like);
+	cell_settle(cell, recv, n);
+	for (unsigned i = 0; i < n; i++)
+		MUST(tag_send(c, i, WEFT_FOREVER), 0);
+	end_all(recv, n, 0);
+	calls_begin(recv, n, &like);
+	cell_settle(cell, recv, n);
+	MUST(chan_close(c), 0);
+	end_all(recv, n, -EPIPE);
+	chan_end(c);
+}
+
+static void a_crowd_of_senders_is_served(struct cell *cell)
+{
+	unsigned n = cell_senders(cell, cell_some(cell, MANY));
+	struct weft_chan *c = cell_chan(cell);
+	size_t full = chan_fill(c, 0, TO_THE_BRIM);
+	struct call send[MANY], like = { .c = c,
+		                         .form = FORM_SEND,
+		                         .deadline_ns = WEFT_FOREVER };
+
+	calls_begin(send, n, &like);
+	cell_settle(cell, send, n);
+	take(c, full + n);
+	end_all(send, n, 0);
+	chan_fill(c, 0, TO_THE_BRIM);
+	calls_begin(send, n, &like);
+	cell_settle(cell, send, n);
+	MUST(chan_close(c), 0);
+	end_all(send, n, -EPIPE);
+	chan_end(c);
+}
+
 /* --- a waiter that gives up --- */
 
 /*
@@ -223,7 +275,7 @@ static void somebody_got_it(struct race *r)
 	        code_name(first));
 	MUST(r->result[PATIENT], 0);
 	MUST(r->result[PROVIDER], 0);
-	MUST(weft_chan_close(r->c), 0);
+	MUST(chan_close(r->c), 0);
 	while (tag_recv(r->c, &tag, WEFT_FOREVER) == 0)
 		left++;
 	REQUIRE(left == handing_of(r)->inside,
@@ -281,6 +333,18 @@ const struct conform_check conform_wake[] = {
 	  .needs = NEEDS_DATA,
 	  .over = OVER_FULL | OVER_PARKING | OVER_MANUAL,
 	  .fn = one_batch_taken_wakes_all_that_fit },
+	{ .name = "a_crowd_of_receivers_is_served",
+	  .scenarios = "1, 21",
+	  .needs = NEEDS_DATA,
+	  .receivers = 65,
+	  .over = OVER_0 | OVER_1 | OVER_UNBOUNDED | OVER_MANUAL,
+	  .fn = a_crowd_of_receivers_is_served },
+	{ .name = "a_crowd_of_senders_is_served",
+	  .scenarios = "1, 21",
+	  .needs = NEEDS_DATA,
+	  .senders = 65,
+	  .over = OVER_0 | OVER_1 | OVER_MANUAL,
+	  .fn = a_crowd_of_senders_is_served },
 	{ .name = "a_receiver_that_gives_up_passes_its_wake_up_on",
 	  .scenarios = "54",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
