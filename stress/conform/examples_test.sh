@@ -25,14 +25,22 @@ pc=$(find "$dir/weft" -name weft.pc)
 PKG_CONFIG_PATH=$(dirname "$pc")
 export PKG_CONFIG_PATH
 
-for name in mychan mychan_broken; do
+# Built from what was installed, with the line that each says of itself.
+sources=$(find "$dir/weft" -path '*examples/mychan.c')
+[ -n "$sources" ] || { echo "the examples were not installed"; exit 1; }
+sources=$(dirname "$sources")
+for name in mychan mychan_broken rendezvous; do
+	std=$(sed -n 's/^ \*\tcc -std=\([a-z0-9]*\) .*/\1/p' "$sources/$name.c")
+	[ -n "$std" ] || { echo "$name.c does not say how to build it"; exit 1; }
 	# shellcheck disable=SC2046 # pkg-config's words are to be split
-	"$cc" -std=c17 -O2 -Wall -Wextra -Werror "$@" -fPIC -shared \
+	"$cc" -std="$std" -O2 -Wall -Wextra -Werror "$@" -fPIC -shared \
 		$(pkg-config --cflags weft) -o "$dir/$name.so" \
-		"$examples/$name.c"
+		"$sources/$name.c"
+	cmp "$sources/$name.c" "$examples/$name.c"
 done
 
 "$conform" --load="$dir/mychan.so"
+"$conform" --load="$dir/rendezvous.so" --percent=10
 
 status=0
 "$conform" --load="$dir/mychan_broken.so" --time-limit=5 \

@@ -1,7 +1,21 @@
 /*
- * Capacity 0 and nothing else, with a mutex and one condition variable for all:
- * it blocks its thread. A call that finds a peer waiting finishes the peer's
- * call.
+ * rendezvous: an example of a channel that does its own waiting.
+ *
+ *	cc -std=gnu17 -O2 -fPIC -shared $(pkg-config --cflags weft) \
+ *		-o rendezvous.so rendezvous.c
+ *	weft check --load=./rendezvous.so
+ *
+ * Capacity 0 and nothing else: a send and a receive happen together. A mutex
+ * and one condition variable for all do the waiting, which blocks the thread
+ * and says so. A call that finds a peer waiting finishes the peer's call; the
+ * peer only learns of it.
+ *
+ * gnu17: condition variables that wait on CLOCK_MONOTONIC are of POSIX, and
+ * -std=c17 hides what is not of C.
+ *
+ * Invariants, under the mutex: senders wait only while no receiver waits, and
+ * the other way round; both queues are in order of arrival, which is all that
+ * WEFT_CAN_FIFO can mean at capacity 0; once closed, nothing is met any more.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -67,7 +81,8 @@ static void take_out(struct waiting **from, const struct waiting *w)
 	*from = w->next;
 }
 
-/* The mutex is held. */
+/* The mutex is held. A call that waits when the channel is closed has failed,
+ * told so yet or not: so this looks for that first. */
 static int meet(struct rendezvous *r, void *elem, bool sends)
 {
 	struct waiting **peers = sends ? &r->receivers : &r->senders;
@@ -171,18 +186,18 @@ static size_t rendezvous_len(const void *state)
 }
 
 WEFT_API extern const struct weft_chan_impl weft_chan_impl;
-const struct weft_chan_impl weft_chan_impl = { WEFT_CHAN_ABI_HEADER,
-	                                       .name = "rendezvous",
-	                                       .summary = "only meets",
-	                                       .can = WEFT_CAN_RENDEZVOUS |
-	                                              WEFT_CAN_FIFO |
-	                                              WEFT_CAN_TIMEOUT |
-	                                              WEFT_BLOCKS_THREAD,
-	                                       .create = rendezvous_create,
-	                                       .destroy = rendezvous_destroy,
-	                                       .try_send = rendezvous_try_send,
-	                                       .try_recv = rendezvous_try_recv,
-	                                       .close = rendezvous_close,
-	                                       .len = rendezvous_len,
-	                                       .send = rendezvous_send,
-	                                       .recv = rendezvous_recv };
+const struct weft_chan_impl weft_chan_impl = {
+	WEFT_CHAN_ABI_HEADER,
+	.name = "rendezvous",
+	.summary = "an example: capacity 0, waits by itself",
+	.can = WEFT_CAN_RENDEZVOUS | WEFT_CAN_FIFO | WEFT_CAN_TIMEOUT |
+	       WEFT_BLOCKS_THREAD,
+	.create = rendezvous_create,
+	.destroy = rendezvous_destroy,
+	.try_send = rendezvous_try_send,
+	.try_recv = rendezvous_try_recv,
+	.close = rendezvous_close,
+	.len = rendezvous_len,
+	.send = rendezvous_send,
+	.recv = rendezvous_recv
+};
