@@ -354,6 +354,19 @@ class Run(unittest.TestCase):
         self.assertLess(latency["achieved_per_second"],
                         latency["offered_per_second"])
 
+    def test_what_waits_for_long_is_asked_for_little(self):
+        # Two thousand of them would take from ten seconds to years.
+        for cell in (["supervisor", "--variant=hung"],
+                     ["supervisor", "--backoff=50", "--strategy=one_for_all"],
+                     ["singleflight", "--sleep=50000000"],
+                     ["resource_pool", "--broken=1000", "--create=20000000"],
+                     ["producer_consumer", "--variant=bare", "--pause=20000000"],
+                     ["rate_limiting", "--rate=100", "--mode=wait"]):
+            answer = weft("run", *cell, "--reps=1", "--latency=0", "--time=10", "--json")
+            found = strict(answer.out)
+            self.assertEqual((answer.status, found["verdict"]), (0, "VERIFIED"), cell)
+            self.assertLess(found["samples"][0]["messages"], 500, cell)
+
     def test_items_and_latency_as_asked(self):
         cell = strict(weft("run", "pipeline", "--items=500", "--reps=2",
                            "--latency=0", "--json").out)
