@@ -133,7 +133,8 @@ WEFT_API WEFT_NODISCARD int weft_bus_new(struct weft_bus **out,
 WEFT_API void weft_bus_free(struct weft_bus *b);
 
 /*
- * Publish a message: to all that have joined the topic by now.
+ * Publish a message: to all that have joined the topic by now; through a ring
+ * also to those that join while it waits for room.
  *
  * With queues it goes to one subscriber after the other. Where it has to wait
  * for one that blocks and the deadline comes, that one misses it and counts it,

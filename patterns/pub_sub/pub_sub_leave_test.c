@@ -118,6 +118,22 @@ TEST_MANUAL(E9_a_publish_goes_on_behind_the_one_who_left)
 }
 
 /* Two of a ring, of which one leaves and the other holds it up still. */
+TEST_MANUAL(E9_what_waits_for_room_in_a_ring_goes_to_who_joins_meanwhile)
+{
+	struct weft_bus *b = make_bus(true, 1);
+	struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, NEWS), *late;
+	struct call c;
+
+	CHECK_EQ(publish(b, NEWS, 1), 1);
+	publish_and_wait(&c, b, NEWS, WEFT_FOREVER);
+	late = make_sub(b, WEFT_SLOW_BLOCK, NEWS);
+	weft_sub_free(s);
+	CHECK_EQ(testing_join(c.task), 1);
+	expect(late, 99, 0);
+	weft_bus_free(b);
+	return 0;
+}
+
 TEST_MANUAL(E9_a_ring_waits_on_for_the_others_who_block)
 {
 	struct weft_bus *b = make_bus(true, 1);
