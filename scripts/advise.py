@@ -128,6 +128,7 @@ def measure(weft, candidates, cells, options, seed, kind=advise.AdviseRunner):
     """Runs the rounds. Returns (the runner, whether it was not interrupted)."""
     progress = Progress(sys.stderr, sum(cell.rounds for cell in cells), cells[0].rounds,
                         plan.estimate(cells), options.quiet, "advise")
+    progress.limit = options.seconds
     with Interrupt(weft) as interrupt:
         runner = kind(weft, candidates, cells, seed, PATIENCE, options.seconds,
                       lambda record: None, progress, interrupt)

@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 
 import advise_check  # noqa: E402
 from fixture import FakeRuns  # noqa: E402
-from weftlib import Problem, advise  # noqa: E402
+from weftlib import Problem, advise, progress  # noqa: E402
 
 ALL = ["bounded", "rendezvous", "fifo", "select", "timeout", "batch", "len"]
 ENTRIES = [
@@ -196,7 +196,14 @@ class Commands(FakeRuns):
         self.assertEqual(sum("--chan=alpha" in line for line in runs), 9)
         self.assertEqual(sum("--chan=picky" in line for line in runs), 1)
         self.assertTrue(all("--payload=8" in line and "--cap=64" in line
-                            for line in runs))
+                            and line.count("--cost=0") == 1 for line in runs))
+
+    def test_the_time_left_is_never_more_than_it_may_take(self):
+        shown = progress.Progress(sys.stderr, 100, 10, 50, quiet=True)
+        self.assertEqual(shown.time_left(20, 10), "about 1 min 20 s")
+        shown.limit = 24
+        self.assertEqual(shown.time_left(20, 10), "about 4 s")
+        self.assertEqual(shown.time_left(30, 10), "about 0 s")
 
     def test_json(self):
         found = json.loads(self.advise("--json", "--quiet").stdout)

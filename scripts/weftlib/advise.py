@@ -249,6 +249,11 @@ class AdviseRunner(Runner):
         self.turn = turn
         super().measure(cell, turn, order)
 
+    def arguments(self, cell, turn):
+        """What a channel costs beside its runs is not asked."""
+        args = super().arguments(cell, turn)
+        return args if "--cost=0" in args else args + ["--cost=0"]
+
     def another_fits(self, turn):
         """Unlike a sweep, it ends in time even if that leaves few rounds. None takes
         longer than the one before."""

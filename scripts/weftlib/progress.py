@@ -26,6 +26,7 @@ class Progress:
         self.rounds = rounds
         self.estimate = estimate
         self.quiet = quiet
+        self.limit = None  # seconds after which it ends, done or not
         self.name = name
         self.terminal = is_terminal(stream)
         self.begun = time.monotonic()
@@ -62,6 +63,8 @@ class Progress:
         remaining = max(0.0, self.estimate - cost_done)
         if cost_done > 0.05 * self.estimate:
             remaining *= elapsed / cost_done
+        if self.limit is not None:
+            remaining = min(remaining, max(0.0, self.limit - elapsed))
         return "about " + duration(remaining)
 
     def draw(self, done, left, cell, turn):
