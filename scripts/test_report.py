@@ -205,7 +205,7 @@ class Charts(unittest.TestCase):
                                         slices("fan", "list", 10, variant="serial")))
 
     def test_whatever_sets_the_number_of_tasks_is_the_axis(self):
-        for knob in ("writers", "beaters", "subscribers", "workers"):
+        for knob in ("writers", "beaters", "subscribers", "workers", "depth"):
             cells = [slices("x", chan, 10, tasks=n + 1, **{knob: n})
                      for n in (1, 2, 4) for chan in ("ring", "list")]
             self.assertEqual([panel.x for panel in self.chart(*cells).panels],
@@ -220,6 +220,13 @@ class Charts(unittest.TestCase):
         self.assertIn('"variant a, 2 tasks"', text)
         self.assertIn('"variant b, 3 tasks*"', text)
         self.assertIn("* more tasks than CPUs", chart.note)
+
+    def test_what_is_ordinary_is_not_named_beside_what_is_not(self):
+        self.assertEqual(charts.panel_title(["cap", "payload", "placement"],
+                                            [64, 8, "auto"]), "cap 64")
+        self.assertEqual(charts.panel_title(["cap", "payload"], [64, 1024]),
+                         "cap 64, payload 1024")
+        self.assertEqual(charts.panel_title(["payload"], [8]), "payload 8")
 
     def test_many_variants_look_different_each(self):
         cells = [slices("fan", "ring", 10, tasks=n, variant="v%d" % name, workers=n)

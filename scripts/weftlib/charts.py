@@ -21,7 +21,12 @@ from .tables import MARK, is_saturated, knob, latency_kinds, varying
 SHAPE = "producers:consumers"
 TASKS = ("workers", "pairs", "beaters", "writers", "publishers", "subscribers",
          "submitters")
-AXES = (TASKS + ("producers", "consumers"), TASKS + (SHAPE,), (SHAPE,))
+AXES = (TASKS + ("producers", "consumers", "depth"), TASKS + ("producers", "consumers"),
+        TASKS + (SHAPE,), (SHAPE,))
+#: Values that need no mention beside others.
+ORDINARY = {"payload": (8,), "work": (0,), "prod_work": (0,), "batch": (1,),
+            "variant": ("plain",), "pause": (0,), "placement": ("auto",),
+            "arrivals": ("fixed",), "utilization": (50,)}
 LOG_FROM = 20  # a range above this factor gets a logarithmic axis
 PERCENTILES = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"),
                ("p999", "p99.9"), ("max", "max"))
@@ -164,13 +169,12 @@ def one_point_per_task_count(cells):
 
 def panel_title(keys, values):
     """`cap 0 (rendezvous), payload 64`, or nothing for a single panel. What a cell
-    does not have is not named."""
-    parts = []
-    for key, value in zip(keys, values):
-        meaning = " (rendezvous)" if key == "cap" and value == 0 else ""
-        if value != "-":
-            parts.append("%s %s%s" % (key, value, meaning))
-    return ", ".join(parts)
+    does not have is not named, and what is ordinary only where there is nothing else."""
+    told = [(key, value) for key, value in zip(keys, values) if value != "-"]
+    special = [(key, value) for key, value in told if value not in ORDINARY.get(key, ())]
+    return ", ".join("%s %s%s" % (
+        key, value, " (rendezvous)" if (key, value) == ("cap", 0) else "")
+        for key, value in special or told)
 
 
 def of_one_load(cells):

@@ -7,17 +7,14 @@ from pathlib import Path
 
 from .. import Problem, summary as summaries
 from ..binary import BAD, MEASURED
-from ..charts import error_bar
+from ..charts import ORDINARY, error_bar
 from ..rundir import SAMPLES, read_samples
 from ..summary import by_value
 from ..tables import by_pattern, knob
 
 BASELINE = "condvar"
-#: Knobs of producer_consumer that make the topology; the others have to be neutral.
+#: Knobs of producer_consumer that make the topology; the others have to be ordinary.
 SIDES = ("producers", "consumers", "cap")
-NEUTRAL = {"payload": (8,), "work": (0,), "prod_work": (0,), "batch": (1,),
-           "variant": ("plain",), "pause": (0,), "placement": ("auto",),
-           "arrivals": ("fixed",), "utilization": (50,)}
 
 
 @dataclass
@@ -118,7 +115,7 @@ def is_plain(cell):
     for key, value in cell["knobs"].items():
         if key == "placement" and value == usual:
             continue
-        if key not in SIDES and value not in NEUTRAL.get(key, ()):
+        if key not in SIDES and value not in ORDINARY.get(key, ()):
             return False
     return True
 
