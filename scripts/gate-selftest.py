@@ -124,11 +124,14 @@ def document(found, replays):
         ", ".join(sorted({one.head["commit"][:7] for one in found}))),
         "**Runs that were really made.** In brackets: the exact binomial interval "
         "(Clopper and Pearson), 95 %.", render_markdown(power.real(found))]
+    if any(one.head.get("keep_disturbed") for one in found):
+        parts.insert(1, "Some of it was recorded on a machine that did other things, and "
+                     "no round was rejected for that (`--keep-disturbed`).")
     rounds = records.pool(found)
     if len(rounds) >= power.FEWEST_ROUNDS:
         parts += [
             "**Resampled, not run.** %d replays of each size over whole rounds drawn from "
-            "the %d undisturbed ones that were recorded of identical code, head and "
+            "the %d accepted ones that were recorded of identical code, head and "
             "control exchanged by chance, the times of one cell's head made longer "
             "afterwards. It knows no drift from round to round and no links but the "
             "recorded ones, so it flatters; the intervals say only how many replays there "

@@ -180,6 +180,7 @@ class Builds(Gates):
                      "--keep-disturbed", "--kinds"]
         done = self.selftest(*arguments, "full=1,slower-20=1")
         self.assertIn("slower-20-000: REGRESSED: 1 of 2 cells, confirmed", done.stdout)
+        self.assertIn("full-000: RECORDED: 41 rounds, not judged", done.stdout)
         done = self.selftest(*arguments, "full=1,slower-20=1,same=1")
         self.assertEqual(done.stdout.count("-000: "), 1)
         self.assertIn("same-000: OK: nothing got slower", done.stdout)
@@ -187,6 +188,7 @@ class Builds(Gates):
         self.selftest("report", "--replays=4")
         text = (self.dir / "gate.md").read_text()
         self.assertIn("1 of 1: 100.0 % (2.5 to 100.0 %)", text)
+        self.assertIn("no round was rejected for that", text)
         self.assertIn("Cruder rules on the same rounds", text)
         self.assertIn("## What it cannot do", text)
         line = self.selftest("record", "--kinds=other=1", status=1).stderr

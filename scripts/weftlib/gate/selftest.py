@@ -40,6 +40,8 @@ MUTANTS = {
                   "	elem_copy(handoff_slot(h, h->len - 1), elem, h->elem_size);\n"
                   "	weft_relax();\n	spin_unlock(&h->lock);\n"),
 }
+#: Instead of a verdict, of a run that has none.
+RECORDED = "RECORDED"
 LOADS = 2
 LOAD = "while :; do sleep 0.3; timeout 0.4 sh -c 'while :; do :; done'; done"
 
@@ -79,7 +81,8 @@ class Recorder:
         bench = self.bench(kind, number, seed)
         kept = Record({"schema": records.SCHEMA, "kind": kind, "number": number,
                        "host": host.this(), "commit": self.side.commit, "seed": seed,
-                       "cells": bench.cells, "slower": bench.inflate})
+                       "cells": bench.cells, "slower": bench.inflate,
+                       "keep_disturbed": self.keep_disturbed})
         load = [subprocess.Popen(["sh", "-c", LOAD], start_new_session=True)
                 for _ in range(LOADS if kind == "load" else 0)]
         try:
@@ -88,6 +91,9 @@ class Recorder:
             for one in load:
                 stop(one)
         kept.end = end_of(outcome, time.monotonic() - begun)
+        if kind == "full" and not (outcome.disturbed or outcome.failures):
+            kept.end.update(verdict=RECORDED, status=0, why="%d rounds, not judged"
+                            % len(kept.accepted()))
         records.write(records.path_of(self.folder, kind, number), kept)
         return kept
 
