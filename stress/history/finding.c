@@ -139,6 +139,21 @@ bool found(const struct history *h, struct hist_finding *f, enum rule rule,
 	return true;
 }
 
+void hist_name_calls(const struct history *h, struct hist_finding *f)
+{
+	size_t used = 0, i = 0;
+	char call[200];
+
+	for (; i < h->n && used + sizeof(call) < sizeof(f->text); i++) {
+		say_op(h, i, call, sizeof(call));
+		used += (size_t)snprintf(f->text + used, sizeof(f->text) - used,
+		                         "%s%s", i ? ", " : "", call);
+	}
+	snprintf(f->text + used, sizeof(f->text) - used,
+	         "%s: no order of them explains that",
+	         i < h->n ? ", and more" : "");
+}
+
 /* --- the table --- */
 
 /* Columns that the bars may take; with more times than that there are none. */

@@ -103,7 +103,7 @@ struct hist_spec hist_spec_of(const struct weft_chan_impl *impl, size_t cap);
 struct hist_finding {
 	const char *rule; /* a_name_like_this */
 	size_t op[2];     /* the calls that show it; HIST_NONE */
-	char text[400];   /* one line, with values, tasks and times */
+	char text[600];   /* one line, with values, tasks and times */
 };
 
 /* Each returns true when it has found something. Level 1 and level 2 take
@@ -130,6 +130,9 @@ bool hist_judge(const struct history *h, struct hist_finding *f);
 /* Leave out calls as long as level 2 finds what is left impossible, in place.
  * What was impossible because of what is left out stays. */
 void hist_minimise(struct history *h);
+
+/* Let the finding name all calls, or the first of many. */
+void hist_name_calls(const struct history *h, struct hist_finding *f);
 
 /* Print the calls in the order in which they began, with a bar for the time
  * that each took; marked are those of the finding. On stderr. */

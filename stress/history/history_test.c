@@ -253,6 +253,12 @@ static const struct planted planted[] = {
 	  true,
 	  { CALL(1, 1, WAITS, HIST_RECV, HIST_PLAIN, 0, 0, WEFT_FOREVER),
 	    CLOSE(2, 2, 3, 0) } },
+	{ "asleep_after_close",
+	  FIFO(1),
+	  false,
+	  true,
+	  { CALL(1, 1, WAITS, HIST_SEND, HIST_BATCH, V(1, 1), 0, WEFT_FOREVER),
+	    CLOSE(2, 2, 3, 0) } },
 	{ "recv_asleep",
 	  FIFO(2),
 	  false,
@@ -736,7 +742,7 @@ static void what_is_minimised_stays_impossible(void **state)
 static const struct {
 	enum fault fault;
 	const struct weft_chan_impl *impl;
-	const char *rules; /* all that it breaks; one of them finds it */
+	const char *rules; /* one of which names it */
 } faults[] = {
 	{ LOSES_ONE_IN_50, &faulty_pairing,
 	  "lost overtaken recv_asleep empty_with_element" },
@@ -782,29 +788,42 @@ static bool is_among(const char *rules, const char *why)
 	return false;
 }
 
+/* A fault shows in more than one way, and which comes first is chance: a round
+ * that finds something else is made again, from another seed. */
+#define TRIES 30
+
+static bool is_named(size_t i)
+{
+	bool named = false;
+
+	for (uint64_t try = 1; try <= TRIES && !named; try++) {
+		struct stretch s;
+
+		assert_int_equal(stretch_run(&subject_history, faults[i].impl,
+		                             try, false, PATIENCE, LIMIT, NULL,
+		                             NULL, &s),
+		                 0);
+		printf("fault %d on %s: %s after %u rounds: %s\n", fault,
+		       faults[i].impl->name, conform_verdict_name(s.verdict),
+		       (unsigned)s.episodes, s.why);
+		assert_int_equal(s.verdict, CONFORM_FAIL);
+		named = is_among(faults[i].rules, s.why);
+		stretch_free(&s);
+	}
+	return named;
+}
+
 static void planted_faults_are_found_and_named(void **state)
 {
 	unsigned missed = 0;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
-		struct stretch s;
-
 		fault = faults[i].fault;
-		assert_int_equal(stretch_run(&subject_history, faults[i].impl,
-		                             1, false, PATIENCE, LIMIT, NULL,
-		                             NULL, &s),
-		                 0);
-		printf("fault %d on %s: %s after %u rounds: %s\n", fault,
-		       faults[i].impl->name, conform_verdict_name(s.verdict),
-		       (unsigned)s.episodes, s.why);
-		if (s.verdict != CONFORM_FAIL ||
-		    !is_among(faults[i].rules, s.why)) {
-			printf("    and should be one of %s\n%s",
-			       faults[i].rules, s.log);
-			missed++;
-		}
-		stretch_free(&s);
+		if (is_named(i))
+			continue;
+		printf("    and should be one of %s\n", faults[i].rules);
+		missed++;
 	}
 	fault = NO_FAULT;
 	assert_int_equal(missed, 0);

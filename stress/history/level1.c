@@ -488,16 +488,20 @@ static bool close_rules(const struct level1 *l, struct hist_finding *f)
 /* --- calls that wait for good --- */
 
 struct waiting {
-	size_t send, recv; /* a pending one; HIST_NONE */
+	size_t any, send, recv; /* a pending one; HIST_NONE */
 	size_t sent, received;
 };
 
 static void count(const struct history *h, struct waiting *w)
 {
-	*w = (struct waiting){ .send = HIST_NONE, .recv = HIST_NONE };
+	*w = (struct waiting){ .any = HIST_NONE,
+		               .send = HIST_NONE,
+		               .recv = HIST_NONE };
 	for (size_t i = 0; i < h->n; i++) {
 		const struct hist_op *op = &h->op[i];
 
+		if (op->kind != HIST_CLOSE && hist_is_pending(op))
+			w->any = i;
 		if (op->kind == HIST_SEND) {
 			w->sent += hist_is_done(op);
 			/* Of a batch nobody knows how far it is. */
@@ -515,15 +519,14 @@ static bool asleep(const struct level1 *l, struct hist_finding *f)
 {
 	const struct hist_spec *spec = &l->h->spec;
 	struct waiting w;
-	size_t any, inside;
+	size_t inside;
 
 	count(l->h, &w);
-	any = w.recv != HIST_NONE ? w.recv : w.send;
 	inside = w.sent - w.received;
-	if (any == HIST_NONE)
+	if (w.any == HIST_NONE)
 		return false;
 	if (l->closed != NEVER)
-		return found(l->h, f, RULE_ASLEEP_AFTER_CLOSE, any,
+		return found(l->h, f, RULE_ASLEEP_AFTER_CLOSE, w.any,
 		             l->closed_by,
 		             "%a still waits, although the channel was "
 		             "closed: %b");

@@ -389,16 +389,19 @@ static void leave_out(struct history *h, size_t i)
 	free(pair);
 }
 
-/* Whether what is left after that is impossible only if the whole is: a close
- * says much about others, and so does an element where something was full. */
+/* Whether what is left without it is impossible only if the whole is: not
+ * without a close that others were told of, nor without an element where
+ * something was full. */
 static bool may_go(const struct history *h, const struct hist_op *op)
 {
-	if (op->kind == HIST_CLOSE && hist_is_done(op))
-		return false;
+	bool closes = op->kind == HIST_CLOSE;
+
 	if (!hist_is_done(op) && !hist_is_pending(op))
 		return true;
 	for (size_t i = 0; i < h->n; i++)
-		if (h->op[i].kind == HIST_SEND && hist_is_refused(&h->op[i]))
+		if (closes ? hist_is_ended(&h->op[i])
+		           : h->op[i].kind == HIST_SEND &&
+		                     hist_is_refused(&h->op[i]))
 			return false;
 	return true;
 }

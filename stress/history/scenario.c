@@ -470,8 +470,10 @@ static bool is_same(const struct look *a, const struct look *b)
 
 WEFT_NORETURN static void complain_of(struct arena *a, struct hist_finding *f)
 {
-	if (!strcmp(f->rule, "no_order"))
+	if (strcmp(f->rule, "no_order") == 0) {
 		hist_minimise(&a->h);
+		hist_name_calls(&a->h, f);
+	}
 	if (a->h.n <= 200)
 		hist_print(&a->h, f);
 	if (a->s->again)
