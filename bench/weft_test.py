@@ -643,6 +643,71 @@ class Wicked(unittest.TestCase):
         self.assertRegex(answer.out, r"\n  \d+ passed, ")
 
 
+class KnownAnswers(unittest.TestCase):
+    """What is measured of a channel whose speed is known. Its times are those of a
+    clock that it sleeps by, so that other load on the machine hardly shows."""
+
+    def run_timed(self, *args, pattern="producer_consumer", chan="timed", **env):
+        answer = weft("run", pattern, broken(chan), "--json", *args,
+                      **{"WEFT_TIMED_" + key.upper(): str(value)
+                         for key, value in env.items()})
+        self.assertEqual(answer.status, 0, answer.err)
+        return strict(answer.out)
+
+    def best(self, **env):
+        """The fastest of three: the machine can only add to it."""
+        found = self.run_timed("--items=1000", "--reps=3", "--latency=0", **env)
+        return min(s["ns"] / s["messages"] for s in found["samples"])
+
+    def test_a_delay_of_each_message_is_measured_as_that(self):
+        delay = 1000000
+        self.assertLess(abs(self.best(delay=delay) - delay), 0.05 * delay)
+
+    def test_a_stall_shows_in_the_open_loop(self):
+        opened = self.run_timed("--items=8000", "--time=1600", "--reps=1",
+                                delay=100000, stall=1)["latency_ns"]
+        self.assertEqual(opened["kind"], "open-loop sojourn")
+        self.assertGreater(opened["p999"], 40e6)
+
+    def test_a_stall_does_not_show_in_the_closed_loop(self):
+        if self.is_busy():
+            self.skipTest("this machine makes round trips late by itself")
+        # Two round trips of 10,000, and two more in each second that it takes: other
+        # load makes more of them late, and nothing makes fewer.
+        for _ in range(3):
+            closed = self.round_trips(10000, 8, stall=1)
+            if closed and closed["p999"] < 25e6:
+                self.assertEqual(closed["kind"], "closed-loop round trip")
+                self.assertGreater(closed["max"], 50e6 * 0.99)  # it was there
+                return
+        if self.is_busy():
+            self.skipTest("this machine makes round trips late by itself")
+        self.fail("p99.9 is that of the stall: %s" % closed)
+
+    def is_busy(self):
+        found = self.round_trips(2000, 4)
+        return not found or found["p999"] > 1e6
+
+    def round_trips(self, items, timeout, **env):
+        """None when the machine did not get that far in the time."""
+        answer = weft("run", "ping_pong", broken("timed"), "--json", "--reps=1",
+                      "--cap=1", "--items=%d" % items, "--timeout=%d" % timeout,
+                      **{"WEFT_TIMED_" + key.upper(): str(value)
+                         for key, value in env.items()})
+        found = strict(answer.out)
+        if found["verdict"] == "HUNG":
+            return None
+        self.assertEqual(answer.status, 0, answer.err)
+        return found["latency_ns"]
+
+    def test_an_unfair_channel_gets_the_index_worked_out_by_hand(self):
+        # Three of four messages, and one: (3 + 1)^2 / (2 * (3^2 + 1^2)).
+        fair = self.run_timed("--consumers=2", "--items=4000", "--reps=1", "--latency=0",
+                              chan="unfair")["fairness"]
+        self.assertAlmostEqual(fair["jain"], 0.8)
+        self.assertAlmostEqual(fair["least_share"], 0.5)
+
+
 class Sweeps(unittest.TestCase):
     """What the sweep files choose of what this command has."""
 

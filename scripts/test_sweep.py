@@ -522,6 +522,10 @@ class Runs(FakeRuns):
         self.assertIn("CHECK failed: 1 == 2",
                       (self.run_folder() / "samples.jsonl").read_text())
         self.assertNotIn("FAIL      N/A", done.stdout)
+        text = (self.run_folder() / "summary.md").read_text()
+        for verdict in ("FAILED", "HUNG", "CRASHED"):  # in each table, and on top
+            self.assertGreaterEqual(text.count("| %s |" % verdict), 3)
+            self.assertIn("- %s " % verdict, text)
 
     def test_impossible_cells_alone_are_no_failure(self):
         self.sweep("pattern=pipeline cap=0 rounds=1", channels="alpha,picky")
