@@ -42,7 +42,7 @@ list_compiled = 'import json, sys; \
 	               if "/mutants/" not in e["file"]}), sep="\0", end="")'
 
 .DEFAULT_GOAL := release
-.PHONY: release test bench report gate ratios peers peers-test demo stress-chan stress-select dev clang asan tsan \
+.PHONY: release test bench report gate ratios peers peers-test demo stress-chan stress-select mutants dev clang asan tsan \
 	check-format format lint clean help
 
 release: build-release ## build everything (the default)
@@ -83,6 +83,13 @@ stress-chan: build-release ## stress every channel at random for SECONDS (defaul
 
 stress-select: build-release ## stress selects over mixed channels at random for SECONDS (default 600)
 	build/release/weft stress select --seconds=$(SECONDS)
+
+mutants: ## plant bugs in our own code, and say what finds each: results/mutants/matrix.md (resumable)
+	@$(MAKE) --no-print-directory build-release
+	@test -f build/tsan/build.ninja || cmake --preset tsan
+	@cmake --build --preset release --target mutants
+	@cmake --build --preset tsan --target mutants
+	scripts/mutants.py
 
 dev: build-dev ## build for debugging and run all tests
 	ctest --preset dev -j $(TEST_JOBS)

@@ -52,7 +52,7 @@ function(weft_add_mutant_test NAME TEST SOURCE FROM TO)
   # The test's own limit, and four times as long as it takes for the mutant.
   set_tests_properties(
     ${NAME} PROPERTIES
-    LABELS unit
+    LABELS "unit;mutant"
     TIMEOUT 310
     SKIP_RETURN_CODE 77)
 endfunction()

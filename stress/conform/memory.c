@@ -46,7 +46,7 @@ static void live_and_die(struct cell *cell)
 {
 	static unsigned lives;
 	struct weft_chan *c = cell_chan(cell);
-	size_t n = chan_fill(c, 0, 10);
+	size_t n = chan_fill(c, 0, cell->unbounded ? 150 : 10);
 	uint32_t tag;
 
 	if (lives % 3 == 1 && !(cell->impl->can & WEFT_NO_DATA))
