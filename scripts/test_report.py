@@ -150,6 +150,17 @@ class Words(unittest.TestCase):
         text = words.markdown(run_of(pc("ring", 50)))
         self.assertIn("It costs: 0.100 CPU seconds", text)
 
+    def test_doubts_stand_beside_the_number(self):
+        run = run_of(pc("ring", 50))
+        run.cells[0].update(near_floor=True, steady=False)
+        text = " ".join(words.answers(run)[0].sentences)
+        self.assertIn("not well above the floor", text)
+        self.assertIn("not steady", text)
+        run.cells[0]["modes"] = [{"messages_per_second": 2e7, "share": 0.6},
+                                 {"messages_per_second": 1e7, "share": 0.4}]
+        text = " ".join(words.answers(run)[0].sentences)
+        self.assertIn("two modes, 20.0 (60 %) and 10.0 (40 %)", text)
+
     def test_topologies_are_kept_apart(self):
         run = run_of(pc("ring", 50), pc("handoff", 100), pc("ring", 500, 2),
                      pc("handoff", 100, 2), pc("handoff", 90, cap=0))

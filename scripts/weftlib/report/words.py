@@ -162,8 +162,22 @@ def amount(cell, one):
     return text + "."
 
 
-def compared(cell, one):
+def doubts(cell):
+    """What keeps the number from being taken for more than it is."""
     parts = []
+    if cell.get("near_floor"):
+        parts.append("not well above the floor, so that the harness is a part of it")
+    if cell.get("modes"):
+        parts.append("two modes, %s" % listed(["%s (%.0f %%)" % (
+            three_digits(mode["messages_per_second"] / 1e6), 100 * mode["share"])
+            for mode in cell["modes"]]))
+    elif cell.get("steady") is False:
+        parts.append("not steady")
+    return parts
+
+
+def compared(cell, one):
+    parts = doubts(cell)
     if one.base is not None and one.base is not cell:
         found = relative(cell, one.base)
         parts.append("%s as fast as %s%s" % (times(found[0]), BASELINE, interval_of(found))
