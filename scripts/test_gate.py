@@ -7,15 +7,16 @@ test_gate_mutants.py plants bugs in the rule, each of which has to fail here.
 import io
 import os
 import random
+import re
 import sys
 import tempfile
 import unittest
 from fractions import Fraction
-from math import comb, exp, expm1, inf, log, log1p
+from math import comb, exp, expm1, inf, log, log1p, prod
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from weftlib import ROOT, Problem, exits, stats
+from weftlib import ROOT, Problem, exits, stats, sweepfile
 from weftlib.binary import Answer
 from weftlib.gate import (builds, evidence, exact, plan, power, records, report, rivals, rounds,
                           selftest, trial, verdict)
@@ -508,6 +509,19 @@ class Live(unittest.TestCase):
         with self.assertRaises(rounds.Failed):
             rounds.Live(bench, clock=lambda: None).round("look", 0, ["a", "b"])
         self.assertEqual(bench.failures, ["b: head: FAILED: 3 lost"])
+
+
+class Cells(unittest.TestCase):
+    """bench/sweeps/gate, as it is shipped."""
+
+    def test_there_are_24_and_every_pattern_is_among_them(self):
+        lines = sweepfile.load(sweepfile.find("gate")).lines
+        sizes = [prod(len(values) for _, values in line.knobs) * len(line.chans)
+                 * len(line.patterns) for line in lines]
+        self.assertEqual(sum(sizes), 24)
+        self.assertEqual({name for line in lines for name in line.patterns},
+                         set(re.findall(r"^PATTERN\((\w+)", (
+                             ROOT / "patterns/patterns.def").read_text(), re.M)))
 
 
 class Alike(unittest.TestCase):
