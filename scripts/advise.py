@@ -205,8 +205,8 @@ def ahead(advice):
 
 def report(advice, runner, cells, seed):
     output.say("question  %s" % advice.question)
-    output.say("measured  %d channels in %d rounds of %d ms, interleaved, seed %d\n" % (
-        len(advice.ranking), runner.rounds_done, cells[0].time_ms, seed))
+    output.say("measured  %d channel%s in %d rounds of %d ms, interleaved, seed %d\n" % (
+        len(advice.ranking), "s" * (len(advice.ranking) != 1), runner.rounds_done, cells[0].time_ms, seed))
     if advice.ranking:
         output.say(tables.render_text(ranking_table(advice), left=("channel", "lacks")))
         level = min(ratio.level for one, ratio in advice.ranking)

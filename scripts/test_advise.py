@@ -116,6 +116,12 @@ class Deciding(unittest.TestCase):
         slow = candidate("slow", *(rate / 2 for rate in self.FAST))
         self.assertEqual(advise.eliminated([fast, near, slow]), ["slow"])
 
+    def test_what_never_came_near_is_left_out_early(self):
+        fast = candidate("fast", 100, 50, 100)
+        far, near = candidate("far", 49, 24, 49), candidate("near", 10, 26, 10)
+        self.assertEqual(advise.far_behind([fast, far, near]), ["far"])
+        self.assertEqual(advise.far_behind([candidate("lacks", 1, unmet=("len",))]), [])
+
     def test_one_good_round_keeps_it_in(self):
         fast = candidate("fast", *self.FAST)
         odd = candidate("odd", *([50] * 8 + [100]))
@@ -166,7 +172,8 @@ class Commands(FakeRuns):
 
     CAN = {"alpha": {"caps": ALL, "min_cap": 0}, "beta": {"caps": ALL, "min_cap": 0},
            "slow": {"caps": ALL, "max_senders": 1}, "picky": {"caps": ALL},
-           "endless": {"caps": ["unbounded"]}, "drops": {"caps": ALL}}
+           "endless": {"caps": ["unbounded"]}, "drops": {"caps": ALL},
+           "far": {"caps": ALL}}
 
     def advise(self, *args, status=0, channels="alpha,beta", **env):
         done = subprocess.run(
@@ -180,7 +187,8 @@ class Commands(FakeRuns):
 
     def test_the_fastest_is_picked_and_the_rest_is_told(self):
         done = self.advise("--producers=2", "--need=select,close",
-                           channels="beta,alpha,slow,picky,endless")
+                           channels="beta,alpha,slow,picky,endless,far",
+                           FAKE_NS='{"far": 300, "beta": 200}')
         self.assertIn("2 producers, 1 consumer, capacity 64, messages of 8 bytes; needs "
                       "select, close", done.stdout)
         self.assertRegex(done.stdout, r"\n\*  alpha +10\.0 +1 +100 +2\.00 +9\n")
@@ -195,6 +203,8 @@ class Commands(FakeRuns):
         runs = [line for line in log if line.startswith("run ")]
         self.assertEqual(sum("--chan=alpha" in line for line in runs), 9)
         self.assertEqual(sum("--chan=picky" in line for line in runs), 1)
+        # A third as fast in all of the first three.
+        self.assertEqual(sum("--chan=far" in line for line in runs), 3)
         self.assertTrue(all("--payload=8" in line and "--cap=64" in line
                             and line.count("--cost=0") == 1 for line in runs))
 

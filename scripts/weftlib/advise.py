@@ -41,6 +41,8 @@ UNBOUNDED = "unbounded"
 TIMES_MS, COMFORTABLE_ROUNDS = (60, 40, 25, 15), 15
 #: Before these, nothing is decided; and there are never more of them.
 FEW_ROUNDS, MOST_ROUNDS = 9, 61
+#: After these, what was never at so large a share of the fastest is left out already.
+FAR_ROUNDS, NEAR = 3, 0.5
 #: How sure it has to be that a candidate is slower before it is left out.
 SURE = 0.98
 #: Two that differ by less are equally good.
@@ -274,11 +276,12 @@ class AdviseRunner(Runner):
             one.rates[self.turn] = found
 
     def round_ends(self, turn):
-        if turn + 1 < FEW_ROUNDS:
+        if turn + 1 < FAR_ROUNDS:
             return
-        for name in eliminated(self.running()):
-            self.over.update(cell.name for cell in self.cells if cell.chan == name)
-        self.decided = is_decided(self.running())
+        early = turn + 1 < FEW_ROUNDS
+        gone = far_behind(self.running()) if early else eliminated(self.running())
+        self.over.update(cell.name for cell in self.cells if cell.chan in gone)
+        self.decided = not early and is_decided(self.running())
 
     def running(self):
         return [self.candidates[cell.chan] for cell in self.cells
@@ -324,6 +327,16 @@ def eliminated(candidates):
         return []
     return [one.name for one in candidates if one is not top and one.rates
             and (one.unmet or against(one, top, SURE).high < 1 - ALIKE)]
+
+
+def far_behind(candidates):
+    """The names of those that never came near the best: many of them would leave the
+    others too few rounds."""
+    top = best(candidates)
+    if top is None:
+        return []
+    return [one.name for one in candidates if one is not top and one.rates
+            and against(one, top, 1).high < NEAR]
 
 
 def is_decided(candidates):
