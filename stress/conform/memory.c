@@ -51,7 +51,7 @@ static void live_and_die(struct cell *cell)
 
 	if (lives % 3 == 1 && !(cell->impl->can & WEFT_NO_DATA))
 		for (; n > 0; n--)
-			MUST(tag_try_recv(c, &tag), 0);
+			MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
 	if (lives % 3 == 2)
 		MUST(chan_close(c), 0);
 	lives++;
@@ -210,7 +210,7 @@ static void must_call(enum kind kind, struct weft_chan *c)
 	switch (kind) {
 	case SENT_AND_RECEIVED:
 		MUST(tag_try_send(c, 1), 0);
-		MUST(tag_try_recv(c, &tag), 0);
+		MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
 		break;
 	case NOT_SENT:
 		MUST(tag_try_send(c, 1), -EAGAIN);
@@ -430,7 +430,7 @@ static void first_call(struct weft_chan *c)
 	uint32_t tag;
 
 	MUST(tag_try_send(c, 0), 0);
-	MUST(tag_try_recv(c, &tag), 0);
+	MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
 }
 
 /* Send elements while the `nth` allocation fails, and leave space for one more.
@@ -493,7 +493,7 @@ static void failing_sends_leak(struct cell *cell, unsigned long nth)
 		failed += err == -ENOMEM;
 		leaked += err == -ENOMEM && oom.live() > 0;
 		if (err == 0)
-			MUST(tag_try_recv(c, &tag), 0);
+			MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
 	}
 	REQUIRE(failed == 0 || leaked < failed,
 	        "each of %u sends that returned -ENOMEM left blocks of memory "
