@@ -118,8 +118,13 @@ int plugin_load_here(char *why, size_t why_bytes)
 	return 0;
 }
 
+/* There in a build with WEFT_PERTURB alone. */
+#pragma weak weft_perturb_begin
+
 void plugin_seed(uint64_t seed)
 {
+	if (weft_perturb_begin)
+		weft_perturb_begin(seed);
 	if (adopted.path && adopted.perturb)
 		adopted.perturb(seed);
 }

@@ -65,6 +65,20 @@ static void wait_ns(long ns)
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
 }
 
+/*
+ * A task that makes many operations must come to its end all the same: of its
+ * first so many each may be delayed, of as many after those one in four, then
+ * one in nine, and so on, which is less than twice the first in all.
+ */
+#define FRESH 4096
+
+static bool is_tired(uint64_t r, uint64_t operations)
+{
+	uint64_t laps = 1 + operations / FRESH;
+
+	return r % (laps * laps) != 0;
+}
+
 /* In ns; 1 is a yield, 0 nothing. */
 static long decide(const struct temper *t, uint64_t r, bool favoured)
 {
@@ -81,7 +95,9 @@ static void random_before(void *arg, enum perturb_kind kind, const void *at,
 {
 	const struct temper *t = &tempers[now.temper % TEMPERS];
 	uint64_t mixed = now.seed ^ place;
-	long ns = decide(t, rng_next(&mine.rng), rng_mix(&mixed) % PLACES == 0);
+	bool favoured = rng_mix(&mixed) % PLACES == 0;
+	bool tired = is_tired(rng_next(&mine.rng), mine.operations);
+	long ns = tired ? 0 : decide(t, rng_next(&mine.rng), favoured);
 
 	(void)arg;
 	(void)at;
@@ -175,6 +191,11 @@ void weft_perturb_point(enum perturb_kind kind, const void *at,
 	hooks->before(hooks->arg, kind, at,
 	              (uintptr_t)caller - (uintptr_t)&anchor);
 	perturb_leave(err);
+}
+
+void weft_perturb_atomic(enum perturb_kind kind)
+{
+	weft_perturb_point(kind, NULL, __builtin_return_address(0));
 }
 
 void weft_perturb_blocks(enum perturb_kind kind, const void *at)

@@ -38,94 +38,133 @@
 
 WEFT_BEGIN_DECLS
 
+/*
+ * In a build with WEFT_PERTURB, the `perturb` preset, each operation calls this
+ * first (core/perturb/); in others there is nothing.
+ */
+#ifdef WEFT_PERTURB
+enum weft_atomic_kind { WEFT_LOAD, WEFT_STORE, WEFT_RMW };
+void weft_perturb_atomic(enum weft_atomic_kind kind);
+#define WEFT_BEFORE(kind) weft_perturb_atomic(kind),
+#else
+#define WEFT_BEFORE(kind)
+#endif
+
 #define weft_load_relaxed(p)                                                   \
-	WEFT_STD atomic_load_explicit(p, WEFT_STD memory_order_relaxed)
+	(WEFT_BEFORE(WEFT_LOAD) WEFT_STD atomic_load_explicit(                 \
+	        p, WEFT_STD memory_order_relaxed))
 #define weft_load_acquire(p)                                                   \
-	WEFT_STD atomic_load_explicit(p, WEFT_STD memory_order_acquire)
+	(WEFT_BEFORE(WEFT_LOAD) WEFT_STD atomic_load_explicit(                 \
+	        p, WEFT_STD memory_order_acquire))
 #define weft_load_seq_cst(p)                                                   \
-	WEFT_STD atomic_load_explicit(p, WEFT_STD memory_order_seq_cst)
+	(WEFT_BEFORE(WEFT_LOAD) WEFT_STD atomic_load_explicit(                 \
+	        p, WEFT_STD memory_order_seq_cst))
 
 #define weft_store_relaxed(p, v)                                               \
-	WEFT_STD atomic_store_explicit(p, v, WEFT_STD memory_order_relaxed)
+	(WEFT_BEFORE(WEFT_STORE) WEFT_STD atomic_store_explicit(               \
+	        p, v, WEFT_STD memory_order_relaxed))
 #define weft_store_release(p, v)                                               \
-	WEFT_STD atomic_store_explicit(p, v, WEFT_STD memory_order_release)
+	(WEFT_BEFORE(WEFT_STORE) WEFT_STD atomic_store_explicit(               \
+	        p, v, WEFT_STD memory_order_release))
 #define weft_store_seq_cst(p, v)                                               \
-	WEFT_STD atomic_store_explicit(p, v, WEFT_STD memory_order_seq_cst)
+	(WEFT_BEFORE(WEFT_STORE) WEFT_STD atomic_store_explicit(               \
+	        p, v, WEFT_STD memory_order_seq_cst))
 
 #define weft_xchg_relaxed(p, v)                                                \
-	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_relaxed)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_exchange_explicit(              \
+	        p, v, WEFT_STD memory_order_relaxed))
 #define weft_xchg_acquire(p, v)                                                \
-	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_acquire)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_exchange_explicit(              \
+	        p, v, WEFT_STD memory_order_acquire))
 #define weft_xchg_release(p, v)                                                \
-	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_release)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_exchange_explicit(              \
+	        p, v, WEFT_STD memory_order_release))
 #define weft_xchg_acq_rel(p, v)                                                \
-	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_acq_rel)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_exchange_explicit(              \
+	        p, v, WEFT_STD memory_order_acq_rel))
 #define weft_xchg_seq_cst(p, v)                                                \
-	WEFT_STD atomic_exchange_explicit(p, v, WEFT_STD memory_order_seq_cst)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_exchange_explicit(              \
+	        p, v, WEFT_STD memory_order_seq_cst))
 
 #define weft_cas_relaxed(p, expected, v)                                       \
-	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
-	        p, expected, v, WEFT_STD memory_order_relaxed,                 \
-	        WEFT_STD memory_order_relaxed)
+	(WEFT_BEFORE(WEFT_RMW)                                                 \
+	         WEFT_STD atomic_compare_exchange_strong_explicit(             \
+	                 p, expected, v, WEFT_STD memory_order_relaxed,        \
+	                 WEFT_STD memory_order_relaxed))
 #define weft_cas_acquire(p, expected, v)                                       \
-	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
-	        p, expected, v, WEFT_STD memory_order_acquire,                 \
-	        WEFT_STD memory_order_acquire)
+	(WEFT_BEFORE(WEFT_RMW)                                                 \
+	         WEFT_STD atomic_compare_exchange_strong_explicit(             \
+	                 p, expected, v, WEFT_STD memory_order_acquire,        \
+	                 WEFT_STD memory_order_acquire))
 #define weft_cas_release(p, expected, v)                                       \
-	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
-	        p, expected, v, WEFT_STD memory_order_release,                 \
-	        WEFT_STD memory_order_relaxed)
+	(WEFT_BEFORE(WEFT_RMW)                                                 \
+	         WEFT_STD atomic_compare_exchange_strong_explicit(             \
+	                 p, expected, v, WEFT_STD memory_order_release,        \
+	                 WEFT_STD memory_order_relaxed))
 #define weft_cas_acq_rel(p, expected, v)                                       \
-	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
-	        p, expected, v, WEFT_STD memory_order_acq_rel,                 \
-	        WEFT_STD memory_order_acquire)
+	(WEFT_BEFORE(WEFT_RMW)                                                 \
+	         WEFT_STD atomic_compare_exchange_strong_explicit(             \
+	                 p, expected, v, WEFT_STD memory_order_acq_rel,        \
+	                 WEFT_STD memory_order_acquire))
 #define weft_cas_seq_cst(p, expected, v)                                       \
-	WEFT_STD atomic_compare_exchange_strong_explicit(                      \
-	        p, expected, v, WEFT_STD memory_order_seq_cst,                 \
-	        WEFT_STD memory_order_seq_cst)
+	(WEFT_BEFORE(WEFT_RMW)                                                 \
+	         WEFT_STD atomic_compare_exchange_strong_explicit(             \
+	                 p, expected, v, WEFT_STD memory_order_seq_cst,        \
+	                 WEFT_STD memory_order_seq_cst))
 
 /* May fail without cause: for loops that would retry anyway. */
 #define weft_cas_weak_acquire(p, expected, v)                                  \
-	WEFT_STD atomic_compare_exchange_weak_explicit(                        \
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_compare_exchange_weak_explicit( \
 	        p, expected, v, WEFT_STD memory_order_acquire,                 \
-	        WEFT_STD memory_order_relaxed)
+	        WEFT_STD memory_order_relaxed))
 #define weft_cas_weak_acq_rel(p, expected, v)                                  \
-	WEFT_STD atomic_compare_exchange_weak_explicit(                        \
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_compare_exchange_weak_explicit( \
 	        p, expected, v, WEFT_STD memory_order_acq_rel,                 \
-	        WEFT_STD memory_order_acquire)
+	        WEFT_STD memory_order_acquire))
 #define weft_cas_weak_relaxed(p, expected, v)                                  \
-	WEFT_STD atomic_compare_exchange_weak_explicit(                        \
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_compare_exchange_weak_explicit( \
 	        p, expected, v, WEFT_STD memory_order_relaxed,                 \
-	        WEFT_STD memory_order_relaxed)
+	        WEFT_STD memory_order_relaxed))
 #define weft_cas_weak_seq_cst(p, expected, v)                                  \
-	WEFT_STD atomic_compare_exchange_weak_explicit(                        \
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_compare_exchange_weak_explicit( \
 	        p, expected, v, WEFT_STD memory_order_seq_cst,                 \
-	        WEFT_STD memory_order_seq_cst)
+	        WEFT_STD memory_order_seq_cst))
 
 #define weft_fetch_add_relaxed(p, v)                                           \
-	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_relaxed)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_add_explicit(             \
+	        p, v, WEFT_STD memory_order_relaxed))
 #define weft_fetch_add_acquire(p, v)                                           \
-	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_acquire)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_add_explicit(             \
+	        p, v, WEFT_STD memory_order_acquire))
 #define weft_fetch_add_release(p, v)                                           \
-	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_release)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_add_explicit(             \
+	        p, v, WEFT_STD memory_order_release))
 #define weft_fetch_add_acq_rel(p, v)                                           \
-	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_acq_rel)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_add_explicit(             \
+	        p, v, WEFT_STD memory_order_acq_rel))
 #define weft_fetch_add_seq_cst(p, v)                                           \
-	WEFT_STD atomic_fetch_add_explicit(p, v, WEFT_STD memory_order_seq_cst)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_add_explicit(             \
+	        p, v, WEFT_STD memory_order_seq_cst))
 
 #define weft_fetch_sub_relaxed(p, v)                                           \
-	WEFT_STD atomic_fetch_sub_explicit(p, v, WEFT_STD memory_order_relaxed)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_sub_explicit(             \
+	        p, v, WEFT_STD memory_order_relaxed))
 #define weft_fetch_sub_release(p, v)                                           \
-	WEFT_STD atomic_fetch_sub_explicit(p, v, WEFT_STD memory_order_release)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_sub_explicit(             \
+	        p, v, WEFT_STD memory_order_release))
 #define weft_fetch_sub_acq_rel(p, v)                                           \
-	WEFT_STD atomic_fetch_sub_explicit(p, v, WEFT_STD memory_order_acq_rel)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_sub_explicit(             \
+	        p, v, WEFT_STD memory_order_acq_rel))
 #define weft_fetch_sub_seq_cst(p, v)                                           \
-	WEFT_STD atomic_fetch_sub_explicit(p, v, WEFT_STD memory_order_seq_cst)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_sub_explicit(             \
+	        p, v, WEFT_STD memory_order_seq_cst))
 
 #define weft_fetch_or_acq_rel(p, v)                                            \
-	WEFT_STD atomic_fetch_or_explicit(p, v, WEFT_STD memory_order_acq_rel)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_or_explicit(              \
+	        p, v, WEFT_STD memory_order_acq_rel))
 #define weft_fetch_or_seq_cst(p, v)                                            \
-	WEFT_STD atomic_fetch_or_explicit(p, v, WEFT_STD memory_order_seq_cst)
+	(WEFT_BEFORE(WEFT_RMW) WEFT_STD atomic_fetch_or_explicit(              \
+	        p, v, WEFT_STD memory_order_seq_cst))
 
 /* Stops the compiler, not the CPU, from moving memory accesses across it. */
 #define weft_barrier_compiler()                                                \
