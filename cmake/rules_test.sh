@@ -46,7 +46,7 @@ check() { # check ROOT
 		grep -nE '^ \*[A-Za-z(]' $(find core cli patterns testing stress \
 			bench -name '*.[ch]' 2>/dev/null) || true
 		hits "$atomics" $(sources core cli patterns testing stress bench \
-			2>/dev/null | grep -vE '^core/(include/weft/atomic\.h$|perturb/)')
+			2>/dev/null | grep -vE '^core/(include/weft/(atomic|perturb)\.h$|perturb/)')
 	)
 	[ -z "$found" ] || { printf '%s\n' "$found"; return 1; }
 }

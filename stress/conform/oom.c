@@ -5,8 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include <weft/atomic.h>
 #include <weft/export.h>
 
 /* The C library's own, under the names that it keeps for this purpose. */
@@ -48,9 +51,62 @@ long weft_oom_live(void)
 	return live;
 }
 
+/* --- by the environment, for a program of anyone's --- */
+
+/* Of the whole process. */
+static _Atomic unsigned long allocations;
+static unsigned long fails_at; /* 0 = never */
+static bool fails_from_there;
+
+static void say(const char *what, unsigned long n)
+{
+	char line[80];
+	int length =
+	        snprintf(line, sizeof(line), "weft_oom: %s %lu\n", what, n);
+
+	(void)!write(STDERR_FILENO, line, (size_t)length);
+}
+
+__attribute__((constructor)) static void read_environment(void)
+{
+	const char *wish = getenv("WEFT_OOM");
+	char *end;
+
+	if (!wish)
+		return;
+	weft_store_relaxed(&allocations, 0UL);
+	fails_at = strtoul(wish, &end, 10);
+	fails_from_there = *end == '+';
+}
+
+__attribute__((destructor)) static void say_how_many(void)
+{
+	unsigned long n = weft_load_relaxed(&allocations);
+
+	if (fails_at && n < fails_at)
+		say("nothing failed, allocations:", n);
+}
+
+static bool fails_by_environment(void)
+{
+	unsigned long n;
+
+	if (!fails_at)
+		return false;
+	n = 1 + weft_fetch_add_relaxed(&allocations, 1UL);
+	if (n != fails_at && !(fails_from_there && n > fails_at))
+		return false;
+	if (n == fails_at)
+		say("fails: allocation", n);
+	errno = ENOMEM;
+	return true;
+}
+
 /* Whether this allocation is to fail. */
 static bool fails(void)
 {
+	if (fails_by_environment())
+		return true;
 	if (countdown == 0)
 		return false;
 	if (countdown > 1) {
