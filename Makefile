@@ -11,6 +11,7 @@ SECONDS ?= 600
 BASE ?=
 GATE ?=
 SPEED ?= 1
+STRESS ?= 2m
 JOBS ?= $(shell nproc)
 
 # Tests wait as much as they compute.
@@ -42,7 +43,7 @@ list_compiled = 'import json, sys; \
 	               if "/mutants/" not in e["file"]}), sep="\0", end="")'
 
 .DEFAULT_GOAL := release
-.PHONY: release test bench report gate ratios peers peers-test demo stress-chan stress-select mutants dev clang asan tsan \
+.PHONY: release test bench report gate ratios peers peers-test demo stress stress-chan stress-select mutants dev clang asan tsan \
 	check-format format lint clean help
 
 release: build-release ## build everything (the default)
@@ -77,6 +78,9 @@ peers-test: build-release ## check the channels of other libraries and the kerne
 
 demo: build-release ## show all patterns at work, SPEED=1 times as fast as they are
 	build/release/cmp-pattern --all --speed $(SPEED)
+
+stress: build-release build-perturb ## all checks and all stress of our channels for STRESS=2m, 10m, ...; with seeded delays too
+	@stress/run.sh "$(STRESS)" build/release/weft build/perturb/weft
 
 stress-chan: build-release ## stress every channel at random for SECONDS (default 600)
 	build/release/weft stress chan --seconds=$(SECONDS)

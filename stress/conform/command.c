@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include <weft/chan_impl.h>
-#include <weft/time.h>
+#include <weft/task.h>
 
 #include "cli/json.h"
 #include "cli/plugin.h"
@@ -46,7 +46,8 @@ const char conform_help[] =
         "hung\n"
         "  --percent=P       of the usual repetitions; default 100\n"
         "  --failures=N      after which it ends; default: it does not\n"
-        "  --budget=S        seconds after which no check begins\n"
+        "  --budget=S        seconds after which no check begins, for all "
+        "channels together\n"
         "  --quiet           only what did not pass\n"
         "  --json            results as JSON\n"
         "  --list            what is checked, and what is not and why\n"
@@ -273,8 +274,23 @@ static int check_one(struct request *q, const struct weft_chan_impl *impl)
 	return 0;
 }
 
+/* What is left until then, for the i-th channel and those behind it. */
+static void share_budget(struct request *q, int64_t end, size_t i)
+{
+	int64_t left = end - weft_now();
+	size_t channels = 0;
+
+	if (end == WEFT_FOREVER)
+		return;
+	while (chosen_at(&q->chosen, i + channels))
+		channels++;
+	q->opts.budget_ns = left > 0 && channels ? left / (int64_t)channels : 1;
+}
+
 static int check_all(struct request *q)
 {
+	int64_t end = q->opts.budget_ns ? weft_deadline_in(q->opts.budget_ns)
+	                                : WEFT_FOREVER;
 	const struct weft_chan_impl *impl;
 	int err = 0;
 
@@ -283,8 +299,10 @@ static int check_all(struct request *q)
 		json_begin(q);
 	else
 		printf("seed %" PRIu64 "\n\n", q->opts.seed);
-	for (size_t i = 0; !err && (impl = chosen_at(&q->chosen, i)); i++)
+	for (size_t i = 0; !err && (impl = chosen_at(&q->chosen, i)); i++) {
+		share_budget(q, end, i);
 		err = check_one(q, impl);
+	}
 	if (q->json)
 		json_end(q);
 	chosen_tally(&q->chosen, q->variations, 0, q->ran);

@@ -72,7 +72,7 @@ static const unsigned slowness[BUILDS] = {
 	[BUILD_PLAIN] = 1,
 	[BUILD_THREAD] = 5,
 	[BUILD_ADDRESS] = 3,
-	[BUILD_PERTURB] = 5,
+	[BUILD_PERTURB] = 8,
 };
 
 #define SECONDS_FAST (30 * WEFT_SEC)

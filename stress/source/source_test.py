@@ -63,6 +63,59 @@ class Orders(unittest.TestCase):
             self.assertEqual(answer.status, 0, answer)
 
 
+class Delays(unittest.TestCase):
+    def test_a_window_of_a_few_instructions(self):
+        """A send that comes between a look at the closed flag and the lock."""
+        args = ["stress", "history", "--build=perturb", "--seconds=60", "--failures=1",
+                "--load=" + PUBLISH, "--", "-DEARLY", "-DHOW=TURN"]
+        answer = weft(*args)
+        self.assertEqual(answer.status, 1, answer)
+        self.assertRegex(answer.out, r"(?m)^publish: (FAIL|HUNG) in the episode with seed")
+        self.assertRegex(answer.out, r"again: weft stress history .*--build=perturb -- -DEARLY")
+
+
+    def test_the_same_by_a_header_alone(self):
+        args = ["stress", "history", "--seconds=60", "--failures=1", "--load=" + PUBLISH, "--",
+                "-include", "weft/perturb.h", "-DHOW=TURN"]
+        self.assertEqual(weft(*args, "-DEARLY").status, 1)
+        args[2] = "--seconds=1"
+        answer = weft(*args)
+        self.assertEqual(answer.status, 0, answer)
+
+
+class Allocations(unittest.TestCase):
+    """The preload that fails allocations of whatever program."""
+
+    PROGRAM = """
+        #include <stdio.h>
+        #include <stdlib.h>
+        int main(void) {
+            setvbuf(stdout, NULL, _IONBF, 0);
+            for (int i = 1; i <= 4; i++) {
+                void *volatile p = i % 2 ? malloc(8) : calloc(1, 8);
+                putchar(p ? 'y' : 'n');
+                free(p);
+            }
+            return 0;
+        }"""
+
+    def test_each_fails_in_turn(self):
+        preload = os.path.join(os.path.dirname(WEFT), "weft_oom.so")
+        with tempfile.TemporaryDirectory() as folder:
+            program = os.path.join(folder, "program")
+            subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-x", "c", "-", "-o",
+                            program], input=self.PROGRAM, text=True, check=True, timeout=60)
+            for wish, printed in (("1", "nyyy"), ("2", "ynyy"), ("4", "yyyn"),
+                                  ("3+", "yynn"), ("5", "yyyy"), ("1+", "nnnn")):
+                done = subprocess.run([program], capture_output=True, text=True, timeout=60,
+                                      env={**os.environ, "WEFT_OOM": wish,
+                                           "LD_PRELOAD": preload})
+                self.assertEqual((done.returncode, done.stdout), (0, printed), wish)
+                self.assertEqual(done.stderr, "weft_oom: " + (
+                    "nothing failed, allocations: 4\n" if wish == "5" else
+                    "fails: allocation %s\n" % wish.rstrip("+")))
+
+
 class Builds(unittest.TestCase):
     def test_all_of_them_pass(self):
         answer = weft("check", "--load=" + PUBLISH, "--only=^only_the_first")
@@ -98,6 +151,43 @@ class Builds(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             self.assertEqual(weft("list", "--load=" + PUBLISH, TMPDIR=folder).status, 0)
             self.assertEqual(os.listdir(folder), [])
+
+
+class Run(unittest.TestCase):
+    """`make stress`: what is run, and that one failure among it counts."""
+
+    SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../run.sh")
+
+    def run_script(self, time, fails="nothing"):
+        with tempfile.TemporaryDirectory() as folder:
+            fake = os.path.join(folder, "weft")
+            with open(fake, "w") as file:
+                file.write('#!/bin/sh\n[ "$*" != stress ] || { echo "weft: stress what? '
+                           '(there are: one, two)" >&2; exit 2; }\n'
+                           'echo "ran $*"; case "$*" in *"%s"*) exit 1;; esac\n' % fails)
+            os.chmod(fake, 0o755)
+            done = subprocess.run([self.SCRIPT, time, fake, fake], capture_output=True,
+                                  text=True, timeout=60)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def test_all_is_run(self):
+        answer = self.run_script("2m")
+        self.assertEqual(answer.status, 0, answer)
+        for line in (r"check --all --quiet --budget=14\.4", r"check .*--percent=5 .*=21\.6",
+                     r"stress one --seconds=18\.0", r"stress two --time-limit=100 --seconds=24"):
+            self.assertRegex(answer.out, "(?m)^ran " + line)
+        self.assertIn("nothing was found in 120 s", answer.out)
+
+    def test_a_failure_counts_and_does_not_end_it(self):
+        answer = self.run_script("10s", "stress one")
+        self.assertEqual(answer.status, 1)
+        self.assertIn("ran stress two", answer.out)
+        self.assertIn("found by: stress one; stress one with delays; see above", answer.out)
+
+    def test_bad_times(self):
+        for time in "x", "", "5d", "0", "-1", "1.5m":
+            answer = self.run_script(time or "m")
+            self.assertEqual((answer.status, answer.out), (2, ""), time)
 
 
 class BadInput(unittest.TestCase):

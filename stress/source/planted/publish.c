@@ -8,6 +8,7 @@
  *	-DPUBLISH=weft_store_relaxed   that store does not
  *	-DCLOSED=weft_store_relaxed    that of the closed flag does not
  *	-DFORGETS                      destroy frees no list
+ *	-DEARLY                        a send looks for a close before it may
  *
  * One lock for senders, one for receivers, so what is published is all that
  * orders one side before the other.
@@ -135,10 +136,15 @@ static int push(struct channel *c, const void *elem)
 static int try_send(void *state, const void *elem)
 {
 	struct channel *c = state;
+	bool closed;
 	int err;
 
+	closed = weft_load_relaxed(&c->closed);
 	lock(&c->send_lock);
-	if (weft_load_relaxed(&c->closed))
+#ifndef EARLY
+	closed = weft_load_relaxed(&c->closed);
+#endif
+	if (closed)
 		err = -EPIPE;
 	else if (HOW != LINK &&
 	         c->sent - weft_load_acquire(&c->received) >= c->cap)
