@@ -85,7 +85,7 @@ static int apr_push(struct queue *q, void *p, bool wait)
 		gate_leave(seat, GATE_SEND);
 	} while (open && status == APR_EINTR);
 	if (!open)
-		return -EPIPE;
+		return gate_refuse(&q->gate);
 	return status == APR_SUCCESS ? 0 : -EAGAIN;
 }
 

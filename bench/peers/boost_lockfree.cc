@@ -68,7 +68,7 @@ int try_send(void *state, const void *elem)
 		err = -EPIPE;
 	else
 		err = q->q.bounded_push(p) ? 0 : -EAGAIN;
-	gate_leave(seat, GATE_SEND);
+	err = gate_leave_send(&q->gate, seat, err);
 	if (err)
 		carry_drop(p, size);
 	return err;

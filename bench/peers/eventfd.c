@@ -106,8 +106,7 @@ static int eventfd_try_send(void *state, const void *elem)
 		err = -errno;
 	else
 		put(q, elem);
-	gate_leave(seat, GATE_SEND);
-	return err;
+	return gate_leave_send(&q->gate, seat, err);
 }
 
 static int take(struct queue *q, void *elem)

@@ -73,7 +73,7 @@ int try_send(void *state, const void *elem)
 		err = -EPIPE;
 	else
 		err = q->q.enqueue(p) ? 0 : -ENOMEM;
-	gate_leave(seat, GATE_SEND);
+	err = gate_leave_send(&q->gate, seat, err);
 	if (err)
 		carry_drop(p, size);
 	return err;
@@ -130,7 +130,7 @@ int send_bulk(queue *q, const unsigned char *elems, size_t n)
 		err = -EPIPE;
 	else if (!err && !q->q.enqueue_bulk(p, n))
 		err = -ENOMEM;
-	gate_leave(seat, GATE_SEND);
+	err = gate_leave_send(&q->gate, seat, err);
 	for (size_t i = 0; err && i < packed; i++)
 		carry_drop(p[i], size);
 	return err;

@@ -91,8 +91,7 @@ int try_send(void *state, const void *elem)
 		err = -EPIPE;
 	else if (mq_send(q->mq, q->elem_size ? from : "", q->elem_size, 0))
 		err = -errno;
-	gate_leave(seat, GATE_SEND);
-	return err;
+	return gate_leave_send(&q->gate, seat, err);
 }
 
 int take(queue *q, void *elem)

@@ -76,10 +76,9 @@ static int urcu_try_send(void *state, const void *elem)
 	open = gate_is_open(&q->gate);
 	if (open)
 		cds_wfcq_enqueue(&q->head, &q->tail, &node->link);
-	gate_leave(seat, GATE_SEND);
 	if (!open)
 		free(node);
-	return open ? 0 : -EPIPE;
+	return gate_leave_send(&q->gate, seat, open ? 0 : -EPIPE);
 }
 
 static int urcu_try_recv(void *state, void *elem)

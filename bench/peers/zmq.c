@@ -127,8 +127,7 @@ static int zmq_try_send(void *state, const void *elem)
 	struct gate_seat *seat = gate_enter(&q->gate, GATE_SEND);
 	int err = gate_is_open(&q->gate) ? zmq_put(q, elem) : -EPIPE;
 
-	gate_leave(seat, GATE_SEND);
-	return err;
+	return gate_leave_send(&q->gate, seat, err);
 }
 
 static int zmq_take(struct queue *q, void *elem)

@@ -146,7 +146,7 @@ static int ck_try_send(void *state, const void *elem)
 		return 0;
 	}
 	carry_drop(p, size);
-	return open ? -EAGAIN : -EPIPE;
+	return open ? -EAGAIN : gate_refuse(&q->gate);
 }
 
 static int ck_take(struct queue *q, void *elem)

@@ -109,12 +109,20 @@ void gate_shut(struct gate *g, void (*wake)(void *arg, struct gate_seat *seat),
 	gate_clear(g, GATE_RECV, wake, arg);
 }
 
+int gate_refuse(const struct gate *g)
+{
+	while (!gate_is_shut(g))
+		weft_yield();
+	return -EPIPE;
+}
+
 int gate_close(struct gate *g, void (*wake)(void *arg, struct gate_seat *seat),
                void *arg)
 {
 	int err = gate_begin_close(g, wake, arg);
 
-	if (!err)
-		gate_shut(g, wake, arg);
-	return err;
+	if (err)
+		return gate_refuse(g);
+	gate_shut(g, wake, arg);
+	return 0;
 }

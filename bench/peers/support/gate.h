@@ -11,7 +11,7 @@
  *
  *	stage     send      receive
  *	OPEN      goes on   waits when the queue is empty
- *	CLOSING   -EPIPE    waits: a sender may be about to add something
+ *	CLOSING   waits     waits: a sender may be about to add something
  *	SHUT      -EPIPE    -EPIPE when the queue is empty
  *
  * A thread that blocks in the library while it is inside is woken by what the
@@ -21,6 +21,7 @@
 #ifndef BENCH_PEERS_GATE_H
 #define BENCH_PEERS_GATE_H
 
+#include <errno.h>
 #include <stddef.h>
 
 #include <weft/atomic.h>
@@ -97,8 +98,24 @@ static inline bool gate_is_shut(const struct gate *g)
 }
 
 /*
- * Close: 0, or -EPIPE when somebody else did or is about to. Returns when no
- * send is inside and every receive has seen it.
+ * What a call that came upon the close returns, which has left: -EPIPE, but not
+ * before the gate is shut. Until then a receive may say -EAGAIN, and must not
+ * to a caller that already knows of the close. Not for a gate that is shut by a
+ * receive.
+ */
+int gate_refuse(const struct gate *g);
+
+/* Leave after a send. Returns err, what came of it. */
+static inline int gate_leave_send(const struct gate *g, struct gate_seat *seat,
+                                  int err)
+{
+	gate_leave(seat, GATE_SEND);
+	return __builtin_expect(err == -EPIPE, 0) ? gate_refuse(g) : err;
+}
+
+/*
+ * Close: 0, or -EPIPE when somebody else did. Returns when no send is inside
+ * and every receive has seen it; the latter, when the gate is shut.
  *
  * wake  called with arg for each seat whose thread is inside, again and again
  *       until it has left; NULL when none of the calls blocks.
