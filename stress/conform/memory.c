@@ -150,7 +150,8 @@ static void channels_leave_no_thread_descriptor_or_mapping(struct cell *cell)
 		after = holdings();
 		if (after.descriptors <= before.descriptors &&
 		    after.threads <= before.threads &&
-		    (SANITIZED || after.pages < before.pages + n))
+		    (allocator_is_sanitized() ||
+		     after.pages < before.pages + n))
 			return;
 	}
 	expect_failed(__FILE__, __LINE__,

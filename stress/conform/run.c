@@ -295,10 +295,10 @@ static bool lacks_capability(const struct job *job, char *why, size_t bytes)
 		               name);
 	if ((needs & NEEDS_PLUGIN) && !plugin_is(job->impl))
 		return because(why, bytes, "%s is built in", name);
-	if ((needs & NEEDS_UNSAN) && SANITIZED)
+	if ((needs & NEEDS_UNSAN) && allocator_is_sanitized())
 		return because(why, bytes,
-		               "needs the plain allocator; this build has a "
-		               "sanitizer's");
+		               "needs the plain allocator; a sanitizer's is "
+		               "here");
 	return false;
 }
 

@@ -26,12 +26,6 @@
 #include "stress/conform/conform.h"
 #include "stress/conform/supervise.h"
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
 /* --- what a check is --- */
 
 /* What a check needs, beside bits of enum weft_chan_can. */

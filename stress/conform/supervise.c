@@ -91,19 +91,26 @@ static void start_watch(const int *alarm_fd)
 /* NOLINTNEXTLINE(bugprone-reserved-identifier) */
 extern void __asan_init(void) __attribute__((weak));
 
+bool allocator_is_sanitized(void)
+{
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	return true;
+#else
+	return __asan_init != NULL;
+#endif
+}
+
 /* The program that runs the checks may handle the signals that end a child, to
  * report them as its own. A sanitizer's handlers are wanted. */
 static void default_signals(void)
 {
-	if (__asan_init)
-		return; /* preloaded, for a plug-in that is built with it */
-#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+	if (allocator_is_sanitized())
+		return;
 	static const int signals[] = { SIGSEGV, SIGBUS,  SIGFPE,
 		                       SIGILL,  SIGABRT, SIGTERM };
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		signal(signals[i], SIG_DFL);
-#endif
 }
 
 /* Where the channel is foreign code, it is in the child alone. */

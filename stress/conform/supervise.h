@@ -50,6 +50,10 @@ enum child_end {
 	CHILD_OVERDUE, /* it hung */
 };
 
+/* Whether memory is a sanitizer's, which keeps for a while what was freed: by
+ * the way this program was built, or preloaded for a plug-in that was. */
+bool allocator_is_sanitized(void);
+
 /* Whether the child was done when it exited, and not in the middle of fn. */
 bool child_meant_to_leave(int status);
 

@@ -125,6 +125,13 @@ class Builds(unittest.TestCase):
         self.assertIn("p < 3/N", answer.out)
         self.assertIn("among atomics alone", answer.out)
 
+    def test_memory_that_a_sanitizer_keeps_is_not_held_against_it(self):
+        mychan = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                              "../../docs/examples/mychan.c")
+        answer = weft("check", "--load=" + mychan, "--build=address",
+                      "--only=^many_selects_do_not_grow_memory$")
+        self.assertEqual(answer.status, 0, answer)
+
     def test_a_leak_is_found_in_one_of_them(self):
         answer = weft("check", "--load=" + PUBLISH, "--only=^a_closed_channel_drains",
                       "--", "-DFORGETS")
