@@ -133,8 +133,11 @@ static double backoff_ns(double first, uint64_t n)
 
 	if (first <= 0)
 		return 0;
-	for (; n > 0 && each < (double)BACKOFF_MAX_NS; n--, each *= 2)
+	while (n > 0 && each < (double)BACKOFF_MAX_NS) {
 		ns += each;
+		each *= 2;
+		n--;
+	}
 	ns += (double)n * (double)BACKOFF_MAX_NS;
 	return ns * (1 + JITTER_PERCENT / 200.0);
 }
