@@ -28,7 +28,6 @@ static void loop(void)
  * written of the process's own data is. */
 static void write_wildly(void)
 {
-	extern char **environ;
 	char *at = (char *)(uintptr_t)((uintptr_t)environ & ~(uintptr_t)0xfff);
 
 	for (;;) /* up to where memory ends */
