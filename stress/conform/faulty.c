@@ -63,6 +63,9 @@ static void lock(_Atomic bool *locked)
 		open = false;
 		weft_yield();
 	}
+	/* Or else nobody would find it busy where tasks take turns. */
+	if (fault == BUSY_IS_EMPTY || fault == BUSY_IS_FULL)
+		weft_yield();
 }
 
 static void unlock(_Atomic bool *locked)
