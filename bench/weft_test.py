@@ -635,7 +635,8 @@ class Wicked(unittest.TestCase):
             answer = weft(*command, broken("wicked"), WEFT_WICKED="thread:_exit")
             # Whatever has ended before the thread acts is well.
             self.assertIn(answer.status, (0, 1), answer)
-            if command[0] == "list":
+            # (On a slow machine it may act while the channel is being loaded.)
+            if command[0] == "list" and answer.status == 0:
                 self.assertIn("wicked", answer.out)
         # The command itself goes on to its end.
         answer = weft(*self.CHECK, "--percent=1000", broken("wicked"),
