@@ -56,15 +56,15 @@ void chosen_print(FILE *to, const struct chosen *chosen,
 	screen_quote(to, chosen->path ? chosen->path : impl->name);
 }
 
-void chosen_tally(const struct chosen *chosen, uint64_t schedules,
-                  uint64_t operations, unsigned checks)
+void chosen_tally(const struct chosen *chosen, const struct covered *covered)
 {
 	FILE *f = chosen->tally ? fopen(chosen->tally, "we") : NULL;
 
 	if (!f)
 		return;
-	fprintf(f, "%" PRIu64 " %" PRIu64 " %u\n", schedules, operations,
-	        checks);
+	fprintf(f, "%" PRIu64 " %" PRIu64 " %u %u %u\n", covered->schedules,
+	        covered->operations, covered->checks, covered->absent,
+	        covered->named);
 	fclose(f);
 }
 

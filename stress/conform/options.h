@@ -55,10 +55,16 @@ bool chosen_flags(struct chosen *chosen, int argc, char **argv, int i);
 void chosen_print(FILE *to, const struct chosen *chosen,
                   const struct weft_chan_impl *impl);
 
-/* Leave the tally of a command that another one has started: how many schedules
- * there were, with how many operations, in how many of the checks. */
-void chosen_tally(const struct chosen *chosen, uint64_t schedules,
-                  uint64_t operations, unsigned checks);
+/* What a command has done, for the one that has started it. */
+struct covered {
+	uint64_t schedules, operations;
+	unsigned checks; /* that ran */
+	unsigned absent; /* that do not apply */
+	unsigned named;  /* that were to run, these included */
+};
+
+/* Leave it in the file for that, if there is one. */
+void chosen_tally(const struct chosen *chosen, const struct covered *covered);
 
 /* After all options: exactly one of them, unless `all_is_default`. A shared
  * object is loaded: see load_channel(). */

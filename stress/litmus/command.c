@@ -181,7 +181,8 @@ static int run_all(struct request *q)
 	err = each(q, true, &n);
 	if (err)
 		return err;
-	chosen_tally(&q->chosen, q->samples, q->samples, 0);
+	chosen_tally(&q->chosen, &(struct covered){ .schedules = q->samples,
+	                                            .operations = q->samples });
 	printf("%u runs of %" PRIu64
 	       " samples: %u failed; %u required outcomes "
 	       "not seen%s\n",

@@ -136,7 +136,7 @@ static void say_failure(const struct stress *s, const struct tally *t,
 
 static int say_totals(const struct stress *s)
 {
-	uint64_t episodes = 0, items = 0;
+	struct covered covered = { .schedules = 0 };
 	unsigned failed = 0;
 
 	erase_line(s);
@@ -148,10 +148,10 @@ static int say_totals(const struct stress *s)
 		printf("%-16s %10" PRIu64 " %14" PRIu64 " %8u\n", t->impl->name,
 		       t->episodes, t->items, t->failed);
 		failed += t->failed;
-		episodes += t->episodes;
-		items += t->items;
+		covered.schedules += t->episodes;
+		covered.operations += t->items;
 	}
-	chosen_tally(&s->chosen, episodes, items, 0);
+	chosen_tally(&s->chosen, &covered);
 	return failed ? EXIT_FAILED : 0;
 }
 

@@ -9,7 +9,7 @@
 
 #include <weft/task.h>
 
-#include "stress/conform/conform.h"
+#include "stress/conform/options.h"
 #include "stress/conform/screen.h"
 
 int campaign_option(struct campaign *c, const struct arg *arg, bool *taken)
@@ -40,7 +40,8 @@ int campaign_option(struct campaign *c, const struct arg *arg, bool *taken)
  * What is run, in this order: first what finds most in the least time.
  *
  * stress   the subject of `weft stress`; NULL for `weft check`
- * share    of the seconds; what a stage does not use is for those behind it
+ * share    of the seconds; what a stage does not use is for those behind it.
+ *          0 runs to its end.
  * percent  of the repetitions of the checks, by tier
  */
 static const struct stage {
@@ -49,7 +50,7 @@ static const struct stage {
 	unsigned share;
 	unsigned fast, full;
 } stages[] = {
-	{ BUILD_PLAIN, NULL, 12, 10, 100 },
+	{ BUILD_PLAIN, NULL, 0, 100, 100 },
 	{ BUILD_THREAD, "chan", 8, 0, 0 },
 	{ BUILD_PERTURB, "history", 12, 0, 0 },
 	{ BUILD_PERTURB, "chan", 10, 0, 0 },
@@ -75,7 +76,7 @@ static const unsigned slowness[BUILDS] = {
 	[BUILD_PERTURB] = 8,
 };
 
-#define SECONDS_FAST (30 * WEFT_SEC)
+#define SECONDS_FAST (45 * WEFT_SEC)
 #define SECONDS_FULL (120 * WEFT_SEC)
 #define LIMIT_FAST (5 * WEFT_SEC)
 #define LIMIT_FULL (20 * WEFT_SEC)
@@ -83,6 +84,7 @@ static const unsigned slowness[BUILDS] = {
 enum outcome {
 	NOT_RUN,
 	PASSED,
+	PART, /* nothing was found by those of its checks that it came to */
 	FOUND,
 	UNTRIED,
 	NOTHING_TO_DO,
@@ -90,8 +92,7 @@ enum outcome {
 
 struct row {
 	enum outcome outcome;
-	uint64_t schedules, operations;
-	unsigned checks;
+	struct covered covered;
 	int64_t ns;
 	const char *why; /* of UNTRIED */
 };
@@ -103,6 +104,7 @@ struct run {
 	char object[BUILDS][SOURCE_PATH_BYTES];
 	bool broken[BUILDS]; /* cannot be built */
 	int64_t left_ns;     /* of the seconds */
+	int64_t least_ns;    /* of them, for those that share */
 };
 
 /* --- one stage --- */
@@ -122,15 +124,19 @@ static bool applies(const struct campaign *c, const struct stage *s)
 	       !(c->only && s->stress);
 }
 
-/* What is left, shared with the stages behind it. */
+/* What is left, shared with the stages behind it. No command takes 0. */
 static double seconds_of(const struct run *r, const struct stage *s)
 {
 	unsigned shares = 0;
+	double seconds;
 
 	for (const struct stage *i = s; i < stages + STAGES; i++)
 		if (applies(r->c, i))
 			shares += i->share;
-	return (double)r->left_ns / 1e9 * s->share / shares;
+	if (!s->share)
+		return 0;
+	seconds = (double)r->left_ns / 1e9 * s->share / shares;
+	return seconds < 0.001 ? 0.001 : seconds;
 }
 
 struct line {
@@ -161,7 +167,8 @@ static void say_check(struct line *l, const struct run *r,
 		l->word[l->n++] = "--failures=1";
 	say(l, "--percent=%u", c->full ? s->full : s->fast);
 	say(l, "--seed=%" PRIu64, c->seed);
-	say(l, "--budget=%.3f", seconds_of(r, s));
+	if (s->share)
+		say(l, "--budget=%.3f", seconds_of(r, s));
 	if (c->only)
 		say(l, "--only=%s", c->only);
 }
@@ -177,7 +184,7 @@ static void say_stress(struct line *l, const struct run *r,
 	say(l, "--from=%" PRIu64, r->c->seed * BUILDS + s->build);
 }
 
-static void read_tally(const char *path, struct row *row)
+static void read_tally(const char *path, struct covered *c)
 {
 	FILE *f = fopen(path, "re");
 	char line[80], *at = line;
@@ -185,9 +192,11 @@ static void read_tally(const char *path, struct row *row)
 	if (!f)
 		return;
 	if (fgets(line, sizeof(line), f)) {
-		row->schedules = strtoull(at, &at, 10);
-		row->operations = strtoull(at, &at, 10);
-		row->checks = (unsigned)strtoul(at, &at, 10);
+		c->schedules = strtoull(at, &at, 10);
+		c->operations = strtoull(at, &at, 10);
+		c->checks = (unsigned)strtoul(at, &at, 10);
+		c->absent = (unsigned)strtoul(at, &at, 10);
+		c->named = (unsigned)strtoul(at, &at, 10);
 	}
 	fclose(f);
 	remove(path);
@@ -210,12 +219,20 @@ static void name_stage(const struct stage *s, char *to, size_t bytes)
 	         s->stress ? s->stress : "");
 }
 
-static enum outcome judge(const struct stage *s, int status, const char *log)
+static enum outcome judge_checks(const struct covered *c)
+{
+	if (c->checks + c->absent < c->named)
+		return PART;
+	return c->checks ? PASSED : NOTHING_TO_DO;
+}
+
+static enum outcome judge(const struct stage *s, int status,
+                          const struct covered *covered, const char *log)
 {
 	char name[32];
 
 	if (status == 0)
-		return PASSED;
+		return s->stress ? PASSED : judge_checks(covered);
 	if (status == EXIT_BAD_INPUT && s->stress)
 		return NOTHING_TO_DO; /* without select, say */
 	name_stage(s, name, sizeof(name));
@@ -276,8 +293,8 @@ static enum outcome try_stage(struct run *r, const struct stage *s,
 		l.word[l.n++] = again;
 	status = source_run(l.word, log, preload);
 	free(again);
-	read_tally(tally, row);
-	return judge(s, status, log);
+	read_tally(tally, &row->covered);
+	return judge(s, status, &row->covered, log);
 }
 
 /* --- all of them --- */
@@ -296,23 +313,26 @@ static void show_progress(const struct stage *s, unsigned columns)
 
 static void print_counts(const struct row *row, bool random)
 {
+	const struct covered *c = &row->covered;
 	char operations[32] = "";
 
-	if (row->operations)
+	if (c->operations)
 		snprintf(operations, sizeof(operations), "%" PRIu64,
-		         row->operations);
-	printf(" %10" PRIu64 " %12s %7.1f", row->schedules, operations,
+		         c->operations);
+	printf(" %10" PRIu64 " %12s %7.1f", c->schedules, operations,
 	       (double)row->ns / 1e9);
-	if (random && row->outcome == PASSED && row->schedules)
-		printf("   p < %.2g", 3.0 / (double)row->schedules);
+	if (random && row->outcome == PASSED && c->schedules)
+		printf("   p < %.2g", 3.0 / (double)c->schedules);
 	if (!random)
-		printf("   %u of %zu checks", row->checks, conform_count());
+		printf("   %u of %u checks", c->checks, c->named);
+	if (c->absent)
+		printf(", %u N/A", c->absent);
 }
 
 static void print_row(const struct stage *s, const struct row *row)
 {
-	static const char *const words[] = { "not run", "ok", "FOUND",
-		                             "UNTRIED", "N/A" };
+	static const char *const words[] = { "not run", "ok",      "part",
+		                             "FOUND",   "UNTRIED", "N/A" };
 	char name[32];
 
 	name_stage(s, name, sizeof(name));
@@ -320,9 +340,21 @@ static void print_row(const struct stage *s, const struct row *row)
 	       name);
 	if (row->outcome == UNTRIED)
 		printf(" %s", row->why);
-	else if (row->outcome == PASSED || row->outcome == FOUND)
+	else if (row->outcome != NOT_RUN && row->outcome != NOTHING_TO_DO)
 		print_counts(row, s->stress);
 	putchar('\n');
+}
+
+/* What the table does not cover, though it could. */
+static void print_gaps(const struct run *r)
+{
+	bool parts = false;
+
+	for (size_t i = 0; i < STAGES; i++)
+		parts |= r->rows[i].outcome == PART;
+	if (parts)
+		puts("part: its time was over before all of its checks had "
+		     "begun; --seconds gives more.");
 }
 
 static void print_table(const struct run *r)
@@ -332,7 +364,9 @@ static void print_table(const struct run *r)
 	for (size_t i = 0; i < STAGES; i++)
 		if (applies(r->c, &stages[i]))
 			print_row(&stages[i], &r->rows[i]);
-	puts("\nA schedule of a check is one of its variations, of stress an "
+	putchar('\n');
+	print_gaps(r);
+	puts("A schedule of a check is one of its variations, of stress an "
 	     "episode. After N of\nthem without a failure, one drawn like "
 	     "these fails with p < 3/N (95 % sure).");
 	if (source_is(r->c->source.path))
@@ -356,7 +390,8 @@ static enum outcome run_stage(struct run *r, size_t i)
 
 	row->outcome = try_stage(r, &stages[i], row);
 	row->ns = weft_now() - begin;
-	most = (int64_t)(had * 1e9);
+	most = stages[i].share ? (int64_t)(had * 1e9)
+	                       : r->left_ns - r->least_ns;
 	r->left_ns -= row->ns < most ? row->ns : most;
 	return row->outcome;
 }
@@ -372,6 +407,7 @@ int campaign_run(struct campaign *c)
 		return complain("out of memory");
 	r->c = c;
 	r->left_ns = c->ns ? c->ns : c->full ? SECONDS_FULL : SECONDS_FAST;
+	r->least_ns = r->left_ns / 3;
 	/* What does not even compile as it stands is bad input. */
 	err = need_build(r, BUILD_PLAIN);
 	if (!err)

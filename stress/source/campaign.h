@@ -12,7 +12,7 @@ struct campaign {
 	/* By campaign_option(). */
 	bool asked; /* one of these was given */
 	bool full;
-	int64_t ns; /* of random stress; 0 = as the tier has it */
+	int64_t ns; /* of it all; 0 = as the tier has it */
 	bool keep_going;
 
 	/* By its caller. A path that is not that of a source is a shared

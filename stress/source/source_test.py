@@ -142,6 +142,21 @@ class Builds(unittest.TestCase):
         self.assertRegex(answer.out, r"(?m)^  FOUND +address +check ")
         self.assertRegex(answer.out, r"(?m)^  not run +thread +check")
 
+    #: Of a row of checks: how many ran, of how many, and how many do not apply.
+    COVERED = r"(?m)^  %s +%s +check .* (\d+) of (\d+) checks(?:, (\d+) N/A)?$"
+
+    def test_the_plain_checks_run_to_their_end(self):
+        answer = weft("check", "--load=" + PUBLISH, "--seconds=0.01", "--only=^a_")
+        self.assertEqual(answer.status, 0, answer)
+        ran, of, absent = map(int, re.search(self.COVERED % ("ok", "plain"), answer.out).groups())
+        self.assertEqual(ran + absent, of, answer.out)
+        for number in ran, absent:
+            self.assertGreater(number, 1, answer.out)
+        for build in "address", "perturb", "thread":
+            ran, of, absent = re.search(self.COVERED % ("part", build), answer.out).groups()
+            self.assertLess(int(ran) + int(absent or 0), int(of), answer.out)
+        self.assertIn("part: ", answer.out)
+
     def test_a_shared_object_has_one(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "publish.so")
