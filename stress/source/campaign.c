@@ -348,13 +348,18 @@ static void print_row(const struct stage *s, const struct row *row)
 /* What the table does not cover, though it could. */
 static void print_gaps(const struct run *r)
 {
+	char host[SOURCE_PATH_BYTES], preload[SOURCE_PATH_BYTES];
 	bool parts = false;
+	const char *why;
 
 	for (size_t i = 0; i < STAGES; i++)
 		parts |= r->rows[i].outcome == PART;
 	if (parts)
 		puts("part: its time was over before all of its checks had "
 		     "begun; --seconds gives more.");
+	if (source_host(BUILD_PLAIN, host, preload, &why) && !*preload)
+		puts("weft_oom.so is missing beside this weft: checks of "
+		     "running out of memory are N/A.");
 }
 
 static void print_table(const struct run *r)

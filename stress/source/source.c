@@ -412,6 +412,9 @@ bool source_host(enum build build, char path[SOURCE_PATH_BYTES],
 	if (n <= 0)
 		return false;
 	path[n] = '\0';
+	/* Without it, checks of failing allocations do not apply. */
+	if (build == BUILD_PLAIN && !find(preloads, "weft_oom.so", preload))
+		*preload = '\0';
 	if (build == own_build())
 		return true;
 	if (build == BUILD_THREAD) {
@@ -427,9 +430,6 @@ bool source_host(enum build build, char path[SOURCE_PATH_BYTES],
 		*why = "the compiler has no libasan.so to be preloaded";
 		return find_asan(preload);
 	}
-	/* Without it, checks of failing allocations do not apply. */
-	if (build == BUILD_PLAIN && !find(preloads, "weft_oom.so", preload))
-		*preload = '\0';
 	return true;
 }
 

@@ -9,6 +9,7 @@ PLANTED_DIR has publish.c, which its compiler's flags make correct or not.
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -114,6 +115,43 @@ class Allocations(unittest.TestCase):
                 self.assertEqual(done.stderr, "weft_oom: " + (
                     "nothing failed, allocations: 4\n" if wish == "5" else
                     "fails: allocation %s\n" % wish.rstrip("+")))
+
+
+class Memory(unittest.TestCase):
+    """Running out of it, which the plain build meets."""
+
+    ONLY = "--only=^a_send_without_memory_changes_nothing$"
+    MISSING = "weft_oom.so is missing"
+
+    def test_a_send_that_shrugs_is_found(self):
+        answer = weft("check", "--load=" + PUBLISH, self.ONLY, "--", "-DSHRUGS")
+        self.assertEqual(answer.status, 1, answer)
+        self.assertIn("found by check, build plain:", answer.out)
+        again = shlex.split(re.search(r"again: weft (.*)", answer.out)[1])
+        self.assertEqual(weft(*again).status, 1, again)
+
+    def test_of_a_right_one_only_the_plain_build_is_asked(self):
+        answer = weft("check", "--load=" + PUBLISH, self.ONLY)
+        self.assertEqual(answer.status, 0, answer)
+        self.assertRegex(answer.out, r"(?m)^  ok +plain +check .* 1 of 1 checks$")
+        self.assertRegex(answer.out, r"(?m)^  N/A +address +check *$")
+        self.assertNotIn(self.MISSING, answer.out)
+
+    def test_the_preload_is_where_it_was_installed_or_missed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            bin_folder = os.path.join(folder, "bin")
+            os.mkdir(bin_folder)
+            args = [shutil.copy(WEFT, bin_folder), "check", "--load=" + PUBLISH, self.ONLY]
+            done = subprocess.run(args, capture_output=True, text=True, timeout=60)
+            self.assertRegex(done.stdout, r"(?m)^  N/A +plain +check *$")
+            self.assertIn(self.MISSING, done.stdout)
+            for lib in "lib", "lib64", "lib/" + getattr(sys.implementation, "_multiarch", "lib"):
+                at = os.path.join(folder, lib, "weft")
+                os.makedirs(at)
+                shutil.copy(os.path.join(os.path.dirname(WEFT), "weft_oom.so"), at)
+            done = subprocess.run(args, capture_output=True, text=True, timeout=60)
+            self.assertRegex(done.stdout, r"(?m)^  ok +plain +check .* 1 of 1 checks$")
+            self.assertNotIn(self.MISSING, done.stdout)
 
 
 class Builds(unittest.TestCase):
