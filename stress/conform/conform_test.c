@@ -90,6 +90,8 @@ static const struct planted planted[] = {
 	  "len_stays_in_bounds_while_elements_pass", CONFORM_FAIL },
 	{ WRAPS_AT_32_BITS, &faulty_pairing, "counters_may_pass_their_end",
 	  CONFORM_FAIL },
+	{ WRAPS_AT_32_BITS_WITH_ALL_SLOTS_USED, &faulty_pairing,
+	  "counters_may_pass_their_end", CONFORM_FAIL },
 	{ TAKES_ONE_MORE, &faulty_pairing,
 	  "try_calls_say_empty_and_full_without_waiting", CONFORM_FAIL },
 	{ FULL_TOO_EARLY, &faulty_pairing,

@@ -68,7 +68,41 @@ static void many_laps_keep_counting(struct cell *cell)
 			laps_of(cell, caps[i]);
 }
 
-static void starts_at(struct cell *cell, size_t cap, uint64_t start)
+/* One send, one receive, again and again with `level` elements inside before
+ * and after each turn; a channel that is full or empty in it says so. */
+static void hold(struct cell *cell, struct weft_chan *c, size_t level,
+                 uint32_t turns)
+{
+	bool full =
+	        cell->exact && !cell->unbounded && level == weft_chan_cap(c);
+	uint32_t in = 0, tag;
+	uint64_t sum = 0;
+
+	while (in < level)
+		MUST(tag_try_send(c, in++), 0);
+	for (uint32_t out = 0; out < turns + level; out++) {
+		size_t inside = in - out;
+
+		REQUIRE(!cell->exact || weft_chan_len(c) == inside,
+		        "len is %zu with %zu elements inside, after %u",
+		        weft_chan_len(c), inside, in);
+		if (full && inside == level)
+			MUST(tag_try_send(c, in), -EAGAIN);
+		MUST(tag_try_recv(c, &tag), 0);
+		REQUIRE(!cell->ordered || tag == out,
+		        "received element %u; element %u is the next", tag,
+		        out);
+		sum += (uint64_t)tag - out;
+		if (inside == 1)
+			MUST(tag_try_recv(c, &tag), -EAGAIN);
+		if (out < turns)
+			MUST(tag_try_send(c, in++), 0);
+	}
+	REQUIRE(sum == 0, "some elements came twice, and others never");
+}
+
+static struct weft_chan *chan_begun(struct cell *cell, size_t cap,
+                                    uint64_t start)
 {
 	struct weft_chan_opts opts = { .start = start };
 	struct weft_chan *c = cell_chan_of(cell, cap, cell->elem, &opts);
@@ -79,29 +113,60 @@ static void starts_at(struct cell *cell, size_t cap, uint64_t start)
 	REQUIRE(!cell->exact || weft_chan_len(c) == 0,
 	        "len is %zu of a new channel", weft_chan_len(c));
 	MUST(tag_try_recv(c, &tag), -EAGAIN);
-	move(cell, c, cap, 300);
+	return c;
+}
+
+static void chan_ends(struct weft_chan *c)
+{
+	uint32_t tag;
+
 	MUST(chan_close(c), 0);
 	MUST(tag_try_recv(c, &tag), -EPIPE);
 	chan_end(c);
 }
 
-/* A little before the ends of 8, 16, 31 and 32 bits, counted as they are and in
- * twos, and in the middle of nowhere. */
+/* Pass `end` from so many before it: filled and emptied by turns, then with one
+ * element inside, half full, and full. */
+static void passes(struct cell *cell, size_t cap, uint64_t end, uint32_t before)
+{
+	struct weft_chan *c = chan_begun(cell, cap, end - before);
+	size_t most = surely_fit(cell, c, cap);
+	size_t levels[] = { 1, (most + 1) / 2, most }, last = 0;
+
+	move(cell, c, cap, 200);
+	chan_ends(c);
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+		if (levels[i] == last)
+			continue;
+		last = levels[i];
+		c = chan_begun(cell, cap, end - before);
+		hold(cell, c, last, before + 4);
+		chan_ends(c);
+	}
+}
+
+/*
+ * The ends of 8, 16, 31 and 32 bits, counted as they are and in twos, and the
+ * middle of nowhere. The distances have every remainder by 2 and by 3, so that
+ * no end falls between two laps of every capacity.
+ */
 static void counters_may_pass_their_end(struct cell *cell)
 {
-	static const uint64_t starts[] = {
+	static const uint64_t ends[] = {
 		1u << 7,           1u << 8,           1u << 15,
 		1u << 16,          1u << 30,          1u << 31,
 		UINT64_C(1) << 32, UINT64_C(1) << 33, UINT64_C(123456789012)
 	};
+	static const uint32_t before[] = { 1, 2, 30, 61, 89 };
 	static const size_t caps[] = { 1, 2, 3, 7, 64 };
 
 	for (size_t i = 0; i < sizeof(caps) / sizeof(*caps); i++) {
 		if (!cell_takes(cell, caps[i]))
 			continue;
-		for (size_t s = 0; s < sizeof(starts) / sizeof(*starts); s++)
-			for (uint64_t before = 90; before > 0; before -= 30)
-				starts_at(cell, caps[i], starts[s] - before);
+		for (size_t e = 0; e < sizeof(ends) / sizeof(*ends); e++)
+			for (size_t k = 0; k < sizeof(before) / sizeof(*before);
+			     k++)
+				passes(cell, caps[i], ends[e], before[k]);
 		if (cell->unbounded)
 			break;
 	}

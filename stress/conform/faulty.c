@@ -170,6 +170,8 @@ static unsigned char *slot(struct faulty *f, size_t i)
 		from = f->at;
 	if (fault == WRAPS_AT_32_BITS)
 		from = f->at32;
+	if (fault == WRAPS_AT_32_BITS_WITH_ALL_SLOTS_USED && f->cap)
+		return f->ring + (uint32_t)(f->at32 + i) % f->cap * f->elem;
 	return f->ring + (from + i) % slots(f) * f->elem;
 }
 

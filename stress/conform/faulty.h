@@ -27,6 +27,7 @@ enum fault {
 	READS_BEYOND,
 	READS_BEYOND_A_BATCH,
 	WRAPS_AT_32_BITS,
+	WRAPS_AT_32_BITS_WITH_ALL_SLOTS_USED, /* modulo cap, none to spare */
 	LOSES_ONE_AFTER_A_MILLION,
 
 	/* capacity */
