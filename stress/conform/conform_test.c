@@ -259,6 +259,10 @@ static const struct planted planted[] = {
 	{ LEAVES_A_THREAD, &faulty_pairing,
 	  "channels_leave_no_thread_descriptor_or_mapping", CONFORM_FAIL },
 #if !SANITIZED
+	{ COUNTS_WAITERS_IN_8_BITS, &faulty_pairing,
+	  "a_crowd_of_receivers_is_served", CONFORM_HUNG },
+	{ COUNTS_WAITERS_IN_8_BITS, &faulty_pairing,
+	  "a_crowd_of_senders_is_served", CONFORM_HUNG },
 	{ LEAVES_A_MAPPING, &faulty_pairing,
 	  "channels_leave_no_thread_descriptor_or_mapping", CONFORM_FAIL },
 	{ LEAKS_WHEN_A_SEND_FAILS, &faulty_pairing,

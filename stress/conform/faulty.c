@@ -103,11 +103,22 @@ static void queue_push(struct queue *q, struct wait *w)
 
 static void queue_remove(struct queue *q, struct wait *w);
 
+static size_t waiting(const struct queue *q)
+{
+	size_t n = 0;
+
+	for (const struct wait *w = q->first; w; w = w->next)
+		n++;
+	return n;
+}
+
 static struct wait *queue_pop(struct queue *q)
 {
 	struct wait *w = q->first;
 
 	if (!w)
+		return NULL;
+	if (fault == COUNTS_WAITERS_IN_8_BITS && waiting(q) % 256 == 0)
 		return NULL;
 	if (fault == MEETS_THE_LAST_FIRST) {
 		while (w->next)
@@ -132,15 +143,6 @@ static void queue_remove(struct queue *q, struct wait *w)
 	*at = w->next;
 	if (!w->next)
 		q->end = at;
-}
-
-static bool is_full_of(const struct queue *q, size_t n)
-{
-	size_t waiting = 0;
-
-	for (const struct wait *w = q->first; w; w = w->next)
-		waiting++;
-	return waiting >= n;
 }
 
 /* --- the ring, under the lock --- */
@@ -508,7 +510,7 @@ static int pair_call(struct faulty *f, void *elem, int64_t deadline_ns,
 			weft_yield(); /* holds the window open */
 			lock(&f->locked);
 		}
-		if (fault != KNOWS_64_WAITERS || !is_full_of(q, 64))
+		if (fault != KNOWS_64_WAITERS || waiting(q) < 64)
 			queue_push(q, &w);
 	}
 	unlock(&f->locked);
