@@ -91,20 +91,19 @@ static void len_is_as_counted(struct cell *cell, size_t cap)
 	else
 		REQUIRE(real == cap, "cap is %zu and was to be %zu", real, cap);
 	for (n = 0; n < (cell->unbounded ? cap : real); n++) {
-		REQUIRE(weft_chan_len(c) == n, "len is %zu after %zu sends",
-		        weft_chan_len(c), n);
+		REQUIRE(chan_len(c) == n, "len is %zu after %zu sends",
+		        chan_len(c), n);
 		MUST(tag_try_send(c, (uint32_t)n), 0);
 	}
 	if (!cell->unbounded)
 		MUST(tag_try_send(c, 0), -EAGAIN);
 	for (; n > 0; n--) {
-		REQUIRE(weft_chan_len(c) == n,
-		        "len is %zu with %zu elements inside", weft_chan_len(c),
-		        n);
+		REQUIRE(chan_len(c) == n, "len is %zu with %zu elements inside",
+		        chan_len(c), n);
 		MUST(tag_try_recv(c, &tag), 0);
 	}
-	REQUIRE(weft_chan_len(c) == 0, "len is %zu of an empty channel",
-	        weft_chan_len(c));
+	REQUIRE(chan_len(c) == 0, "len is %zu of an empty channel",
+	        chan_len(c));
 	chan_end(c);
 }
 
@@ -387,8 +386,8 @@ static void unbounded_is_never_full(struct cell *cell)
 	        weft_chan_cap(c));
 	for (uint32_t i = 0; i < n; i++)
 		MUST(tag_try_send(c, i), 0);
-	REQUIRE(!cell->exact || weft_chan_len(c) == n,
-	        "len is %zu after %u sends", weft_chan_len(c), n);
+	REQUIRE(!cell->exact || chan_len(c) == n, "len is %zu after %u sends",
+	        chan_len(c), n);
 	MUST(chan_close(c), 0);
 	must_drain(cell, c, 0, n);
 	chan_end(c);

@@ -35,9 +35,8 @@ static void a_batch_says_exactly_how_many_it_moved(struct cell *cell)
 	REQUIRE(err == (done == MANY_MAX ? 0 : -ETIMEDOUT),
 	        "send_many returned %s after %zu elements of %d",
 	        code_name(err), done, MANY_MAX);
-	REQUIRE(!cell->exact || weft_chan_len(c) == in,
-	        "send_many says it sent %zu, and len is %zu", in,
-	        weft_chan_len(c));
+	REQUIRE(!cell->exact || chan_len(c) == in,
+	        "send_many says it sent %zu, and len is %zu", in, chan_len(c));
 	REQUIRE(!cell->exact || in == MANY_MAX || in == weft_chan_cap(c),
 	        "send_many sent %zu into a capacity of %zu", in,
 	        weft_chan_cap(c));

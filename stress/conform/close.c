@@ -29,8 +29,8 @@ static void a_closed_channel_drains_and_then_ends(struct cell *cell)
 	MUST(chan_close(c), 0);
 	must_drain(cell, c, 0, n);
 	ended_for_good(c);
-	REQUIRE(!cell->exact || weft_chan_len(c) == 0,
-	        "len is %zu of a drained channel", weft_chan_len(c));
+	REQUIRE(!cell->exact || chan_len(c) == 0,
+	        "len is %zu of a drained channel", chan_len(c));
 	chan_end(c);
 }
 

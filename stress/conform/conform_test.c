@@ -414,6 +414,12 @@ static void a_hang_says_what_waits_and_for_what(void **state)
 		  "handed to a receive that was not woken: 1 sent, 0 "
 		  "received, 0 inside",
 		  "after 0 sends and 0 receives of its own" },
+		{ LEN_HANGS, &faulty_pairing, "len_is_exact_whatever_happened",
+		  "likely: len() does not return", "its len is not asked for" },
+		{ TRY_RECV_WAITS, &faulty_pairing,
+		  "try_calls_say_empty_and_full_without_waiting",
+		  "likely: try_recv() does not return",
+		  " is in try_recv on channel " },
 	};
 
 	(void)state;

@@ -34,9 +34,9 @@ static void move(struct cell *cell, struct weft_chan *c, size_t cap, uint32_t n)
 		level = level % (most < 8 ? most : 8) + 1;
 		while (in - out < level)
 			MUST(tag_try_send(c, in++), 0);
-		REQUIRE(!cell->exact || weft_chan_len(c) == level,
+		REQUIRE(!cell->exact || chan_len(c) == level,
 		        "len is %zu with %zu elements inside, after %u",
-		        weft_chan_len(c), level, in);
+		        chan_len(c), level, in);
 		while (out < in) {
 			if (cell->ordered)
 				must_recv(c, out, WEFT_FOREVER);
@@ -83,9 +83,9 @@ static void hold(struct cell *cell, struct weft_chan *c, size_t level,
 	for (uint32_t out = 0; out < turns + level; out++) {
 		size_t inside = in - out;
 
-		REQUIRE(!cell->exact || weft_chan_len(c) == inside,
+		REQUIRE(!cell->exact || chan_len(c) == inside,
 		        "len is %zu with %zu elements inside, after %u",
-		        weft_chan_len(c), inside, in);
+		        chan_len(c), inside, in);
 		if (full && inside == level)
 			MUST(tag_try_send(c, in), -EAGAIN);
 		MUST(tag_try_recv(c, &tag), 0);
@@ -110,8 +110,8 @@ static struct weft_chan *chan_begun(struct cell *cell, size_t cap,
 
 	vital_where("capacity %zu, %llu elements gone through before", cap,
 	            (unsigned long long)start);
-	REQUIRE(!cell->exact || weft_chan_len(c) == 0,
-	        "len is %zu of a new channel", weft_chan_len(c));
+	REQUIRE(!cell->exact || chan_len(c) == 0, "len is %zu of a new channel",
+	        chan_len(c));
 	MUST(tag_try_recv(c, &tag), -EAGAIN);
 	return c;
 }
@@ -206,8 +206,8 @@ static void more_than_a_million_pass(struct cell *cell)
 /* --- len --- */
 
 #define must_hold(c, n, when)                                                  \
-	REQUIRE(weft_chan_len(c) == (n), "len is %zu with %zu elements %s",    \
-	        weft_chan_len(c), (size_t)(n), when)
+	REQUIRE(chan_len(c) == (n), "len is %zu with %zu elements %s",         \
+	        chan_len(c), (size_t)(n), when)
 
 static void len_counts_batches(struct cell *cell, struct weft_chan *c)
 {

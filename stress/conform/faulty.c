@@ -314,14 +314,18 @@ static size_t faulty_len(const void *state)
 {
 	struct faulty *f = (struct faulty *)(uintptr_t)state;
 	size_t len;
+	bool hangs;
 
 	lock(&f->locked);
 	len = f->len;
+	hangs = fault == LEN_HANGS && f->senders.first;
 	if (fault == LEN_IS_0_WHEN_CLOSED && f->closed)
 		len = 0;
 	if (fault == LEN_COUNTS_A_BATCH_ONCE)
 		len -= f->miscounted;
 	unlock(&f->locked);
+	while (hangs)
+		weft_relax();
 	if (fault == LEN_IS_READ_IN_TWO_LOOKS)
 		return len_in_two_looks(f);
 	return fault == LEN_IS_ONE_MORE && len > 1 ? len + 1 : len;

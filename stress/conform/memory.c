@@ -458,8 +458,8 @@ static unsigned long sends_fail(struct cell *cell, unsigned long nth,
 	failures = oom.disarm();
 	REQUIRE(failures > 0 || sent == n,
 	        "a send returned -ENOMEM when no allocation had failed");
-	REQUIRE(!cell->exact || weft_chan_len(c) == sent,
-	        "len is %zu after %u sends succeeded", weft_chan_len(c), sent);
+	REQUIRE(!cell->exact || chan_len(c) == sent,
+	        "len is %zu after %u sends succeeded", chan_len(c), sent);
 	MUST(tag_send(c, sent, WEFT_FOREVER), 0);
 	MUST(chan_close(c), 0);
 	must_drain(cell, c, 0, sent + 1);

@@ -66,8 +66,8 @@ static void null_elements_are_refused_and_change_nothing(struct cell *cell)
 	null_arguments(c);
 	n = chan_fill(c, 0, cell->unbounded ? 50 : TO_THE_BRIM);
 	null_arguments(c);
-	REQUIRE(!cell->exact || weft_chan_len(c) == n, "len is %zu and was %zu",
-	        weft_chan_len(c), n);
+	REQUIRE(!cell->exact || chan_len(c) == n, "len is %zu and was %zu",
+	        chan_len(c), n);
 	MUST(chan_close(c), 0);
 	null_arguments(c);
 	must_drain(cell, c, 0, n);

@@ -15,8 +15,8 @@ static void send_waits_until_it_is_taken(struct cell *cell)
 	cell_settle(cell, &send, 1);
 	REQUIRE(!call_is_over(&send), "send returned %s without a receiver",
 	        code_name(send.result));
-	REQUIRE(weft_chan_len(c) == 0 || !cell->exact,
-	        "len is %zu of a rendezvous channel", weft_chan_len(c));
+	REQUIRE(chan_len(c) == 0 || !cell->exact,
+	        "len is %zu of a rendezvous channel", chan_len(c));
 	must_recv(c, 5, WEFT_FOREVER);
 	MUST(call_end(&send), 0);
 	chan_end(c);

@@ -93,7 +93,7 @@ static void must_have_chosen(const struct choice *ch, int got,
 {
 	for (int i = 0; i < 2; i++)
 		REQUIRE(i == got || !cell[i]->exact ||
-		                weft_chan_len(ch->cases[i].c) == len[i],
+		                chan_len(ch->cases[i].c) == len[i],
 		        "select chose case %d and changed the channel of "
 		        "case %d",
 		        got, i);
@@ -115,7 +115,7 @@ static void select_finds(const struct cell *cell, const struct cell *other,
 {
 	struct weft_chan *c[2] = { chan_in(cell, f[0]->state),
 		                   chan_in(other, f[1]->state) };
-	size_t len[2] = { weft_chan_len(c[0]), weft_chan_len(c[1]) };
+	size_t len[2] = { chan_len(c[0]), chan_len(c[1]) };
 	const struct cell *const cells[2] = { cell, other };
 	struct choice ch = { .n = 0 };
 

@@ -79,7 +79,9 @@ struct weft_chan *cell_chan_of(const struct cell *cell, size_t cap,
 	if (opts)
 		full = *opts;
 	full.wait = cell->wait;
+	underway_plain(NULL, "create");
 	MUST(weft_chan_new(&c, cell->impl, cap, elem_size, &full), 0);
+	underway_end(0, 0);
 	underway_new(c);
 	return c;
 }
@@ -93,12 +95,22 @@ int chan_close(struct weft_chan *c)
 {
 	int err;
 
-	underway_begin(c, "close", WEFT_FOREVER);
+	underway_plain(c, "close");
 	err = weft_chan_close(c);
 	underway_end(0, 0);
 	if (!err)
 		underway_closed(c);
 	return err;
+}
+
+size_t chan_len(const struct weft_chan *c)
+{
+	size_t len;
+
+	underway_plain(c, "len");
+	len = weft_chan_len(c);
+	underway_end(0, 0);
+	return len;
 }
 
 bool cell_takes(const struct cell *cell, size_t cap)
@@ -123,7 +135,9 @@ void chan_must_be_idle_at(const char *file, int line, struct weft_chan *c)
 void chan_end_at(const char *file, int line, struct weft_chan *c)
 {
 	chan_must_be_idle_at(file, line, c);
+	underway_plain(c, "destroy");
 	weft_chan_unref(c);
+	underway_end(0, 0);
 }
 
 /* --- partners --- */

@@ -314,8 +314,9 @@ void intake_end(struct intake *in, size_t second);
 /* The same, after the channel was closed and `second` sent; takes the rest. */
 void intake_drain(struct intake *in, struct weft_chan *c, size_t second);
 
-/* weft_chan_close(), of which a report on a hang knows. */
+/* weft_chan_close() and weft_chan_len(), of which a report on a hang knows. */
 int chan_close(struct weft_chan *c);
+size_t chan_len(const struct weft_chan *c);
 
 /* --- how much --- */
 

@@ -88,7 +88,7 @@ static int try_send_by_call(struct weft_chan *c, uint32_t tag)
 	struct room room;
 
 	elem_make(room.bytes, weft_chan_elem_size(c), tag);
-	underway_begin(c, "send", WEFT_NOW);
+	underway_begin(c, "try_send", WEFT_NOW);
 	return sent_one(weft_chan_try_send(c, room.bytes));
 }
 
@@ -120,7 +120,7 @@ static int try_recv_by_call(struct weft_chan *c, uint32_t *tag)
 	struct room room;
 	int err;
 
-	underway_begin(c, "recv", WEFT_NOW);
+	underway_begin(c, "try_recv", WEFT_NOW);
 	err = received_one(weft_chan_try_recv(c, room_make(room.bytes, size)));
 	return received(&room, size, err, tag);
 }

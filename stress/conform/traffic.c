@@ -184,7 +184,7 @@ static int observer(void *arg)
 	size_t cap = weft_chan_cap(t->c), len;
 
 	while (!weft_load_relaxed(&t->done)) {
-		len = weft_chan_len(t->c);
+		len = chan_len(t->c);
 		REQUIRE(len <= cap, "len is %zu on a capacity of %zu", len,
 		        cap);
 		weft_yield();

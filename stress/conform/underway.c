@@ -16,9 +16,11 @@
 #define SLOTS 1024
 
 struct slot {
-	_Atomic(struct weft_chan *) c;
-	_Atomic(const char *) what; /* NULL: none is under way */
+	_Atomic(const struct weft_chan *) on; /* of the call under way */
+	_Atomic(const char *) what;           /* NULL: none is under way */
 	_Atomic int64_t since_ns, deadline_ns;
+	_Atomic uint64_t calls; /* so far: tells a call from the next */
+	_Atomic(struct weft_chan *) c;
 	_Atomic uint64_t sent, received; /* on c */
 	_Atomic(const struct weft_task *) task;
 };
@@ -54,6 +56,14 @@ static struct slot *mine(void)
 	return own;
 }
 
+/* Noted last: what the slot says of the call is there before. */
+static void begin(struct slot *s, const struct weft_chan *c, const char *what)
+{
+	weft_store_relaxed(&s->on, c);
+	weft_store_relaxed(&s->calls, weft_load_relaxed(&s->calls) + 1);
+	weft_store_release(&s->what, what);
+}
+
 void underway_begin(struct weft_chan *c, const char *what, int64_t deadline_ns)
 {
 	struct slot *s = mine();
@@ -62,12 +72,21 @@ void underway_begin(struct weft_chan *c, const char *what, int64_t deadline_ns)
 		weft_store_relaxed(&s->c, c);
 		weft_store_relaxed(&s->sent, 0u);
 		weft_store_relaxed(&s->received, 0u);
-		weft_store_relaxed(&s->task, weft_self());
+		weft_store_relaxed(&s->task, weft_self_or_null());
 	}
 	weft_store_relaxed(&s->deadline_ns, deadline_ns);
 	if (deadline_ns != WEFT_NOW)
 		weft_store_relaxed(&s->since_ns, now_ns());
-	weft_store_release(&s->what, what);
+	begin(s, c, what);
+}
+
+void underway_plain(const struct weft_chan *c, const char *what)
+{
+	struct slot *s = mine();
+
+	weft_store_relaxed(&s->task, weft_self_or_null());
+	weft_store_relaxed(&s->deadline_ns, WEFT_NOW);
+	begin(s, c, what);
 }
 
 static void add(_Atomic uint64_t *to, size_t n)
@@ -113,6 +132,65 @@ static bool is_under_way(const struct slot *s)
 	       weft_load_relaxed(&s->deadline_ns) != WEFT_NOW;
 }
 
+/* --- calls that are to return at once --- */
+
+/* One that is found in both of two looks, so far apart, is taken to hang. */
+#define APART (500 * WEFT_MS)
+
+/* By slot: the number of the call that was under way at the first look, or 0.
+ */
+static uint64_t looked_at[SLOTS];
+
+static bool is_plain(const struct slot *s)
+{
+	return weft_load_acquire(&s->what) &&
+	       weft_load_relaxed(&s->deadline_ns) == WEFT_NOW;
+}
+
+static void look_for_plain_calls(void)
+{
+	const struct timespec apart = { .tv_nsec = APART };
+	bool any = false;
+
+	for (unsigned i = 0; i < SLOTS; i++) {
+		looked_at[i] = is_plain(&slots[i])
+		                       ? weft_load_relaxed(&slots[i].calls)
+		                       : 0;
+		any = any || looked_at[i];
+	}
+	if (any)
+		nanosleep(&apart, NULL);
+}
+
+/* Whether a call that never waits has not returned since that look. */
+static bool is_stuck(unsigned i)
+{
+	return looked_at[i] && is_plain(&slots[i]) &&
+	       weft_load_relaxed(&slots[i].calls) == looked_at[i];
+}
+
+static bool has_stuck_call(const struct weft_chan *c)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (is_stuck(i) && weft_load_relaxed(&slots[i].on) == c)
+			return true;
+	return false;
+}
+
+static void print_stuck(FILE *to, const struct slot *s)
+{
+	const struct weft_task *task = weft_load_relaxed(&s->task);
+
+	fprintf(to,
+	        "  %s is in %s on channel %p, which does not "
+	        "return\n" UNDERWAY_LIKELY "%s() does not return\n",
+	        task ? task->name : "a thread", weft_load_acquire(&s->what),
+	        (const void *)weft_load_relaxed(&s->on),
+	        weft_load_acquire(&s->what));
+}
+
+/* --- calls that wait --- */
+
 static void print_call(FILE *to, const struct slot *s, int64_t now)
 {
 	const struct weft_task *task = weft_load_relaxed(&s->task);
@@ -131,6 +209,9 @@ static void print_calls(FILE *to)
 	int64_t now = now_ns();
 	unsigned n = 0;
 
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (is_stuck(i) && n++ < SHOWN)
+			print_stuck(to, &slots[i]);
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (is_under_way(&slots[i]) && n++ < SHOWN)
 			print_call(to, &slots[i], now);
@@ -210,6 +291,12 @@ static void print_channel(FILE *to, struct weft_chan *c)
 	        "selects wait; %" PRIu64 " sent, %" PRIu64 " received\n",
 	        (void *)c, is_closed ? "closed" : "open", weft_chan_cap(c),
 	        t.senders, t.receivers, t.others, t.sent, t.received);
+	if (has_stuck_call(c)) {
+		fputs("    its len is not asked for: that may not return "
+		      "either\n",
+		      to);
+		return;
+	}
 	fflush(to);
 	len = weft_chan_len(c);
 	fprintf(to, "    len %zu\n", len);
@@ -232,6 +319,7 @@ void underway_print(FILE *to)
 	unsigned shown = 0;
 
 	fputs("the calls, when time was up:\n", to);
+	look_for_plain_calls();
 	print_calls(to);
 	for (unsigned i = 0; i < SLOTS && shown < SHOWN; i++)
 		if (is_under_way(&slots[i]) && weft_load_relaxed(&slots[i].c) &&

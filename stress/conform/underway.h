@@ -19,14 +19,19 @@
 void underway_begin(struct weft_chan *c, const char *what, int64_t deadline_ns);
 void underway_end(size_t sent, size_t received);
 
+/* The same of a call that is to return at once and moves nothing, such as
+ * "len"; ends by underway_end(0, 0). c is NULL while there is none yet. */
+void underway_plain(const struct weft_chan *c, const char *what);
+
 /* c is new, or was closed. */
 void underway_new(const struct weft_chan *c);
 void underway_closed(const struct weft_chan *c);
 
 /*
- * Print the calls that wait, the channels that they wait on, and what that
- * looks like: a line that begins with UNDERWAY_LIKELY, if anything. Asks the
- * channels for their len, last, since one that hangs may hang there too.
+ * Print the calls that wait and those that are to return at once and do not,
+ * the channels that they wait on, and what that looks like: lines that begin
+ * with UNDERWAY_LIKELY, if anything. Asks the channels for their len, last,
+ * since one that hangs may hang there too; not a channel of which it is known.
  */
 void underway_print(FILE *to);
 

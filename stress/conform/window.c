@@ -349,7 +349,7 @@ static void pass_or_look(struct race *r, unsigned actor)
 			MUST(tag_try_recv(r->c, &tag), 0);
 			continue;
 		}
-		len = weft_chan_len(r->c);
+		len = chan_len(r->c);
 		if (len > most)
 			most = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
 	}
