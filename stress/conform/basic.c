@@ -20,7 +20,7 @@ static void recv_waits_while_empty(struct cell *cell)
 	REQUIRE(!call_is_over(&recv), "recv returned %s from an empty channel",
 	        code_name(recv.result));
 	MUST(tag_send(c, 7, WEFT_FOREVER), 0);
-	MUST(call_end(&recv), 0);
+	MUST_END(&recv, 0);
 	REQUIRE(recv.tag == tag_in(cell->elem, 7),
 	        "recv brought element %u instead of the one that was sent",
 	        recv.tag);
@@ -49,7 +49,7 @@ static void send_waits_while_full(struct cell *cell)
 		MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
 		intake_take(&in, tag);
 	}
-	MUST(call_end(&send), 0);
+	MUST_END(&send, 0);
 	intake_end(&in, 1);
 	chan_end(c);
 }
@@ -371,7 +371,7 @@ static void an_over_aligned_struct_arrives_whole(struct cell *cell)
 	REQUIRE(memcmp(&in, &out, sizeof(in)) == 0,
 	        "a struct of %zu bytes did not arrive as it was sent",
 	        sizeof(in));
-	MUST(call_end(&send), 0);
+	MUST_END(&send, 0);
 	chan_end(c);
 }
 

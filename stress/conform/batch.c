@@ -145,7 +145,7 @@ static void batch_is_stopped(struct cell *cell, bool by_close)
 		MUST(chan_close(c), 0);
 	else
 		cell_reach(cell, send.deadline_ns);
-	MUST(call_end(&send), by_close ? -EPIPE : -ETIMEDOUT);
+	MUST_END(&send, by_close ? -EPIPE : -ETIMEDOUT);
 	REQUIRE(!cell->exact || send.done <= out,
 	        "%zu spaces became free, and send_many says it sent %zu", out,
 	        send.done);

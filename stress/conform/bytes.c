@@ -114,12 +114,12 @@ static void waiting_at_the_edge(struct brink *b, struct weft_chan *c, int turn)
 		cell_settle(b->cell, &send, 1);
 		for (size_t i = 0; i <= full; i++)
 			MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
-		MUST(call_end(&send), 0);
+		MUST_END(&send, 0);
 	}
 	call_begin(&recv);
 	cell_settle(b->cell, &recv, 1);
 	MUST(tag_send(c, 8, WEFT_FOREVER), 0);
-	MUST(call_end(&recv), 0);
+	MUST_END(&recv, 0);
 	REQUIRE(elem_tag(recv.elem, b->size) == tag_in(b->size, 8),
 	        "received another element than was sent");
 }

@@ -96,7 +96,7 @@ static void close_wakes_every_waiting_receiver(struct cell *cell)
 		cell_settle(cell, recv, n);
 		MUST(chan_close(c), 0);
 		for (unsigned k = 0; k < n; k++)
-			MUST(call_end(&recv[k]), -EPIPE);
+			MUST_END(&recv[k], -EPIPE);
 		chan_end(c);
 	}
 }
@@ -118,7 +118,7 @@ static void close_wakes_every_waiting_sender(struct cell *cell)
 		cell_settle(cell, send, n);
 		MUST(chan_close(c), 0);
 		for (unsigned k = 0; k < n; k++)
-			MUST(call_end(&send[k]), -EPIPE);
+			MUST_END(&send[k], -EPIPE);
 		must_drain(cell, c, 0, full);
 		chan_end(c);
 	}
@@ -149,13 +149,13 @@ a_closed_channel_takes_nothing_from_waiting_senders(struct cell *cell)
 		MUST(chan_close(c), 0);
 		while ((err = tag_try_recv(c, &tag)) == 0)
 			got++;
-		MUST(err, -EPIPE);
+		MUST_OF("try_recv", err, -EPIPE);
 		REQUIRE(got == full,
 		        "%zu elements came out of a closed channel that held "
 		        "%zu, and %u sends waited",
 		        got, full, n);
 		for (unsigned k = 0; k < n; k++)
-			MUST(call_end(&send[k]), -EPIPE);
+			MUST_END(&send[k], -EPIPE);
 		chan_end(c);
 	}
 }
@@ -176,8 +176,8 @@ static void close_or_try_recv(struct race *r, unsigned actor)
 
 static void the_element_was_there(struct race *r)
 {
-	MUST(r->result[0], 0);
-	MUST(r->result[1], 0);
+	MUST_OF("close", r->result[0], 0);
+	MUST_OF("try_recv", r->result[1], 0);
 	REQUIRE(r->tag[1] == tag_in(r->cell->elem, 1), "received element %u",
 	        r->tag[1]);
 	ended_for_good(r->c);
@@ -217,7 +217,7 @@ static void kept_or_refused(struct race *r)
 	uint32_t sent = 0, got = 0, tag;
 	int err;
 
-	MUST(r->result[r->actors - 1], 0);
+	MUST_OF("close", r->result[r->actors - 1], 0);
 	for (unsigned i = 0; i + 1 < r->actors; i++) {
 		err = r->result[i];
 		REQUIRE(err == 0 || err == -EPIPE,
@@ -230,7 +230,7 @@ static void kept_or_refused(struct race *r)
 		REQUIRE(!(got & tag), "element %#x was received twice", tag);
 		got |= tag;
 	}
-	MUST(err, -EPIPE);
+	MUST_OF("recv", err, -EPIPE);
 	REQUIRE(got == sent,
 	        "sends %#x returned 0, elements %#x came out of the closed "
 	        "channel (one bit each)",
@@ -328,7 +328,7 @@ static int receives_until_closed(void *arg)
 
 	while ((err = tag_recv(s->c, &tag, WEFT_FOREVER)) == 0)
 		ledger_received(&s->ledger, tag, s->ordered ? &order : NULL);
-	MUST(err, -EPIPE);
+	MUST_OF("recv", err, -EPIPE);
 	weft_store_release(&s->ended, true);
 	return 0;
 }
@@ -450,8 +450,8 @@ static void send_or_recv_and_leave(struct race *r, unsigned actor)
 
 static void both_got_through(struct race *r)
 {
-	MUST(r->result[0], 0);
-	MUST(r->result[1], 0);
+	MUST_OF("send", r->result[0], 0);
+	MUST_OF("recv", r->result[1], 0);
 }
 
 static void a_receiver_may_free_the_channel_at_once(struct cell *cell)
@@ -484,7 +484,7 @@ static void dropped_once(struct race *r)
 	struct parting *p = (struct parting *)(uintptr_t)r->data;
 	unsigned dropped = weft_load_relaxed(&p->dropped);
 
-	MUST(r->result[0], 0);
+	MUST_OF("try_send", r->result[0], 0);
 	REQUIRE(dropped == r->round, "%u elements were dropped in %u rounds",
 	        dropped, r->round);
 }
@@ -532,9 +532,9 @@ static void write_then_close(struct race *r, unsigned actor)
 
 static void has_been_seen(struct race *r)
 {
-	MUST(r->result[0], 0);
+	MUST_OF("close", r->result[0], 0);
 	for (unsigned i = 1; i < r->actors; i++) {
-		MUST(r->result[i], -EPIPE);
+		MUST_OF(i == 1 ? "recv" : "try_recv", r->result[i], -EPIPE);
 		REQUIRE(r->tag[i] == r->round,
 		        "what was written before close was not there after");
 	}
@@ -568,8 +568,8 @@ static void write_then_send(struct race *r, unsigned actor)
 
 static void has_arrived(struct race *r)
 {
-	MUST(r->result[0], 0);
-	MUST(r->result[1], 0);
+	MUST_OF("send", r->result[0], 0);
+	MUST_OF("recv", r->result[1], 0);
 	REQUIRE(r->tag[1] == r->round,
 	        "what was written before a send was not there after its "
 	        "receive");

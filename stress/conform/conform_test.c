@@ -435,6 +435,28 @@ static void a_hang_says_what_waits_and_for_what(void **state)
 	}
 }
 
+/* --- what a failure says --- */
+
+static void keep_why(const struct conform_result *r, void *arg)
+{
+	assert_int_equal(r->verdict, CONFORM_FAIL);
+	printf("%s\n", r->why);
+	assert_non_null(strstr(r->why, arg));
+}
+
+static void a_failure_names_the_call_that_failed(void **state)
+{
+	char why[] = ": try_recv returned -EPIPE (-32); it must return 0";
+	struct conform_opts opts = {
+		.only = "^close_does_not_hide_an_element_from_try_recv$"
+	};
+
+	(void)state;
+	fault = CLOSED_HIDES_ELEMENTS;
+	conform_run(&faulty_pairing, &opts, NULL, keep_why, why);
+	fault = NO_FAULT;
+}
+
 /* --- and nothing else --- */
 
 static void must_pass(const struct conform_result *r, void *arg)
@@ -607,6 +629,7 @@ int main(void)
 		cmocka_unit_test(names_are_sentences_and_unique),
 		cmocka_unit_test(bad_input_is_refused),
 		cmocka_unit_test(a_hang_says_what_waits_and_for_what),
+		cmocka_unit_test(a_failure_names_the_call_that_failed),
 		cmocka_unit_test(each_fault_is_found_by_its_check),
 		cmocka_unit_test(an_honest_channel_passes_every_check),
 		cmocka_unit_test(only_waits_that_park_are_taken_for_such),

@@ -237,7 +237,7 @@ static void len_counts_waiters(struct cell *cell, struct weft_chan *c)
 		cell_settle(cell, &send, 1);
 		must_hold(c, full, "inside and a send waiting");
 		MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
-		MUST(call_end(&send), 0);
+		MUST_END(&send, 0);
 		must_hold(c, full, "after a waiting send");
 	}
 	for (; full > 0; full--)
@@ -247,7 +247,7 @@ static void len_counts_waiters(struct cell *cell, struct weft_chan *c)
 	cell_settle(cell, &send, 1);
 	must_hold(c, 0, "and a receive waiting");
 	MUST(tag_send(c, 1, WEFT_FOREVER), 0);
-	MUST(call_end(&send), 0);
+	MUST_END(&send, 0);
 	must_hold(c, 0, "after a waiting receive");
 }
 

@@ -15,7 +15,7 @@ static void receiver_parks(const struct cell *cell, struct weft_chan *c)
 	call_begin(&recv);
 	cell_settle(cell, &recv, 1);
 	MUST(tag_send(c, 1, WEFT_FOREVER), 0);
-	MUST(call_end(&recv), 0);
+	MUST_END(&recv, 0);
 }
 
 static void sender_parks(const struct cell *cell, struct weft_chan *c)
@@ -30,7 +30,7 @@ static void sender_parks(const struct cell *cell, struct weft_chan *c)
 	cell_settle(cell, &send, 1);
 	for (size_t i = 0; i <= full; i++)
 		MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
-	MUST(call_end(&send), 0);
+	MUST_END(&send, 0);
 }
 
 static int both_park(void *arg)

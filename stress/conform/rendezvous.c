@@ -18,7 +18,7 @@ static void send_waits_until_it_is_taken(struct cell *cell)
 	REQUIRE(chan_len(c) == 0 || !cell->exact,
 	        "len is %zu of a rendezvous channel", chan_len(c));
 	must_recv(c, 5, WEFT_FOREVER);
-	MUST(call_end(&send), 0);
+	MUST_END(&send, 0);
 	chan_end(c);
 }
 
@@ -71,7 +71,7 @@ static void try_send_succeeds_only_while_a_receiver_waits(struct cell *cell)
 	while ((err = tag_try_send(c, 2)) == -EAGAIN && !cell->manual)
 		weft_yield();
 	MUST(err, 0);
-	MUST(call_end(&recv), 0);
+	MUST_END(&recv, 0);
 	REQUIRE(recv.tag == tag_in(cell->elem, 2),
 	        "received element %u instead of the one that was sent",
 	        recv.tag);
@@ -96,7 +96,7 @@ static void try_recv_succeeds_only_while_a_sender_waits(struct cell *cell)
 	MUST(err, 0);
 	REQUIRE(tag == tag_in(cell->elem, 9),
 	        "received element %u instead of the one that was sent", tag);
-	MUST(call_end(&send), 0);
+	MUST_END(&send, 0);
 	MUST(tag_try_recv(c, &tag), -EAGAIN);
 	chan_end(c);
 }
@@ -134,13 +134,13 @@ static void the_first_to_wait_is_the_first_to_meet(struct cell *cell)
 	for (uint32_t i = 0; i < QUEUE; i++)
 		must_recv(c, 40 + i, WEFT_FOREVER);
 	for (int i = 0; i < QUEUE; i++)
-		MUST(call_end(&calls[i]), 0);
+		MUST_END(&calls[i], 0);
 	like.form = FORM_RECV;
 	line_up(cell, calls, &like);
 	for (uint32_t i = 0; i < QUEUE; i++)
 		MUST(tag_send(c, 60 + i, WEFT_FOREVER), 0);
 	for (uint32_t i = 0; i < QUEUE; i++) {
-		MUST(call_end(&calls[i]), 0);
+		MUST_END(&calls[i], 0);
 		REQUIRE(calls[i].tag == tag_in(cell->elem, 60 + i),
 		        "receive %u of those that waited got element %u and "
 		        "not %u",

@@ -283,7 +283,7 @@ static void wait_ends(const struct cell *const cell[2],
 		serve(cell[which], c[which], op[which], inside[which]);
 	else
 		MUST(chan_close(c[which]), 0);
-	MUST(call_end(&call), which);
+	MUST_END(&call, which);
 	MUST(choice_err(&ch, which), by == BY_PEER ? 0 : -EPIPE);
 	REQUIRE(by == BY_CLOSE || op[which] == WEFT_CASE_SEND ||
 	                ch.tag[which] == tag_in(cell[0]->elem, 77),
@@ -336,12 +336,12 @@ static void losers_stay_out(const struct cell *cell, const struct cell *other,
 	call_begin(&select);
 	cell_settle(cell, &select, 1);
 	MUST(tag_send(c[which], 1, WEFT_FOREVER), 0);
-	MUST(call_end(&select), which);
+	MUST_END(&select, which);
 	chan_must_be_idle(lost);
 	call_begin(&recv);
 	cell_settle(cell, &recv, 1);
 	MUST(tag_send(lost, 2, WEFT_FOREVER), 0);
-	MUST(call_end(&recv), 0);
+	MUST_END(&recv, 0);
 	REQUIRE(recv.tag == tag_in(cell->elem, 2), "received element %u",
 	        recv.tag);
 	chan_end(c[0]);
@@ -392,7 +392,7 @@ static void a_select_gives_up_at_its_deadline(struct cell *cell)
 			        call.result);
 			cell_reach(cell, deadline);
 		}
-		MUST(call_end(&call), -ETIMEDOUT);
+		MUST_END(&call, -ETIMEDOUT);
 		REQUIRE(call.ended_ns >= deadline,
 		        "timed out %lld ns before its deadline",
 		        (long long)(deadline - call.ended_ns));

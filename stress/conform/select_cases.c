@@ -141,7 +141,7 @@ static void only_the_chosen_case_is_written(struct cell *cell)
 		if (i % 2)
 			cell_settle(cell, &call, 1);
 		MUST(tag_send(c[i % 3], i, WEFT_FOREVER), 0);
-		MUST(call_end(&call), (int)(i % 3));
+		MUST_END(&call, (int)(i % 3));
 		REQUIRE(ch.tag[i % 3] == tag_in(cell->elem, i),
 		        "received element %u; element %u was sent",
 		        ch.tag[i % 3], i);
@@ -179,7 +179,7 @@ static void one_channel_may_stand_in_several_cases(struct cell *cell)
 		REQUIRE(call_end(&call[0]) < 2,
 		        "select chose a channel that nobody sends to");
 		if (n == 2)
-			MUST(call_end(&call[1]), 0);
+			MUST_END(&call[1], 0);
 		chan_end(a);
 		chan_end(b);
 	}
@@ -206,7 +206,7 @@ static void null_cases_are_never_chosen(struct cell *cell)
 	call_begin(&call);
 	cell_settle(cell, &call, 1);
 	MUST(tag_send(c, 3, WEFT_FOREVER), 0);
-	MUST(call_end(&call), 1);
+	MUST_END(&call, 1);
 	MUST(chan_close(c), 0);
 	MUST(choice_make(&one, WEFT_FOREVER), 1);
 	chan_end(c);

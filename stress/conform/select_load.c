@@ -52,7 +52,7 @@ static void wake_up_goes_on(const struct cell *cell, const struct cell *other,
 		else
 			MUST(tag_send(a, 1, WEFT_FOREVER), 0);
 	}
-	MUST(call_end(&call[1]), 0);
+	MUST_END(&call[1], 0);
 	chan_end(a);
 	chan_end(b);
 }

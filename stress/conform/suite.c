@@ -201,7 +201,7 @@ size_t chan_fill(struct weft_chan *c, uint32_t from, size_t n)
 	while (i < n && (err = tag_try_send(c, from + (uint32_t)i)) == 0)
 		i++;
 	if (err)
-		MUST(err, -EAGAIN);
+		MUST_OF("try_send", err, -EAGAIN);
 	return i;
 }
 
@@ -307,7 +307,7 @@ void intake_drain(struct intake *in, struct weft_chan *c, size_t second)
 
 	while ((err = tag_recv(c, &tag, WEFT_FOREVER)) == 0)
 		intake_take(in, tag);
-	MUST(err, -EPIPE);
+	MUST_OF("recv", err, -EPIPE);
 	intake_end(in, second);
 }
 
@@ -429,15 +429,20 @@ static int call_main(void *arg)
 	return 0;
 }
 
-void call_begin(struct call *call)
+const char *form_name(enum form form)
 {
 	static const char *const names[] = { "send", "recv", "send_many",
 		                             "recv_many", "select" };
 
+	return names[form];
+}
+
+void call_begin(struct call *call)
+{
 	call->began_ns = call->asleep_ns = 0;
 	weft_store_relaxed(&call->thread, 0);
 	weft_store_relaxed(&call->over, false);
-	call->task = task_start(names[call->form], call_main, call);
+	call->task = task_start(form_name(call->form), call_main, call);
 }
 
 bool call_is_over(const struct call *call)

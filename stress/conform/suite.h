@@ -116,11 +116,14 @@ WEFT_NORETURN void expect_code_failed(const char *file, int line,
                                       const char *call, int got, int want);
 
 /* A call that returns 0 or -errno must return `want`. */
-#define MUST(call, want)                                                       \
+#define MUST(call, want) MUST_OF(#call, call, want)
+
+/* The same of what a call has returned, under the name of that call. */
+#define MUST_OF(name, got, want)                                               \
 	do {                                                                   \
-		int must_got_ = (call), must_want_ = (want);                   \
+		int must_got_ = (got), must_want_ = (want);                    \
 		if (must_got_ != must_want_)                                   \
-			expect_code_failed(__FILE__, __LINE__, #call,          \
+			expect_code_failed(__FILE__, __LINE__, name,           \
 			                   must_got_, must_want_);             \
 	} while (0)
 
@@ -383,6 +386,13 @@ bool call_is_over(const struct call *call);
 
 /* Wait until it has returned. Returns its result. */
 int call_end(struct call *call);
+
+/* The same; it must have returned `want`. */
+#define MUST_END(call, want)                                                   \
+	MUST_OF(form_name((call)->form), call_end(call), want)
+
+/* "send" and the like. */
+const char *form_name(enum form form);
 
 /* The same with many: n calls like `like`, with tags counted up from its. */
 void calls_begin(struct call *calls, size_t n, const struct call *like);

@@ -41,7 +41,7 @@ static void gives_up_at_its_deadline(struct cell *cell, enum form form)
 		        code_name(call.result));
 		cell_reach(cell, deadline);
 	}
-	MUST(call_end(&call), -ETIMEDOUT);
+	MUST_END(&call, -ETIMEDOUT);
 	REQUIRE(call.ended_ns >= deadline,
 	        "timed out %lld ns before its deadline",
 	        (long long)(deadline - call.ended_ns));
@@ -93,7 +93,7 @@ static void a_wait_that_is_served_in_time_succeeds(struct cell *cell)
 	if (cell->manual)
 		cell_reach(cell, recv.deadline_ns - 1);
 	MUST(tag_send(c, 6, WEFT_FOREVER), 0);
-	MUST(call_end(&recv), 0);
+	MUST_END(&recv, 0);
 	REQUIRE(recv.tag == tag_in(cell->elem, 6), "received element %u",
 	        recv.tag);
 	chan_end(c);
@@ -168,7 +168,7 @@ static void ends_at_close(struct cell *cell, enum form form)
 	call_begin(&call);
 	cell_settle(cell, &call, 1);
 	MUST(chan_close(c), 0);
-	MUST(call_end(&call), -EPIPE);
+	MUST_END(&call, -EPIPE);
 	REQUIRE(call.ended_ns < deadline, "waited for its deadline");
 	must_drain(cell, c, 0, inside);
 	chan_end(c);
@@ -207,7 +207,7 @@ static void a_far_deadline_does_not_expire(struct cell *cell)
 		        "a deadline of %lld ns expired: %s", (long long)far[i],
 		        code_name(recv.result));
 		MUST(tag_send(c, 1, far[i]), 0);
-		MUST(call_end(&recv), 0);
+		MUST_END(&recv, 0);
 		chan_end(c);
 	}
 }
@@ -281,7 +281,7 @@ static int receives_with_deadlines(void *arg)
 			                h->ordered ? &order : NULL);
 			continue;
 		}
-		MUST(err, -ETIMEDOUT);
+		MUST_OF("recv", err, -ETIMEDOUT);
 		REQUIRE(weft_now() >= deadline,
 		        "a receive timed out before its deadline");
 	}
@@ -337,7 +337,7 @@ static void a_send_that_timed_out_is_never_delivered(struct cell *cell)
 	call_begin(&send);
 	cell_settle(cell, &send, 1);
 	cell_reach(cell, send.deadline_ns);
-	MUST(call_end(&send), -ETIMEDOUT);
+	MUST_END(&send, -ETIMEDOUT);
 	for (size_t i = 0; i < n; i++) {
 		MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
 		REQUIRE(tag != tag_in(cell->elem, 1000000),
@@ -360,7 +360,7 @@ static void a_recv_that_timed_out_takes_nothing(struct cell *cell)
 	call_begin(&recv);
 	cell_settle(cell, &recv, 1);
 	cell_reach(cell, recv.deadline_ns);
-	MUST(call_end(&recv), -ETIMEDOUT);
+	MUST_END(&recv, -ETIMEDOUT);
 	if (cell->cap == 0 && !cell->unbounded) {
 		MUST(tag_try_send(c, 4), -EAGAIN);
 	} else {

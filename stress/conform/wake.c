@@ -29,7 +29,7 @@ static void every_element_wakes_a_receiver(struct cell *cell)
 		for (unsigned i = 0; i < k; i++)
 			MUST(tag_send(c, i, WEFT_FOREVER), 0);
 		for (unsigned i = 0; i < k; i++)
-			MUST(call_end(&recv[i]), 0);
+			MUST_END(&recv[i], 0);
 	}
 	chan_end(c);
 }
@@ -61,7 +61,7 @@ static void every_space_wakes_a_sender(struct cell *cell)
 		cell_settle(cell, send, k);
 		take(c, cell->exact ? k : full + k);
 		for (unsigned i = 0; i < k; i++)
-			MUST(call_end(&send[i]), 0);
+			MUST_END(&send[i], 0);
 		if (cell->exact)
 			take(c, full);
 	}
@@ -84,7 +84,7 @@ static void one_batch_wakes_all_that_it_serves(struct cell *cell)
 		cell_settle(cell, recv, k);
 		MUST(tag_send_many(c, tags, k, &done, WEFT_FOREVER), 0);
 		for (unsigned i = 0; i < k; i++)
-			MUST(call_end(&recv[i]), 0);
+			MUST_END(&recv[i], 0);
 	}
 	chan_end(c);
 }
@@ -109,7 +109,7 @@ static void one_batch_taken_wakes_all_that_fit(struct cell *cell)
 			                   WEFT_FOREVER),
 			     0);
 		for (unsigned i = 0; i < k; i++)
-			MUST(call_end(&send[i]), 0);
+			MUST_END(&send[i], 0);
 	}
 	chan_end(c);
 }
@@ -127,7 +127,7 @@ static void one_batch_taken_wakes_all_that_fit(struct cell *cell)
 static void end_all(struct call *calls, unsigned n, int want)
 {
 	for (unsigned i = 0; i < n; i++)
-		MUST(call_end(&calls[i]), want);
+		MUST_END(&calls[i], want);
 }
 
 static void a_crowd_of_receivers_is_served(struct cell *cell)
