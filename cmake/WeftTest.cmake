@@ -10,7 +10,7 @@
 #   SOURCES  default: what follows the last dot of NAME, with _test.c
 #   LIBS     beyond weft and cmocka
 #   LABELS   default: unit
-#   TIMEOUT  default: 60; under a sanitizer it is WEFT_TEST_SLOWDOWN times that
+#   TIMEOUT  default: 200; under a sanitizer it is WEFT_TEST_SLOWDOWN times that
 #   EACH     register it once for each of these, as NAME.argument, instead
 #
 # The target is NAME with test. before it. Does nothing when WEFT_TESTS is off,
@@ -43,7 +43,7 @@ function(weft_add_test NAME)
     set(arg_LABELS unit)
   endif()
   if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 60)
+    set(arg_TIMEOUT 200)
   endif()
   math(EXPR timeout "${arg_TIMEOUT} * ${WEFT_TEST_SLOWDOWN}")
 
