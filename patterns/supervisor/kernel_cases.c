@@ -14,6 +14,8 @@ static const struct kernel_case verified[] = {
 	{ .knobs = "workers=2 backoff=10 intensity=3 work=1000",
 	  .items = 20,
 	  .over = "handoff" },
+	/* Due before its manager has looked again. */
+	{ .knobs = "backoff=1 strategy=one_for_all|rest_for_one", .items = 10 },
 	{ .knobs = "strategy=one_for_all intensity=3",
 	  .items = 20,
 	  .over = "handoff" },

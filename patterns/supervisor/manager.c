@@ -674,14 +674,16 @@ static void go_on(struct weft_supervisor *s, int64_t now)
 
 /* --- the task --- */
 
-static int64_t next_due(const struct weft_supervisor *s)
+/* After a round at `now`. A group that was due then waits for a child to leave;
+ * one that is due since has not been looked at. */
+static int64_t next_due(const struct weft_supervisor *s, int64_t now)
 {
 	const struct timer_entry *e = timer_heap_first(&s->timers);
 	int64_t due = e ? e->due_ns : WEFT_FOREVER;
 
 	if (s->paused && s->resume_ns < due)
 		due = s->resume_ns;
-	if (s->group && s->group_ns > weft_now() && s->group_ns < due)
+	if (s->group && s->group_ns > now && s->group_ns < due)
 		due = s->group_ns;
 	return due;
 }
@@ -707,15 +709,17 @@ static int manage(struct weft_crew_member *m)
 {
 	struct weft_supervisor *s =
 	        list_entry(m, struct weft_supervisor, manager);
+	int64_t now = 0; /* the round of a predecessor is not known */
 
 	for (;;) {
 		tell_all(s);
 		if (s->over)
 			return 0;
 		if (weft_waiters_wait(&s->bell, "supervisor", look, s, NULL,
-		                      next_due(s)) == 0)
+		                      next_due(s, now)) == 0)
 			weft_store_seq_cst(&s->rung, false); /* [rung] */
-		round_of(s, weft_now());
+		now = weft_now();
+		round_of(s, now);
 	}
 }
 
