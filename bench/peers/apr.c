@@ -84,9 +84,10 @@ static int apr_push(struct queue *q, void *p, bool wait)
 			              : apr_queue_trypush(q->q, p);
 		gate_leave(seat, GATE_SEND);
 	} while (open && status == APR_EINTR);
-	if (!open)
-		return gate_refuse(&q->gate);
-	return status == APR_SUCCESS ? 0 : -EAGAIN;
+	if (open)
+		return status == APR_SUCCESS ? 0 : -EAGAIN;
+	gate_await_shut(&q->gate);
+	return -EPIPE;
 }
 
 static int apr_send_one(void *state, const void *elem, bool wait)

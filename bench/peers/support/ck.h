@@ -146,7 +146,10 @@ static int ck_try_send(void *state, const void *elem)
 		return 0;
 	}
 	carry_drop(p, size);
-	return open ? -EAGAIN : gate_refuse(&q->gate);
+	if (open)
+		return -EAGAIN;
+	gate_await_shut(&q->gate);
+	return -EPIPE;
 }
 
 static int ck_take(struct queue *q, void *elem)

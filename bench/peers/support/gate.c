@@ -109,11 +109,10 @@ void gate_shut(struct gate *g, void (*wake)(void *arg, struct gate_seat *seat),
 	gate_clear(g, GATE_RECV, wake, arg);
 }
 
-int gate_refuse(const struct gate *g)
+void gate_await_shut(const struct gate *g)
 {
 	while (!gate_is_shut(g))
 		weft_yield();
-	return -EPIPE;
 }
 
 int gate_close(struct gate *g, void (*wake)(void *arg, struct gate_seat *seat),
@@ -122,7 +121,8 @@ int gate_close(struct gate *g, void (*wake)(void *arg, struct gate_seat *seat),
 	int err = gate_begin_close(g, wake, arg);
 
 	if (err)
-		return gate_refuse(g);
-	gate_shut(g, wake, arg);
-	return 0;
+		gate_await_shut(g);
+	else
+		gate_shut(g, wake, arg);
+	return err;
 }

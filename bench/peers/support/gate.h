@@ -98,19 +98,21 @@ static inline bool gate_is_shut(const struct gate *g)
 }
 
 /*
- * What a call that came upon the close returns, which has left: -EPIPE, but not
- * before the gate is shut. Until then a receive may say -EAGAIN, and must not
+ * What a call that came upon the close waits for before it says -EPIPE, after
+ * it has left: until the gate is shut a receive may say -EAGAIN, and must not
  * to a caller that already knows of the close. Not for a gate that is shut by a
  * receive.
  */
-int gate_refuse(const struct gate *g);
+void gate_await_shut(const struct gate *g);
 
 /* Leave after a send. Returns err, what came of it. */
 static inline int gate_leave_send(const struct gate *g, struct gate_seat *seat,
                                   int err)
 {
 	gate_leave(seat, GATE_SEND);
-	return __builtin_expect(err == -EPIPE, 0) ? gate_refuse(g) : err;
+	if (__builtin_expect(err == -EPIPE, 0))
+		gate_await_shut(g);
+	return err;
 }
 
 /*
