@@ -659,3 +659,17 @@ void race_run(struct race *r)
 	for (unsigned i = 1; i < r->actors; i++)
 		task_finish(task[i]);
 }
+
+unsigned await_round(const _Atomic unsigned *gate, unsigned round)
+{
+	unsigned now, i = 0;
+
+	while ((now = weft_load_acquire(gate)) == round)
+		if (i++ < 200)
+			weft_relax();
+		else if (i < 2000)
+			weft_yield();
+		else
+			weft_sleep_until(weft_deadline_in(WEFT_MS));
+	return now;
+}

@@ -439,4 +439,8 @@ struct race {
 /* Run all rounds. Not on a manual clock when there is a span. */
 void race_run(struct race *r);
 
+/* For rounds that are far apart: wait until the gate shows another than this,
+ * asleep when it takes long. Returns it. Pairs with a release store. */
+unsigned await_round(const _Atomic unsigned *gate, unsigned round);
+
 #endif

@@ -341,21 +341,6 @@ static int do_call(struct worker *w, const struct planned *p)
 
 /* --- workers --- */
 
-/* Until the gate opens for another round, which mostly is soon. */
-static unsigned await_gate(struct arena *a, unsigned round)
-{
-	unsigned now, i = 0;
-
-	while ((now = weft_load_acquire(&a->gate)) == round)
-		if (i++ < 200)
-			weft_relax();
-		else if (i < 2000)
-			weft_yield();
-		else
-			weft_sleep_until(weft_deadline_in(WEFT_MS));
-	return now;
-}
-
 /* A sender sends `each`; a receiver goes on to the end. */
 static void work_long(struct worker *w)
 {
@@ -393,7 +378,7 @@ static int worker(void *arg)
 	struct arena *a = w->arena;
 	unsigned round = 0;
 
-	while ((round = await_gate(a, round)) != GATE_END) {
+	while ((round = await_round(&a->gate, round)) != GATE_END) {
 		if (a->long_run)
 			work_long(w);
 		for (unsigned k = 0; k < w->calls; k++)

@@ -42,20 +42,6 @@ static struct stride stride;
 
 /* --- actors --- */
 
-static unsigned await_gate(struct stride *s, unsigned round)
-{
-	unsigned now, i = 0;
-
-	while ((now = weft_load_acquire(&s->gate)) == round)
-		if (i++ < 200)
-			weft_relax();
-		else if (i < 2000)
-			weft_yield();
-		else
-			weft_sleep_until(weft_deadline_in(WEFT_MS));
-	return now;
-}
-
 /* Until the others are as far, or for as long as it is worth. */
 static void meet(const struct stride *s, size_t at)
 {
@@ -74,7 +60,7 @@ static int walker(void *arg)
 	struct stride *s = w->stride;
 	unsigned round = 0;
 
-	while ((round = await_gate(s, round)) != GATE_END) {
+	while ((round = await_round(&s->gate, round)) != GATE_END) {
 		for (size_t i = 0; i < s->n; i++) {
 			weft_store_relaxed(&w->at, i);
 			if (i % MEET_EVERY == 0)
