@@ -38,8 +38,7 @@ ROUNDS, TIME_MS = 7, 250
 def parse_arguments(argv):
     parser = command.Parser(NAME, DESCRIPTION, EPILOG)
     add = parser.add_argument
-    add("--weft", metavar="PATH", default=str(ROOT / "build/release/weft"),
-        help="the measuring command (default: build/release/weft)")
+    command.add_weft(parser)
     add("--peers", metavar="DIR", default=str(ROOT / "build/peers"),
         help="where peer_go and peer_rust are (default: build/peers)")
     add("--results", metavar="DIR", default=str(ROOT / "results"),

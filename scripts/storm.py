@@ -9,7 +9,7 @@ import time
 # Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from weftlib import ROOT, Problem, command
+from weftlib import command
 from weftlib.command import output
 
 NAME = "storm.py"
@@ -38,12 +38,8 @@ def parse_arguments(argv):
                         help="seconds that do not count (default: 2)")
     parser.add_argument("--seconds", type=command.number_in(1, 600), default=10,
                         help="seconds that count (default: 10)")
-    parser.add_argument("--weft", metavar="FILE", default=str(ROOT / "build/release/weft"),
-                        help="the program (default: build/release/weft)")
-    options = parser.parse_args(argv)
-    if not os.access(options.weft, os.X_OK):
-        raise Problem("--weft=%s: cannot be executed; make release builds it" % options.weft)
-    return options
+    command.add_weft(parser)
+    return command.with_weft(parser.parse_args(argv))
 
 
 def cpu_seconds(pid):

@@ -42,8 +42,7 @@ def parse_arguments(argv):
     add = parser.add_argument
     add("--sweep", metavar="NAME|FILE", default="default",
         help="a sweep in bench/sweeps, or a file (default: %(default)s)")
-    add("--weft", metavar="PATH", default=str(ROOT / "build/release/weft"),
-        help="the measuring command (default: build/release/weft)")
+    command.add_weft(parser)
     add("--results", metavar="DIR", default=str(ROOT / "results"),
         help="where the run's folder is made (default: results)")
     add("--rounds", type=number_in(1, 1000), metavar="N",

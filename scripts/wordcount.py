@@ -14,7 +14,7 @@ from pathlib import Path
 # Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from weftlib import ROOT, Problem, command
+from weftlib import command
 from weftlib.command import output
 
 NAME = "wordcount.py"
@@ -47,12 +47,8 @@ def parse_arguments(argv):
                         help="size of the text (default: 64)")
     parser.add_argument("--rounds", type=command.number_in(1, 1000), default=5,
                         help="how often each is measured (default: 5)")
-    parser.add_argument("--weft", metavar="FILE", default=str(ROOT / "build/release/weft"),
-                        help="the program (default: build/release/weft)")
-    options = parser.parse_args(argv)
-    if not os.access(options.weft, os.X_OK):
-        raise Problem("--weft=%s: cannot be executed; make release builds it" % options.weft)
-    return options
+    command.add_weft(parser)
+    return command.with_weft(parser.parse_args(argv))
 
 
 def write_text(path, megabytes):

@@ -72,6 +72,13 @@ def add_weft(parser):
         help="the measuring command (default: build/release/weft)")
 
 
+def with_weft(options):
+    """The options, when their --weft can be executed."""
+    if not os.access(options.weft, os.X_OK):
+        raise Problem("--weft=%s: cannot be executed; make release builds it" % options.weft)
+    return options
+
+
 def shown_argv(script, argv):
     """The command line without the paths of this machine."""
     result = []
