@@ -638,9 +638,9 @@ class Wicked(unittest.TestCase):
             # (On a slow machine it may act while the channel is being loaded.)
             if command[0] == "list" and answer.status == 0:
                 self.assertIn("wicked", answer.out)
-        # The command itself goes on to its end.
+        # The command itself goes on to its end, once the channel is loaded.
         answer = weft(*self.CHECK, "--percent=1000", broken("wicked"),
-                      WEFT_WICKED="thread:_exit")
+                      WEFT_WICKED="worker:_exit")
         self.assertRegex(answer.out, r"\n  \d+ passed, ")
 
 

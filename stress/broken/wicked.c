@@ -2,8 +2,10 @@
  * wicked: does harm to its process in the one call that WEFT_WICKED names, by
  * the deed that it names: "create:crash", "len:loop", ...
  *
- * The calls are load and unload, the operations of the channel, and "thread":
- * a thread that is started on loading and acts a moment later.
+ * The calls are load and unload, the operations of the channel, and two threads
+ * that act a moment after they began: "thread" begins on loading, and so may
+ * act while a slow machine is still loading; "worker" begins in the first
+ * create.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -69,23 +71,38 @@ static void act(const char *call)
 			deeds[i].fn();
 }
 
+struct later {
+	const char *call;
+	useconds_t us;
+};
+
 static void *act_later(void *arg)
 {
-	(void)arg;
-	usleep(20000);
-	act("thread");
+	const struct later *later = arg;
+
+	usleep(later->us);
+	act(later->call);
 	return NULL;
+}
+
+/* Start that thread, if it is the one that shall act. */
+static void begin(struct later *later)
+{
+	const char *wish = getenv("WEFT_WICKED");
+	size_t n = strlen(later->call);
+	pthread_t thread;
+
+	if (wish && strncmp(wish, later->call, n) == 0 && wish[n] == ':' &&
+	    pthread_create(&thread, NULL, act_later, later) == 0)
+		pthread_detach(thread);
 }
 
 __attribute__((constructor)) static void load(void)
 {
-	const char *wish = getenv("WEFT_WICKED");
-	pthread_t thread;
+	static struct later thread = { "thread", 20000 };
 
 	act("load");
-	if (wish && strncmp(wish, "thread:", 7) == 0 &&
-	    pthread_create(&thread, NULL, act_later, NULL) == 0)
-		pthread_detach(thread);
+	begin(&thread);
 }
 
 __attribute__((destructor)) static void unload(void)
@@ -95,7 +112,12 @@ __attribute__((destructor)) static void unload(void)
 
 static int wicked_create(void **state, const struct weft_chan_config *config)
 {
+	static struct later worker = { "worker", 1000 };
+	static atomic_bool created;
+
 	act("create");
+	if (!atomic_exchange(&created, true))
+		begin(&worker);
 	return ring_create(state, config);
 }
 
