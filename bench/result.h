@@ -27,8 +27,11 @@ struct sample {
 	double cpu_seconds;    /* user and system, of the whole process */
 	uint64_t voluntary_switches, involuntary_switches;
 	uint64_t parks, wakes; /* as weft_run_stats() counts them */
-	double jain;           /* fairness among consumers: 1 = all equal */
-	double least_share;    /* smallest share, as a part of a fair one */
+	/* What the same piece of computation took right before and right after,
+	 * the longer of both: how fast the machine was just then. */
+	int64_t spin_ns;
+	double jain;        /* fairness among consumers: 1 = all equal */
+	double least_share; /* smallest share, as a part of a fair one */
 	double figure[PATTERN_FIGURES_MAX]; /* the pattern's own */
 };
 

@@ -13,6 +13,7 @@
 #include "bench/trial.h"
 #include "kernel/cell.h"
 #include "kernel/place.h"
+#include "kernel/work.h"
 
 struct measurement {
 	const struct plan *plan;
@@ -251,11 +252,14 @@ static bool warm_up(struct measurement *m, uint64_t items)
 static bool measure_throughput(struct measurement *m, uint64_t items)
 {
 	struct result *out = m->out;
+	int64_t before = work_spin_ns(), after;
 	struct trial t;
 
-	for (unsigned i = 0; i < m->plan->reps; i++) {
+	for (unsigned i = 0; i < m->plan->reps; i++, before = after) {
 		if (!one_run(m, &t, items))
 			return false;
+		after = work_spin_ns();
+		t.sample.spin_ns = after > before ? after : before;
 		out->sample[out->n++] = t.sample;
 		out->figures = t.figures;
 		memcpy(out->figure, t.figure, sizeof(out->figure));

@@ -176,7 +176,7 @@ class Run(unittest.TestCase):
         "harness_ns_per_message", "bytes_per_channel", "idle_cpu_share",
         "fairness", "figures", "seed"]
     SAMPLE = [
-        "ns", "messages", "start_skew_ns", "cpu_seconds",
+        "ns", "messages", "start_skew_ns", "spin_ns", "cpu_seconds",
         "voluntary_switches", "involuntary_switches", "parks", "wakes",
         "futex_calls"]
 

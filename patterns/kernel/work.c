@@ -5,6 +5,7 @@
 
 #define SAMPLE_TURNS UINT64_C(100000)
 #define SAMPLES 10
+#define SPIN_TURNS UINT64_C(300000)
 
 /* What is assumed on a clock that stands still: one turn is a multiplication
  * and an addition, four or five cycles. */
@@ -27,15 +28,28 @@ static void turn(uint64_t turns)
 	__asm__ __volatile__("" : : "r"(x));
 }
 
+static int64_t turn_ns(uint64_t turns)
+{
+	int64_t start = weft_now();
+
+	turn(turns);
+	return weft_now() - start;
+}
+
+int64_t work_spin_ns(void)
+{
+	int64_t took = turn_ns(SPIN_TURNS);
+
+	return took > 0 ? took : 1;
+}
+
 /* The fastest of several samples: the others were interrupted. */
 static int64_t sample_ns(void)
 {
-	int64_t best = INT64_MAX, start, took;
+	int64_t best = INT64_MAX, took;
 
 	for (int i = 0; i < SAMPLES; i++) {
-		start = weft_now();
-		turn(SAMPLE_TURNS);
-		took = weft_now() - start;
+		took = turn_ns(SAMPLE_TURNS);
 		best = took < best ? took : best;
 	}
 	return best;

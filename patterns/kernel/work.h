@@ -19,4 +19,11 @@ void work_for(int64_t ns);
  */
 void work_calibrate(void);
 
+/*
+ * Do a fixed piece of such work, of some hundred microseconds, and return how
+ * many nanoseconds that took: the same on an undisturbed CPU each time,
+ * whatever the calibration found. At least 1.
+ */
+int64_t work_spin_ns(void);
+
 #endif

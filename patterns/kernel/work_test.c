@@ -78,6 +78,15 @@ static void work_on_a_clock_that_stands_still_ends(void **state)
 	assert_int_equal(weft_run(WEFT_THREADS, &opts, calibrate, NULL), 0);
 }
 
+/* No CPU does 300,000 multiplications, each of which needs the last, in less.
+ */
+static void a_spin_takes_its_time(void **state)
+{
+	(void)state;
+	assert_true(work_spin_ns() > 50000);
+	assert_true(work_spin_ns() > 50000);
+}
+
 static void a_closed_loop_sends_full_batches(void **state)
 {
 	struct cell cell = { .pace_ns = 0 };
@@ -145,6 +154,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_tasks_may_calibrate_at_once),
+		cmocka_unit_test(a_spin_takes_its_time),
 		cmocka_unit_test(work_takes_about_the_time_asked_for),
 		cmocka_unit_test(no_work_returns_at_once),
 		cmocka_unit_test(work_on_a_clock_that_stands_still_ends),

@@ -31,7 +31,7 @@ RESULT_FIELDS = dict(
     samples=shape.maybe(shape.each(shape.has(
         ns=shape.maybe(shape.count), messages=shape.maybe(shape.count),
         **{key: shape.maybe(shape.number) for key in (
-            "start_skew_ns", "cpu_seconds", "voluntary_switches",
+            "start_skew_ns", "spin_ns", "cpu_seconds", "voluntary_switches",
             "involuntary_switches", "parks", "wakes", "futex_calls")}))),
     placement=shape.maybe(shape.text), round=shape.maybe(shape.count),
     warmup=shape.maybe(shape.has(runs=shape.maybe(shape.count),
