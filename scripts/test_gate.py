@@ -539,7 +539,7 @@ class Alike(unittest.TestCase):
     def test_no_arm_warms_up_where_one_cannot(self):
         old, new = self.Weft("--time=MS"), self.Weft("--time=MS --warmup=MS")
         self.assertEqual(rounds.alike({"base": [new], "head": [new]}),
-                         {"base": [], "head": []})
+                         {"base": ["--warmup=5"], "head": ["--warmup=5"]})
         self.assertEqual(rounds.alike({"base": [old], "head": [new]}),
                          {"base": [], "head": ["--warmup=0"]})
 

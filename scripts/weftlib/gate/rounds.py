@@ -19,6 +19,8 @@ from .trial import Disturbed
 
 #: A slice that takes so many seconds longer than it should is hung.
 PATIENCE = 30
+#: Of a slice, at the most, before what counts: one run of an eighth of it.
+WARMUP_MS = 5
 #: Two searches for the number of messages agree when they differ by less.
 AGREEING = 1.5
 UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
@@ -56,7 +58,8 @@ def alike(binaries):
     up would be compared with one that has."""
     warms = {arm: "--warmup" in run(links[0], ["help", "run"], PATIENCE).stdout
              for arm, links in binaries.items()}
-    return {arm: ["--warmup=0"] if knows and not all(warms.values()) else []
+    warmup = WARMUP_MS if all(warms.values()) else 0
+    return {arm: ["--warmup=%d" % warmup] if knows else []
             for arm, knows in warms.items()}
 
 
