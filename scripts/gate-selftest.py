@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Proves the gate: runs it where the outcome is known, and says how often it erred.
 
-`record` makes as many runs as there is time for and keeps their rounds in
-results/gate/, one file each; what is there is not made again. `report` writes what
-they say into docs/gate.md, beside what cruder rules say of the same rounds, and the
-floor of this machine. Only `record` measures.
+`build` builds what will be run, which needs no quiet machine. `record` makes as many
+runs as there is time for and keeps their rounds in results/gate/, one file for each
+loop; what is there is not made again. `report` writes what they say into docs/gate.md,
+beside what cruder rules say of the same rounds, and the floor of this machine. Only
+`record` measures.
 """
 
 import os
@@ -17,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from weftlib import ROOT, Problem, command, exits, files
 from weftlib.command import number_in, output
-from weftlib.gate import builds, host, power, records, selftest
+from weftlib.gate import builds, curve, host, power, records, rivals, selftest
 from weftlib.gate.processes import STOP
 from weftlib.runner import Interrupt
 from weftlib.stats import duration
@@ -27,11 +28,25 @@ NAME = "gate-selftest.py"
 DESCRIPTION = "Proves the gate: runs it where the outcome is known."
 EPILOG = """\
 kinds: %s
-exit status: 0 done, or no time left; 1 bad input; 130 interrupted (what was finished
-is kept)
+exit status: 0 done, or no time left; 1 bad input; 4 what lies there is of another
+machine; 130 interrupted (what was finished is kept)
 """ % selftest.__doc__.split("head:\n")[1].strip()
-PLAN = ("full=3,relinked=50,slower-15=20,slower-30=20,slower-10=20,slower-5=20,same=10,"
-        "load=5," + ",".join("mutant-%s=3" % name for name in selftest.MUTANTS))
+PLAN = "relinked=1,load=2,mutants=2,full=1,loop=50"
+SLOWER = "15=2,30=2,10=1,5=1"
+PICTURE = "power.svg"
+SHARED = (
+    "Runs without a time of their own come out of loops: in one loop of rounds the head of "
+    "identical code and the slower ones of some cells are measured beside one base and one "
+    "control. Each run has the rule, the looks and the fresh rounds of a gate of its own. "
+    "Runs of one loop have its minutes, base and control in common, so lines of this table "
+    "depend on each other, and so do runs of identical code of one loop, though each head "
+    "has links of its own; the head that decides about a slower cell belongs to one run.")
+RESAMPLED = (
+    "**Resampled, not run.** %d replays of each size over whole rounds drawn from the %d "
+    "accepted ones that were recorded of identical code, head and control exchanged by "
+    "chance, the times of one cell's head made longer afterwards. It knows no drift from "
+    "round to round and no links but the recorded ones, so it flatters; the intervals say "
+    "only how many replays there were.")
 BEGIN, END = "<!-- what gate-selftest.py writes -->\n", "<!-- its end -->\n"
 
 
@@ -39,9 +54,13 @@ def parse_arguments(argv):
     parser = command.Parser(NAME, DESCRIPTION, EPILOG)
     parser.bad = exits.ERROR
     add = parser.add_argument
-    add("what", choices=("record", "report"))
+    add("what", choices=("build", "record", "report"))
     add("--kinds", type=kinds, default=PLAN, metavar="KIND=RUNS,...",
-        help="runs that there shall be (default: %(default)s)")
+        help="what there shall be, in turns (default: %(default)s)")
+    add("--slower", type=slower, default=SLOWER, metavar="PERCENT=RUNS,...",
+        help="runs of a loop with a slower cell (default: %(default)s); '' for none")
+    add("--twins", type=number_in(0, 9), metavar="N", default=0,
+        help="more runs of identical code in a loop (default: %(default)s)")
     add("--seconds", type=number_in(1, 10**6), metavar="S", default=3600,
         help="begin no run that would end after so long (default: %(default)s)")
     add("--base", metavar="REF|DIR", default=str(ROOT), help="the commit to run")
@@ -65,6 +84,11 @@ def kinds(text):
     return [(kind, number_in(1, 1000)(count)) for kind, _, count in pairs]
 
 
+def slower(text):
+    """[(kind, how many)]."""
+    return kinds(",".join("slower-" + word for word in text.split(","))) if text else []
+
+
 def record(options):
     begun, longest = time.monotonic(), 0.0
     folder = Path(options.records)
@@ -75,20 +99,42 @@ def record(options):
     except OSError as error:
         raise files.cannot_write(folder, error)
     with builds.Builds(options.cache, output.say) as made:
-        recorder = selftest.Recorder(made, builds.side("--base", options.base),
-                                     options.sweep, folder, output.say,
-                                     options.keep_disturbed)
+        recorder = recorder_of(options, made, folder)
         for number, (kind, run) in enumerate(left, 1):
             used = time.monotonic() - begun
             if used + longest > options.seconds:
                 break
             found = recorder.record(kind, run)
             longest = max(longest, time.monotonic() - begun - used)
-            output.say("%s-%03d: %s: %s (%s; %d of %d, %s in all)" % (
-                kind, run, found.end["verdict"], found.end["why"],
-                duration(found.end["seconds"]), number, len(left),
-                duration(time.monotonic() - begun)))
+            say_record(found, number, len(left), time.monotonic() - begun)
     return exits.OK
+
+
+def recorder_of(options, made, folder):
+    return selftest.Recorder(made, builds.side("--base", options.base), options.sweep,
+                             folder, output.say, options.keep_disturbed, options.slower,
+                             options.twins)
+
+
+def build(options):
+    """Everything that the kinds need, so that `record` has to build nothing."""
+    with builds.Builds(options.cache, output.say) as made:
+        recorder = recorder_of(options, made, Path(options.records))
+        for kind, _ in options.kinds:
+            recorder.folders(kind)
+    return exits.OK
+
+
+def say_record(found, number, count, seconds):
+    """A line for the record, and one for each run in it."""
+    output.say("%s-%03d: %s (%d of %d, %s in all), %d rounds, %d rejected" % (
+        found.kind, found.head["number"], duration(found.end["seconds"]), number, count,
+        duration(seconds), len(found.rounds),
+        sum(bool(one["rejected"]) for one in found.rounds)))
+    for view in records.views([found]):
+        output.say("  %s: %s: %s%s" % (
+            view.kind, view.end["verdict"], view.end["why"],
+            "; it is in " + ", ".join(view.touched) if view.slower else ""))
 
 
 def same_host(folder):
@@ -105,41 +151,72 @@ def report(options):
     if not found:
         raise Problem("no recorded runs in '%s'; make some with: %s record"
                       % (options.records, NAME))
-    output.say("%d recorded runs of %s" % (len(found), "; ".join(power.hosts(found))))
-    text = document(found, options.replays)
-    path = Path(options.document)
+    runs = records.views(found)
+    output.say("%d runs in %d records, of %s" % (len(runs), len(found),
+                                                 "; ".join(power.hosts(found))))
+    otherwise = power.judged_otherwise(runs)
+    if otherwise:
+        raise Problem("the rule now says something else of %d recorded runs (%s); record "
+                      "them again" % (len(otherwise), ", ".join(sorted({
+                          view.kind for view in otherwise}))))
+    path, folder = Path(options.document), Path(options.records)
     whole = path.read_text(encoding="utf-8")
     if whole.count(BEGIN) != 1 or whole.count(END) != 1:
         raise Problem("'%s' has no place for the tables (%s)" % (path, BEGIN.strip()))
     before, rest = whole.split(BEGIN)
+    rounds = records.pool(found)
+    again = power.replayed(rounds, options.replays) if len(
+        rounds) >= power.FEWEST_ROUNDS else []
+    picture = draw_curve(folder, runs, again, options.replays)
+    text = document(found, runs, again, options.replays,
+                    picture and os.path.relpath(picture, path.parent))
     files.save(path, before + BEGIN + text + END + rest.split(END)[1])
-    write_floor(found, Path(options.records))
+    write_floor(found, folder)
     output.say(text)
     return exits.OK
 
 
-def document(found, replays):
-    parts = ["Recorded on %s, commit %s." % (
-        "; ".join(power.hosts(found)),
-        ", ".join(sorted({one.head["commit"][:7] for one in found}))),
-        "**Runs that were really made.** In brackets: the exact binomial interval "
-        "(Clopper and Pearson), 95 %.", render_markdown(power.real(found))]
+def draw_curve(folder, runs, again, replays):
+    """The path of the picture, or None."""
+    points = power.curve(runs)
+    if len(points) < 2:
+        return None
+    try:
+        files.save(folder / PICTURE, curve.draw(points, again, replays))
+    except Problem as problem:
+        command.complain(NAME, "no picture: %s" % problem)
+        return None
+    return folder / PICTURE
+
+
+def document(found, runs, again, replays, picture):
+    """What stands in the document, between its two marks."""
+    same = sum(view.kind in records.SAME for view in runs)
+    slow = sum(bool(view.slower) for view in runs)
+    parts = ["Recorded on %s, commit %s, in %s: %d runs of identical code, %d in which one "
+             "cell was slower, %d others." % (
+                 "; ".join(power.hosts(found)),
+                 ", ".join(sorted({one.head["commit"][:7] for one in found})),
+                 duration(sum(one.end["seconds"] for one in found)), same, slow,
+                 len(runs) - same - slow),
+             "**Runs that were really made.** In brackets: the exact binomial interval "
+             "(Clopper and Pearson), 95 %; of few runs it is wide.",
+             render_markdown(power.real(runs))]
+    if any(not view.alone for view in runs):
+        parts.append(SHARED + " Something was flagged there in %s loops or single runs."
+                     % power.share(*power.loops(found)))
     if any(one.head.get("keep_disturbed") for one in found):
         parts.insert(1, "Some of it was recorded on a machine that did other things, and "
                      "no round was rejected for that (`--keep-disturbed`).")
-    rounds = records.pool(found)
-    if len(rounds) >= power.FEWEST_ROUNDS:
-        parts += [
-            "**Resampled, not run.** %d replays of each size over whole rounds drawn from "
-            "the %d accepted ones that were recorded of identical code, head and "
-            "control exchanged by chance, the times of one cell's head made longer "
-            "afterwards. It knows no drift from round to round and no links but the "
-            "recorded ones, so it flatters; the intervals say only how many replays there "
-            "were." % (replays, len(rounds)),
-            render_markdown(power.resampled(rounds, replays))]
-    if power.stretches(found):
-        parts += ["**Cruder rules on the same rounds**, %d at a time as they ran "
-                  "(`scripts/weftlib/gate/rivals.py`)." % power.FEWEST_ROUNDS,
+    if picture:
+        parts.append("![how often a slowdown is found, by its size](%s)" % picture)
+    if again:
+        parts += [RESAMPLED % (replays, len(records.pool(found))),
+                  render_markdown(power.resampled(again, replays))]
+    if power.stretches(found, rivals.ROUNDS):
+        parts += ["**Cruder rules on the same rounds**, %d or %d at a time as they ran "
+                  "(`scripts/weftlib/gate/rivals.py`). The slower side is the same rounds "
+                  "with longer times." % (rivals.ROUNDS, 2 * rivals.ROUNDS),
                   render_markdown(power.compared(found))]
     return "\n" + "\n\n".join(parts) + "\n\n"
 
@@ -157,7 +234,8 @@ def main():
         os.environ.pop(name, None)
     with Interrupt(STOP):
         try:
-            return (record if options.what == "record" else report)(options)
+            return {"build": build, "record": record, "report": report}[options.what](
+                options)
         except host.AnotherHost as problem:
             command.complain(NAME, problem)
             return exits.UNTRUSTED

@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from pathlib import Path
 
 # Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
@@ -210,9 +211,9 @@ def measure(options, bench, stored, seed, kept, outcome):
     return live
 
 
-def finish(options, outcome, live, kept, seed, sides):
+def finish(options, outcome, live, kept, seed, begun, sides):
     info = {**host.this(), **sides, "seed": seed, "accepted": live.accepted,
-            "rejected": dict(live.rejected)}
+            "rejected": dict(live.rejected), "seconds": round(time.monotonic() - begun, 1)}
     missing = kept.write(outcome, info, not options.no_plot)
     output.say(report.terminal(outcome, info))
     output.say("report    %s/ (gate.md, gate.json, rounds.jsonl%s)" % (
@@ -223,10 +224,11 @@ def finish(options, outcome, live, kept, seed, sides):
 
 
 def gate_commands(options, stored, seed):
+    begun = time.monotonic()
     bench, outcome = command_bench(options, seed), Outcome(strict=options.strict)
     kept = Report(options.out)
     live = measure(options, bench, stored, seed, kept, outcome)
-    return finish(options, outcome, live, kept, seed, {
+    return finish(options, outcome, live, kept, seed, begun, {
         "base": "base-cmd", "head": "head-cmd"})
 
 
@@ -237,6 +239,7 @@ def gate_builds(options, stored, seed):
     with builds.Builds(options.cache, say, options.links) as made:
         folders = [made.build(one) for one in sides]
         made.prune(folders)
+        begun = time.monotonic()
         bench = weft_bench(options, made, folders, seed)
         if options.list:
             for name in bench.cells:
@@ -248,7 +251,7 @@ def gate_builds(options, stored, seed):
             counted = exact.measure(*folders, made.scratch)
             outcome.exact, outcome.unseen = counted.worse, counted.unseen
         live = measure(options, bench, stored, seed, kept, outcome)
-        return finish(options, outcome, live, kept, seed, {
+        return finish(options, outcome, live, kept, seed, begun, {
             "base": sides[0].name, "head": sides[1].name,
             "instructions": counted.instructions, "calls": counted.counts})
 

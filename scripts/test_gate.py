@@ -4,6 +4,7 @@
 test_gate_mutants.py plants bugs in the rule, each of which has to fail here.
 """
 
+import gzip
 import io
 import os
 import random
@@ -11,6 +12,7 @@ import re
 import sys
 import tempfile
 import unittest
+from dataclasses import replace
 from fractions import Fraction
 from math import comb, exp, expm1, inf, log, log1p, prod
 
@@ -18,8 +20,9 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from weftlib import ROOT, Problem, exits, stats, sweepfile
 from weftlib.binary import Answer
-from weftlib.gate import (builds, evidence, exact, plan, power, records, report, rivals, rounds,
-                          selftest, trial, verdict)
+from weftlib.cells import Cell
+from weftlib.gate import (builds, curve, evidence, exact, loop, plan, power, records, report,
+                          rivals, rounds, selftest, trial, verdict)
 from weftlib.gate.evidence import Snapshot
 from weftlib.gate.processes import STOP
 from weftlib.gate.progress import GateProgress
@@ -145,6 +148,21 @@ class Plan(unittest.TestCase):
         forward = [plan.arm_order(3 * block, 0) in
                    [plan.ARMS[i:] + plan.ARMS[:i] for i in range(3)] for block in range(8)]
         self.assertEqual(forward, [True, False, False, True, False, True, True, False])
+
+    def test_more_arms_are_balanced_in_the_same_way(self):
+        arms = ("base", "head", "slower-15", "slower-30", "control")
+        for count in (4, 5):
+            some = arms[:count]
+            for block in range(0, 8 * count, 2 * count):
+                orders = [plan.arm_order(turn, 1, some)
+                          for turn in range(block, block + 2 * count)]
+                for place in range(count):
+                    self.assertEqual({order[place] for order in orders[:count]}, set(some))
+                for one in some:
+                    for other in some:
+                        first = sum(order.index(one) < order.index(other)
+                                    for order in orders)
+                        self.assertEqual(first, count if one != other else 0)
 
     def test_each_link_meets_each_link(self):
         for count in (1, 2, 3, 4):
@@ -432,7 +450,7 @@ class Evidence(unittest.TestCase):
         self.assertEqual(evidence.disturbance(None, self.after()), None)
 
 
-class FakeBench:
+class FakeBench(rounds.Bench):
     """Two cells, and a log of what ran."""
 
     def __init__(self, **answers):
@@ -603,17 +621,144 @@ calls=1000 5
         self.assertEqual(exact.ceilings()["*"]["syscalls"], 0)
 
 
-def recorded(kind, number, n=22, verdict="OK", flags=(), slower=(), jitter=0.01):
-    """A recorded run of three cells, its times made up."""
-    rng = random.Random("%s/%d" % (kind, number))
+class FakeLoop(loop.LoopBench):
+    """Three cells whose slices take no time, with variants of two."""
+
+    VARIANTS = (loop.Variant("a", "slower-15", 0.15), loop.Variant("a", "slower-30", 0.3),
+                loop.Variant("b", "mutant-fence"))
+
+    def __init__(self, slow=()):
+        cells = [Cell("ping_pong", chan, (), 1, 1, 0, "") for chan in "abc"]
+        self.names = {"ping_pong/chan:" + chan: chan for chan in "abc"}
+        arms = plan.ARMS + ("mutant-fence",)
+        self.alike = rounds.alike
+        rounds.alike = lambda binaries: dict.fromkeys(binaries, [])
+        try:
+            super().__init__(cells, {arm: [None, None] for arm in arms}, lambda: self.binaries,
+                             1, [replace(one, cell="ping_pong/chan:" + one.cell)
+                                 for one in self.VARIANTS])
+        finally:
+            rounds.alike = self.alike
+        self.slow, self.ran = dict(slow), []
+
+    def slice(self, name, arm, link, share):
+        chan = self.names[name]
+        self.ran.append((chan, arm, link, share))
+        return rounds.Slice(100 * (1 + share) * self.slow.get((chan, arm), 1.0))
+
+
+class Loops(unittest.TestCase):
+    """Many runs out of one loop of rounds."""
+
+    def test_variants_run_beside_their_cell_and_nowhere_else(self):
+        bench, kept = FakeLoop(), []
+        live = rounds.Live(bench, kept.append, clock=lambda: None)
+        times = live.round("look", 5, live.cells)
+        self.assertEqual(set(times), set(bench.cells))
+        self.assertEqual(len(bench.ran), 3 * 3 + 3)
+        chans = [chan for chan, *_ in bench.ran]
+        for chan in "abc":  # back to back
+            at = chans.index(chan)
+            self.assertEqual(set(chans[at:at + chans.count(chan)]), {chan})
+        of_a = {(arm, share) for chan, arm, _, share in bench.ran if chan == "a"}
+        self.assertEqual(of_a, {("base", 0.0), ("head", 0.0), ("control", 0.0),
+                                ("head", 0.15), ("head", 0.3)})
+        self.assertEqual({link for chan, arm, link, _ in bench.ran
+                          if arm in ("head", "mutant-fence")}, {plan.links(5, 2)["head"]})
+        for name, slower in (("slower-15", 115), ("slower-30", 130)):
+            row = kept[0]["cells"]["ping_pong/chan:a " + name][1:]
+            self.assertEqual([round(ns) for ns in row], [100, slower, 100])
+
+    def test_each_head_of_a_cell_is_as_often_before_the_base_as_after(self):
+        bench, kept = FakeLoop(), []
+        live = rounds.Live(bench, kept.append, clock=lambda: None)
+        for turn in range(20):
+            live.round("look", turn, live.cells)
+        for name in ("ping_pong/chan:a slower-15", "ping_pong/chan:a"):
+            orders = [one["cells"][name][0] for one in kept[:10]]
+            self.assertEqual(sum(o.index("b") < o.index("h") for o in orders), 5)
+            self.assertEqual(sum(o.index("c") < o.index("h") for o in orders), 5)
+
+    def test_what_is_decided_does_not_run_on(self):
+        bench = FakeLoop()
+        live = rounds.Live(bench, clock=lambda: None)
+        live.round("look", 5, ["ping_pong/chan:a slower-15"])
+        self.assertEqual(sorted((chan, arm, share) for chan, arm, _, share in bench.ran),
+                         [("a", "base", 0.0), ("a", "control", 0.0), ("a", "head", 0.15)])
+
+    def test_each_run_has_its_own_head_in_its_own_cell(self):
+        bench = FakeLoop([(("b", "mutant-fence"), 1.2), (("c", "head"), 0.9)])
+        whole = Trial(rounds.Live(bench, clock=lambda: None)).run()
+        runs = {name: loop.Run(kind, [bench.variants[one] for one in of]) for name, kind, of in (
+            ("none", "relinked", []), ("slow", "slower-15", ["ping_pong/chan:a slower-15"]),
+            ("bug", "mutant-fence", ["ping_pong/chan:b mutant-fence"]))}
+        flags = {name: {self.short(one.cell): one.verdict for one in run.outcome(
+            bench.plain, whole).of(REGRESSED, IMPROVED)} for name, run in runs.items()}
+        self.assertEqual(flags, {"none": {"c": IMPROVED},
+                                 "slow": {"a": REGRESSED, "c": IMPROVED},
+                                 "bug": {"b": REGRESSED, "c": IMPROVED}})
+        outcome = runs["slow"].outcome(bench.plain, whole)
+        self.assertEqual((outcome.executed, outcome.expected), (3, 3))
+        self.assertEqual({self.short(cell): one.cell == cell for cell, one in
+                          outcome.confirmed.items()}, {"a": True, "c": True})
+        self.assertEqual(runs["slow"].slower, {"ping_pong/chan:a": 0.15})
+
+    def short(self, name):
+        return name.rpartition(":")[2]
+
+    def test_slower_cells_are_others_in_each_loop(self):
+        cells, seen = ["c%d" % number for number in range(24)], {}
+        for number in range(12):
+            runs = selftest.slower_runs(number, cells, [("slower-15", 2), ("slower-5", 1)])
+            self.assertEqual([run.kind for run in runs],
+                             ["slower-15", "slower-15", "slower-5"])
+            for run in runs:
+                seen.setdefault(run.kind, []).extend(run.slower.items())
+        self.assertEqual(sorted(seen["slower-15"]), sorted((cell, 0.15) for cell in cells))
+        self.assertEqual(len(set(seen["slower-5"])), 12)
+
+    def test_a_planted_bug_is_in_the_cells_of_its_code(self):
+        lines = sweepfile.load(sweepfile.find("gate")).lines
+        cells = ["%s/chan:%s" % (pattern, chan) for line in lines
+                 for pattern in line.patterns for chan in line.chans]
+        runs = {run.kind: list(run.instead) for run in selftest.mutant_runs(cells)}
+        self.assertEqual(len(runs), len(selftest.MUTANTS))
+        self.assertEqual(runs["mutant-broadcast"], ["producer_consumer/chan:condvar"])
+        self.assertEqual(len(runs["mutant-spin-off"]), 4)
+
+    def test_decided_cells_may_go_on_to_the_last_look(self):
+        bench, kept = FakeLoop([(("c", "head"), 1.2)]), []
+        source = loop.Whole(rounds.Live(bench, kept.append, clock=lambda: None), 41)
+        outcome = Trial(source).run()
+        source.finish()
+        looks = [one for one in kept if one["phase"] == "look"]
+        self.assertEqual([one["turn"] for one in looks], list(range(41)))
+        self.assertEqual({len(one["cells"]) for one in looks}, {6})
+        self.assertEqual([one["phase"] for one in kept].index("confirm"), 41)
+        self.assertEqual(outcome.findings[2].rounds, 11)
+
+
+def a_run(kind="relinked", verdict="OK", flags=(), slower=(), instead=()):
+    """(what a record says of a run at its beginning, and at its end)."""
+    return ({"kind": kind, "slower": dict.fromkeys(slower, 0.15), "instead": dict(instead)},
+            {"verdict": verdict, "why": "", "flags": dict(flags)})
+
+
+def recorded(number=0, *runs, kind="loop", n=22, jitter=0.01, seconds=100.0):
+    """A record of three cells, its times made up."""
+    rng, runs = random.Random("%s/%d" % (kind, number)), runs or (a_run(),)
     cells = ["a", "b", "c"]
     made = [{"phase": "look", "turn": turn, "links": {}, "rejected": None, "cells": {
         cell: [("bhc", "hcb")[turn % 2]] + [100 * exp(rng.gauss(0, jitter)) for _ in "bhc"]
         for cell in cells}} for turn in range(n)]
     return Record(
         {"schema": 1, "kind": kind, "number": number, "cells": cells, "commit": "c" * 40,
-         "host": {"cpu": "Fake", "cpus": 2}, "slower": dict.fromkeys(slower, 0.15)},
-        made, {"verdict": verdict, "flags": dict(flags), "seconds": 100.0})
+         "host": {"cpu": "Fake", "cpus": 2}, "runs": [begun for begun, _ in runs]},
+        made, {"seconds": seconds, "runs": [ended for _, ended in runs]})
+
+
+def slower_run(cell, verdict=REGRESSED, flags=(("a", REGRESSED),)):
+    return a_run("slower-15", verdict, flags, slower=[cell], instead=[(cell, cell)])
 
 
 class Proof(unittest.TestCase):
@@ -628,83 +773,124 @@ class Proof(unittest.TestCase):
 
     def test_what_is_written_is_read_again(self):
         with tempfile.TemporaryDirectory() as folder:
-            path = records.path_of(folder, "relinked", 3)
-            one = recorded("relinked", 3)
+            path = records.path_of(folder, "loop", 3)
+            one = recorded(3)
             records.write(path, one)
             again = records.read(path)
             self.assertEqual((again.head, again.end), (one.head, one.end))
             self.assertEqual(len(again.rounds), 22)
             self.assertAlmostEqual(again.rounds[4]["cells"]["b"][2],
                                    one.rounds[4]["cells"]["b"][2], 3)
-            self.assertEqual([found.kind for found in records.read_all(folder)],
-                             ["relinked"])
-            self.assertEqual(selftest.missing(folder, [("relinked", 5), ("same", 1)]),
-                             [("relinked", 0), ("same", 0), ("relinked", 1),
-                              ("relinked", 2), ("relinked", 4)])
+            self.assertEqual([found.kind for found in records.read_all(folder)], ["loop"])
+            self.assertEqual(selftest.missing(folder, [("loop", 5), ("same", 1)]),
+                             [("loop", 0), ("same", 0), ("loop", 1), ("loop", 2),
+                              ("loop", 4)])
 
     def test_what_is_no_record_is_bad_input(self):
+        whole = records.text_of(recorded())
+        lines = whole.splitlines(True)
+        texts = [b"no", gzip.compress(b"no"), gzip.compress(whole.encode())[:-9]] + [
+            gzip.compress(text.encode()) for text in (
+                "", "3\n", "[]\n", "{}\n{}\n", whole.replace('"schema": 1', '"schema": 2'),
+                lines[0], "".join(lines[:-1]), whole.replace("[\"bhc\"", "[3", 1)[:-9],
+                lines[0] + '{"cells": 3}\n' + lines[-1], lines[0] + "3\n" + lines[-1],
+                lines[0].replace('"cells": [', '"cells": [7,') + lines[-1])]
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "x.jsonl.gz")
-            with open(path, "w") as file:
-                file.write("no")
-            with self.assertRaises(Problem):
-                records.read(path)
+            for text in texts:
+                with self.subTest(text=text[:20]), open(path, "wb") as file:
+                    file.write(text)
+                    file.flush()
+                    with self.assertRaises(Problem):
+                        records.read(path)
 
     def test_real_runs_are_counted_by_what_was_flagged(self):
         slow = [("a", REGRESSED)]
-        table = power.real([
-            recorded("relinked", 0), recorded("relinked", 1, flags=slow, verdict=REGRESSED),
-            recorded("slower-15", 0, slower="a", flags=slow, verdict=REGRESSED),
-            recorded("slower-15", 1, slower="b", flags=slow, verdict=REGRESSED),
-            recorded("slower-15", 2, slower="a", flags=slow, verdict=trial.CONTAMINATED),
-            recorded("full", 0)])
-        relinked, slower = table.rows
-        self.assertTrue(relinked[3].startswith("1 of 2: 50.0 %"))
+        found = [recorded(0, a_run(), slower_run("a"), slower_run("b")),
+                 recorded(1, a_run(verdict=REGRESSED, flags=slow),
+                          slower_run("a", trial.CONTAMINATED)),
+                 recorded(2, a_run("load", trial.CONTAMINATED), kind="load", seconds=50)]
+        table = power.real(records.views(found))
+        load, relinked, slower = table.rows
+        self.assertEqual((load[0], load[5], load[6]), ("load", "1", "50 s"))
+        self.assertTrue(relinked[3].startswith("1 of 2: 50.0 % (1.3 to 98.7 %)"))
+        self.assertEqual((relinked[2], relinked[6]), ("-", "-"))
         self.assertTrue(slower[2].startswith("1 of 3: "))
         self.assertTrue(slower[3].startswith("1 of 3: "))
         self.assertEqual((slower[4], slower[5]), ("2", "1"))
+        self.assertEqual(power.loops(found), (1, 2))
+        self.assertEqual(power.curve(records.views(found)), [(0, 1, 2), (15, 1, 3)])
+
+    def test_a_planted_bug_is_found_in_any_of_its_cells(self):
+        bug = [("a", "a"), ("b", "b")]
+        found = [recorded(0, a_run("mutant-fence", flags=flags, instead=bug))
+                 for flags in ([], [("b", REGRESSED)], [("c", REGRESSED)])]
+        row, = power.real(records.views(found)).rows
+        self.assertTrue(row[2].startswith("1 of 3: "))
+        self.assertTrue(row[3].startswith("1 of 3: "))
+
+    def test_sizes_of_slowdowns_are_in_their_order(self):
+        kinds = power.by_kind(records.views([recorded(0, *[
+            a_run(kind) for kind in ("slower-30", "slower-5", "relinked", "slower-15")])]))
+        self.assertEqual(list(kinds), ["relinked", "slower-5", "slower-15", "slower-30"])
+
+    def test_a_verdict_that_the_rounds_do_not_give_is_seen(self):
+        honest = recorded(0, a_run(), jitter=0.001)
+        wrong = recorded(0, a_run(verdict=REGRESSED, flags=[("a", REGRESSED)]), jitter=0.001)
+        self.assertEqual(power.judged_otherwise(records.views([honest])), [])
+        self.assertEqual(len(power.judged_otherwise(records.views([wrong]))), 1)
 
     def test_resampling_finds_what_it_made_slower_and_nothing_else(self):
-        made = records.pool([recorded("full", 0, n=41), recorded("slower-15", 0)])
+        made = records.pool([recorded(n=41), recorded(0, slower_run("a"))])
         self.assertEqual(len(made), 41)
-        table = power.resampled(made, 12, (0, 30))
+        found = power.replayed(made, 12, (0, 30))
+        table = power.resampled(found, 12)
         self.assertTrue(table.rows[0][2].startswith("0 of 12"))
         self.assertTrue(table.rows[1][1].startswith("12 of 12"))
 
     def test_cruder_rules_see_the_same_rounds(self):
-        quiet = power.compared([recorded("relinked", 0, jitter=0.001)])
-        noisy = power.compared([recorded("relinked", 0, jitter=0.3)])
-        self.assertEqual({row[1].split(":")[0] for row in quiet.rows}, {"0 of 1"})
-        self.assertTrue(all(row[3].startswith("3 of 3") for row in quiet.rows))
-        self.assertTrue(noisy.rows[0][1].startswith("1 of 1"))
+        quiet = power.compared([recorded(jitter=0.001)])
+        noisy = power.compared([recorded(jitter=0.3)])
+        self.assertEqual({row[1].split(":")[0] for row in quiet.rows},
+                         {"0 of 1", "0 of 2"})
+        self.assertTrue(all(row[3].startswith(("3 of 3", "6 of 6")) for row in quiet.rows))
+        self.assertTrue(noisy.rows[0][1].startswith(("1 of 2", "2 of 2")))
 
     def test_mann_and_whitney(self):
         self.assertLess(rivals.mann_whitney(range(11), range(20, 31)), 0.001)
         self.assertAlmostEqual(rivals.mann_whitney([1, 2, 3], [1, 2, 3]), 0.5)
 
     def test_the_floor_is_what_identical_code_differed_by(self):
-        rounds_of = [recorded("relinked", n, n=11, jitter=0.05) for n in range(10)]
+        rounds_of = [recorded(number, n=11, jitter=0.05) for number in range(10)]
         floor = power.floor(rounds_of)
         self.assertEqual(set(floor), {"a", "b", "c"})
         self.assertTrue(all(0.01 < value < 0.1 for value in floor.values()))
         self.assertEqual(power.floor(rounds_of[:2]), {})
 
     def test_a_kind_that_is_none_is_refused(self):
-        for kind in ("slower-0", "slower-100", "mutant-x", "other"):
+        for kind in ("slower-0", "slower-100", "mutant-fence", "twin-1", "other", ""):
             with self.assertRaises(Problem):
                 selftest.check(kind)
-        for kind in ("same", "relinked", "full", "load", "slower-15", "mutant-fence"):
+        for kind in ("loop", "mutants", "same", "relinked", "full", "load", "slower-15"):
             selftest.check(kind)
 
     def test_every_mutant_is_a_change_of_a_source_of_ours(self):
         for name, (file, old, new) in selftest.MUTANTS.items():
             self.assertEqual((ROOT / file).read_text().count(old), 1, name)
             self.assertNotEqual(old, new)
+        self.assertEqual(list(selftest.TOUCHED), list(selftest.MUTANTS))
+
+    def test_the_picture_has_what_was_run_and_what_was_resampled(self):
+        script = curve.script([(0, 0, 9), (15, 8, 9)], [(0, 40, 3, 0), (15, 39, 0, 0)], 40)
+        self.assertIn("15 88.89 51.75 99.72 9", script)
+        self.assertIn("0 7.50 ", script)
+        self.assertIn("15 97.50 ", script)
+        self.assertNotIn("$again", curve.script([(0, 0, 9), (15, 8, 9)], [], 40))
 
 
 class Said(unittest.TestCase):
     INFO = {"base": "aaaaaaaaaaaa", "head": "bbbbbbbbbbbb", "seed": 1, "cpu": "Fake",
-            "cpus": 2, "accepted": 32, "rejected": {"foreign": 2}}
+            "cpus": 2, "accepted": 32, "rejected": {"foreign": 2}, "seconds": 150.4}
 
     def outcome(self):
         cells = {"c%d" % i: steady(seed=i) for i in range(4)}
@@ -715,7 +901,7 @@ class Said(unittest.TestCase):
         self.assertIn("REGRESSED    slow", said)
         self.assertIn("11 of 11 pairs agree in sign", said)
         self.assertIn("5 of 5 cells executed: 1 REGRESSED, 4 EQUIVALENT", said)
-        self.assertIn("32 rounds accepted, 2 rejected (2 foreign)", said)
+        self.assertIn("32 rounds accepted, 2 rejected (2 foreign); it took 2 min 30 s", said)
         self.assertNotIn("c1", said)
 
     def test_markdown_and_json_say_the_same(self):

@@ -15,14 +15,24 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
 #: Those of the tests that ask about the rule; the statistics have none of its mutants.
-CLASSES = ["Plan", "Verdict", "Looks", "Runs", "Evidence", "Live", "Benchmarks", "Exact"]
+CLASSES = ["Plan", "Verdict", "Looks", "Runs", "Evidence", "Live", "Loops", "Benchmarks",
+           "Exact"]
 #: name: (file in weftlib/gate, what it reads, what it reads then)
 MUTANTS = {
-    "arms_swapped": ("rounds.py", "slices[arm][cell].ns for arm in ARMS)\n                orders",
-                     "slices[arm][cell].ns for arm in (ARMS[1], ARMS[0], ARMS[2]))\n"
+    "arms_swapped": ("rounds.py", "slices[arm][cell].ns for arm in trio)\n                orders",
+                     "slices[arm][cell].ns for arm in (trio[1], trio[0], trio[2]))\n"
                      "                orders"),
-    "arms_always_in_the_same_order": ("plan.py", "(digit_sum(turn, 3) + start) % 3", "0"),
-    "never_the_other_way_round": ("plan.py", "digit_sum(turn // 3, 2) % 2", "False"),
+    "decided_head_unbalances_the_order": (
+        "rounds.py", "arm_order(turn, start, self.bench.arms(group))",
+        "arm_order(turn, start, tuple(sorted(needed)))"),
+    "slower_head_is_not": ("loop.py", "link, share)\n", "link, 0.0)\n"),
+    "slower_head_is_in_no_run": ("loop.py", "self.instead.get(cell, cell)", "cell"),
+    "slower_head_of_another": ("loop.py", "self.variants[key].kind == arm]",
+                               "True]"),
+    "arms_always_in_the_same_order": (
+        "plan.py", "(digit_sum(turn, len(arms)) + start) % len(arms)", "0"),
+    "never_the_other_way_round": ("plan.py", "digit_sum(turn // len(arms), 2) % 2",
+                                  "False"),
     "one_link_only": ("plan.py", '"head": (turn + lap) % count', '"head": 0'),
     "least_effect_dropped": ("verdict.py", "max(limits.effect, stored,", "max(stored,"),
     "absolute_floor_dropped": ("verdict.py", ", limits.floor_ns / base)", ")"),
@@ -65,8 +75,9 @@ class Mutants(unittest.TestCase):
         shutil.copytree(SCRIPTS / "weftlib", self.dir / "scripts" / "weftlib",
                         ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(SCRIPTS / "test_gate.py", self.dir / "scripts")
-        (self.dir / "bench").mkdir()
-        shutil.copy(SCRIPTS.parent / "bench" / "gate.ceilings", self.dir / "bench")
+        (self.dir / "bench" / "sweeps").mkdir(parents=True)
+        for name in ("gate.ceilings", "sweeps/gate"):
+            shutil.copy(SCRIPTS.parent / "bench" / name, self.dir / "bench" / name)
 
     def run_tests(self):
         return subprocess.run(

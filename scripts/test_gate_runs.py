@@ -177,20 +177,29 @@ class Builds(Gates):
         (self.dir / "sweep").write_text("time = 1\npattern=ping_pong chan=same,alike\n")
         arguments = ["record", "--base", self.at(self.base, "b"), "--cache",
                      str(self.dir / "cache"), "--sweep", str(self.dir / "sweep"),
-                     "--keep-disturbed", "--kinds"]
-        done = self.selftest(*arguments, "full=1,slower-20=1")
-        self.assertIn("slower-20-000: REGRESSED: 1 of 2 cells, confirmed", done.stdout)
-        self.assertIn("full-000: RECORDED: 41 rounds, not judged", done.stdout)
-        done = self.selftest(*arguments, "full=1,slower-20=1,same=1")
-        self.assertEqual(done.stdout.count("-000: "), 1)
-        self.assertIn("same-000: OK: nothing got slower", done.stdout)
+                     "--keep-disturbed", "--slower=20=2", "--twins=1", "--kinds"]
+        done = self.selftest(*arguments, "loop=1,slower-20=1")
+        self.assertRegex(done.stdout, "loop-000: .*, 32 rounds, 0 rejected\n"
+                         "  relinked: OK: nothing got slower\n"
+                         "  relinked: OK: nothing got slower\n"
+                         "  slower-20: REGRESSED: 1 of 2 cells, confirmed; it is in .*same\n"
+                         "  slower-20: REGRESSED: 1 of 2 cells, confirmed; it is in .*alike\n")
+        self.assertIn("  slower-20: REGRESSED: 1 of 2 cells, confirmed", done.stdout)
+        done = self.selftest(*arguments, "loop=1,full=1,slower-20=1,same=1")
+        self.assertEqual(done.stdout.count("-000: "), 2)
+        self.assertRegex(done.stdout, "full-000: .*, 41 rounds, 0 rejected\n"
+                         "  relinked: OK: nothing got slower\n")
+        self.assertIn("  same: OK: nothing got slower", done.stdout)
         shutil.copy(SCRIPTS.parent / "docs" / "gate.md", self.dir)
         self.selftest("report", "--replays=4")
         text = (self.dir / "gate.md").read_text()
-        self.assertIn("1 of 1: 100.0 % (2.5 to 100.0 %)", text)
+        self.assertIn("3 of 3: 100.0 % (29.2 to 100.0 %)", text)
         self.assertIn("no round was rejected for that", text)
         self.assertIn("Cruder rules on the same rounds", text)
         self.assertIn("## What it cannot do", text)
+        if shutil.which("gnuplot"):
+            self.assertIn("](records/power.svg)", text)
+            self.assertIn("</svg>", (self.dir / "records" / "power.svg").read_text())
         line = self.selftest("record", "--kinds=other=1", status=1).stderr
         self.assertIn("no kind 'other'", line)
 

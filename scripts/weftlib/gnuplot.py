@@ -94,11 +94,16 @@ def draw(directory, name, size, script):
                                    name=re.sub(r"\W", "_", name, flags=re.A))
         picture = run("set encoding utf8\nset terminal %s\n%s\nunset output\n"
                       % (terminal, script))
-        if not picture.rstrip().endswith(ENDS[suffix]):
-            raise Problem("gnuplot drew only part of %s" % file)
-        save(os.path.join(directory, file), picture)
+        save(os.path.join(directory, file), whole(picture, suffix, file))
         written.append(file)
     return written
+
+
+def whole(picture, suffix, file):
+    """The picture; a Problem where only part of it is there."""
+    if not picture.rstrip().endswith(ENDS[suffix]):
+        raise Problem("gnuplot drew only part of %s" % file)
+    return picture
 
 
 def run(script):

@@ -171,15 +171,19 @@ class Builds:
 
     # --- linking ---
 
-    def link_all(self, base, head, seed, generation):
-        """{arm: [Weft of each link]}; the control's are of the base's objects.
+    def link_all(self, base, head, seed, generation, others=None):
+        """{arm: [Weft of each link]}; the control's are of the base's objects, `others`
+        are more arms, {arm: folder}.
 
         The names of all have the same length, those of the confirmation too.
         """
-        return {arm: [self.link(head if arm == "head" else base,
-                                "%s%d%d" % (arm[0], generation, number),
+        others = others or {}
+        folders = {**{arm: head if arm == "head" else base for arm in ARMS}, **others}
+        letters = dict(zip(folders, [arm[0] for arm in ARMS] + list("mnopqrstuvwxyz")))
+        return {arm: [self.link(folder, "%s%d%d" % (letters[arm], generation, number),
                                 "%d/%s/%d/%d" % (seed, arm, generation, number))
-                      for number in range(self.links)] for arm in ARMS}
+                      for number in range(self.links)]
+                for arm, folder in folders.items()}
 
     def clear(self):
         """Removes all links that were made."""

@@ -15,16 +15,16 @@ def digit_sum(number, base):
     return total
 
 
-def arm_order(turn, start):
+def arm_order(turn, start, arms=ARMS):
     """The arms of a cell in round `turn`, as they run; `start` is the cell's own.
 
-    Thue and Morse's sequence, of three arms: in any three rounds from a multiple of
-    three each arm stands in each place once, and of two such blocks one runs the
-    other way round, in the order forth, back, back, forth.
+    Thue and Morse's sequence, of n arms: in any n rounds from a multiple of n each arm
+    stands in each place once, and of two such blocks one runs the other way round, in
+    the order forth, back, back, forth.
     """
-    first = (digit_sum(turn, 3) + start) % 3
-    arms = ARMS[first:] + ARMS[:first]
-    return arms[::-1] if digit_sum(turn // 3, 2) % 2 else arms
+    first = (digit_sum(turn, len(arms)) + start) % len(arms)
+    order = arms[first:] + arms[:first]
+    return order[::-1] if digit_sum(turn // len(arms), 2) % 2 else order
 
 
 def links(turn, count):

@@ -27,42 +27,86 @@ def share(hits, n):
 # --- runs as they were ---
 
 
-def flagged(record, *verdicts):
+def flagged(view, *verdicts):
     """Cells that it called so, confirmed; none in a run that trusts nothing."""
-    return [] if record.end["verdict"] == CONTAMINATED else [
-        cell for cell, verdict in record.end["flags"].items() if verdict in verdicts]
+    return set() if view.end["verdict"] == CONTAMINATED else {
+        cell for cell, verdict in view.end["flags"].items() if verdict in verdicts}
 
 
-def real(found):
+def hits(view):
+    """Whether the run found what was done to its head: a slower cell, or a planted bug
+    in any cell that it is in."""
+    found = flagged(view, REGRESSED)
+    return set(view.touched) <= found if view.slower else bool(set(view.touched) & found)
+
+
+def by_kind(runs):
+    """{kind: its runs}; slower ones by size."""
+    found = {}
+    for view in runs:
+        found.setdefault(view.kind, []).append(view)
+    return dict(sorted(found.items(), key=lambda pair: (
+        pair[0].rstrip("0123456789"), percent_of(pair[0]))))
+
+
+def percent_of(kind):
+    digits = kind.rpartition("slower-")[2]
+    return int(digits) if digits.isdigit() else 0
+
+
+def real(runs):
     """The table of runs that were really made, a line for each kind."""
-    kinds, rows = {}, []
-    for record in found:
-        kinds.setdefault(record.kind, []).append(record)
-    for kind, runs in sorted(kinds.items()):
-        if kind == "full":
-            continue  # rounds alone, for resampling
-        target = [set(run.head.get("slower") or {}) for run in runs]
-        false = sum(bool(set(flagged(run, *FLAGS)) - own) for run, own in zip(runs, target))
-        hit = sum(own <= set(flagged(run, REGRESSED)) for run, own in zip(runs, target))
-        dirty = sum(run.end["verdict"] == CONTAMINATED for run in runs)
-        worse = sum(run.end["verdict"] == REGRESSED for run in runs)
-        rows.append([kind, str(len(runs)), share(hit, len(runs)) if any(target) else "-",
-                     "-" if kind.startswith("mutant") else share(false, len(runs)),
-                     str(worse), str(dirty),
-                     "%.0f s" % median([run.end["seconds"] for run in runs])])
-    return Table("runs", ["kind", "runs", "the injected cell was found",
-                          "another cell flagged", "REGRESSED", CONTAMINATED, "median time"],
-                 rows, 1)
+    rows = []
+    for kind, made in by_kind(runs).items():
+        touched = any(view.touched for view in made)
+        false = sum(bool(flagged(view, *FLAGS) - set(view.touched)) for view in made)
+        ends = [sum(view.end["verdict"] == word for view in made)
+                for word in (REGRESSED, CONTAMINATED)]
+        alone = [view.seconds for view in made if view.alone]
+        rows.append([kind, str(len(made)),
+                     share(sum(map(hits, made)), len(made)) if touched else "-",
+                     share(false, len(made)), *map(str, ends),
+                     "%.0f s" % median(alone) if alone else "-"])
+    return Table("runs", ["kind", "runs", "found, confirmed", "another cell flagged",
+                          REGRESSED, CONTAMINATED, "median time"], rows, 1)
+
+
+def loops(found):
+    """(records in which a run of identical code flags anything, records with such runs):
+    these do not depend on each other."""
+    made = [[view for view in records.views([record]) if view.kind in records.SAME]
+            for record in found]
+    return (sum(any(flagged(view, *FLAGS) for view in views) for views in made),
+            sum(bool(views) for views in made))
+
+
+def curve(runs):
+    """[(per cent slower, found, runs)] of what was really run; at 0 per cent a run of
+    identical code has found something where it flags anything."""
+    made = by_kind(runs)
+    same = [view for kind in records.SAME for view in made.get(kind, [])]
+    points = [(0, sum(bool(flagged(view, *FLAGS)) for view in same), len(same))]
+    points += [(percent_of(kind), sum(map(hits, views)), len(views))
+               for kind, views in made.items() if percent_of(kind)]
+    return sorted(point for point in points if point[2])
+
+
+def judged_otherwise(runs):
+    """Runs of which the rule, as it is now, says something else than was recorded."""
+    return [view for view in runs if not view.end.get("disturbed")
+            and not view.end.get("failures")
+            and Trial(records.Replay(view)).run().conclude()[1] != view.end["verdict"]]
 
 
 # --- resampled ---
 
 
-def resampled(rounds, replays=REPLAYS, effects=EFFECTS):
-    """The table of replays: a slowdown of each size in one cell at a time, in turn."""
-    rows = []
+def replayed(rounds, replays=REPLAYS, effects=EFFECTS):
+    """[(per cent, found, with a flag elsewhere, contaminated)] of replays: a slowdown of
+    each size in one cell at a time, in turn."""
+    found = []
     for percent in effects:
-        hits = false = dirty = 0
+        hit = false = dirty = 0
         for number in range(replays):
             cells = list(rounds[0]["cells"])
             target = cells[number % len(cells)] if percent else None
@@ -73,45 +117,51 @@ def resampled(rounds, replays=REPLAYS, effects=EFFECTS):
                 dirty += 1
                 continue
             flags = {one.cell for one in outcome.of(*FLAGS)}
-            hits += target in flags
+            hit += target in flags
             false += bool(flags - {target})
-        rows.append(["%d %%" % percent, share(hits, replays) if percent else "-",
-                     share(false, replays), share(dirty, replays)])
+        found.append((percent, hit, false, dirty))
+    return found
+
+
+def resampled(found, replays=REPLAYS):
+    """The table of that."""
     return Table("resampled", ["slower by", "found and confirmed", "another cell flagged",
-                               CONTAMINATED], rows, 1)
+                               CONTAMINATED], [
+        ["%d %%" % percent, share(hit, replays) if percent else "-",
+         share(false, replays), share(dirty, replays)]
+        for percent, hit, false, dirty in found], 1)
 
 
 # --- the rivals ---
 
 
-def stretches(found, rounds=FEWEST_ROUNDS):
-    """Consecutive rounds of identical code, in which every cell was run."""
+def stretches(found, rounds):
+    """Consecutive rounds of identical code, in which every cell was run; of records."""
     result = []
     for record in found:
-        if record.kind in records.SAME:
-            whole = records.pool([record])
-            result += [whole[at:at + rounds] for at in range(0, len(whole) - rounds + 1,
-                                                             rounds)]
+        whole = records.pool([record])
+        result += [whole[at:at + rounds] for at in range(0, len(whole) - rounds + 1,
+                                                         rounds)]
     return result
 
 
 def compared(found, percent=15):
     """The table of cruder rules, on stretches of rounds as they ran."""
     rows = []
-    for rule in rivals.RIVALS:
-        runs = cells = alarms = alarmed = hits = 0
-        for stretch in stretches(found):
+    for rule, rounds in rivals.RIVALS:
+        runs = cells = alarms = alarmed = hit = 0
+        for stretch in stretches(found, rounds):
             verdicts = []
             for cell in stretch[0]["cells"]:
                 samples = [one["cells"][cell] for one in stretch]
                 slower = [row[:2] + [row[2] * (1 + percent / 100)] + row[3:]
                           for row in samples]
                 verdicts.append(rule(samples))
-                hits += rule(slower)
+                hit += rule(slower)
             runs, cells = runs + 1, cells + len(verdicts)
             alarms, alarmed = alarms + sum(verdicts), alarmed + any(verdicts)
         rows.append([rule.__name__.replace("_", " "), share(alarmed, runs),
-                     share(alarms, cells), share(hits, cells)])
+                     share(alarms, cells), share(hit, cells)])
     return Table("rivals", ["rule", "runs with a false alarm", "cells with one",
                             "%d %% slower was flagged" % percent], rows, 1)
 
@@ -123,18 +173,12 @@ def floor(found, rounds=11):
     """{cell: by what share 19 of 20 medians of that many rounds of identical code
     differed less}; nothing of a cell with few of them."""
     medians = {}
-    for record in found:
-        if record.kind not in records.SAME:
-            continue
-        whole = record.accepted()
-        for at in range(0, len(whole) - rounds + 1, rounds):
-            part = whole[at:at + rounds]
-            for cell in record.head["cells"]:
-                rows = [one["cells"][cell] for one in part if cell in one["cells"]]
-                for arm in (2, 3):
-                    if len(rows) == rounds:
-                        medians.setdefault(cell, []).append(
-                            abs(median([log(row[arm] / row[1]) for row in rows])))
+    for stretch in stretches(found, rounds):
+        for cell in stretch[0]["cells"]:
+            rows = [one["cells"][cell] for one in stretch]
+            for arm in (2, 3):
+                medians.setdefault(cell, []).append(
+                    abs(median([log(row[arm] / row[1]) for row in rows])))
     return {cell: round(sorted(values)[ceil(0.95 * len(values)) - 1], 4)
             for cell, values in medians.items() if len(values) >= 20}
 

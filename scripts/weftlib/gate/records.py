@@ -1,28 +1,36 @@
-"""Recorded gate runs, one compressed file each, and what is made of their rounds."""
+"""Recorded gate runs, one compressed file for each loop of rounds (see `loop`), and what
+is made of their rounds."""
 
 import gzip
 import random
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import ROOT, Problem, shape
 from ..command import reason
 from ..files import dumps, loads, save, utf8
-from .plan import ARMS
 
 FOLDER = ROOT / "results" / "gate"
 SCHEMA = 1
-#: Kinds in which both sides are the same code and nothing is injected.
-SAME = ("same", "relinked", "full")
-HEAD = shape.has(schema=shape.count, kind=shape.text, number=shape.count,
-                 host=shape.has(cpu=shape.text, cpus=shape.count),
-                 cells=shape.each(shape.text))
+#: Kinds of runs in which both sides are the same code and nothing is injected.
+SAME = ("same", "relinked")
+HOST = shape.has(cpu=shape.text, cpus=shape.count)
+RUN = shape.has(kind=shape.text, slower=shape.all_values(shape.number),
+                instead=shape.all_values(shape.text))
+HEAD = shape.has(kind=shape.text, number=shape.count, commit=shape.text, host=HOST,
+                 cells=shape.each(shape.text), runs=shape.each(RUN))
+TIMES = shape.each(shape.positive)
+ROUND = shape.has(phase=shape.text, turn=shape.count, rejected=shape.maybe(shape.text),
+                  cells=shape.all_values(lambda row, where: TIMES(row[1:], where)))
+END = shape.has(seconds=shape.number, runs=shape.each(shape.has(
+    verdict=shape.text, why=shape.text, flags=shape.all_values(shape.text))))
 
 
 @dataclass
 class Record:
-    """One gate run: `head` as it was begun, `rounds` as `rounds.Live` tells of them,
-    `end` with its verdict."""
+    """A loop of rounds: `head` as it was begun, with the runs that it holds; `rounds` as
+    `rounds.Live` tells of them; `end` with the verdict of each run."""
 
     head: dict
     rounds: list = field(default_factory=list)
@@ -32,9 +40,38 @@ class Record:
     def kind(self):
         return self.head["kind"]
 
-    def accepted(self, phase="look"):
-        return [one for one in self.rounds
-                if one["phase"] == phase and not one["rejected"]]
+
+@dataclass
+class View:
+    """One run of a record."""
+
+    kind: str
+    cells: list
+    #: {cell: by what share the head was slower there}.
+    slower: dict
+    #: Cells to which something was done: those, or where a bug was planted.
+    touched: list
+    rounds: list
+    end: dict
+    seconds: float  #: of the whole record
+    alone: bool  #: whether the record holds no other run
+
+
+def views(found):
+    """The runs of records."""
+    return [view_of(record, run, end) for record in found
+            for run, end in zip(record.head["runs"], record.end["runs"])]
+
+
+def view_of(record, run, end):
+    instead, cells = run["instead"], record.head["cells"]
+    rounds = [{**one, "cells": {cell: one["cells"][instead.get(cell, cell)]
+                                for cell in cells
+                                if instead.get(cell, cell) in one["cells"]}}
+              for one in record.rounds]
+    return View(run["kind"], cells, run["slower"],
+                [] if run["kind"] in SAME else list(instead), rounds, end,
+                record.end["seconds"], len(record.head["runs"]) == 1)
 
 
 def path_of(folder, kind, number):
@@ -42,10 +79,13 @@ def path_of(folder, kind, number):
 
 
 def write(path, record):
-    lines = [record.head] + [shorter(one) for one in record.rounds] + [record.end]
-    text = "".join(dumps(line) + "\n" for line in lines)
     # No time of writing inside: the same run is the same file.
-    save(path, gzip.compress(utf8(text), 9, mtime=0))
+    save(path, gzip.compress(utf8(text_of(record)), 9, mtime=0))
+
+
+def text_of(record):
+    lines = [record.head] + [shorter(one) for one in record.rounds] + [record.end]
+    return "".join(dumps(line) + "\n" for line in lines)
 
 
 def shorter(one):
@@ -58,8 +98,14 @@ def read(path):
     try:
         lines = gzip.decompress(Path(path).read_bytes()).decode("utf-8").splitlines()
         found = [loads(line) for line in lines]
+        schema = found[0].get("schema")
+        if schema != SCHEMA:
+            raise ValueError("its schema is %s, this reads %d" % (schema, SCHEMA))
         HEAD(found[0], "the first line")
-    except (OSError, ValueError, EOFError, IndexError) as error:
+        shape.each(ROUND)(found[1:-1], "rounds")
+        END(found[-1], "the last line")
+    except (OSError, ValueError, EOFError, IndexError, TypeError, AttributeError,
+            zlib.error) as error:
         raise Problem("'%s' is no recorded gate run: %s" % (path, reason(error)))
     return Record(found[0], found[1:-1], found[-1])
 
@@ -68,14 +114,30 @@ def read_all(folder):
     return [read(path) for path in sorted(Path(folder).glob("*.jsonl.gz"))]
 
 
-def pool(records):
-    """Whole rounds of identical code in which every cell was run."""
-    found = []
-    for record in records:
-        if record.kind in SAME:
-            cells = set(record.head["cells"])
-            found += [one for one in record.accepted() if set(one["cells"]) == cells]
-    return found
+def pool(found):
+    """Whole rounds of identical code in which every cell was run; of records."""
+    return [one for view in views(found) if view.kind in SAME
+            for one in accepted(view.rounds) if set(one["cells"]) == set(view.cells)]
+
+
+def accepted(rounds, phase="look"):
+    return [one for one in rounds if one["phase"] == phase and not one["rejected"]]
+
+
+class Replay:
+    """A source of rounds (see `trial`) that are those of a run, once more."""
+
+    def __init__(self, view):
+        self.cells = view.cells
+        self.rounds = {(one["phase"], one["turn"]): one["cells"] for one in view.rounds
+                       if not one["rejected"]}
+
+    def relink(self):
+        pass
+
+    def round(self, phase, turn, cells):
+        rows = self.rounds.get((phase, turn), {})
+        return {cell: tuple(rows[cell][1:]) for cell in cells if cell in rows}
 
 
 class Resampled:
@@ -102,7 +164,3 @@ class Resampled:
         return {cell: (rows[cell][1], rows[cell][head] * self.slower.get(cell, 1.0),
                        rows[cell][control]) for cell in cells}
 
-
-def times(row):
-    """{arm: ns} of a recorded cell of a round."""
-    return dict(zip(ARMS, row[1:]))

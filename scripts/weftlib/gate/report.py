@@ -2,7 +2,7 @@
 
 from math import expm1, isfinite
 
-from ..stats import three_digits
+from ..stats import duration, three_digits
 from ..tables import Table, escape, render_markdown
 from .exact import COUNTS
 from .trial import OK
@@ -71,8 +71,9 @@ def executed(outcome):
 def rounds(info):
     rejected = info["rejected"]
     why = ", ".join("%d %s" % (number, kind) for kind, number in sorted(rejected.items()))
-    return "%d rounds accepted, %d rejected%s" % (
-        info["accepted"], sum(rejected.values()), " (%s)" % why if why else "")
+    return "%d rounds accepted, %d rejected%s; it took %s" % (
+        info["accepted"], sum(rejected.values()), " (%s)" % why if why else "",
+        duration(info["seconds"]))
 
 
 def headline(outcome):

@@ -48,7 +48,9 @@ def median_ratio(rows):
     return median([row[2] / row[1] for row in rows[:ROUNDS]]) > LEAST
 
 
-RIVALS = (one_run, minimum, mean_ratio, blocks, fixed_order, median_ratio)
+#: And how many rounds it takes.
+RIVALS = ((one_run, ROUNDS), (minimum, ROUNDS), (mean_ratio, ROUNDS), (median_ratio, ROUNDS),
+          (blocks, 2 * ROUNDS), (fixed_order, 2 * ROUNDS))
 
 
 def mann_whitney(low, high):

@@ -63,7 +63,26 @@ def alike(binaries):
             for arm, knows in warms.items()}
 
 
-class WeftBench:
+class Bench:
+    """What is common to them: which arms there are."""
+
+    def trio(self, _cell):
+        """The arms that are this cell's base, head and control."""
+        return ARMS
+
+    def arms(self, _group):
+        """All arms that these cells ever have, as `plan.arm_order` takes them."""
+        return ARMS
+
+    def note(self, name, arm, found):
+        """Keeps what went wrong, once per cell and side."""
+        for what, kept in ((found.failure, self.failures), (found.missing, self.missing)):
+            line = "%s: %s: %s" % (name, arm, what)
+            if what and line not in kept:
+                kept.append(line)
+
+
+class WeftBench(Bench):
     """Cells of weft; `binaries` is {arm: [Weft of each link]}."""
 
     def __init__(self, cells, binaries, relinked, seed, inflate=None):
@@ -90,7 +109,7 @@ class WeftBench:
         for _ in range(4):
             answer = self.ask(cell, self.binaries["base"][0], None,
                               options=self.options["base"])
-            found = self.read(answer, cell, "base")
+            found = self.read(answer, cell)
             if found.ns is None:
                 self.note(name, "base", found)
                 return
@@ -119,14 +138,18 @@ class WeftBench:
     def run(self, arm, link, cells):
         """{cell: slice}."""
         name, = cells
-        cell, share = self.by_name[name], self.inflate.get(name, 0.0)
-        share = share if arm == "head" else 0.0
+        return {name: self.slice(name, arm, link,
+                                 self.inflate.get(name, 0.0) if arm == "head" else 0.0)}
+
+    def slice(self, name, arm, link, share):
+        """One process, which handles so much more than it reports."""
+        cell = self.by_name[name]
         answer = self.ask(cell, self.binaries[arm][link], self.items.get(name), share,
                           self.options[arm])
-        found = self.read(answer, cell, arm)
+        found = self.read(answer, cell)
         if found.ns is not None:
             found.ns *= 1 + share
-        return {name: found}
+        return found
 
     def ask(self, cell, weft, items, share=0.0, options=()):
         args = ["run", cell.pattern, "--chan=" + cell.chan]
@@ -138,7 +161,7 @@ class WeftBench:
                  "--seed=%d" % self.seed, "--json", *options]
         return run(weft, args, slice_limit(cell, PATIENCE))
 
-    def read(self, answer, cell, arm):
+    def read(self, answer, cell):
         judged = judge(answer, slice_limit(cell, PATIENCE))
         if judged is None:
             return Slice(missing=last_lines(answer.stderr, 1) or "exit status 2")
@@ -152,11 +175,8 @@ class WeftBench:
                  if sample.get("ns") and sample.get("messages")]
         return Slice(median(times)) if times else Slice(failure="it has no samples")
 
-    def note(self, name, arm, found):
-        note(self, name, arm, found)
 
-
-class CommandBench:
+class CommandBench(Bench):
     """Programs that print Google Benchmark's JSON; all cells in one process each."""
 
     def __init__(self, commands, seed, timeout, wanted=None):
@@ -228,14 +248,6 @@ def rows_of(benchmarks):
     return found
 
 
-def note(bench, cell, arm, found):
-    """Keeps what went wrong, once per cell and side."""
-    for what, kept in ((found.failure, bench.failures), (found.missing, bench.missing)):
-        line = "%s: %s: %s" % (cell, arm, what)
-        if what and line not in kept:
-            kept.append(line)
-
-
 class Live:
     """A source of rounds (see `trial`) that measures them."""
 
@@ -280,19 +292,27 @@ class Live:
         for group, start in self.bench.groups(cells, phase, turn):
             if self.progress:
                 self.progress.step(phase, turn, len(cells), group[0])
-            order, slices = arm_order(turn, start), {}
-            for arm in order:
-                slices[arm] = self.bench.run(arm, chosen[arm], group)
+            slices, order = self.run_group(turn, start, chosen, group)
             for cell in group:
-                for arm in ARMS:
-                    note(self.bench, cell, arm, slices[arm][cell])
-                if any(slices[arm][cell].ns is None for arm in ARMS):
+                trio = self.bench.trio(cell)
+                for arm in trio:
+                    self.bench.note(cell, arm, slices[arm][cell])
+                if any(slices[arm][cell].ns is None for arm in trio):
                     continue
-                times[cell] = tuple(slices[arm][cell].ns for arm in ARMS)
-                orders[cell] = "".join(arm[0] for arm in order)
+                times[cell] = tuple(slices[arm][cell].ns for arm in trio)
+                orders[cell] = "".join("bhc"[trio.index(arm)] for arm in order
+                                       if arm in trio)
         if self.bench.failures:
             raise Failed()
         return times, orders
+
+    def run_group(self, turn, start, chosen, group):
+        """({arm: {cell: slice}}, the arms as they ran). An arm that none of the cells
+        needs any more leaves the order of the others as it was."""
+        needed = {arm for cell in group for arm in self.bench.trio(cell)}
+        order = [arm for arm in arm_order(turn, start, self.bench.arms(group))
+                 if arm in needed]
+        return {arm: self.bench.run(arm, chosen[arm], group) for arm in order}, order
 
 
 class Failed(Exception):
