@@ -116,7 +116,7 @@ static int wicked_create(void **state, const struct weft_chan_config *config)
 	static atomic_bool created;
 
 	act("create");
-	if (!atomic_exchange(&created, true))
+	if (!weft_xchg_relaxed(&created, true))
 		begin(&worker);
 	return ring_create(state, config);
 }
