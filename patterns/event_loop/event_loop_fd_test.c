@@ -123,6 +123,22 @@ TEST_FDS(it_is_served_again_as_long_as_it_stays_ready)
 	close_end(&e);
 }
 
+TEST_FDS(E11_a_close_is_not_held_up_by_one_that_stays_ready)
+{
+	struct weft_loop *l = make(kind);
+	int left = 10, err;
+	struct end e;
+
+	open_end(&e, l, POLLOUT);
+	CHECK_EQ(weft_loop_run_once(l, WEFT_FOREVER), 0);
+	CHECK_EQ(weft_loop_close(l), 0);
+	while (!(err = weft_loop_run_once(l, WEFT_FOREVER)) && left > 0)
+		left--;
+	CHECK_EQ(err, -EPIPE);
+	weft_loop_free(l);
+	close_end(&e);
+}
+
 TEST_FDS(E10_a_descriptor_may_be_freed_while_others_are_served)
 {
 	struct weft_loop *l = make(kind);

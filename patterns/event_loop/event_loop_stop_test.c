@@ -148,6 +148,33 @@ TEST_MANUAL(E11_a_close_is_not_held_up_by_a_timer)
 	return 0;
 }
 
+/* Takes as long as its period. */
+static int takes_its_period(void *arg)
+{
+	(void)arg;
+	return weft_clock_advance(1);
+}
+
+/* So many turns at the most until the loop has ended. */
+#define LAST_TURNS 10
+
+TEST_LOOPS(E11_a_close_is_not_held_up_by_a_timer_that_is_always_due)
+{
+	struct weft_loop_timer *t;
+	int left = LAST_TURNS, err;
+
+	CHECK_EQ(weft_loop_timer_new(&t, l, takes_its_period, NULL), 0);
+	CHECK_EQ(weft_loop_timer_start(t, WEFT_NOW, 1), 0);
+	CHECK_EQ(weft_loop_run_once(l, WEFT_NOW), 0);
+	CHECK_EQ(weft_loop_post(l, nothing, NULL, WEFT_NOW), 0);
+	CHECK_EQ(weft_loop_close(l), 0);
+	while (!(err = weft_loop_run_once(l, WEFT_NOW)) && left > 0)
+		left--;
+	CHECK_EQ(err, -EPIPE);
+	CHECK_EQ(stats(l).drained, 1u);
+	CHECK_EQ(weft_loop_run(l), 0);
+}
+
 /* A sender waits for room in a loop that nobody runs. */
 static int send_main(void *arg)
 {

@@ -87,7 +87,8 @@ static int why_not(struct weft_loop *l)
 	return 0;
 }
 
-/* One turn in which something happens. */
+/* One turn in which something happens. After the end, which the turn of the
+ * last event finds out, there is none, whatever is due or ready then. */
 static int turn(struct weft_loop *l, int64_t deadline_ns)
 {
 	bool expired;
@@ -97,15 +98,16 @@ static int turn(struct weft_loop *l, int64_t deadline_ns)
 		err = why_not(l);
 		if (err)
 			return err;
+		if (!l->live)
+			return -EPIPE;
 		l->now_ns = weft_now();
 		expired = deadline_ns <= l->now_ns;
 		if (work(l))
 			return 0;
-		if (!l->live)
-			return -EPIPE;
-		if (expired)
+		if (expired && l->live)
 			return -ETIMEDOUT;
-		err = wait(l, deadline_ns);
+		if (l->live)
+			err = wait(l, deadline_ns);
 	} while (!err);
 	return err;
 }
