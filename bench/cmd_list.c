@@ -1,11 +1,11 @@
 /* weft list: the patterns with their knobs, the channels, and the peers. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/args.h"
 #include "bench/command.h"
+#include "bench/knobs.h"
 #include "cli/json.h"
 #include "cli/peers.h"
 #include "stress/conform/options.h"
@@ -209,29 +209,6 @@ static void print_json(const struct request *r)
 
 /* --- for people --- */
 
-static void print_knob(const struct knob *knob)
-{
-	char head[64];
-
-	snprintf(head, sizeof(head), "--%s=%s", knob->name,
-	         knob_is_text(knob) ? "TEXT"
-	         : !knob->choices   ? "N"
-	                            : "WORD");
-	printf("    %-20s %s", head, knob->help);
-	if (knob_is_text(knob)) {
-		puts(" (default none)");
-	} else if (knob->choices) {
-		printf(" (");
-		for (size_t i = 0; knob->choices[i]; i++)
-			printf("%s%s", i ? ", " : "", knob->choices[i]);
-		printf("; default %s)\n", knob->choices[knob->def]);
-	} else {
-		printf(" (%" PRId64 "..%" PRId64 "%s%s; default %" PRId64 ")\n",
-		       knob->min, knob->max, *knob->unit ? " " : "", knob->unit,
-		       knob->def);
-	}
-}
-
 static void print_patterns(void)
 {
 	const struct pattern *p;
@@ -239,8 +216,7 @@ static void print_patterns(void)
 	puts("patterns");
 	for (size_t i = 0; (p = pattern_at(i)); i++) {
 		printf("  %-20s %s\n", p->name, p->summary);
-		for (size_t k = 0; p->knobs[k].name; k++)
-			print_knob(&p->knobs[k]);
+		knobs_print(p);
 	}
 }
 

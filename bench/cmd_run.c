@@ -7,6 +7,7 @@
 #include "bench/args.h"
 #include "bench/command.h"
 #include "bench/isolated.h"
+#include "bench/knobs.h"
 #include "bench/report.h"
 #include "bench/runner.h"
 #include "stress/conform/options.h"
@@ -158,40 +159,38 @@ static int set_option(struct request *r, const struct arg *arg)
 	return err;
 }
 
-/* The pattern may stand anywhere; the knobs need it first. NULL after
- * complaining. */
-static const struct pattern *find_pattern(int argc, char **argv)
+/* The pattern may stand anywhere; the knobs need it first. NULL where there is
+ * none. 0, or EXIT_BAD_INPUT after complaining. */
+static int find_pattern(int argc, char **argv, const struct pattern **out)
 {
-	const struct pattern *pattern = NULL;
 	struct arg arg;
 
+	*out = NULL;
 	for (int i = 1; i < argc; i++) {
 		if (arg_split(argv[i], &arg))
 			continue;
-		if (pattern) {
-			complain("cannot make sense of '%s': there is a "
-			         "pattern already, and values are given as "
-			         "--KEY=VALUE",
-			         argv[i]);
-			return NULL;
-		}
-		if (arg_pattern(argv[i], &pattern))
-			return NULL;
+		if (*out)
+			return complain("cannot make sense of '%s': there is a "
+			                "pattern already, and values are given "
+			                "as --KEY=VALUE",
+			                argv[i]);
+		if (arg_pattern(argv[i], out))
+			return EXIT_BAD_INPUT;
 	}
-	if (!pattern)
-		complain("run needs a pattern; weft list patterns shows what "
-		         "there is");
-	return pattern;
+	return 0;
 }
 
 static int parse(int argc, char **argv, struct request *r)
 {
-	const struct pattern *pattern = find_pattern(argc, argv);
+	const struct pattern *pattern;
 	struct arg arg;
-	int err = 0;
+	int err = find_pattern(argc, argv, &pattern);
 
+	if (err)
+		return err;
 	if (!pattern)
-		return EXIT_BAD_INPUT;
+		return complain("run needs a pattern; weft list patterns shows "
+		                "what there is");
 	plan_init(&r->plan, pattern, weft_chan_impl_find(DEFAULT_CHANNEL));
 	r->cost = -1;
 	for (int i = 1; i < argc && !err; i++)
@@ -277,6 +276,22 @@ static int run(int argc, char **argv)
 	return err;
 }
 
+/* With the keys of the pattern, where there is one. */
+static int explain(int argc, char **argv)
+{
+	const struct pattern *pattern;
+	int err = find_pattern(argc, argv, &pattern);
+
+	if (err)
+		return err;
+	printf("usage: weft %s", command_run.help);
+	if (!pattern)
+		return 0;
+	printf("\nThe KEYs of %s: %s\n\n", pattern->name, pattern->summary);
+	knobs_print(pattern);
+	return 0;
+}
+
 const struct command command_run = {
 	.name = "run",
 	.summary = "measure one pattern over one channel, and check every run",
@@ -287,7 +302,8 @@ const struct command command_run = {
 	        "                [--utilization=PERCENT] [--timeout=S] "
 	        "[--seed=N] [--json]\n"
 	        "\n"
-	        "  PATTERN         see weft list patterns, also for its KEYs\n"
+	        "  PATTERN         see weft list patterns; its KEYs: "
+	        "weft run PATTERN --help\n"
 	        "  --chan=NAME     see weft list channels, peers too "
 	        "(default " DEFAULT_CHANNEL ")\n"
 	        "  --load=FILE.so  a channel of your own instead\n"
@@ -324,5 +340,6 @@ const struct command command_run = {
 	        "Exit status: 0 verified; 1 failed or hung; 2 bad input, or "
 	        "the channel\n"
 	        "cannot do this.\n",
+	.explain = explain,
 	.run = run,
 };

@@ -15,6 +15,10 @@ struct command {
 	/* Whether it can do without stdout: it asks for it itself, then. */
 	bool may_be_silent;
 
+	/* Prints its help itself, for what else stands on the command line.
+	 * NULL: `help` is all of it. As run(). */
+	int (*explain)(int argc, char **argv);
+
 	/* argv[0] is the subcommand. Returns the exit status. */
 	int (*run)(int argc, char **argv);
 };

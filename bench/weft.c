@@ -91,19 +91,22 @@ static int script_help(const struct command *command)
 	return command->run(2, argv);
 }
 
-static int help(const char *about)
+/* argv  the command that it is about, and what stands behind that. */
+static int help(int argc, char **argv)
 {
 	const struct command *command;
 
-	if (!about) {
+	if (argc < 1) {
 		print_usage(stdout);
 		return 0;
 	}
-	command = command_find(about);
+	command = command_find(argv[0]);
 	if (!command)
-		return unknown_command(about);
+		return unknown_command(argv[0]);
 	if (command->is_script)
 		return script_help(command);
+	if (command->explain)
+		return command->explain(argc, argv);
 	printf("usage: weft %s", command->help);
 	return 0;
 }
@@ -124,7 +127,7 @@ static int dispatch(int argc, char **argv)
 		if (command_needs_stdout())
 			return EXIT_BAD_INPUT;
 	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0)
-		return help(argc > 1 ? argv[1] : NULL);
+		return help(argc - 1, argv + 1);
 	if (strcmp(argv[0], "--version") == 0) {
 		puts("weft " WEFT_VERSION);
 		return 0;
@@ -132,7 +135,7 @@ static int dispatch(int argc, char **argv)
 	if (!command)
 		return unknown_command(argv[0]);
 	if (asks_for_help(argc, argv))
-		return help(argv[0]);
+		return help(argc, argv);
 	return command->run(argc, argv);
 }
 

@@ -75,6 +75,31 @@ class Command(unittest.TestCase):
             self.assertTrue(answer.out.startswith("usage: weft " + name))
             self.assertEqual(weft(name, "--help"), answer)
 
+    def test_help_on_a_pattern_has_its_keys(self):
+        general = weft("run", "--help").out
+        for pattern in strict(weft("list", "patterns", "--json").out):
+            answer = weft("run", pattern["name"], "--help")
+            self.assertEqual((answer.status, answer.err), (0, ""))
+            self.assertEqual(weft("help", "run", pattern["name"]), answer)
+            self.assertTrue(answer.out.startswith(general))
+            lines = answer.out[len(general):].splitlines()
+            self.assertIn(pattern["summary"], lines[1])
+            self.assertEqual([line.split("=")[0] for line in lines[3:]],
+                             ["    --" + knob["name"] for knob in pattern["knobs"]])
+            for line, knob in zip(lines[3:], pattern["knobs"]):
+                allowed = "%s..%s" % (knob["min"], knob["max"])
+                if knob["choices"] is not None:
+                    allowed = ", ".join(knob["choices"])
+                default = "default %s)" % (knob["default"] if knob["choices"] != [] else "none")
+                self.assertIn(knob["help"] + " (" + allowed, line)
+                self.assertTrue(line.endswith(default), line)
+
+    def test_help_on_what_is_no_pattern_is_bad_input(self):
+        for args in (["run", "pipelin", "--help"], ["help", "run", "pipelin"]):
+            answer = weft(*args)
+            self.assertEqual((answer.status, answer.out), (2, ""))
+            self.assertIn("did you mean 'pipeline'", answer.err)
+
     def test_scripts_that_cannot_be_started_are_one_line(self):
         for name in SCRIPTS:
             for env, part in ((dict(WEFT_SCRIPTS="/nowhere"), "WEFT_SCRIPTS"),
