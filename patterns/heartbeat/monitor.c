@@ -602,9 +602,10 @@ static bool are_words(const struct weft_monitor_opts *o)
 
 static bool is_phi_possible(const struct weft_phi_opts *o)
 {
-	return o->threshold >= 0 && o->window <= WEFT_PHI_WINDOW_MAX &&
-	       is_time(o->min_std_ns) && is_time(o->pause_ns) &&
-	       is_time(o->first_ns);
+	/* Both comparisons are false for what is no number. */
+	return o->threshold >= 0 && o->threshold <= WEFT_PHI_THRESHOLD_MAX &&
+	       o->window <= WEFT_PHI_WINDOW_MAX && is_time(o->min_std_ns) &&
+	       is_time(o->pause_ns) && is_time(o->first_ns);
 }
 
 static bool is_chan_possible(const struct weft_monitor_opts *o)

@@ -71,7 +71,7 @@ enum weft_detector {
 
 /* Of WEFT_DETECT_PHI. Zero everywhere is the default. */
 struct weft_phi_opts {
-	double threshold;   /* 0 = 8 */
+	double threshold;   /* up to WEFT_PHI_THRESHOLD_MAX; 0 = 8 */
 	size_t window;      /* intervals that count; 0 = 1000 */
 	int64_t min_std_ns; /* least standard deviation; 0 = interval_ns / 10 */
 	int64_t pause_ns;   /* that is always acceptable, on top */
@@ -79,6 +79,9 @@ struct weft_phi_opts {
 	 * deviation of a quarter of it; 0 = interval_ns. */
 	int64_t first_ns;
 };
+
+/* Some 320 standard deviations: more would be a silence without end. */
+#define WEFT_PHI_THRESHOLD_MAX 1e6
 
 /* The most intervals of a window. */
 #define WEFT_PHI_WINDOW_MAX ((size_t)1 << 20)
@@ -159,10 +162,10 @@ struct weft_monitor_stats {
  * Returns 0, also for a context that has ended, and then it is stopped; -EINVAL
  * for NULL, an interval below 1, a timeout below the interval, more between
  * looks than the interval, anything negative or above a quarter of INT64_MAX,
- * an unknown word, a window above WEFT_PHI_WINDOW_MAX, a channel without a
- * bound (it would grow while nobody looks) or one that cannot have that
- * capacity; -ENOMEM; for a context with a deadline also what weft_ctx_after()
- * says. On failure *out is untouched.
+ * an unknown word, a threshold or a window above its maximum, a threshold that
+ * is no number, a channel without a bound (it would grow while nobody looks) or
+ * one that cannot have that capacity; -ENOMEM; for a context with a deadline
+ * also what weft_ctx_after() says. On failure *out is untouched.
  */
 WEFT_API WEFT_NODISCARD int
 weft_monitor_new(struct weft_monitor **out,
