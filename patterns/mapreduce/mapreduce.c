@@ -138,6 +138,13 @@ static bool makes_sense(const struct weft_mapreduce_opts *o)
 	       o->value_size <= SIZE_MAX / 4 && o->out_size <= SIZE_MAX / 4;
 }
 
+/* Of what is filled in. */
+static bool has_too_many_tables(const struct weft_mapreduce_opts *o)
+{
+	return !o->fold && o->shuffle == WEFT_SHUFFLE_LOCAL &&
+	       o->workers * o->partitions > WEFT_MAPREDUCE_TABLES_MAX;
+}
+
 static void fill_in(struct weft_mapreduce_opts *o)
 {
 	o->impl = o->impl ? o->impl : weft_chan_impl_find("handoff");
@@ -254,7 +261,7 @@ int weft_mapreduce_new(struct weft_mapreduce **out,
 		return -EINVAL;
 	o = *opts;
 	fill_in(&o);
-	if (!makes_sense(&o))
+	if (!makes_sense(&o) || has_too_many_tables(&o))
 		return -EINVAL;
 	m = cacheline_new(1, sizeof(*m));
 	if (!m)

@@ -86,6 +86,8 @@ enum weft_mapreduce_shuffle {
 
 #define WEFT_MAPREDUCE_WORKERS_MAX 1024
 #define WEFT_MAPREDUCE_PARTITIONS_MAX 65536
+/* Where each worker has partitions of its own, all of them together. */
+#define WEFT_MAPREDUCE_TABLES_MAX (1u << 22)
 
 /*
  * Zero everywhere is the default, but for workers, map(), and one of reduce(),
@@ -252,7 +254,7 @@ weft_mapreduce_emit(struct weft_mapreduce_worker *to, struct weft_slice key,
                     const void *value);
 
 /* Which of the workers that is, in [0, workers): two calls of map() at a time
- * never have the same. */
+ * never have the same. 0 for NULL. */
 WEFT_API unsigned
 weft_mapreduce_worker_id(const struct weft_mapreduce_worker *w);
 
@@ -310,7 +312,7 @@ WEFT_API extern const unsigned char weft_slice_not_spaces[256];
 
 /* Cut the first `bytes` bytes off, and those that belong to the word in which
  * that ends: so no word is cut, and a piece may be as long as the longest word
- * is. All of it when there is no more. */
+ * is. All of it when there is no more; nothing of NULL. */
 WEFT_API struct weft_slice weft_slice_cut(struct weft_slice *text, size_t bytes,
                                           const unsigned char *word);
 

@@ -596,6 +596,10 @@ TEST(E9_options_that_make_no_sense_are_refused)
 	REFUSED(o.workers = WEFT_MAPREDUCE_WORKERS_MAX + 1);
 	REFUSED(o.reducers = WEFT_MAPREDUCE_WORKERS_MAX + 1);
 	REFUSED(o.partitions = WEFT_MAPREDUCE_PARTITIONS_MAX + 1);
+	REFUSED(o.workers = WEFT_MAPREDUCE_WORKERS_MAX;
+	        o.partitions =
+	                WEFT_MAPREDUCE_TABLES_MAX / WEFT_MAPREDUCE_WORKERS_MAX +
+	                1);
 	REFUSED(o.map = NULL);
 	REFUSED(o.reduce = NULL);
 	REFUSED(o.shuffle = (enum weft_mapreduce_shuffle)3);

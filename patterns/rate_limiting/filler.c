@@ -127,7 +127,9 @@ static int start(struct weft_limiter *l, const struct weft_limiter_opts *opts,
 static int make_refill(struct weft_limiter *l,
                        const struct weft_limiter_opts *opts)
 {
-	return start(l, opts, opts->burst, false);
+	return opts->burst <= WEFT_REFILL_BURST_MAX
+	               ? start(l, opts, opts->burst, false)
+	               : -EINVAL;
 }
 
 static int make_ticker(struct weft_limiter *l,

@@ -66,8 +66,9 @@ struct weft_rate {
 		INT64_MAX, 1                                                   \
 	}
 
-/* The largest burst. */
+/* The largest burst; and of a refill, whose tokens are there one by one. */
 #define WEFT_BURST_MAX (INT64_C(1) << 31)
+#define WEFT_REFILL_BURST_MAX (INT64_C(1) << 20)
 
 enum weft_limiter_kind {
 	WEFT_LIMITER_BUCKET,
@@ -78,7 +79,9 @@ enum weft_limiter_kind {
 
 struct weft_limiter_opts {
 	struct weft_rate rate;
-	int64_t burst; /* 1 to WEFT_BURST_MAX; of a ticker 0 or 1, which is 1 */
+	/* 1 to WEFT_BURST_MAX, of a refill to WEFT_REFILL_BURST_MAX; of a
+	 * ticker 0 or 1, which is 1. */
+	int64_t burst;
 	enum weft_limiter_kind kind;
 
 	enum weft_wait wait; /* how callers wait */

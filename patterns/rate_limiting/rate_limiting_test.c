@@ -381,6 +381,10 @@ TEST(E8_E12_bad_rates_and_bursts_are_refused)
 	CHECK_EQ(weft_limiter_new(&l, &opts), -EINVAL);
 	opts.kind = (enum weft_limiter_kind)(WEFT_LIMITER_TICKER + 1);
 	CHECK_EQ(weft_limiter_new(&l, &opts), -EINVAL);
+	opts = (struct weft_limiter_opts){ .rate = { 1, 1 },
+		                           .burst = WEFT_REFILL_BURST_MAX + 1,
+		                           .kind = WEFT_LIMITER_REFILL };
+	CHECK_EQ(weft_limiter_new(&l, &opts), -EINVAL);
 	opts = (struct weft_limiter_opts){
 		.rate = { 1, 1 },
 		.burst = 2,
