@@ -11,6 +11,9 @@ function that they declare links with the installed libraries and runs. Warnings
 are errors. What is looked at with CC and CXX is looked at with clang and clang++
 too where they are here; FLAG is for CC and CXX alone, such as -fsanitize=thread.
 
+Every function of a component is called with NULL and 0 for everything: none
+crashes, and those that take a pointer and return an int return -EINVAL.
+
 Exit status 77: pkg-config is not here.
 """
 import os
@@ -24,6 +27,9 @@ import tempfile
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 FUNCTION = re.compile(r"\bWEFT_API\b[^;{}]*?\b(weft_\w+)\s*\(")
+#: What it returns, its name and its parameters, of which some are functions.
+DECLARATION = re.compile(r"\bWEFT_API\b\s*(?:WEFT_NODISCARD\s*)?([\w\s*]+?)\b(weft_\w+)\s*"
+                         r"\(((?:[^()]|\([^()]*\)(?:\([^()]*\))?)*)\)\s*;")
 
 
 def run(command, **more):
@@ -80,6 +86,73 @@ def check_linked(cxx, cflags, libs, headers, functions, where):
     return [f"all together, linked with {cxx[0]}:\n{said}"] if said else []
 
 
+NOTHING = """
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+%s
+static const char *volatile now;
+static int wrong;
+
+static void crashed(int sig)
+{
+	(void)!write(1, now, strlen(now));
+	(void)!write(1, " crashes\\n", 9);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void expect(const char *name, int err)
+{
+	if (err != -EINVAL)
+		wrong += printf("%%s returns %%d\\n", name, err) > 0;
+}
+
+int main(void)
+{
+	signal(SIGSEGV, crashed);
+	signal(SIGBUS, crashed);
+	signal(SIGABRT, crashed);
+%s
+	return wrong != 0;
+}
+"""
+
+
+def nothing_for(parameter):
+    """What is passed for it."""
+    struct = re.fullmatch(r"\s*struct\s+(\w+)\s+\w+\s*", parameter)
+    return "(struct %s){ 0 }" % struct[1] if struct else "0"
+
+
+def calls_of(include, headers):
+    """A statement for each function: it is called with nothing."""
+    calls = []
+    for header in headers:
+        with open(os.path.join(include, header), encoding="utf-8") as f:
+            text = re.sub(r"(?m)^\s*#.*$", "", COMMENT.sub("", f.read()).replace("\\\n", " "))
+        for returned, name, parameters in DECLARATION.findall(text):
+            # Commas inside of parentheses are of a function's own parameters.
+            flat = re.sub(r"\([^()]*\)\s*\([^()]*\)", "*", parameters)
+            call = "%s(%s)" % (name, ", ".join(map(nothing_for, flat.split(","))))
+            calls.append('now = "%s"; ' % name + ('expect(now, %s);' % call
+                         if returned.split() == ["int"] and "*" in flat else "(void)%s;" % call))
+    return calls
+
+
+def check_nothing(cc, cflags, libs, include, headers, where):
+    source, program = os.path.join(where, "nothing.c"), os.path.join(where, "nothing")
+    with open(source, "w", encoding="utf-8") as f:
+        f.write(NOTHING % ("".join(f"#include <{h}>\n" for h in headers),
+                           "\n".join("\t" + call for call in calls_of(include, headers))))
+    said = run([*cc, "-std=gnu17", *cflags, "-o", program, source, *libs])
+    if not said:
+        said = run([program])
+    return [f"called with NULL and 0 for everything:\n{said}"] if said else []
+
+
 def clang_beside(cc, cxx):
     """clang and clang++, unless they are what was given."""
     both = shutil.which("clang"), shutil.which("clang++")
@@ -112,6 +185,11 @@ def check_installed(cmake, build, cc, cxx, flags):
         print(f"{len(headers)} headers, {len(functions)} functions")
         wrong = check_compiled([([cc], "c", "c17"), ([cxx], "c++", "c++17"), *clang_beside(cc, cxx)], cflags, headers)
         wrong += check_linked([cxx, *flags], cflags, libs, headers, functions, where)
+        components = [h for h in headers if h.startswith("weft/patterns/")]
+        wrong += check_nothing([cc, *flags], cflags, libs, include, components, where)
+        calls = calls_of(include, components)
+        if len(calls) != len(functions_of(include, components)):
+            wrong.append(f"{len(calls)} calls of all functions of components\n")
     return wrong
 
 
@@ -145,6 +223,15 @@ def self_test(cc, cxx):
             said = said or check_linked([cxx], [f"-I{where}"], [library], ["weft/x.h"], ["weft_f"], where)
             if bool(said) == (text == good):
                 sys.exit(f"linking, with {text}: {said}")
+        # One that takes NULL for anything, and one that crashes.
+        shape = "struct weft_s { int n; };\n#define WEFT_API extern\nWEFT_API int weft_f(struct weft_s *s, void (*g)(int, int));\n"
+        with open(header, "w", encoding="utf-8") as f:
+            f.write(shape)
+        for body, is_good in ("s ? 0 : -22", True), ("s ? -22 : 0", False), ("s->n - 22", False):
+            said = run([cc, "-x", "c", "-c", "-o", library, "-"], input="struct weft_s { int n; };\n"
+                       "int weft_f(struct weft_s *s, void (*g)(int, int)) { (void)g; return %s; }\n" % body)
+            if said or bool(check_nothing([cc], [f"-I{where}"], [library], where, ["weft/x.h"], where)) == is_good:
+                sys.exit(f"called with nothing: {body}")
         if functions_of(where, []) != [] or FUNCTION.findall("WEFT_API WEFT_NODISCARD int\nweft_f(int (*weft_g)(void));"
                                                              "static int weft_h(void);") != ["weft_f"]:
             sys.exit("functions are not found")

@@ -91,7 +91,7 @@ int weft_mapreduce_emit(struct weft_mapreduce_worker *to, struct weft_slice key,
 
 unsigned weft_mapreduce_worker_id(const struct weft_mapreduce_worker *w)
 {
-	return (unsigned)w->member.index;
+	return w ? (unsigned)w->member.index : 0;
 }
 
 /* --- one input --- */

@@ -44,9 +44,13 @@ const unsigned char weft_slice_not_spaces[256] = {
 struct weft_slice weft_slice_cut(struct weft_slice *text, size_t bytes,
                                  const unsigned char *word)
 {
-	struct weft_slice piece = *text;
-	size_t n = bytes < text->bytes ? bytes : text->bytes;
+	struct weft_slice piece = { NULL, 0 };
+	size_t n;
 
+	if (!text)
+		return piece;
+	piece = *text;
+	n = bytes < text->bytes ? bytes : text->bytes;
 	word = word ? word : weft_slice_not_spaces;
 	if (n && word[(unsigned char)text->at[n - 1]])
 		while (n < text->bytes && word[(unsigned char)text->at[n]])

@@ -13,17 +13,18 @@
 
 struct weft_ctx *weft_child_ctx(const struct weft_child *self)
 {
-	return self->ctx;
+	return self ? self->ctx : NULL;
 }
 
 uint64_t weft_child_life(const struct weft_child *self)
 {
-	return self->number;
+	return self ? self->number : 0;
 }
 
 void weft_child_beat(struct weft_child *self)
 {
-	weft_store_relaxed(&self->beat_ns, weft_now());
+	if (self)
+		weft_store_relaxed(&self->beat_ns, weft_now());
 }
 
 /* --- programs --- */

@@ -68,13 +68,13 @@ struct weft_child;
 
 typedef int (*weft_child_fn)(void *arg, struct weft_child *self);
 
-/* What ends with a life: the context that tells it to stop. */
+/* What ends with a life: the context that tells it to stop. NULL for NULL. */
 WEFT_API struct weft_ctx *weft_child_ctx(const struct weft_child *self);
 
-/* Which life of the child it is, from 0. */
+/* Which life of the child it is, from 0; 0 for NULL. */
 WEFT_API uint64_t weft_child_life(const struct weft_child *self);
 
-/* A heartbeat: one look at the clock and one atomic store. */
+/* A heartbeat: one look at the clock and one atomic store. NULL is ignored. */
 WEFT_API void weft_child_beat(struct weft_child *self);
 
 /* When the next life follows by itself. */
