@@ -215,6 +215,27 @@ static void messages_that_wait_for_long_are_few(void **state)
 	assert_true(out.items >= PLAN_ITEMS_MIN);
 }
 
+static void messages_that_compute_for_long_are_few(void **state)
+{
+	static struct result out;
+	struct plan plan = plan_of(10e6);
+
+	(void)state;
+	plan.params.value[KNOB_WORK] = 10 * WEFT_MS;
+	runner_measure(&plan, &out, never, NULL);
+	assert_in_range(out.items, 2,
+	                PLAN_WORK_FACTOR * PLAN_TIME / (10 * WEFT_MS) *
+	                        out.cpus);
+	plan = plan_of(1e9);
+	plan.params.value[KNOB_WORK] = WEFT_SEC;
+	runner_measure(&plan, &out, never, NULL);
+	assert_in_range(out.items, 1, out.cpus);
+	plan = plan_of(100e3);
+	plan.params.value[KNOB_WORK] = 100 * WEFT_US;
+	runner_measure(&plan, &out, never, NULL);
+	assert_true(out.items >= PLAN_ITEMS_MIN);
+}
+
 static void a_limit_that_is_given_is_kept(void **state)
 {
 	struct plan plan = plan_of(100);
@@ -238,6 +259,7 @@ int main(void)
 		cmocka_unit_test(what_is_known_of_messages_counts),
 		cmocka_unit_test(messages_that_wait_take_their_time),
 		cmocka_unit_test(messages_that_wait_for_long_are_few),
+		cmocka_unit_test(messages_that_compute_for_long_are_few),
 		cmocka_unit_test(a_limit_that_is_given_is_kept),
 	};
 

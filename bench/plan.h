@@ -21,8 +21,12 @@
  */
 #define PLAN_LEAST_FACTOR 4
 
+/* The same of what they compute, the knob `work`. */
+#define PLAN_WORK_FACTOR 20
+
 /* Enough that a fault in every thousandth message shows in every run. Fewer are
- * for cells whose messages wait (pattern->least_ns). */
+ * for cells whose messages wait (pattern->least_ns) or compute for that long.
+ */
 #define PLAN_ITEMS_MIN 2000
 #define PLAN_ITEMS_MAX (UINT64_C(1) << 25)
 

@@ -162,17 +162,30 @@ static uint64_t grow(uint64_t items, int64_t ns, int64_t wanted, uint64_t max)
 	return clamp((double)items * growth, items, max);
 }
 
-/* The most messages whose waits are not too long; one, where every one is. */
-static uint64_t most_in_time(const struct plan *plan)
+/* Whether so many messages wait no longer than is to be, and compute no longer:
+ * at the least, that is with every CPU at work on them. */
+static bool are_in_time(const struct measurement *m, uint64_t items)
 {
-	double ns = PLAN_LEAST_FACTOR * (double)plan->time_ns +
-	            least_ns(plan, UINT64_C(1));
-	uint64_t few = 1, many = plan_items_max(plan);
+	const struct plan *plan = m->plan;
+	double time = (double)plan->time_ns;
+	double work = pattern_knob(plan->pattern, "work") < 0
+	                      ? 0
+	                      : knob_or_1(plan, "work") / m->out->cpus;
+
+	return least_ns(plan, items) <=
+	               PLAN_LEAST_FACTOR * time + least_ns(plan, UINT64_C(1)) &&
+	       (double)items * work <= PLAN_WORK_FACTOR * time;
+}
+
+/* The most messages that are in time; one, where none is. */
+static uint64_t most_in_time(const struct measurement *m)
+{
+	uint64_t few = 1, many = plan_items_max(m->plan);
 
 	while (few < many) {
 		uint64_t n = many - (many - few) / 2;
 
-		if (least_ns(plan, n) > ns)
+		if (!are_in_time(m, n))
 			many = n - 1;
 		else
 			few = n;
@@ -187,7 +200,7 @@ static uint64_t most_in_time(const struct plan *plan)
  */
 static uint64_t calibrate(struct measurement *m)
 {
-	uint64_t max = most_in_time(m->plan);
+	uint64_t max = most_in_time(m);
 	uint64_t min = max < PLAN_ITEMS_MIN ? max : PLAN_ITEMS_MIN;
 	uint64_t items = min, long_before = 0;
 	int64_t wanted = m->plan->time_ns, ns = 0;

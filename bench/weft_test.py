@@ -386,7 +386,11 @@ class Run(unittest.TestCase):
                      ["singleflight", "--sleep=50000000"],
                      ["resource_pool", "--broken=1000", "--create=20000000"],
                      ["producer_consumer", "--variant=bare", "--pause=20000000"],
-                     ["rate_limiting", "--rate=100", "--mode=wait"]):
+                     ["rate_limiting", "--rate=100", "--mode=wait"],
+                     ["timeout_cancellation", "--pause=1000000000"],
+                     ["event_loop", "--timers=300000"],
+                     ["producer_consumer", "--prod_work=100000000"],
+                     ["fan", "--work=100000000"]):
             answer = weft("run", *cell, "--reps=1", "--latency=0", "--time=10", "--json")
             found = strict(answer.out)
             self.assertEqual((answer.status, found["verdict"]), (0, "VERIFIED"), cell)

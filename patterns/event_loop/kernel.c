@@ -15,6 +15,9 @@
 #define TIMERS_MAX 1000000
 #define TIMER_PERIOD WEFT_MS
 
+/* A timer is fired and started again in no less. */
+#define FIRE_NS 50
+
 static const char *const variant_choices[] = { "select", "queue", NULL };
 
 static const struct knob knobs[] = {
@@ -85,6 +88,17 @@ static void shape(const struct params *p, struct cell_shape *out)
 		out->senders = (producers + sources - 1) / sources;
 		out->needs = WEFT_CAN_SELECT;
 	}
+}
+
+/* So many timers that firing them takes longer than their period are all due in
+ * every turn, which is one for each batch of events. */
+static double least_ns(const struct params *p, uint64_t items)
+{
+	uint64_t batch = (uint64_t)param(p, "batch");
+	uint64_t turns = (items + batch - 1) / batch;
+	double ns = (double)param(p, "timers") * FIRE_NS;
+
+	return ns < TIMER_PERIOD ? 0 : (double)turns * ns;
 }
 
 /* --- the loop's side --- */
@@ -302,5 +316,6 @@ const struct pattern pattern_event_loop = {
 	.title = "Event Loop",
 	.summary = "one task handles the events of many sources, one after the "
 	           "other",
+	.least_ns = least_ns,
 	.verify = verify,
 };

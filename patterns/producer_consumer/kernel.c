@@ -123,7 +123,11 @@ static int accept_variant(const struct params *p, struct text *why)
 
 static double least_ns(const struct params *p, uint64_t items)
 {
-	return (double)items * (double)param(p, "pause");
+	int64_t producers = param(p, "producers"), cpus = place_cpus(p);
+	double at_once = (double)(producers < cpus ? producers : cpus);
+
+	return (double)items * ((double)param(p, "pause") +
+	                        (double)param(p, "prod_work") / at_once);
 }
 
 static void shape(const struct params *p, struct cell_shape *out)

@@ -118,14 +118,35 @@ static void shape(const struct params *p, struct cell_shape *out)
 		out->needs = WEFT_CAN_SELECT;
 }
 
+/* Of all rounds of a run, where the number of items is open. */
+#define PAUSES_NS (2 * WEFT_SEC)
+
 /* A round takes so much longer than what is measured in it that as many as fill
  * the time would be too many. */
 static uint64_t items(const struct params *p)
 {
+	int64_t rounds = param(p, "nodes") <= 10000 ? 100 : 10;
+	int64_t pause = param(p, "pause");
+
 	if (!is_tree((int)param(p, "variant")))
 		return 0;
-	return (uint64_t)param(p, "workers") *
-	       (param(p, "nodes") <= 10000 ? 100 : 10);
+	if (pause > PAUSES_NS / rounds)
+		rounds = PAUSES_NS / pause;
+	return (uint64_t)param(p, "workers") * (uint64_t)rounds;
+}
+
+/* A node of a tree is made, ended and freed in no less. */
+#define NODE_NS 50
+
+static double least_ns(const struct params *p, uint64_t items)
+{
+	uint64_t workers = (uint64_t)param(p, "workers");
+	uint64_t rounds = (items + workers - 1) / workers;
+
+	if (!is_tree((int)param(p, "variant")))
+		return 0;
+	return (double)rounds * ((double)param(p, "pause") +
+	                         (double)param(p, "nodes") * NODE_NS);
 }
 
 /* --- the tree --- */
@@ -682,6 +703,7 @@ const struct pattern pattern_timeout_cancellation = {
 	.summary = "what takes too long, or is not wanted any more, is ended",
 	.closed_loop = true,
 	.items = items,
+	.least_ns = least_ns,
 	.stop = stop,
 	.verify = verify,
 };
