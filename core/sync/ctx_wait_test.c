@@ -417,38 +417,85 @@ TEST(a_cancelled_waiter_swallows_no_wake_up)
 
 #define CROWD 1000
 #define LIMIT_NS (50 * WEFT_MS)
+#define TIMES_MAX 5
 
 struct crowd {
 	struct scene scene;
-	_Atomic int64_t last;
+	_Atomic uint32_t parked; /* or about to */
+	_Atomic bool open;
+	_Atomic int64_t last; /* when one was awake */
 };
+
+static void is_awake(struct crowd *c)
+{
+	int64_t now = weft_now(), last = weft_load_relaxed(&c->last);
+
+	while (last < now && !weft_cas_weak_relaxed(&c->last, &last, now))
+		continue;
+}
 
 static int waits_in_the_crowd(void *arg)
 {
 	struct crowd *c = arg;
-	int64_t now, last;
 
 	CHECK_EQ(weft_sleep_ctx(c->scene.ctx, WEFT_FOREVER), -ECANCELED);
-	now = weft_now();
-	last = weft_load_relaxed(&c->last);
-	while (last < now && !weft_cas_weak_relaxed(&c->last, &last, now))
-		continue;
+	is_awake(c);
 	return 0;
 }
 
+static int parks_in_the_crowd(void *arg)
+{
+	struct crowd *c = arg;
+
+	weft_fetch_add_relaxed(&c->parked, 1u);
+	while (!weft_load_acquire(&c->open))
+		weft_park(WEFT_FOREVER);
+	is_awake(c);
+	return 0;
+}
+
+static int64_t cancel(struct crowd *c, struct weft_task **t, int n)
+{
+	int64_t begin;
+
+	(void)t;
+	while (weft_load_acquire(&c->scene.ctx->done->receivers.n) <
+	       (uint32_t)n)
+		weft_yield();
+	begin = weft_now();
+	CHECK_EQ(weft_ctx_cancel(c->scene.ctx, 0), 0);
+	return begin;
+}
+
+static int64_t unpark_each(struct crowd *c, struct weft_task **t, int n)
+{
+	int64_t begin;
+
+	while (weft_load_relaxed(&c->parked) < (uint32_t)n)
+		weft_yield();
+	begin = weft_now();
+	weft_store_release(&c->open, true);
+	for (int i = 0; i < n; i++)
+		weft_unpark(t[i]);
+	return begin;
+}
+
 /* How many of them there were threads for. */
-static int gather_crowd(struct crowd *c, struct weft_task **t)
+static int gather_crowd(struct crowd *c, struct weft_task **t, weft_task_fn fn)
 {
 	struct weft_task_opts opts = { .stack_bytes = 64 << 10 };
 	int n = 0;
 
-	while (n < CROWD &&
-	       weft_spawn(&t[n], &opts, waits_in_the_crowd, c) == 0)
+	while (n < CROWD && weft_spawn(&t[n], &opts, fn, c) == 0)
 		n++;
 	return n;
 }
 
-static int64_t crowd_once(void)
+/* Let a crowd do fn. How long it took from the time that release() returns
+ * until the last one was awake. */
+static int64_t crowd_once(weft_task_fn fn,
+                          int64_t (*release)(struct crowd *c,
+                                             struct weft_task **t, int n))
 {
 	struct weft_task **t = malloc(CROWD * sizeof(struct weft_task *));
 	struct crowd c = { .scene.ctx = ctx_new(WEFT_FOREVER) };
@@ -456,11 +503,8 @@ static int64_t crowd_once(void)
 	int n;
 
 	CHECK(t != NULL);
-	n = gather_crowd(&c, t);
-	while (weft_load_acquire(&c.scene.ctx->done->receivers.n) < (uint32_t)n)
-		weft_yield();
-	begin = weft_now();
-	CHECK_EQ(weft_ctx_cancel(c.scene.ctx, 0), 0);
+	n = gather_crowd(&c, t, fn);
+	begin = release(&c, t, n);
 	for (int i = 0; i < n; i++)
 		CHECK_EQ(testing_join(t[i]), 0);
 	ctx_done_with(c.scene.ctx);
@@ -472,20 +516,23 @@ static int64_t crowd_once(void)
 	return weft_load_relaxed(&c.last) - begin;
 }
 
-/* The machine may be busy with other things: the best of some tries counts. */
+/* Where the machine is busy or slow, it is compared with waking each of a crowd
+ * by itself; and the best of some tries counts. */
 TEST(a_cancel_wakes_the_last_of_1000_within_50_ms)
 {
-	int64_t best = INT64_MAX, ns;
+	bool soon = false;
 
-	for (int i = 0; i < (TESTING_SLOW ? 1 : 20) && best > LIMIT_NS; i++) {
-		ns = crowd_once();
-		best = ns < best ? ns : best;
+	for (int i = 0; i < (TESTING_SLOW ? 1 : 20) && !soon; i++) {
+		int64_t floor = crowd_once(parks_in_the_crowd, unpark_each);
+		int64_t ns = crowd_once(waits_in_the_crowd, cancel);
+
+		printf("the last of %d waiters was awake after %.1f ms, one by "
+		       "one after %.1f ms\n",
+		       CROWD, (double)ns / 1e6, (double)floor / 1e6);
+		soon = ns <= LIMIT_NS || ns <= TIMES_MAX * floor;
 	}
-	printf("the last of %d waiters was awake after %.1f ms\n", CROWD,
-	       (double)best / 1e6);
 #ifdef NDEBUG
-	if (!TESTING_SLOW)
-		CHECK_LE(best, LIMIT_NS);
+	CHECK(soon || TESTING_SLOW);
 #endif
 	return 0;
 }
