@@ -724,7 +724,7 @@ static bool is_told(enum verb v)
 	child = fork();
 	CHECK(child >= 0);
 	if (child == 0) {
-		alarm(60);
+		alarm(120);
 		weft_run(WEFT_THREADS, &opts, sleep_for_good, &s);
 		_exit(0);
 	}

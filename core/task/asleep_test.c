@@ -38,7 +38,7 @@ static int end_of(enum weft_clock clock, weft_task_fn fn, void *arg,
 
 	assert_true(child >= 0);
 	if (child == 0) {
-		alarm(30);
+		alarm(120);
 		_exit(weft_run(WEFT_THREADS, &opts, fn, arg));
 	}
 	assert_int_equal(weft_child_wait(child, 0, &status), 1);

@@ -228,7 +228,7 @@ static int in_a_child(void (*prepare)(void), weft_task_fn fn)
 	child = fork();
 	CHECK(child >= 0);
 	if (child == 0) {
-		alarm(60);
+		alarm(120);
 		prepare();
 		_exit(weft_run(WEFT_THREADS, NULL, fn, NULL));
 	}
