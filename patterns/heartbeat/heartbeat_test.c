@@ -823,7 +823,7 @@ TEST(E12_the_first_beat_can_be_waited_for)
 	struct weft_monitor *m;
 	pthread_t thread;
 
-	opts.interval_ns = opts.timeout_ns = WEFT_SEC;
+	opts.interval_ns = opts.timeout_ns = 100 * WEFT_SEC; /* no silence */
 	opts.look_ns = WEFT_MS;
 	opts.tell_beats = 1;
 	m = make(&opts);
