@@ -95,15 +95,13 @@ run 0 --select --speed=100 --ping-pong --seed=7 --select
 [ "$(grep '^Running' "$scratch/out" | cut -d' ' -f2 | tr '\n' ' ')" = \
 	'Select Ping-Pong Select ' ] || fail 'another order'
 
-# All of them, ten times as fast, in less than ten seconds. They sleep for more
-# than half of that: on a machine that is busy elsewhere one try in three must do.
-for try in 1 2 3; do
-	begin=$(date +%s)
-	run 0 --all --speed 10 --seed 7
-	took=$(($(date +%s) - begin))
-	[ "$took" -lt 10 ] && break
-done
-[ "$took" -lt 10 ] || fail "all of them take too long: $took s"
+# All of them, ten times as fast: less than ten seconds where nothing else is going
+# on. They sleep for more than half of that, and for a minute if speed were not
+# heeded.
+begin=$(date +%s)
+run 0 --all --speed 10 --seed 7
+took=$(($(date +%s) - begin))
+[ "$took" -lt 40 ] || fail "all of them take too long: $took s"
 [ "$(grep -c '^Running .* Pattern Example\.\.\.$' "$scratch/out")" -eq \
 	"$patterns" ] || fail 'not all of them'
 mv "$scratch/out" "$scratch/all"
