@@ -4,7 +4,7 @@
 
 /* A wait that is served ends within microseconds. Where the machine is so slow
  * that this is too short, checks see less, and are none the less right. */
-#define LIMIT (2 * WEFT_SEC)
+#define LIMIT (5 * WEFT_SEC)
 
 static void receiver_parks(const struct cell *cell, struct weft_chan *c)
 {

@@ -27,7 +27,7 @@
 
 /* How long a hung child has to print its tasks, and one that has closed its
  * output to end. */
-#define GRACE (5 * WEFT_SEC)
+#define GRACE (20 * WEFT_SEC)
 
 /* How often the parent looks at a child. */
 #define LOOK (100 * WEFT_MS)

@@ -23,7 +23,7 @@ Answer = namedtuple("Answer", "status out err")
 
 
 def weft(*args, **env):
-    done = subprocess.run([WEFT, *args], stdin=subprocess.DEVNULL, timeout=200,
+    done = subprocess.run([WEFT, *args], stdin=subprocess.DEVNULL, timeout=300,
                           capture_output=True, text=True, env={**os.environ, **env})
     return Answer(done.returncode, done.stdout, done.stderr)
 
@@ -108,10 +108,10 @@ class Allocations(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             program = os.path.join(folder, "program")
             subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-x", "c", "-", "-o",
-                            program], input=self.PROGRAM, text=True, check=True, timeout=60)
+                            program], input=self.PROGRAM, text=True, check=True, timeout=300)
             for wish, printed in (("1", "nyyy"), ("2", "ynyy"), ("4", "yyyn"),
                                   ("3+", "yynn"), ("5", "yyyy"), ("1+", "nnnn")):
-                done = subprocess.run([program], capture_output=True, text=True, timeout=60,
+                done = subprocess.run([program], capture_output=True, text=True, timeout=300,
                                       env={**os.environ, "WEFT_OOM": wish,
                                            "LD_PRELOAD": preload})
                 self.assertEqual((done.returncode, done.stdout), (0, printed), wish)
@@ -145,14 +145,14 @@ class Memory(unittest.TestCase):
             bin_folder = os.path.join(folder, "bin")
             os.mkdir(bin_folder)
             args = [shutil.copy(WEFT, bin_folder), "check", "--load=" + PUBLISH, self.ONLY]
-            done = subprocess.run(args, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(args, capture_output=True, text=True, timeout=300)
             self.assertRegex(done.stdout, r"(?m)^  N/A +plain +check *$")
             self.assertIn(self.MISSING, done.stdout)
             for lib in "lib", "lib64", "lib/" + getattr(sys.implementation, "_multiarch", "lib"):
                 at = os.path.join(folder, lib, "weft")
                 os.makedirs(at)
                 shutil.copy(os.path.join(os.path.dirname(WEFT), "weft_oom.so"), at)
-            done = subprocess.run(args, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(args, capture_output=True, text=True, timeout=300)
             self.assertRegex(done.stdout, r"(?m)^  ok +plain +check .* 1 of 1 checks$")
             self.assertNotIn(self.MISSING, done.stdout)
 
@@ -204,7 +204,7 @@ class Builds(unittest.TestCase):
             subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-std=gnu17", "-O1",
                             "-fPIC", "-shared", "-I", os.path.join(
                                 os.path.dirname(PUBLISH), "../../../core/include"),
-                            "-o", path, PUBLISH], check=True, timeout=60)
+                            "-o", path, PUBLISH], check=True, timeout=300)
             answer = weft("check", "--load=" + path, "--tier=fast", "--only=^only_the_first")
         self.assertEqual(answer.status, 0, answer)
         self.assertNotRegex(answer.out, r"(?m)^  ok +thread")
@@ -230,7 +230,7 @@ class Run(unittest.TestCase):
                            'echo "ran $*"; case "$*" in *"%s"*) exit 1;; esac\n' % fails)
             os.chmod(fake, 0o755)
             done = subprocess.run([self.SCRIPT, time, fake, fake], capture_output=True,
-                                  text=True, timeout=60)
+                                  text=True, timeout=300)
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def test_all_is_run(self):
