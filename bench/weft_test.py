@@ -6,7 +6,9 @@
 BROKEN_DIR holds the broken channels of stress/broken as shared objects.
 """
 
+import functools
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -32,12 +34,15 @@ Answer = namedtuple("Answer", "status out err")
 #: Commands that are scripts.
 SCRIPTS = ("advise", "compare", "doctor", "export")
 
+#: Seconds for a command that ends by itself, on a machine that has other work too.
+PATIENCE = 300
+
 #: As short as a run can be and still be one.
 SHORT = ["--reps=1", "--time=1", "--latency=0"]
 
 
 def weft(*args, **env):
-    done = subprocess.run([WEFT, *args], stdin=subprocess.DEVNULL, timeout=120,
+    done = subprocess.run([WEFT, *args], stdin=subprocess.DEVNULL, timeout=PATIENCE,
                           capture_output=True, text=True,
                           env={**os.environ, **env})
     return Answer(done.returncode, done.stdout, done.stderr)
@@ -48,6 +53,12 @@ def strict(text):
     def refuse(word):
         raise ValueError("%s is not JSON" % word)
     return json.loads(text, parse_constant=refuse)
+
+
+@functools.cache
+def sanitizer():
+    """What this build was made with: address,undefined or thread; "" for none."""
+    return strict(weft("context", "--json").out)["sanitize"]
 
 
 def broken(name):
@@ -113,7 +124,7 @@ class Command(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             os.symlink(os.path.abspath(WEFT), folder + "/linked")
             done = subprocess.run([folder + "/linked", "doctor", "--json", "--seconds=0"],
-                                  capture_output=True, text=True, timeout=120)
+                                  capture_output=True, text=True, timeout=PATIENCE)
         digest = hashlib.sha256(Path(WEFT).read_bytes()).hexdigest()
         self.assertEqual(strict(done.stdout)["weft_sha256"], digest, done.stderr)
 
@@ -229,7 +240,7 @@ class Run(unittest.TestCase):
         cpu = min(os.sched_getaffinity(0))
         done = subprocess.run(
             [WEFT, "run", "producer_consumer", "--placement=apart", *SHORT],
-            preexec_fn=lambda: os.sched_setaffinity(0, [cpu]), timeout=120,
+            preexec_fn=lambda: os.sched_setaffinity(0, [cpu]), timeout=PATIENCE,
             capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertEqual(done.stderr, "weft: placement=apart: 2 tasks cannot be apart on "
@@ -244,9 +255,13 @@ class Run(unittest.TestCase):
     def test_what_a_channel_costs_beside_its_runs(self):
         for key in ("harness_ns_per_message", "bytes_per_channel", "idle_cpu_share"):
             self.assertIsNone(self.cell()[key])
-        park, spin = (self.cell("--cost=1", "--wait=" + wait)
-                      for wait in ("park", "spin"))
-        self.assertGreater(park["harness_ns_per_message"], 0)
+        # One that spins has a CPU, if the machine has one to give at that moment.
+        for _ in range(20):
+            park, spin = (self.cell("--cost=1", "--wait=" + wait)
+                          for wait in ("park", "spin"))
+            self.assertGreater(park["harness_ns_per_message"], 0)
+            if park["idle_cpu_share"] < spin["idle_cpu_share"]:
+                break
         self.assertLess(park["idle_cpu_share"], spin["idle_cpu_share"])
         small, large = (self.cell("--cost=1", "--chan=condvar", "--cap=%d" % cap)
                         for cap in (1, 1024))
@@ -300,14 +315,18 @@ class Run(unittest.TestCase):
 
     def test_every_pattern_over_every_channel(self):
         both = strict(weft("list", "--json").out)
-        for pattern in both["patterns"]:
-            for chan in both["channels"]:
-                with self.subTest(pattern=pattern["name"], chan=chan["name"]):
-                    answer = weft("run", pattern["name"], "--json",
-                                  "--chan=" + chan["name"], *SHORT)
-                    cell = strict(answer.out)
-                    self.assertIn((answer.status, cell["verdict"]),
-                                  [(0, "VERIFIED"), (0, "FLOOR"), (2, "N/A")], cell["why"])
+        patterns, channels = ([entry["name"] for entry in both[what]]
+                              for what in ("patterns", "channels"))
+        cells = itertools.product(patterns, channels)
+        if sanitizer():  # patterns.common has seen to them all: each once
+            cells = zip(patterns, itertools.cycle(channels))
+            self.assertGreaterEqual(len(patterns), len(channels))
+        for pattern, chan in cells:
+            with self.subTest(pattern=pattern, chan=chan):
+                answer = weft("run", pattern, "--json", "--chan=" + chan, *SHORT)
+                cell = strict(answer.out)
+                self.assertIn((answer.status, cell["verdict"]),
+                              [(0, "VERIFIED"), (0, "FLOOR"), (2, "N/A")], cell["why"])
 
     def test_the_object_is_complete(self):
         cell = strict(weft("run", "pipeline", "--cap=64", "--reps=3",
@@ -369,7 +388,7 @@ class Run(unittest.TestCase):
     def test_a_load_that_is_too_much_is_reported(self):
         # With work that takes its time, ten times is too much on any machine,
         # however badly the first run went.
-        cell = ["pipeline", "--items=2000", "--reps=1", "--work=20000",
+        cell = ["pipeline", "--items=2000", "--reps=3", "--work=20000",
                 "--utilization=1000"]
         out = weft("run", *cell).out
         self.assertIn("at 1000 % of that throughput, fixed arrivals", out)
@@ -475,7 +494,7 @@ class Broken(unittest.TestCase):
         for cell in self.CELLS:
             with self.subTest(cell=cell[0]):
                 answer = weft("run", *cell, broken(channel), "--json",
-                              "--timeout=60")
+                              "--timeout=%d" % (PATIENCE // 2))
                 result = strict(answer.out)
                 self.assertEqual(answer.status, 1)
                 self.assertEqual(result["verdict"], "FAILED")
@@ -496,11 +515,11 @@ class Broken(unittest.TestCase):
     def test_corrupting(self):
         self.fails("corrupting", "never sent")
 
-    def ends(self, cell, channel, verdict, words, timeout=60):
+    def ends(self, cell, channel, verdict, words):
         """A run of the cell over that broken channel; why matches the words."""
         with self.subTest(channel=channel):
             answer = weft("run", *cell, broken(channel), "--reps=1", "--latency=0",
-                          "--timeout=%d" % timeout)
+                          "--timeout=%d" % (PATIENCE // 2))
             result = strict(answer.out)
             self.assertEqual(result["verdict"], verdict)
             self.assertRegex(result["why"], words)
@@ -514,7 +533,7 @@ class Broken(unittest.TestCase):
                 # Long before its limit: nobody is left to wake them.
                 ("dropping", "HUNG", "2 of 2 drivers .* all tasks were asleep"),
                 ("swapping", "VERIFIED", "^$")):
-            self.ends(cell, channel, verdict, words, timeout=600)
+            self.ends(cell, channel, verdict, words)
 
     def test_events_of_a_queue(self):
         # The tag of its source stands behind an event, and is what gets corrupted. A
@@ -590,7 +609,7 @@ class Broken(unittest.TestCase):
             if cell[0] == "select":
                 continue  # it does not wait in the channel, deaf or not
             with self.subTest(cell=cell[0]):
-                answer = weft("run", *cell, broken("deaf"), "--timeout=1",
+                answer = weft("run", *cell, broken("deaf"), "--timeout=2",
                               "--seed=5", "--json")
                 result = strict(answer.out)
                 self.assertEqual(answer.status, 1)
@@ -615,8 +634,8 @@ class Wicked(unittest.TestCase):
     #: ending a process.
     CALLS = ("create", "destroy", "try_send", "try_recv", "close", "len", "cap", "poll")
 
-    #: A check that makes all these calls, and lets nothing run for long.
-    CHECK = ["check", "--time-limit=1", "--percent=10", "--only=^len_and_cap_are_exact|"
+    #: A check that makes all these calls.
+    CHECK = ["check", "--percent=10", "--only=^len_and_cap_are_exact|"
              "^a_closed_channel_drains|^a_select_gives_up"]
 
     def commands(self):
@@ -630,7 +649,7 @@ class Wicked(unittest.TestCase):
     def test_while_it_is_loaded(self):
         moments = [("load", "crash"), ("load", "_exit"), ("unload", "_exit"),
                    ("load", "exit"), ("load", "divide")]
-        if strict(weft("context", "--json").out)["sanitize"] == "thread":
+        if sanitizer() == "thread":
             moments.remove(("unload", "_exit"))  # there, a process ends without it
         for command in self.commands():
             for call, deed in moments:
@@ -653,8 +672,9 @@ class Wicked(unittest.TestCase):
                     self.assertRegex(answer.out, r"\n  \d+ passed, ")
 
     def test_a_call_that_does_not_return(self):
-        for command in self.CHECK, ["stress", "chan", "--seconds=1", "--time-limit=1",
-                                    "--failures=1"], self.commands()[0]:
+        for command in ([*self.CHECK, "--time-limit=1"],
+                        ["stress", "chan", "--seconds=1", "--time-limit=1", "--failures=1"],
+                        self.commands()[0]):
             answer = weft(*command, broken("wicked"), WEFT_WICKED="create:loop")
             self.assertEqual(answer.status, 1, answer)
             self.assertIn("HUNG", answer.out + answer.err)
@@ -677,6 +697,10 @@ class KnownAnswers(unittest.TestCase):
     """What is measured of a channel whose speed is known. Its times are those of a
     clock that it sleeps by, so that other load on the machine hardly shows."""
 
+    def setUp(self):
+        if sanitizer():
+            self.skipTest("what is measured is for the builds that measure")
+
     def run_timed(self, *args, pattern="producer_consumer", chan="timed", **env):
         answer = weft("run", pattern, broken(chan), "--json", *args,
                       **{"WEFT_TIMED_" + key.upper(): str(value)
@@ -691,44 +715,41 @@ class KnownAnswers(unittest.TestCase):
 
     def test_a_delay_of_each_message_is_measured_as_that(self):
         delay = 1000000
-        self.assertLess(abs(self.best(delay=delay) - delay), 0.05 * delay)
+        for _ in range(5):
+            found = self.best(delay=delay)
+            self.assertGreater(found, 0.95 * delay)
+            if found < 1.05 * delay:
+                return
+        self.fail("measured %.0f ns of %d" % (found, delay))
 
     def test_a_stall_shows_in_the_open_loop(self):
         opened = self.run_timed("--items=8000", "--time=1600", "--reps=1",
                                 delay=100000, stall=1)["latency_ns"]
         self.assertEqual(opened["kind"], "open-loop sojourn")
+        # One in eight of the messages is due while it stands still or catches up.
+        self.assertGreater(opened["p99"], self.LATE)
         self.assertGreater(opened["p999"], 40e6)
 
+    #: Half of a stall, in nanoseconds.
+    LATE = 25e6
+
     def test_a_stall_does_not_show_in_the_closed_loop(self):
-        if self.is_busy():
-            self.skipTest("this machine makes round trips late by itself")
-        # Two round trips of 10,000, and two more in each second that it takes: other
-        # load makes more of them late, and nothing makes fewer.
+        # Two round trips of 10,000, and one more in each second that it takes; a
+        # hundred would make the p99. Other load makes more of them late, and nothing
+        # makes fewer.
         for _ in range(3):
-            closed = self.round_trips(10000, 8, stall=1)
-            if closed and closed["p999"] < 25e6:
+            closed = self.round_trips(stall=1)
+            if closed["p99"] < self.LATE:
                 self.assertEqual(closed["kind"], "closed-loop round trip")
                 self.assertGreater(closed["max"], 50e6 * 0.99)  # it was there
                 return
-        if self.is_busy():
+        if self.round_trips()["p99"] > self.LATE / 10:
             self.skipTest("this machine makes round trips late by itself")
-        self.fail("p99.9 is that of the stall: %s" % closed)
+        self.fail("p99 is that of the stall: %s" % closed)
 
-    def is_busy(self):
-        found = self.round_trips(2000, 4)
-        return not found or found["p999"] > 1e6
-
-    def round_trips(self, items, timeout, **env):
-        """None when the machine did not get that far in the time."""
-        answer = weft("run", "ping_pong", broken("timed"), "--json", "--reps=1",
-                      "--cap=1", "--items=%d" % items, "--timeout=%d" % timeout,
-                      **{"WEFT_TIMED_" + key.upper(): str(value)
-                         for key, value in env.items()})
-        found = strict(answer.out)
-        if found["verdict"] == "HUNG":
-            return None
-        self.assertEqual(answer.status, 0, answer.err)
-        return found["latency_ns"]
+    def round_trips(self, **env):
+        return self.run_timed("--reps=1", "--cap=1", "--items=10000", pattern="ping_pong",
+                              **env)["latency_ns"]
 
     def test_an_unfair_channel_gets_the_index_worked_out_by_hand(self):
         # Three of four messages, and one: (3 + 1)^2 / (2 * (3^2 + 1^2)).
@@ -743,10 +764,14 @@ class Sweeps(unittest.TestCase):
 
     SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "sweep.py"
 
+    def setUp(self):
+        if sanitizer():
+            self.skipTest("what there is to choose from is the same in every build")
+
     def cells(self, sweep):
         done = subprocess.run(
             [sys.executable, "-S", str(self.SCRIPT), "--weft", WEFT, "--sweep", sweep, "--list"],
-            capture_output=True, text=True, timeout=120)
+            capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.splitlines()
 
@@ -922,7 +947,7 @@ class Peers(unittest.TestCase):
 
     def ask(self, *args):
         done = subprocess.run([self.weft, *args], stdin=subprocess.DEVNULL,
-                              timeout=120, capture_output=True, text=True)
+                              timeout=PATIENCE, capture_output=True, text=True)
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def test_they_are_listed_with_what_is_missing(self):
@@ -1007,7 +1032,7 @@ class Bench(unittest.TestCase):
             self.assertGreater(row["latency_p50_ns"], 0)
 
     def test_one_that_fails_is_an_error_and_the_rest_is_measured(self):
-        answer = weft("bench", broken("deaf"), "--timeout=3", "--time=1",
+        answer = weft("bench", broken("deaf"), "--timeout=5", "--time=1",
                       self.FILTER % "(deaf|handoff)",
                       "--benchmark_repetitions=1", "--benchmark_format=json")
         rows = strict(answer.out)["benchmarks"]
