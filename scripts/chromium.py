@@ -18,7 +18,7 @@ from pathlib import Path
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 #: Far beyond what a loaded machine takes; a browser that hangs ends the test.
-LIMIT_SECONDS = 100
+LIMIT_SECONDS = 300
 #: A picture of a whole page, but no longer than a browser can make one.
 TALLEST = 15000
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
 
+#: Seconds for what ends by itself, on a machine that has other work too.
+PATIENCE = 300
+
 
 class FakeRuns(unittest.TestCase):
     """Whole sweeps over fake_weft.py, in a folder of their own."""
@@ -43,7 +46,7 @@ class FakeRuns(unittest.TestCase):
 
     def sweep(self, text, *more, status=0, plot=False, **env):
         done = subprocess.run(self.command(text, *more, plot=plot), text=True,
-                              capture_output=True, env=self.env(**env), timeout=60)
+                              capture_output=True, env=self.env(**env), timeout=PATIENCE)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         return done

@@ -31,4 +31,4 @@ def run(command, columns, stdout=None, **how):
             break
         shown += piece
     os.close(leader)
-    return child.wait(timeout=120), shown.decode()
+    return child.wait(timeout=300), shown.decode()

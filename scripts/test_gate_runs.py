@@ -87,7 +87,7 @@ class Gates(unittest.TestCase):
 
     def gate(self, *args, status=0):
         done = subprocess.run(self.arguments(*args), capture_output=True, text=True,
-                              timeout=120)
+                              timeout=300)
         self.assertNotIn("Traceback", done.stderr)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return done
@@ -169,7 +169,7 @@ class Builds(Gates):
         done = subprocess.run(
             [sys.executable, "-S", str(SCRIPTS / "gate-selftest.py"), *args, "--records",
              str(self.dir / "records"), "--document", str(self.dir / "gate.md")],
-            capture_output=True, text=True, timeout=120)
+            capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return done
 
@@ -230,7 +230,7 @@ class Builds(Gates):
                 self.assertIs(child.poll(), None)
                 time.sleep(0.01)
             child.send_signal(signal.SIGINT)
-            self.assertEqual(child.wait(60), 130)
+            self.assertEqual(child.wait(300), 130)
         self.assertEqual(list((self.dir / "cache").glob("links-*")), [])
         self.assertEqual(self.git("worktree", "list").count("\n"), 0)
         for folder in Path("/proc").glob("[0-9]*"):
@@ -314,7 +314,7 @@ class Commands(Gates):
         arguments = [word for word in self.arguments(
             "--base-cmd", self.program("base", a_1=1.0, b=1.0), "--head-cmd",
             self.program("head", a_1=1.0, b=2.0)) if word != "--no-plot"]
-        done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("a_1", (self.dir / "out" / "gate.svg").read_text())
 

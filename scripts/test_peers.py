@@ -20,7 +20,7 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
-from fixture import FakeRuns  # noqa: E402
+from fixture import PATIENCE, FakeRuns  # noqa: E402
 from weftlib import Problem, peers, plan, versus  # noqa: E402
 from weftlib.peers import Participant, Row  # noqa: E402
 
@@ -305,7 +305,7 @@ class Runs(FakeRuns):
 
     def run_peers(self, *more, status=0, **env):
         done = subprocess.run(self.words(*more), text=True, capture_output=True,
-                              env=self.fakes(**env), timeout=60)
+                              env=self.fakes(**env), timeout=PATIENCE)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         return done
@@ -460,7 +460,7 @@ class Runs(FakeRuns):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.wait_for_log("run ", 12)
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=30)
+        out, err = child.communicate(timeout=PATIENCE)
         self.assertEqual(child.returncode, 130, err)
         self.assertIn("PARTIAL", out)
         self.assertTrue(self.run_folder().name.endswith(".partial"))
@@ -468,13 +468,13 @@ class Runs(FakeRuns):
 
     def wait_for_log(self, start, count):
         log = self.dir / "log"
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             lines = log.read_text().splitlines() if log.exists() else []
             if sum(line.startswith(start) for line in lines) >= count:
                 return
             time.sleep(0.01)
-        self.fail("no %d runs in 30 s" % count)
+        self.fail("no %d runs in %d s" % (count, PATIENCE))
 
 
 if __name__ == "__main__":

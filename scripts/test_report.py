@@ -436,7 +436,7 @@ class Pictures(unittest.TestCase):
     @staticmethod
     def report(*args):
         return subprocess.run([sys.executable, str(SCRIPTS / "report.py"), *args],
-                              capture_output=True, text=True, timeout=120)
+                              capture_output=True, text=True, timeout=300)
 
     def test_the_command_says_where_it_is(self):
         self.assertEqual(self.done.returncode, 0, self.done.stderr)
@@ -524,7 +524,7 @@ class Publishing(unittest.TestCase):
     def publish(self, status=0):
         done = subprocess.run([sys.executable, str(SCRIPTS / "publish.py"),
                                str(self.run_dir), "--root", str(self.root)],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, status, done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         return done.stderr

@@ -23,7 +23,7 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
-from fixture import FakeRuns  # noqa: E402
+from fixture import PATIENCE, FakeRuns  # noqa: E402
 import sweep  # noqa: E402
 import terminal  # noqa: E402
 from weftlib import (Problem, binary, files, progress, summary,  # noqa: E402
@@ -42,7 +42,7 @@ class Runs(FakeRuns):
         """Runs it; what it says is one line, and no traceback."""
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                "stderr": subprocess.PIPE, "env": self.env(), **how}
-        done = subprocess.run(command, timeout=60, **how)
+        done = subprocess.run(command, timeout=PATIENCE, **how)
         said = (done.stderr or b"").decode("utf-8", "replace")
         self.assertEqual(done.returncode, status, said)
         self.assertNotIn("Traceback", said)
@@ -269,7 +269,7 @@ class Status(Runs):
                 log.exists() and "\nrun " in log.read_text()):
             time.sleep(0.01)
         child.send_signal(signal.SIGHUP)
-        _, said = child.communicate(timeout=60)
+        _, said = child.communicate(timeout=PATIENCE)
         self.assertEqual(child.returncode, 0, said)
 
 

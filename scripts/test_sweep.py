@@ -22,7 +22,7 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
-from fixture import FakeRuns  # noqa: E402
+from fixture import PATIENCE, FakeRuns  # noqa: E402
 from weftlib import (Problem, cells, cgroup, child, context, plan, ratios,  # noqa: E402
                      stats, steady, sweepfile)
 
@@ -232,7 +232,7 @@ class Limits(unittest.TestCase):
         with subprocess.Popen(["sh", "-c", "sleep %g; wc -c" % (2 * child.LOOK_SECONDS)],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE) as slow:
             try:
-                out, _, _ = child.talk(slow, 20, text)
+                out, _, _ = child.talk(slow, PATIENCE, text)
             finally:
                 slow.kill()
         self.assertEqual(out.strip(), b"1000000")
@@ -240,7 +240,7 @@ class Limits(unittest.TestCase):
     def test_a_child_that_reads_nothing_may_end(self):
         with subprocess.Popen(["sh", "-c", "echo no"], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE) as deaf:
-            self.assertEqual(child.talk(deaf, 20, b"x" * 1000000)[0], b"no\n")
+            self.assertEqual(child.talk(deaf, PATIENCE, b"x" * 1000000)[0], b"no\n")
 
     def test_a_child_that_does_not_end_is_given_up(self):
         with self.assertRaises(subprocess.TimeoutExpired):
@@ -550,7 +550,7 @@ class Runs(FakeRuns):
         begun = time.monotonic()
         self.sweep("rounds=5\nmost=1000\nlatency=0\nbudget=5\npattern=pipeline cap=0",
                    channels="jumpy")
-        self.assertLess(time.monotonic() - begun, 50)
+        self.assertLess(time.monotonic() - begun, 200)
         cell, = self.read()["cells"]
         self.assertLess(cell["rounds"], 1000)
         self.assertFalse(self.read()["context"]["partial"])
@@ -588,7 +588,7 @@ class Runs(FakeRuns):
             env=self.env("alpha,slow"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.wait_for_runs(after)
         child.send_signal(signal.SIGKILL)
-        child.communicate(timeout=30)
+        child.communicate(timeout=PATIENCE)
         return self.run_folder()
 
     def test_a_resumed_run_is_as_one_that_was_not_interrupted(self):
@@ -642,7 +642,7 @@ class Runs(FakeRuns):
         self.assertIn("1.50 times  pipeline/chan:beta", done.stdout)
 
     def test_a_silent_slice_is_hung(self):
-        self.sweep("rounds=3\npattern=pipeline cap=0", "--slice-timeout=1", status=1,
+        self.sweep("rounds=3\npattern=pipeline cap=0", "--slice-timeout=6", status=1,
                    channels="alpha,sleeps")
         self.assertEqual(self.read()["verdicts"], {"VERIFIED": 1, "HUNG": 1})
 
@@ -656,26 +656,26 @@ class Runs(FakeRuns):
                          (50050, 1e9 / 50050))
 
     def test_patience_begins_after_what_was_asked(self):
-        self.sweep("rounds=1\npattern=pipeline cap=0 time=400", "--slice-timeout=1",
+        self.sweep("rounds=1\npattern=pipeline cap=0 time=4000", "--slice-timeout=1",
                    channels="works")
         self.sweep("rounds=1\npattern=pipeline cap=0 time=1", "--slice-timeout=1",
                    channels="works", status=1)
 
     def test_a_sweep_that_was_stopped_for_a_while_goes_on(self):
         child = subprocess.Popen(
-            self.command("rounds=1\npattern=pipeline cap=0 time=1", "--slice-timeout=2"),
+            self.command("rounds=1\npattern=pipeline cap=0 time=1", "--slice-timeout=6"),
             env=self.env("works"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.wait_for_runs(1)
         child.send_signal(signal.SIGSTOP)
-        time.sleep(2.5)  # longer than the limit
+        time.sleep(6.5)  # longer than the limit
         child.send_signal(signal.SIGCONT)
-        out, _ = child.communicate(timeout=30)
+        out, _ = child.communicate(timeout=PATIENCE)
         self.assertEqual(child.returncode, 0, out)
 
     def wait_for_runs(self, count):
-        log, deadline = self.dir / "log", time.monotonic() + 30
-        while time.monotonic() < deadline and not (
-                log.exists() and log.read_text().count("\nrun ") >= count):
+        log, deadline = self.dir / "log", time.monotonic() + PATIENCE
+        while not (log.exists() and log.read_text().count("\nrun ") >= count):
+            self.assertLess(time.monotonic(), deadline)
             time.sleep(0.02)
 
     def test_an_interrupted_run_is_kept_and_marked(self):
@@ -685,7 +685,7 @@ class Runs(FakeRuns):
             stderr=subprocess.PIPE, text=True)
         self.wait_for_runs(7)
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=30)
+        out, err = child.communicate(timeout=PATIENCE)
         self.assertEqual(child.returncode, 130, err)
         self.assertIn("PARTIAL", out)
         self.assertTrue(self.run_folder().name.endswith(".partial"))
