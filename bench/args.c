@@ -19,12 +19,12 @@ int arg_pattern(const char *name, const struct pattern **out)
 	return complain_unknown("no pattern", name, names);
 }
 
-int arg_timeout_fits(int64_t timeout_ns, int64_t time_ns)
+int arg_timeout_fits(int64_t timeout_ns, const char *key, int64_t time_ns)
 {
 	if (!timeout_ns || timeout_ns > time_ns)
 		return 0;
-	return complain("--timeout=%lld: must be more than the --time=%lld "
+	return complain("--timeout=%lld: must be more than the --%s=%lld "
 	                "milliseconds that a run takes",
-	                (long long)(timeout_ns / WEFT_SEC),
+	                (long long)(timeout_ns / WEFT_SEC), key,
 	                (long long)(time_ns / WEFT_MS));
 }

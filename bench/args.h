@@ -12,6 +12,6 @@ int arg_pattern(const char *name, const struct pattern **out);
 
 /* Whether a run of that length can end within that limit, 0 being no limit
  * that was given; likewise. */
-int arg_timeout_fits(int64_t timeout_ns, int64_t time_ns);
+int arg_timeout_fits(int64_t timeout_ns, const char *key, int64_t time_ns);
 
 #endif

@@ -390,7 +390,7 @@ static int parse(struct bench *bench, int argc, char **argv)
 	if (!err && !writes_a_file(&bench->flags))
 		err = command_needs_stdout();
 	if (!err)
-		err = arg_timeout_fits(bench->base.timeout_ns,
+		err = arg_timeout_fits(bench->base.timeout_ns, "time",
 		                       bench->base.time_ns);
 	return err;
 }

@@ -25,11 +25,11 @@ struct request {
 };
 
 /* Every option beside the pattern's own knobs. */
-static const char *const options[] = { "chan",        "load",    "reps",
-	                               "time",        "latency", "arrivals",
-	                               "utilization", "timeout", "seed",
-	                               "json",        "warmup",  "cost",
-	                               NULL };
+static const char *const options[] = {
+	"chan",     "load",        "reps",         "time",          "latency",
+	"arrivals", "utilization", "timeout",      "seed",          "json",
+	"warmup",   "cost",        "latency-time", "latency-items", NULL
+};
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]) - 1)
 
@@ -143,6 +143,11 @@ static int set_option(struct request *r, const struct arg *arg)
 	} else if (strcmp(arg->key, "latency") == 0) {
 		err = arg_number(arg, 0, 1, &n);
 		plan->latency = n;
+	} else if (strcmp(arg->key, "latency-time") == 0) {
+		err = arg_number(arg, 1, 60000, &n);
+		plan->latency_ns = (int64_t)n * WEFT_MS;
+	} else if (strcmp(arg->key, "latency-items") == 0) {
+		err = arg_number(arg, 1, PLAN_ITEMS_MAX, &plan->latency_items);
 	} else if (strcmp(arg->key, "cost") == 0) {
 		err = arg_number(arg, 0, 1, &n);
 		r->cost = (int)n;
@@ -198,7 +203,11 @@ static int parse(int argc, char **argv, struct request *r)
 			err = set_option(r, &arg);
 	r->plan.cost = r->cost < 0 ? r->plan.latency : r->cost;
 	if (!err && !plan_items(&r->plan))
-		err = arg_timeout_fits(r->plan.timeout_ns, r->plan.time_ns);
+		err = arg_timeout_fits(r->plan.timeout_ns, "time",
+		                       r->plan.time_ns);
+	if (!err && r->plan.latency)
+		err = arg_timeout_fits(r->plan.timeout_ns, "latency-time",
+		                       r->plan.latency_ns);
 	if (!err && r->open_loop_option && pattern->closed_loop)
 		err = complain("--%s: the messages of %s do not arrive, each "
 		               "round trip begins when the last has ended",
@@ -299,8 +308,9 @@ const struct command command_run = {
 	        "                [--reps=N] [--time=MS] [--warmup=MS] "
 	        "[--latency=0|1] "
 	        "[--arrivals=fixed|poisson]\n"
-	        "                [--utilization=PERCENT] [--timeout=S] "
-	        "[--seed=N] [--json]\n"
+	        "                [--utilization=PERCENT] [--latency-time=MS] "
+	        "[--latency-items=N]\n"
+	        "                [--timeout=S] [--seed=N] [--json]\n"
 	        "\n"
 	        "  PATTERN         see weft list patterns; its KEYs: "
 	        "weft run PATTERN --help\n"
@@ -318,6 +328,12 @@ const struct command command_run = {
 	        "                  finds the number of items)\n"
 	        "  --latency=0|1   one more repetition, for latency (default "
 	        "1)\n"
+	        "  --latency-time=MS\n"
+	        "                  how long that lasts (default: as the "
+	        "others)\n"
+	        "  --latency-items=N\n"
+	        "                  how many messages it has at least, up to "
+	        "ten times as long\n"
 	        "  --cost=0|1      what it costs beside the runs, in 30 ms "
 	        "more "
 	        "(default: as\n"

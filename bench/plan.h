@@ -30,6 +30,10 @@
 #define PLAN_ITEMS_MIN 2000
 #define PLAN_ITEMS_MAX (UINT64_C(1) << 25)
 
+/* Times the length that is asked for, the run for latency may last to get its
+ * number of messages. */
+#define PLAN_LATENCY_FACTOR 10
+
 /* Half the throughput: far enough from where queues grow without end. */
 #define PLAN_UTILIZATION 50
 
@@ -44,6 +48,12 @@ struct plan {
 	int64_t warmup_ns;
 	bool cost;    /* what it costs beside: see cost.h */
 	bool latency; /* one more repetition, for latency */
+	/* Its length, and how many messages it moves at least, unless that
+	 * takes PLAN_LATENCY_FACTOR times as long. 0 and 0: as long as the
+	 * others, and no more messages than they. Where the pattern says how
+	 * many there are, neither counts. */
+	int64_t latency_ns;
+	uint64_t latency_items;
 	/* Of an open loop then: how its items come, and how many, in percent
 	 * of the throughput that the repetitions before have measured. */
 	enum arrivals arrivals;

@@ -120,6 +120,23 @@ static void json_load(struct json *j, const struct result *r)
 	json_bool(j, "kept_up", r->latency.kept_up);
 }
 
+/* What was counted: the smallest value of each bucket that holds any, and how
+ * many. Below 256 a bucket is one value, above that a 128th of a power of
+ * two. */
+static void json_histogram(struct json *j, const struct hist *h)
+{
+	json_array_begin(j, "histogram");
+	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+		if (!h->bucket[i])
+			continue;
+		json_array_begin(j, NULL);
+		json_uint(j, NULL, weft_hist_low(i));
+		json_uint(j, NULL, h->bucket[i]);
+		json_array_end(j);
+	}
+	json_array_end(j);
+}
+
 static void json_latency(struct json *j, const struct result *r)
 {
 	const struct latency *l = &r->latency;
@@ -137,6 +154,7 @@ static void json_latency(struct json *j, const struct result *r)
 	json_int(j, "p99", l->p99);
 	json_int(j, "p999", l->p999);
 	json_int(j, "max", l->max);
+	json_histogram(j, &r->hist);
 	json_object_end(j);
 }
 

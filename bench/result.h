@@ -81,6 +81,7 @@ struct result {
 	struct figure figure[PATTERN_FIGURES_MAX];
 	unsigned figures;
 	struct latency latency; /* count 0 when not measured */
+	struct hist hist;       /* what it follows from */
 	struct warmup warmup;   /* no runs when there was none */
 	struct cost cost;
 	uint64_t peak_rss_bytes;

@@ -294,19 +294,38 @@ static void compare_rates(struct latency *out, const struct trial *t)
 	out->kept_up = ns <= 1.1 * due + MOMENT_NS;
 }
 
+/* How many messages the run for latency moves that come every `each_ns`; the
+ * others move `items`. */
+static uint64_t latency_items(const struct plan *plan, double each_ns,
+                              uint64_t items)
+{
+	uint64_t min = items < PLAN_ITEMS_MIN ? items : PLAN_ITEMS_MIN;
+	double ns =
+	        (double)(plan->latency_ns ? plan->latency_ns : plan->time_ns);
+	double wanted = ns / each_ns, least = (double)plan->latency_items;
+
+	if ((!plan->latency_ns && !plan->latency_items) ||
+	    plan->pattern->items || plan->pattern->least_ns)
+		return clamp(wanted, min, items);
+	if (wanted < least)
+		wanted = least < PLAN_LATENCY_FACTOR * wanted
+		                 ? least
+		                 : PLAN_LATENCY_FACTOR * wanted;
+	return clamp(wanted, min, plan_items_max(plan));
+}
+
 /* One run at the plan's part of what is possible with `best_ns` nanoseconds per
- * message, for about the plan's time. Returns whether it passed. */
-static bool run_open_loop(struct measurement *m, struct hist *h, double best_ns,
-                          uint64_t items)
+ * message, for about the time it has for that. Returns whether it passed. */
+static bool run_open_loop(struct measurement *m, double best_ns, uint64_t items)
 {
 	const struct plan *plan = m->plan;
+	struct hist *h = &m->out->hist;
 	struct trial t = { .pace_ns = best_ns * 100 / plan->utilization,
 		           .hist = h };
-	uint64_t min = items < PLAN_ITEMS_MIN ? items : PLAN_ITEMS_MIN;
 	int64_t *due = NULL;
 	bool passed;
 
-	t.items = clamp((double)plan->time_ns / t.pace_ns, min, items);
+	t.items = latency_items(plan, t.pace_ns, items);
 	if (plan->arrivals == ARRIVALS_POISSON) {
 		due = arrivals_poisson(t.items, t.pace_ns, plan->seed);
 		if (!due)
@@ -336,8 +355,7 @@ static bool run_open_loop(struct measurement *m, struct hist *h, double best_ns,
  * no stall, and the plan's part is taken of what did come through. A caller
  * that asks for more than there is gets that.
  */
-static void measure_open_loop(struct measurement *m, struct hist *h,
-                              uint64_t items)
+static void measure_open_loop(struct measurement *m, uint64_t items)
 {
 	double ns = result_median(m->out, sample_ns_per_message), seen;
 	const struct latency *l = &m->out->latency;
@@ -345,7 +363,7 @@ static void measure_open_loop(struct measurement *m, struct hist *h,
 
 	CHECK_LT(0u, m->plan->utilization);
 	for (int i = 0; i < 3; i++) {
-		if (!run_open_loop(m, h, i < 2 ? ns : 1e9 / best, items) ||
+		if (!run_open_loop(m, i < 2 ? ns : 1e9 / best, items) ||
 		    l->kept_up || m->plan->utilization > 100)
 			return;
 		seen = l->achieved;
@@ -354,11 +372,14 @@ static void measure_open_loop(struct measurement *m, struct hist *h,
 }
 
 /* A closed loop runs as it did before, and is timed from within. */
-static void measure_closed_loop(struct measurement *m, struct hist *h,
-                                uint64_t items)
+static void measure_closed_loop(struct measurement *m, uint64_t items)
 {
+	double ns = result_median(m->out, sample_ns_per_message);
+	struct hist *h = &m->out->hist;
 	struct trial t = { .items = items, .hist = h };
 
+	if (m->plan->latency_ns || m->plan->latency_items)
+		t.items = latency_items(m->plan, ns, items);
 	weft_hist_init(h);
 	if (run_trial(m, &t))
 		latency_from_hist(&m->out->latency, h);
@@ -366,15 +387,10 @@ static void measure_closed_loop(struct measurement *m, struct hist *h,
 
 static void measure_latency(struct measurement *m, uint64_t items)
 {
-	struct hist *h = malloc(sizeof(*h));
-
-	if (!h)
-		give_up(m, "the latencies");
-	else if (m->plan->pattern->closed_loop)
-		measure_closed_loop(m, h, items);
+	if (m->plan->pattern->closed_loop)
+		measure_closed_loop(m, items);
 	else
-		measure_open_loop(m, h, items);
-	free(h);
+		measure_open_loop(m, items);
 	m->out->items = items;
 }
 

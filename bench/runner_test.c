@@ -608,6 +608,61 @@ static void latency_of_a_closed_loop_is_measured_at_full_speed(void **state)
 	assert_int_equal(r->latency.max, 2000);
 }
 
+/* As many as come in `ns`, but no fewer than there are anyway. */
+static uint64_t come_in(double ns, double each_ns)
+{
+	uint64_t n = (uint64_t)(ns / each_ns);
+
+	return n < 100 ? 100 : n;
+}
+
+static void latency_takes_as_long_as_asked_for(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+
+	(void)state;
+	plan.latency = true;
+	plan.latency_ns = 10 * WEFT_MS;
+	measure(&plan);
+	assert_int_equal(seen.last_items, come_in(10e6, seen.last_pace_ns));
+}
+
+static void latency_has_as_many_messages_as_asked_for(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	uint64_t most;
+
+	(void)state;
+	plan.latency = true;
+	plan.latency_ns = 200 * WEFT_US;
+	plan.latency_items = 300;
+	measure(&plan);
+	most = come_in(10 * 200e3, seen.last_pace_ns);
+	assert_int_equal(seen.last_items, most < 300 ? most : 300);
+	plan.latency_items = 1 << 20;
+	measure(&plan);
+	most = come_in(10 * 200e3, seen.last_pace_ns);
+	assert_int_equal(seen.last_items, most);
+}
+
+static void latency_of_a_closed_loop_takes_as_long_too(void **state)
+{
+	struct plan plan = plan_for(NO_FAULT);
+	struct pattern closed = fake;
+	const struct result *r;
+
+	(void)state;
+	closed.closed_loop = true;
+	plan.pattern = &closed;
+	plan.latency = true;
+	plan.latency_ns = 10 * WEFT_MS;
+	r = measure(&plan);
+	assert_int_equal(
+	        seen.last_items,
+	        come_in(10e6, result_median(r, sample_ns_per_message)));
+	assert_int_equal(r->items, 100);
+}
+
 /* --- what goes wrong --- */
 
 static void a_failed_check_ends_it_and_says_why(void **state)
@@ -957,6 +1012,9 @@ int main(void)
 		cmocka_unit_test(who_asks_for_too_much_gets_it),
 		cmocka_unit_test(
 		        latency_of_a_closed_loop_is_measured_at_full_speed),
+		cmocka_unit_test(latency_takes_as_long_as_asked_for),
+		cmocka_unit_test(latency_has_as_many_messages_as_asked_for),
+		cmocka_unit_test(latency_of_a_closed_loop_takes_as_long_too),
 		cmocka_unit_test(a_failed_check_ends_it_and_says_why),
 		cmocka_unit_test(calibration_is_verified_too),
 		cmocka_unit_test(the_latency_repetition_is_verified_too),

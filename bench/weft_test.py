@@ -154,7 +154,8 @@ class List(unittest.TestCase):
         self.assertEqual(list(knob), ["name", "unit", "default", "min", "max",
                                       "choices", "help", "sweep"])
         options = {"chan", "load", "reps", "time", "latency", "arrivals",
-                   "utilization", "timeout", "seed", "json"}
+                   "utilization", "timeout", "seed", "json", "latency-time",
+                   "latency-items"}
         self.assertNotIn(knob["name"], options, "hidden behind an option")
         if knob["choices"] == []:
             allowed = [""]  # any text; none by default, and none to sweep
@@ -351,9 +352,26 @@ class Run(unittest.TestCase):
                                          "offered_per_second",
                                          "achieved_per_second", "kept_up",
                                          "count", "p50", "p90", "p99", "p999",
-                                         "max"])
+                                         "max", "histogram"])
         self.assertGreater(latency["count"], 0)
+        self.check_histogram(latency)
         self.assertLessEqual(latency["p50"], latency["max"])
+
+    def check_histogram(self, latency):
+        lows = [low for low, _ in latency["histogram"]]
+        self.assertEqual(lows, sorted(set(lows)))
+        self.assertEqual(sum(n for _, n in latency["histogram"]), latency["count"])
+        self.assertLessEqual(lows[-1], latency["max"])
+        below = sum(n for low, n in latency["histogram"] if low <= latency["p50"])
+        self.assertGreaterEqual(2 * below, latency["count"])
+
+    def test_latency_takes_as_long_as_asked(self):
+        cell = ["pipeline", "--items=100", "--reps=1", "--work=1000", "--json",
+                "--latency-time=5", "--latency-items=2000"]
+        latency = strict(weft("run", *cell).out)["latency_ns"]
+        # Two thousand, unless that takes ten times as long.
+        long = 0.045 * latency["offered_per_second"]
+        self.assertGreaterEqual(latency["count"], min(2000, long))
 
     def test_latency_of_a_closed_loop_says_so(self):
         cell = ["ping_pong", "--items=200", "--reps=1"]
@@ -859,6 +877,10 @@ class BadInput(unittest.TestCase):
         (["run", "pipeline", "--time=2000", "--timeout=2"],
          ["--timeout=2", "--time=2000"]),
         (["run", "pipeline", "--latency=2"], ["--latency=2", "0 to 1"]),
+        (["run", "pipeline", "--latency-time=0"], ["--latency-time=0", "1 to"]),
+        (["run", "pipeline", "--latency-items=0"], ["--latency-items=0", "1 to"]),
+        (["run", "pipeline", "--latency-time=2000", "--timeout=2"],
+         ["--timeout=2", "--latency-time=2000"]),
         (["run", "pipeline", "--arrivals=bursts"],
          ["--arrivals=bursts", "fixed, poisson"]),
         (["run", "pipeline", "--arrivals"], ["--arrivals=VALUE"]),

@@ -20,17 +20,24 @@ void weft_hist_merge(struct hist *into, const struct hist *from)
 		into->bucket[i] += from->bucket[i];
 }
 
-/* The middle of bucket i; the inverse of hist_index(). */
+/* Values of bucket i differ in that many bits at most. */
+static unsigned bucket_shift(unsigned i)
+{
+	return i < 2 * HIST_HALF ? 0 : i / HIST_HALF - 1;
+}
+
+/* The inverse of hist_index(). */
+uint64_t weft_hist_low(unsigned i)
+{
+	unsigned shift = bucket_shift(i);
+
+	return (uint64_t)(i - shift * HIST_HALF) << shift;
+}
+
 static int64_t bucket_middle(unsigned i)
 {
-	unsigned shift;
-	uint64_t low;
-
-	if (i < 2 * HIST_HALF)
-		return (int64_t)i;
-	shift = i / HIST_HALF - 1;
-	low = (uint64_t)(i - shift * HIST_HALF) << shift;
-	return (int64_t)(low + (UINT64_C(1) << shift) / 2);
+	return (int64_t)(weft_hist_low(i) +
+	                 (UINT64_C(1) << bucket_shift(i)) / 2);
 }
 
 static int64_t clamp(int64_t v, int64_t low, int64_t high)

@@ -40,6 +40,9 @@ void weft_hist_merge(struct hist *into, const struct hist *from);
  */
 int64_t weft_hist_quantile(const struct hist *h, double q);
 
+/* The smallest value that is counted in bucket i, where i < HIST_BUCKETS. */
+uint64_t weft_hist_low(unsigned i);
+
 /* Arithmetic mean of the exact values; 0 when nothing was recorded. */
 double weft_hist_mean(const struct hist *h);
 

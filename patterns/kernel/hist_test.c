@@ -82,6 +82,18 @@ static void extremes_do_not_leave_the_table(void **state)
 	assert_true(hist_index(UINT64_MAX) < HIST_BUCKETS);
 }
 
+static void a_bucket_begins_where_the_one_before_ends(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+		uint64_t low = weft_hist_low(i);
+
+		assert_int_equal(hist_index(low), i);
+		if (i > 0)
+			assert_int_equal(hist_index(low - 1), i - 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -89,6 +101,7 @@ int main(void)
 		cmocka_unit_test(quantiles_of_a_known_distribution),
 		cmocka_unit_test(merging_is_recording_together),
 		cmocka_unit_test(extremes_do_not_leave_the_table),
+		cmocka_unit_test(a_bucket_begins_where_the_one_before_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
