@@ -36,6 +36,7 @@ enum fault {
 	VERIFY_FAILS,
 	LATENCY_VERIFY_FAILS,
 	LATE_WHEN_TIMED, /* by half of the time it has, and 5 ms */
+	SLOW_WHEN_TIMED, /* by a twentieth of the time it has */
 	FASTER_THAN_THE_CLOCK,
 	WORK_CRASHES,
 	WORK_PARKS,        /* each driver, once at least */
@@ -131,6 +132,9 @@ static void fake_work(struct cell *cell, unsigned driver)
 	if (fault_of(cell) == LATE_WHEN_TIMED && cell->pace_ns)
 		until += (int64_t)(1.5 * (double)cell->items * cell->pace_ns) +
 		         5 * WEFT_MS;
+	if (fault_of(cell) == SLOW_WHEN_TIMED && cell->pace_ns)
+		until = cell->t0 +
+		        (int64_t)(1.05 * (double)cell->items * cell->pace_ns);
 	if (cell->t0 == 0 || weft_now() < cell->t0)
 		seen.early = true;
 	if (fault_of(cell) == WORK_CRASHES)
@@ -572,6 +576,21 @@ static void a_loop_that_cannot_keep_up_gets_less(void **state)
 	assert_int_equal(r->latency.count, 2);
 }
 
+/* Its queue grows slowly, but as long as the run lasts. */
+static void a_loop_that_falls_behind_slowly_does_not_keep_up(void **state)
+{
+	struct plan plan = plan_for(SLOW_WHEN_TIMED);
+	const struct result *r;
+
+	(void)state;
+	plan.latency = true;
+	plan.params.value[KNOB_ITEMS] = 20000;
+	r = measure(&plan);
+	assert_int_equal(r->verdict, VERDICT_VERIFIED);
+	assert_false(r->latency.kept_up);
+	assert_int_equal(r->runs, 6);
+}
+
 static void who_asks_for_too_much_gets_it(void **state)
 {
 	struct plan plan = plan_for(LATE_WHEN_TIMED);
@@ -1009,6 +1028,8 @@ int main(void)
 		cmocka_unit_test(poisson_distances_are_exponential),
 		cmocka_unit_test(poisson_arrivals_depend_on_the_seed_alone),
 		cmocka_unit_test(a_loop_that_cannot_keep_up_gets_less),
+		cmocka_unit_test(
+		        a_loop_that_falls_behind_slowly_does_not_keep_up),
 		cmocka_unit_test(who_asks_for_too_much_gets_it),
 		cmocka_unit_test(
 		        latency_of_a_closed_loop_is_measured_at_full_speed),
