@@ -92,7 +92,7 @@ if args[1] == "ping_pong":
                    capacity_per_second=None, offered_per_second=None,
                    achieved_per_second=None)
 skip = {"time", "reps", "seed", "json", "latency", "chan", "load",
-        "arrivals", "utilization", "cost", "warmup"}
+        "arrivals", "utilization", "cost", "warmup", "latency-time", "latency-items"}
 print(json.dumps({
     "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers,
     "cpus": len(os.sched_getaffinity(0)) if PEERS else 2,

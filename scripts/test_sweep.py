@@ -38,6 +38,16 @@ def build(text, **more):
     return cells.build(sweepfile.parse(text, "s"), PATTERNS, CHANNELS, **more)
 
 
+def build_own(name):
+    """The lines of a sweep of ours, each as one cell of a pattern without knobs."""
+    sweep = sweepfile.load(sweepfile.find(name))
+    for line in sweep.lines:
+        line.knobs, line.chans = [], ["alpha"]
+        line.patterns = ["p%d" % line.number]
+    return cells.build(sweep, [{"name": "p%d" % line.number} for line in sweep.lines],
+                       CHANNELS)
+
+
 class SweepFiles(unittest.TestCase):
     def refused(self, text, *parts):
         with self.assertRaises(Problem) as caught:
@@ -67,6 +77,19 @@ class SweepFiles(unittest.TestCase):
         text = "time=9\npattern=pipeline chan=alpha cap=1 time=60 rounds=3"
         self.assertEqual((build(text)[0].time_ms, build(text)[0].rounds), (60, 3))
         self.assertEqual(build(text, override={"time": 5})[0].time_ms, 5)
+
+    def test_latency_may_have_a_length_of_its_own(self):
+        text = "latency_time=700\npattern=pipeline chan=alpha cap=1 latency_items=9"
+        self.assertEqual([(cell.latency_ms, cell.latency_items) for cell in build(text)],
+                         [(700, 9)])
+        plain, = build("pattern=pipeline chan=alpha cap=1")
+        self.assertEqual((plain.latency_ms, plain.latency_items), (0, 0))
+        self.refused("latency_time=0\n" + text[17:], "s:1", "latency_time=0", "1 to 60000")
+
+    def test_the_full_one_measures_latency_for_long(self):
+        for cell in build_own("full"):
+            self.assertGreaterEqual(cell.latency * cell.latency_ms, 2000)
+            self.assertGreaterEqual(cell.latency * cell.latency_items, 100000)
 
     def test_loaded_channels_join_every_line(self):
         found = build("pattern=pipeline chan=beta cap=1", loaded=[("mine", "m.so")])
@@ -181,6 +204,18 @@ class Plans(unittest.TestCase):
         kept, _ = plan.fit(self.cells(100, most=21), 50)
         self.assertLessEqual(plan.estimate(kept), 50 * (1 - plan.RESERVE))
 
+    def test_latency_of_its_own_length_is_counted_and_does_not_shrink(self):
+        short, long = self.cells(1)[0], self.cells(1, latency_ms=700)[0]
+        self.assertAlmostEqual(
+            plan.slice_seconds(long, 0) - plan.slice_seconds(short, 0), 0.65 * plan.STRETCH)
+        self.assertEqual(plan.slice_seconds(long, 1), plan.slice_seconds(short, 1))
+        some = self.cells(10, latency_ms=700)
+        budget = 0.8 * plan.estimate(some)
+        fitted, _ = plan.fit(some, budget)
+        self.assertLessEqual(plan.estimate(fitted), budget)
+        self.assertLess(fitted[0].time_ms, 50)
+        self.assertEqual(fitted[0].latency_ms, 700)
+
     def test_latency_rounds_are_spread_and_start_with_the_first(self):
         cell = self.cells(1)[0]
         self.assertEqual([t for t in range(7) if cell.measures_latency(t)], [0, 3])
@@ -204,6 +239,11 @@ class Limits(unittest.TestCase):
         minute = self.limit("pattern=p time=60000")
         self.assertGreater(minute, 60 + 3 * 60)  # a search, a run and latency
         self.assertGreater(self.limit("pattern=p time=60000 utilization=10"), 2 * minute)
+
+    def test_latency_may_take_far_longer(self):
+        self.assertGreater(self.limit("latency_time=700\npattern=p time=1"), 60 + 3 * 1.4)
+        self.assertGreater(self.limit(
+            "latency_time=700\nlatency_items=9\npattern=p time=1"), 60 + 3 * 14)
 
     def test_it_grows_with_the_work(self):
         # 2,000 items of a millisecond, in each of three stages
@@ -496,6 +536,14 @@ class Runs(FakeRuns):
             self.assertEqual(
                 [entry["cell"] for entry in rest if entry["round"] == turn],
                 [cell.name for cell in plan.round_order(some, turn, 7)])
+
+    def test_latency_of_its_own_length_is_asked_for_where_it_is_measured(self):
+        self.sweep("rounds=3\nlatency_time=70\nlatency_items=9\npattern=pipeline cap=0",
+                   channels="alpha")
+        runs = [line for line in (self.dir / "log").read_text().splitlines()
+                if line.startswith("run ")]
+        asked = ["--latency-time=70 --latency-items=9" in line for line in runs]
+        self.assertEqual(asked, [True, False, False])
 
     def test_later_slices_do_the_work_the_first_one_chose(self):
         self.sweep("rounds=3\nlatency=1\npattern=pipeline chan=alpha workers=4")

@@ -44,6 +44,8 @@ class Cell:
     item_ns: int = 0  #: the work on one item, all of it, in ns
     most: int = 0  #: rounds it may have in all while it is not steady; 0: no more
     rank: int = 0  #: the higher, the sooner a budget leaves it out
+    latency_ms: int = 0  #: how long a repetition for latency is; 0: as the others
+    latency_items: int = 0  #: and how many messages it has at least, if it can
 
     #: Whether its slices begin with runs that only warm up.
     warms_up = True
@@ -104,7 +106,9 @@ def build(sweep, patterns, channels, loaded=(), override=None, cpus=None):
                     cell = Cell(pattern, chan, knobs, settings["time"],
                                 settings["rounds"], settings["latency"],
                                 where, files[chan], work(known[pattern], knobs),
-                                settings["most"] or 0, settings["rank"])
+                                settings["most"] or 0, settings["rank"],
+                                settings["latency_time"] or 0,
+                                settings["latency_items"] or 0)
                     # With so many CPUs two lists may meet.
                     if scaled != line.knobs and cell.name in first:
                         continue

@@ -24,6 +24,9 @@ FEWEST_ITEMS = 2000
 #: take: the one that is measured, those that look for the number of items (they
 #: grow, and the last is run again), and for latency.
 SEARCHES, LATENCIES = 4, 3
+#: Times its length, a repetition for latency may last to get its messages
+#: (PLAN_LATENCY_FACTOR in bench/plan.h).
+MOST_LATENCY = 10
 DEFAULT_UTILIZATION = 50
 
 
@@ -31,10 +34,16 @@ def slice_seconds(cell, turn):
     """The estimated wall time of one slice.
 
     A cell's first slice looks for the number of items too, which costs about
-    another repetition; a latency repetition costs as much as one of throughput.
+    another repetition; a latency repetition costs as much as one of throughput, if it
+    has no length of its own.
     """
-    repetitions = 1 + WARMUP * cell.warms_up + (turn == 0) + cell.measures_latency(turn)
-    return SLICE_SECONDS + STRETCH * repetitions * cell.time_ms / 1000.0
+    repetitions = 1 + WARMUP * cell.warms_up + (turn == 0)
+    ms = repetitions * cell.time_ms + cell.measures_latency(turn) * latency_ms(cell)
+    return SLICE_SECONDS + STRETCH * ms / 1000.0
+
+
+def latency_ms(cell):
+    return cell.latency_ms or cell.time_ms
 
 
 def slice_limit(cell, patience):
@@ -46,9 +55,12 @@ def slice_limit(cell, patience):
     """
     knobs = dict(cell.knobs)
     items = whole(knobs.get("items", "")) or FEWEST_ITEMS
-    longest = max(cell.time_ms / 1000.0, items * cell.item_ns / 1e9)
+    least = items * cell.item_ns / 1e9
+    longest = max(cell.time_ms / 1000.0, least)
+    timed = max(latency_ms(cell) / 1000.0 * (MOST_LATENCY if cell.latency_items else 1),
+                max(items, cell.latency_items) * cell.item_ns / 1e9)
     share = min(100, whole(knobs.get("utilization", "")) or DEFAULT_UTILIZATION) / 100
-    return patience + STRETCH * longest * (1 + SEARCHES + LATENCIES / share)
+    return patience + STRETCH * (longest * (1 + SEARCHES) + timed * LATENCIES / share)
 
 
 def estimate(cells):
@@ -97,7 +109,7 @@ def shrink(cells, budget):
 def shrink_time(cells, budget, shortest):
     """Scales every slice by one factor, none below `shortest` ms."""
     total = estimate(cells)
-    fixed = SLICE_SECONDS * sum(cell.rounds for cell in cells)
+    fixed = estimate([replace(cell, time_ms=0) for cell in cells])
     if total <= budget or total <= fixed:
         return cells
     scale = max(0.0, (budget - fixed) / (total - fixed))

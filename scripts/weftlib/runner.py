@@ -186,6 +186,9 @@ class Runner:
                  "--seed=%d" % self.seed, "--json"]
         if not cell.measures_latency(turn):
             args.append("--latency=0")
+        else:
+            args += ["--latency-%s=%d" % option for option in (
+                ("time", cell.latency_ms), ("items", cell.latency_items)) if option[1]]
         args.append("--cost=%d" % (turn == 0))
         if cell.warms_up:
             args.append("--warmup=%d" % cell.time_ms)

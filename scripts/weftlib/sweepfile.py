@@ -22,14 +22,17 @@ SETTINGS = {
     "time": ("ms", 1, 60000),
     "shortest": ("ms", 1, 60000),
     "latency": ("rounds", 0, 1000),
+    "latency_time": ("ms", 1, 60000),
+    "latency_items": ("messages", 1, 1 << 25),
     "budget": ("s", 1, 86400),
     "rank": ("", 0, 9),
 }
 #: The settings one line of cells may have of its own, and those that only a line has.
-LINE_SETTINGS = ("rounds", "most", "time", "latency", "rank")
+LINE_SETTINGS = ("rounds", "most", "time", "latency", "latency_time", "latency_items",
+                 "rank")
 ONLY_LINE_SETTINGS = ("rank",)
 DEFAULTS = {"rounds": 5, "most": None, "time": 50, "shortest": None, "latency": 1,
-            "budget": None, "rank": 0}
+            "latency_time": None, "latency_items": None, "budget": None, "rank": 0}
 
 WORD = re.compile(r"[A-Za-z0-9_.-]+\Z")
 #: Keys the sweep sets itself, with the way to say what was probably meant.
