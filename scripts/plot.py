@@ -14,7 +14,7 @@ import sys
 # Python itself does this, unless it is told not to (-P, PYTHONSAFEPATH).
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from weftlib import Problem, charts, command, gnuplot, summary as summaries
+from weftlib import charts, command, files, gnuplot, summary as summaries
 from weftlib.command import output
 from weftlib.gnuplot import quote
 from weftlib.sheet import Sheet
@@ -32,10 +32,7 @@ def draw_run(directory, out=None):
     """Draws every picture of the run; returns the file names, sorted."""
     summary = summaries.read(directory)
     out = out or directory
-    try:
-        os.makedirs(out, exist_ok=True)
-    except OSError as error:
-        raise Problem("cannot write '%s': %s" % (out, error.strerror))
+    files.make_folder(out)
     written, names = [], {}
     for pattern, cells in by_pattern(summary).items():
         for chart in charts.of_pattern(pattern, cells):

@@ -24,7 +24,7 @@ import ratios  # noqa: E402
 import terminal  # noqa: E402
 from fixture import FakeRuns  # noqa: E402
 from weftlib import (bars, cgroup, compare, context, environment, exports,  # noqa: E402
-                     stats, summary)
+                     hgrm, stats, summary)
 from weftlib.report import facts  # noqa: E402
 
 #: A context of which everything is as it should be.
@@ -483,7 +483,7 @@ class Exports(unittest.TestCase):
         text = (SCRIPTS.parent / "docs/results.md").read_text()
         for key in (*exports.HEAD, "cost", *exports.COSTS, "samples", *exports.QUANTITY):
             self.assertIn("`%s`" % key, text)
-        for word in exports.FORMATS:
+        for word in (*exports.FORMATS, "hgrm"):
             self.assertIn("`%s`" % word, text)
 
     def test_csv_has_a_line_for_each_cell(self):
@@ -537,6 +537,56 @@ class Exports(unittest.TestCase):
         self.assertNotIn("pipeline/chan:b/cap:1", rows)
 
 
+class Histograms(unittest.TestCase):
+    """As HdrHistogram's outputPercentileDistribution() prints them."""
+
+    def test_a_known_table(self):
+        """One of 2 and ten of 4, worked out by hand: 1 of 11 is 9 %, so the next line,
+        of 10 %, has the other value, and with it all are counted."""
+        self.assertEqual(hgrm.table({2: 1, 4: 10}, 4), """\
+       Value     Percentile TotalCount 1/(1-Percentile)
+
+       0.002 0.000000000000          1           1.00
+       0.004 0.100000000000         11           1.11
+       0.004 1.000000000000         11
+#[Mean    =        0.004, StdDeviation   =        0.001]
+#[Max     =        0.004, Total count    =           11]
+#[Buckets =           57, SubBuckets     =          256]
+""")
+
+    def test_lines_come_closer_towards_the_end(self):
+        rows = list(hgrm.rows([(value, 1) for value in range(1, 101)], 100))
+        self.assertEqual([round(row[1], 4) for row in rows[:13]],
+                         [0, 10, 20, 30, 40, 50, 55, 60, 65, 70, 75, 77.5, 80])
+        for value, percentile, count in rows:
+            self.assertEqual(value, count)
+            self.assertGreaterEqual(count, percentile)
+            self.assertTrue(percentile == 100 or count - percentile <= 1)
+        self.assertEqual(rows[-1], (100, 100.0, 100))
+
+    def test_buckets_end_where_the_next_begins(self):
+        for low, end in ((0, 0), (255, 255), (256, 257), (510, 511), (512, 515),
+                         (1 << 20, (1 << 20) + (1 << 13) - 1)):
+            self.assertEqual(hgrm.highest(low, 1 << 30), end)
+        self.assertEqual(hgrm.highest(512, 513), 513)
+
+    def test_rounds_are_counted_together(self):
+        cell = slices("a", times(1))
+        for entry, counts in zip(cell, ([[5, 1]], None, [[5, 2], [9, 1]])):
+            entry["latency_ns"] = counts and {"max": 9, "histogram": counts}
+        (name, text), = hgrm.files(as_run(cell)).items()
+        self.assertEqual(name, "pipeline.chan-a.hgrm")
+        self.assertIn("0.005 0.000000000000          3", text)
+        self.assertIn("Total count    =            4]", text)
+
+    def test_every_cell_has_a_file_name_of_its_own(self):
+        taken = {}
+        for cell in ("p/chan:a", "p/chan:\xe4/x:1", "p/chan:\xf6/x:1", "p/chan:../x:1"):
+            taken[hgrm.file_name(cell, taken)] = cell
+        self.assertEqual(list(taken), ["p.chan-a.hgrm", "p.chan-.x-1.hgrm",
+                                       "p.chan-.x-1-2.hgrm", "p.chan-...x-1.hgrm"])
+
+
 class Export(StoredRuns):
     SCRIPT = "export.py"
 
@@ -546,6 +596,26 @@ class Export(StoredRuns):
         self.start(str(self.results / "old"), "--format", "go", "--out",
                    str(self.dir / "out"))
         self.assertEqual((self.dir / "out").read_text(), done.stdout)
+
+    def test_histograms_go_into_a_folder_or_one_is_printed(self):
+        cells = [slices(chan, times(1)) for chan in "abc"]
+        for cell in cells[:2]:
+            cell[0]["latency_ns"] = {"max": 9, "histogram": [[9, 3]]}
+        self.put("timed", *cells)
+        self.start("timed", "--format=hgrm", "--out", str(self.dir / "h"))
+        self.assertEqual(sorted(os.listdir(self.dir / "h")),
+                         ["pipeline.chan-a.hgrm", "pipeline.chan-b.hgrm"])
+        one = self.start("timed", "--format=hgrm", "--filter=chan:b")
+        self.assertEqual(one.stdout, (self.dir / "h/pipeline.chan-b.hgrm").read_text())
+        for args, text in ((["timed"], "2 cells have latencies"),
+                           (["timed", "--filter=chan:c"], "'chan:c'"),
+                           (["old"], "no cell of 'old'"),
+                           (["timed", "--filter=("], "--filter")):
+            done = self.start(*args, "--format=hgrm", status=2)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn(text, done.stderr)
+        self.assertIn("only --format=hgrm", self.start(
+            "timed", "--format=go", "--filter=a", status=2).stderr)
 
     def test_a_failed_cell_is_told_by_the_status(self):
         self.put("bad", slices("a", times(1)), slices("b", times(1), "FAILED"))

@@ -44,7 +44,8 @@ RESULT_FIELDS = dict(
         kept_up=shape.maybe(shape.flag), count=shape.maybe(shape.count),
         **{key: shape.maybe(shape.number) for key in (
             "load", "capacity_per_second", "offered_per_second",
-            "achieved_per_second", "p50", "p90", "p99", "p999", "max")})),
+            "achieved_per_second", "p50", "p90", "p99", "p999", "max")},
+        histogram=shape.maybe(shape.each(shape.pair(shape.count))))),
     peak_rss_bytes=shape.maybe(shape.count),
     figures=shape.maybe(shape.all_values(shape.has(value=shape.maybe(shape.number)))),
     fairness=shape.maybe(shape.has(jain=shape.maybe(shape.number),

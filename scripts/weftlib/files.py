@@ -39,6 +39,14 @@ def cannot_write(path, error):
     return Problem("cannot write '%s': %s" % (path, error.strerror or error))
 
 
+def make_folder(path):
+    """Makes it unless it is there."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error)
+
+
 def save(path, data):
     """Writes a whole file, which is on the disk before it has its name; when that
     fails, what was there before is still there, and nothing else."""

@@ -67,6 +67,14 @@ def each(inner):
     return shape
 
 
+def pair(inner):
+    """A list of two of these."""
+    def shape(value, where):
+        demand(isinstance(value, list) and len(value) == 2, where, "a list of two")
+        each(inner)(value, where)
+    return shape
+
+
 def all_values(inner):
     """An object, of whatever keys, whose values are of this shape."""
     def shape(value, where):
