@@ -34,11 +34,13 @@ class FakeRuns(unittest.TestCase):
 
     # Python's own site would take longer to load than all of a command (-S).
 
-    def command(self, text, *more, plot=False):
+    def command(self, text, *more, plot=False, watched=False):
+        """What is `watched` depends on what else the machine does."""
         (self.dir / "sweep").write_text(text)
         return [sys.executable, "-S", str(SCRIPTS / "sweep.py"), "--weft",
                 str(self.weft), "--results", str(self.results), "--sweep",
-                str(self.dir / "sweep"), *([] if plot else ["--no-plot"]), *more]
+                str(self.dir / "sweep"), *([] if plot else ["--no-plot"]),
+                *([] if watched else ["--keep-disturbed"]), *more]
 
     def env(self, channels="alpha,beta", **more):
         return {**os.environ, "FAKE_CHANNELS": channels,

@@ -22,6 +22,7 @@ from weftlib.command import (INTERRUPTED, number_in, output, pattern, relative,
                              shown_argv)
 from weftlib.progress import Progress
 from weftlib.runner import Interrupt, Runner
+from weftlib.watch import Watch
 
 NAME = "sweep.py"
 DESCRIPTION = "Measures every cell of a sweep and leaves a finished run in results/."
@@ -65,6 +66,8 @@ def parse_arguments(argv):
     add("--list", action="store_true",
         help="print the cells and the estimated time, measure nothing")
     add("--quiet", action="store_true", help="no progress, only the result")
+    add("--keep-disturbed", action="store_true",
+        help="use what was measured while others had the CPUs, too")
     add("--allow-sanitized", action="store_true",
         help="measure a sanitized build all the same")
     compare.add_options(parser)
@@ -120,7 +123,8 @@ def measure(run, info, done, cells, budget, weft, options, interrupt):
     progress = Progress(sys.stderr, sum(cell.rounds for cell in cells),
                         info["rounds"], plan.estimate(cells), options.quiet)
     runner = Runner(weft, cells, info["seed"], options.slice_timeout, budget,
-                    run.append, progress, interrupt, done)
+                    run.append, progress, interrupt, done,
+                    None if options.keep_disturbed else Watch())
     try:
         complete = runner.run()
     except Problem as problem:
@@ -129,7 +133,8 @@ def measure(run, info, done, cells, budget, weft, options, interrupt):
             run.discard()
         raise
     progress.finish(runner.slices)
-    context.finish(info, runner.rounds_done, complete)
+    context.finish(info, runner.rounds_done, complete, summary.rejected(
+        rundir.read_samples(run.path / rundir.SAMPLES)[1]))
     run.rewrite_context(info)
     return write_results(run, weft, options)
 

@@ -361,6 +361,17 @@ class Pages(unittest.TestCase):
         self.assertIn("10.0, 20.0, 5.00, 8.00", text)
         self.assertIn("<code>weft run producer_consumer --chan=ring --producers=1", text)
 
+    def test_what_was_rejected_is_told_with_its_cell(self):
+        cell = pc("ring", 100)
+        cell[2].update(rejected={"why": "others ran", "samples": cell[2]["samples"]},
+                       samples=[])
+        cell[4]["disturbed"] = {"why": "others ran", "foreign": 0.5, "steal": 0}
+        text = page.build(run_of(cell), with_pictures=False)
+        self.assertRegex(text, r"Not used: [\d.]+ in round 2 \(others ran\)")
+        self.assertIn("others had the CPUs in 1 round that had to be used", text)
+        self.assertIn("Not used: 1 sample, because", text)
+        self.assertIn("1 cell had to use", text)
+
     def test_the_heat_map_is_relative_to_condvar(self):
         text = str(heat.part(run_of(pc("condvar", 400), pc("ring", 50),
                                     pc("handoff", [396.5, 399.5, 404, 399.2, 402.2,

@@ -55,7 +55,7 @@ DISTURBED = [
                                                "hypervisor"),
     ("foreign CPU", {"cpu_foreign": {"share": 0.5}}, "other"),
     ("throttled", {"throttled": 3}, "quota"), ("rejected samples", {"rejected": 2},
-                                               "disturbed")]
+                                               "others had")]
 
 
 def by_name(info):
@@ -475,16 +475,27 @@ class Exports(unittest.TestCase):
         self.assertIsNone(cells["c"]["ns_per_message"])
         for cell in cells.values():
             self.assertEqual(set(cell), {*exports.HEAD, "messages_per_second", "cost",
-                                         "ns_per_message", "samples"})
+                                         "ns_per_message", "samples", "rejected_samples"})
         self.assertEqual([item["name"] for item in found["environment"]],
                          [name for name, _ in environment.RULES])
 
     def test_every_key_of_results_is_documented(self):
         text = (SCRIPTS.parent / "docs/results.md").read_text()
-        for key in (*exports.HEAD, "cost", *exports.COSTS, "samples", *exports.QUANTITY):
+        for key in (*exports.HEAD, "cost", *exports.COSTS, "samples", "rejected_samples",
+                    *exports.QUANTITY):
             self.assertIn("`%s`" % key, text)
         for word in (*exports.FORMATS, "hgrm"):
             self.assertIn("`%s`" % word, text)
+
+    def test_rejected_samples_are_told_apart(self):
+        cell = slices("a", times(1))
+        watched = cell[3]
+        watched.update(rejected={"why": "x", "samples": watched["samples"]}, samples=[])
+        self.run_ = as_run(cell)
+        found, = self.json("results")["cells"]
+        self.assertEqual((len(found["samples"]), found["rounds"]), (8, 8))
+        self.assertEqual(found["rejected_samples"], [
+            {"round": 3, "ns": 100000, "messages": 1000, "why": "x"}])
 
     def test_csv_has_a_line_for_each_cell(self):
         lines = list(csv.DictReader(exports.comma_separated(self.run_).split("\n")))

@@ -23,8 +23,8 @@ sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
 from fixture import PATIENCE, FakeRuns  # noqa: E402
-from weftlib import (Problem, cells, cgroup, child, context, plan, ratios,  # noqa: E402
-                     stats, steady, sweepfile)
+from weftlib import (Problem, binary, cells, cgroup, child, context, plan,  # noqa: E402
+                     ratios, runner, stats, steady, summary, sweepfile, watch)
 
 PATTERNS = [{"name": "pipeline", "knobs": [
     {"name": "workers", "unit": "tasks", "min": 1, "max": 64, "sweep": [1, 2, 4]},
@@ -295,6 +295,116 @@ class Limits(unittest.TestCase):
                          ("out", "err"))
 
 
+class Disturbed(unittest.TestCase):
+    """Slices beside which others had the CPUs."""
+
+    def seen(self, **ticks):
+        """What is seen of 100 ticks on 2 CPUs."""
+        before = watch.Times(1000, 50, 300, 2000)
+        after = watch.Times(*(old + ticks.get(key, 0) for key, old in
+                              zip(watch.Times._fields, before)))._replace(all=2100)
+        looks = iter((before, after))
+        found = watch.Watch(lambda: next(looks), 2)
+        found.begin()
+        return found.end()
+
+    def test_what_was_busy_and_not_ours_is_foreign(self):
+        found = self.seen(busy=90, own=60)
+        self.assertEqual((found.foreign, found.steal), (0.3, 0))
+        self.assertEqual(found.why, "other processes had 30 % of the CPU time")
+        found = self.seen(busy=60, own=60, steal=20)
+        self.assertEqual((found.foreign, found.steal), (0, 0.2))
+        self.assertEqual(found.why, "the hypervisor kept 20 % of the CPU time")
+
+    def test_what_the_counters_may_be_off_by_spoils_nothing(self):
+        self.assertEqual(self.seen(busy=72, own=60).why, "")
+        self.assertNotEqual(self.seen(busy=73, own=60).why, "")
+        self.assertEqual(self.seen(steal=7).why, "")
+        self.assertNotEqual(self.seen(steal=8).why, "")
+        self.assertEqual(self.seen(busy=60, own=70).foreign, 0)
+
+    def test_what_cannot_be_seen_is_not_known(self):
+        for looks in ([None, None], [watch.Times(1, 1, 1, 1), None],
+                      [watch.Times(1, 1, 1, 1)] * 2):
+            looks = iter(looks)
+            blind = watch.Watch(lambda: next(looks), 2)
+            blind.begin()
+            self.assertIsNone(blind.end())
+
+    def run_(self, spoilt, done=(), **more):
+        """The records of a cell of five rounds; those in `spoilt` are disturbed."""
+        class Fake:
+            asleep = 0
+
+            def run(self, args, _limit):
+                latency = None if "--latency=0" in args else {"p50": 1, "max": 2}
+                return binary.Answer(0, json.dumps({
+                    "verdict": "VERIFIED", "params": {"items": 5}, "latency_ns": latency,
+                    "samples": [{"ns": 1000, "messages": 5}],
+                    "messages_per_second": 5e6}), "", 0.1, False)
+
+        class Seen:
+            turn = len(done) - 1
+
+            def begin(self):
+                self.turn += 1
+
+            def end(self):
+                return watch.Disturbance(0.5, 0, "x" * (self.turn in spoilt))
+        cell = cells.Cell("p", "ring", (), 50, 5, 1, "s:1", **more)
+        records, progress = list(done), unittest.mock.Mock()
+        runner.Runner(Fake(), [cell], 1, 60, None, records.append, progress,
+                      unittest.mock.Mock(signal=None), done, Seen()).run()
+        return records
+
+    def told(self, records):
+        cell, = summary.build({}, records)["cells"]
+        return cell["rounds"], cell["rejected"], cell["disturbed"]
+
+    def test_a_disturbed_slice_is_not_used_but_kept(self):
+        records = self.run_({2})
+        self.assertEqual(self.told(records), (4, 1, 0))
+        self.assertEqual(records[2]["samples"], [])
+        self.assertIsNone(records[2]["messages_per_second"])
+        self.assertEqual(records[2]["rejected"], {
+            "why": "x", "samples": [{"ns": 1000, "messages": 5}],
+            "messages_per_second": 5e6})
+        self.assertEqual(summary.rejected(records), 1)
+        self.assertEqual(summary.rejected(self.run_(set())), 0)
+        self.assertEqual(summary.rejected([{}]), "unknown")
+
+    def test_three_of_the_first_rounds_are_used_at_least(self):
+        self.assertEqual(self.told(self.run_(set(range(5)))), (3, 2, 3))
+
+    def test_another_round_takes_its_place(self):
+        self.assertEqual(self.told(self.run_({0, 3}, most=21)), (5, 2, 0))
+        self.assertEqual(self.told(self.run_({0, 1, *range(5, 20)}, most=21)), (4, 17, 0))
+
+    def test_latency_is_measured_again(self):
+        records = self.run_({0})
+        self.assertEqual([bool(entry["latency_ns"]) for entry in records],
+                         [False, True, False, False, False])
+        records = self.run_({0, 1, 2, 3, 4})
+        self.assertEqual([bool(entry["latency_ns"]) for entry in records],
+                         [False, False, True, False, False])
+
+    def test_a_resumed_run_knows_what_was_rejected(self):
+        for cut in range(5):
+            before = self.run_(set(range(5)))
+            records = self.run_(set(range(5)), before[:cut])
+            self.assertEqual([bool(entry.get("rejected")) for entry in records],
+                             [True, True, False, False, False])
+            self.assertEqual([bool(entry["latency_ns"]) for entry in records],
+                             [False, False, True, False, False])
+
+    def test_this_machine_tells_its_times(self):
+        before = watch.now()
+        if before is None:
+            self.skipTest("this system does not tell its CPU times")
+        self.assertGreater(before.busy, 0)
+        self.assertLessEqual(before.busy, watch.now().busy)
+
+
 class Statistics(unittest.TestCase):
     def test_quantiles(self):
         self.assertEqual(stats.median([3, 1, 2]), 2)
@@ -544,6 +654,22 @@ class Runs(FakeRuns):
                 if line.startswith("run ")]
         asked = ["--latency-time=70 --latency-items=9" in line for line in runs]
         self.assertEqual(asked, [True, False, False])
+
+    def test_what_else_the_machine_did_is_kept_with_each_slice(self):
+        done = subprocess.run(self.command("rounds=3\npattern=pipeline cap=0", watched=True),
+                              text=True, capture_output=True, env=self.env(), timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        if watch.now() is None:
+            self.skipTest("this system does not tell its CPU times")
+        lines = (self.run_folder() / "samples.jsonl").read_text().splitlines()
+        for line in lines[1:]:
+            self.assertLessEqual({"foreign", "steal", "why"},
+                                 set(json.loads(line)["disturbed"]))
+        rejected = self.read()["context"]["rejected"]
+        self.assertEqual(rejected, sum(cell["rejected"] for cell in self.read()["cells"]))
+        shutil.rmtree(self.results)
+        self.sweep("rounds=3\npattern=pipeline cap=0")
+        self.assertEqual(self.read()["context"]["rejected"], "unknown")
 
     def test_later_slices_do_the_work_the_first_one_chose(self):
         self.sweep("rounds=3\nlatency=1\npattern=pipeline chan=alpha workers=4")

@@ -263,15 +263,15 @@ class AdviseRunner(Runner):
         last, self.round_begun = now - self.round_begun, now
         return not self.decided and now + last - self.begun <= self.budget
 
-    def keep(self, cell, answer, verdict, why):
-        super().keep(cell, answer, verdict, why)
+    def keep(self, cell, entry, turn):
+        super().keep(cell, entry, turn)
         one = self.candidates[cell.chan]
         if one.verdict not in BAD:
-            one.verdict, one.why = verdict, why
-        if verdict not in MEASURED:
+            one.verdict, one.why = entry["verdict"], entry["why"]
+        if entry["verdict"] not in MEASURED:
             return
-        one.records.append(answer.result)
-        found = rate(answer.result)
+        one.records.append(entry)
+        found = rate(entry)
         if found:
             one.rates[self.turn] = found
 

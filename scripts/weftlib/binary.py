@@ -23,17 +23,21 @@ VERDICTS = ("VERIFIED", "FLOOR", "N/A", "FAILED", "HUNG", "CRASHED")
 MEASURED = ("VERIFIED", "FLOOR")
 #: Verdicts that make the whole sweep exit 1.
 BAD = ("FAILED", "HUNG", "CRASHED")
+SAMPLES = shape.each(shape.has(
+    ns=shape.maybe(shape.count), messages=shape.maybe(shape.count),
+    **{key: shape.maybe(shape.number) for key in (
+        "start_skew_ns", "spin_ns", "cpu_seconds", "voluntary_switches",
+        "involuntary_switches", "parks", "wakes", "futex_calls")}))
 #: What the sweep uses of a result, and where it may be missing.
 RESULT_FIELDS = dict(
     chan=shape.maybe(shape.text), why=shape.maybe(shape.text),
     params=shape.maybe(shape.all_values(shape.knob)), tasks=shape.maybe(shape.count),
     cpus=shape.maybe(shape.count),
-    samples=shape.maybe(shape.each(shape.has(
-        ns=shape.maybe(shape.count), messages=shape.maybe(shape.count),
-        **{key: shape.maybe(shape.number) for key in (
-            "start_skew_ns", "spin_ns", "cpu_seconds", "voluntary_switches",
-            "involuntary_switches", "parks", "wakes", "futex_calls")}))),
+    samples=shape.maybe(SAMPLES),
     placement=shape.maybe(shape.text), round=shape.maybe(shape.count),
+    disturbed=shape.maybe(shape.has(why=shape.text, foreign=shape.number,
+                                    steal=shape.number)),
+    rejected=shape.maybe(shape.has(why=shape.text, samples=shape.maybe(SAMPLES))),
     warmup=shape.maybe(shape.has(runs=shape.maybe(shape.count),
                                  ns=shape.maybe(shape.number),
                                  reached=shape.maybe(shape.flag))),

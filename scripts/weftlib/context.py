@@ -97,8 +97,9 @@ def resume(context):
         utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")]
 
 
-def finish(context, rounds_done, complete):
-    """Adds what is known at the end only."""
+def finish(context, rounds_done, complete, rejected=UNKNOWN):
+    """Adds what is known at the end only; `rejected` is how many samples were not
+    used."""
     before, after = context.pop("cpu_time_before"), cpu_time()
     throttled_before, now = context.pop("throttled_before"), throttled()
     context.update(
@@ -107,7 +108,7 @@ def finish(context, rounds_done, complete):
         steal=steal(before, after),
         throttled=UNKNOWN if UNKNOWN in (throttled_before, now)
         else now - throttled_before,
-        cpu_foreign=foreign(before, after))
+        cpu_foreign=foreign(before, after), rejected=rejected)
     context["environment"] = environment.as_data(context)
 
 

@@ -235,7 +235,7 @@ def rejected(context):
     found = context.get("rejected")
     if not number(found):
         return None, None, "none was looked for"
-    return "%d" % found, found == 0, "the machine was disturbed meanwhile"
+    return "%d" % found, found == 0, "others had the CPUs while they were taken"
 
 
 RULES = (

@@ -20,8 +20,8 @@ COSTS = ("cpu_seconds_per_million_messages", "voluntary_switches_per_message",
          "idle_cpu_share", "harness_ns_per_message")
 #: What a cell of results.json has as the summary has it; null where a run has not.
 HEAD = ("name", "pattern", "chan", "knobs", "params", "tasks", "cpus", "oversubscribed",
-        "placement", "verdict", "why", "rounds", "steady", "modes", "ratio", "near_floor",
-        "latency_ns", "fairness", "command")
+        "placement", "verdict", "why", "rounds", "disturbed", "steady", "modes", "ratio",
+        "near_floor", "latency_ns", "fairness", "command")
 QUANTITY = {"n": "n", "median": "median", "low": "ci_low", "high": "ci_high",
             "level": "ci_level", "min": "min", "max": "max", "spread": "spread"}
 CSV_HEAD = ("name", "pattern", "chan", "verdict", "tasks", "oversubscribed", "rounds",
@@ -45,7 +45,10 @@ def result(run, cell):
             "ns_per_message": quantity(cell.get("ns_per_message")),
             "cost": {key: cell.get(key) for key in COSTS},
             "samples": [{"round": turn, "ns": ns, "messages": messages}
-                        for turn, ns, messages, _ in samples(run, cell)]}
+                        for turn, ns, messages, _ in samples(run, cell)],
+            "rejected_samples": [
+                {"round": turn, "ns": sample["ns"], "messages": sample["messages"],
+                 "why": why} for turn, sample, why in run.rejected(cell)]}
 
 
 def quantity(found):

@@ -322,11 +322,11 @@ class PeerRunner(Runner):
         self.left_out = []
         self.ended = {}  # of each peer: the cells that hung or crashed
 
-    def keep(self, cell, answer, verdict, why):
-        super().keep(cell, answer, verdict, why)
-        if verdict in ("HUNG", "CRASHED") and cell.who.side == "peer":
+    def keep(self, cell, entry, turn):
+        super().keep(cell, entry, turn)
+        if entry["verdict"] in ("HUNG", "CRASHED") and cell.who.side == "peer":
             self.give_up_on(cell)
-        found = rate(answer.result) if verdict in MEASURED else None
+        found = rate(entry) if entry["verdict"] in MEASURED else None
         if found:
             row = self.rates.setdefault(cell.row, {})
             row.setdefault(cell.name, []).append(found)

@@ -3,12 +3,12 @@
 import signal
 import time
 from datetime import datetime, timezone
-from types import SimpleNamespace
 
 from . import Refused, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
 from .plan import FEWEST_ROUNDS, round_order, shuffled, slice_limit, slice_seconds
 from .steady import is_steady
+from .watch import reject
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -48,10 +48,13 @@ class Runner:
 
     `done` holds records of the same cells from before an interruption: what they say is
     taken for measured.
+
+    With a `watch`, slices are rejected while others disturb them, as long as three of a
+    cell's own rounds are left.
     """
 
     def __init__(self, weft, cells, seed, patience, budget, sink, progress,
-                 interrupt, done=()):
+                 interrupt, done=(), watch=None):
         self.weft = weft
         self.cells = cells
         self.seed = seed
@@ -60,6 +63,9 @@ class Runner:
         self.sink = sink
         self.progress = progress
         self.interrupt = interrupt
+        self.watch = watch
+        self.rejected = {}  # cell name: how many of its own rounds were rejected
+        self.owed = set()  # cells whose latency was rejected, and not measured since
         self.done = {(entry["cell"], entry["round"]): entry for entry in done}
         self.items = {}  # cell name: the work its first slice chose
         self.times = {}  # cell name: ns per message, of each round
@@ -154,12 +160,14 @@ class Runner:
     def measure(self, cell, turn, order):
         before = self.done.get((cell.name, turn))
         if before:
-            self.keep(cell, SimpleNamespace(result=before), before["verdict"],
-                      before["why"])
+            self.keep(cell, before, turn)
             return
         started = datetime.now(timezone.utc)
         limit = slice_limit(cell, self.patience)
+        if self.watch:
+            self.watch.begin()
         answer = self.ask(cell, self.arguments(cell, turn), limit)
+        disturbed = self.watch.end() if self.watch else None
         if self.interrupt.signal:
             return  # the slice was cut off, its answer means nothing
         judged = judge(answer, limit)
@@ -169,8 +177,25 @@ class Runner:
             raise Refused("%s: weft refuses %s: %s" % (
                 cell.where, cell.name,
                 last_lines(answer.stderr, 1) or "exit status 2"))
-        self.keep(cell, answer, *judged)
-        self.sink(record(cell, turn, order, started, answer, *judged))
+        entry = record(cell, turn, order, started, answer, *judged)
+        if disturbed:
+            entry["disturbed"] = disturbed._asdict()
+            if disturbed.why and self.may_reject(cell, turn, entry):
+                reject(entry, disturbed.why)
+        self.keep(cell, entry, turn)
+        self.sink(entry)
+
+    def may_reject(self, cell, turn, entry):
+        """Enough rounds have to be left, and one that measures latency again."""
+        if entry["verdict"] not in MEASURED:
+            return False
+        if turn >= cell.rounds:
+            return True
+        return (self.rejected.get(cell.name, 0) < cell.rounds - FEWEST_ROUNDS
+                and (turn + 1 < cell.rounds or not self.asks_latency(cell, turn)))
+
+    def asks_latency(self, cell, turn):
+        return cell.measures_latency(turn) or cell.name in self.owed
 
     def ask(self, _cell, args, limit):
         return self.weft.run(args, limit)
@@ -184,7 +209,7 @@ class Runner:
             args.append("--items=%d" % self.items[cell.name])
         args += ["--time=%d" % cell.time_ms, "--reps=1",
                  "--seed=%d" % self.seed, "--json"]
-        if not cell.measures_latency(turn):
+        if not self.asks_latency(cell, turn):
             args.append("--latency=0")
         else:
             args += ["--latency-%s=%d" % option for option in (
@@ -194,16 +219,22 @@ class Runner:
             args.append("--warmup=%d" % cell.time_ms)
         return args
 
-    def keep(self, cell, answer, verdict, why):
+    def keep(self, cell, entry, turn):
         """Learns from a slice what the cell's later ones need."""
+        verdict, why, rejected = (entry.get(key) for key in ("verdict", "why", "rejected"))
         self.times.setdefault(cell.name, []).extend(
-            sample["ns"] / sample["messages"]
-            for sample in (answer.result or {}).get("samples") or []
+            sample["ns"] / sample["messages"] for sample in entry.get("samples") or []
             if sample.get("ns") and sample.get("messages"))
+        if rejected and turn < cell.rounds:
+            self.rejected[cell.name] = self.rejected.get(cell.name, 0) + 1
+        if rejected and rejected.get("latency_ns"):
+            self.owed.add(cell.name)
+        elif entry.get("latency_ns"):
+            self.owed.discard(cell.name)
         if verdict not in MEASURED:
             self.over.add(cell.name)
         elif "items" not in dict(cell.knobs):
-            items = (answer.result.get("params") or {}).get("items")
+            items = (entry.get("params") or {}).get("items")
             if isinstance(items, int) and items > 0:
                 self.items.setdefault(cell.name, items)
         if verdict in BAD:

@@ -15,6 +15,7 @@ from .command import reason
 from .files import loads
 from .rundir import SAMPLES, read_samples
 from .cells import REFERENCE
+from .context import UNKNOWN
 from .stats import describe, interval, inverse, median
 from .steady import is_steady, modes
 
@@ -47,6 +48,7 @@ TOLD = {
     "messages_per_second": shape.maybe(RATE),
     "oversubscribed": shape.maybe(shape.flag), "command": shape.maybe(shape.text),
     "steady": shape.maybe(shape.flag), "near_floor": shape.maybe(shape.flag),
+    "rejected": shape.maybe(shape.count), "disturbed": shape.maybe(shape.count),
     "modes": shape.maybe(shape.each(shape.has(messages_per_second=shape.positive,
                                               share=shape.number))),
     "ratio": shape.maybe(shape.has(to=shape.text, median=shape.positive,
@@ -174,6 +176,22 @@ def is_near_floor(cell):
     return (cell["harness_share"] or 0) > 1 / WELL_ABOVE
 
 
+def rejected(records):
+    """How many samples were not used, or "unknown" where none was looked at."""
+    if not any(entry.get("disturbed") for entry in records):
+        return UNKNOWN
+    return sum(map(count_rejected, records))
+
+
+def count_rejected(entry):
+    return len((entry.get("rejected") or {}).get("samples") or [])
+
+
+def is_disturbed(entry):
+    """Whether it was measured while others had the CPUs, and is used all the same."""
+    return bool((entry.get("disturbed") or {}).get("why")) and not entry.get("rejected")
+
+
 def by_value(values):
     """A sort key for knob values: numbers by value and before words."""
     return [(0, value, "") if isinstance(value, (int, float)) else (1, 0, value)
@@ -200,7 +218,8 @@ def cell_summary(slices):
     times = describe(values)
     cell.update(
         messages_per_second=inverse(times, 1e9), ns_per_message=times,
-        rounds=len({entry.get("round") for entry in good}),
+        rounds=len({entry.get("round") for entry in good if not entry.get("rejected")}),
+        rejected=sum(map(count_rejected, good)), disturbed=sum(map(is_disturbed, good)),
         steady=is_steady(values), modes=told_modes(values), warmup=warmup(good),
         latency_ns=latency([entry["latency_ns"] for entry in good
                             if entry.get("latency_ns")]),

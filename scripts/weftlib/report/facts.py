@@ -43,6 +43,13 @@ class Run:
                 for sample in record.get("samples") or []
                 if sample.get("ns") and sample.get("messages")]
 
+    def rejected(self, cell):
+        """[(round, sample, why)] of those that were not used."""
+        return [(record.get("round"), sample, record["rejected"]["why"])
+                for record in self.records.get(cell["name"], []) if record.get("rejected")
+                for sample in record["rejected"].get("samples") or []
+                if sample.get("ns") and sample.get("messages")]
+
     def is_unbounded(self, cell):
         """Whether the channel made nothing of the capacity it was given."""
         slices = self.records.get(cell["name"])

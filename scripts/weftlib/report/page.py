@@ -300,10 +300,18 @@ def cell_parts(run, cell, styles, gallery):
                 "%s: samples in the order of the run" % cell["name"])))
         parts.append(tag("p", "Million messages/s in the order of the run: ", ", ".join(
             three_digits(value) for _, value in samples)))
+        rejected = rejected_words(run.rejected(cell))
+        parts += [tag("p", "Not used: %s." % rejected)] if rejected else []
         parts.append(tag("p", "; ".join(figures(cell))))
     if cell.get("command"):
         parts.append(tag("p", "Again: ", tag("code", cell["command"])))
     return parts
+
+
+def rejected_words(found):
+    return "; ".join("%s in round %s (%s)" % (
+        three_digits(1e3 * sample["messages"] / sample["ns"]), turn, why)
+        for turn, sample, why in found)
 
 
 def figures(cell):
@@ -316,6 +324,9 @@ def figures(cell):
             found.append(text)
     if cell.get("steady") is False:
         found.append("not steady")
+    if cell.get("disturbed"):
+        found.append("others had the CPUs in %d round%s that had to be used" % (
+            cell["disturbed"], "s" * (cell["disturbed"] != 1)))
     for key, text in (
             ("cpu_seconds_per_million_messages", "%s CPU s per million messages"),
             ("voluntary_switches_per_message", "%s voluntary switches per message"),

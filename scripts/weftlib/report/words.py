@@ -282,6 +282,14 @@ def quality(run):
              "marked ≈.")):
         if count:
             parts.append(text % count)
+    rejected = sum(cell.get("rejected") or 0 for cell in cells)
+    if rejected:
+        parts.append("Not used: %d sample%s, because others had the CPUs; told with the "
+                     "cell." % (rejected, "s" * (rejected != 1)))
+    disturbed = sum(bool(cell.get("disturbed")) for cell in cells)
+    if disturbed:
+        parts.append("%d cell%s had to use rounds in which others had the CPUs."
+                     % (disturbed, "s" * (disturbed != 1)))
     left_out = run.context.get("left_out")
     if isinstance(left_out, list) and left_out:
         parts.append("The budget left out %d cells." % len(left_out))
