@@ -816,6 +816,16 @@ class Sweeps(unittest.TestCase):
         for pattern, values in lines.items():
             self.assertGreaterEqual(len(values), 2, pattern)
 
+    def test_the_quick_one_has_every_pattern_and_takes_half_a_minute(self):
+        *names, last = self.cells("quick")
+        self.assertEqual(sorted({name.split("/")[0] for name in names}), [
+            entry["name"] for entry in strict(weft("list", "patterns", "--json").out)])
+        # Slices below 10 ms say more of the machine.
+        found = re.search(r" slices of (\d+) ms; about (\d+) s$", last)
+        self.assertTrue(found, last)
+        self.assertGreaterEqual(int(found[1]), 10)
+        self.assertLess(int(found[2]), 30)
+
     def test_floor_and_ceiling_are_in_every_row_of_one_channel(self):
         for sweep in ("quick", "default", "full"):
             names = self.cells(sweep)
