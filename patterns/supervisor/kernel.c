@@ -65,10 +65,13 @@ struct service {
 	int64_t died_ns;     /* the last time */
 	bool through;        /* it has ended for good */
 	_Atomic bool running;
-	_Atomic bool dying; /* by hanging: it is right to be taken for dead */
+	/* The life that is dying, by hanging: it is right to take that one for
+	 * dead. One that has not got a CPU yet is not it. */
+	_Atomic uint64_t dying;
 
 	/* The callback's. */
-	int64_t due_ns; /* no restart before */
+	int64_t due_ns;  /* no restart before */
+	uint64_t starts; /* of lives */
 	pid_t pid;
 	_Atomic uint64_t alarms; /* taken for dead for want of a CPU */
 };
@@ -335,7 +338,6 @@ static int live(void *arg, struct weft_child *self)
 	if (weft_xchg_acq_rel(&v->running, true))
 		weft_fetch_add_relaxed(&s->twice, UINT64_C(1));
 	v->lives++;
-	weft_store_relaxed(&v->dying, false);
 	err = is_extra(v) ? -ECANCELED : serve(v, self);
 	if (err == -EPIPE)
 		be_through(v);
@@ -346,7 +348,7 @@ static int live(void *arg, struct weft_child *self)
 	weft_store_release(&v->running, false);
 	if (err)
 		return 0;
-	weft_store_relaxed(&v->dying, true);
+	weft_store_relaxed(&v->dying, v->lives);
 	weft_child_beat(self); /* the last one */
 	if (in_groups(s))
 		turn_over(v);
@@ -383,7 +385,8 @@ static void watch_failure(struct state *s,
 	struct watch *w = &s->watch;
 	double since = (double)(e->at_ns - w->score_ns);
 
-	if (e->end == WEFT_ENDED_BY_SILENCE && !weft_load_relaxed(&v->dying))
+	if (e->end == WEFT_ENDED_BY_SILENCE &&
+	    weft_load_relaxed(&v->dying) != v->starts)
 		weft_fetch_add_relaxed(&v->alarms, UINT64_C(1));
 	w->failed = e->child;
 	w->started = 0;
@@ -397,10 +400,11 @@ static void watch_failure(struct state *s,
 
 static void watch_start(struct state *s, const struct weft_supervisor_event *e)
 {
+	struct service *v = &s->service[e->child - 1];
 	struct watch *w = &s->watch;
 
-	w->early += e->at_ns < s->service[e->child - 1].due_ns ||
-	            (w->paused && e->life > 0);
+	v->starts++;
+	w->early += e->at_ns < v->due_ns || (w->paused && e->life > 0);
 	w->untold += w->pauses;
 	w->unordered += in_groups(s) && e->child <= w->started;
 	w->started = e->child;
