@@ -44,9 +44,24 @@ def look(options, argv):
     nothing = SimpleNamespace(rounds=0, limit=0, time_ms=0)
     info = context.capture(machine, weft, SimpleNamespace(name="doctor", text=""),
                            [nothing], None, shown_argv(NAME, argv))
-    time.sleep(options.seconds)
-    context.finish(info, 0, True)
+    context.finish(info, 0, True, spins=spins(options.seconds))
     return info
+
+
+#: A piece of computation of some hundred microseconds, and how long to rest after it.
+SPIN, REST = range(20000), 0.01
+
+
+def spins(seconds):
+    """How long that takes, in ns, again and again for so many seconds, and often enough
+    to say something if there is any time."""
+    found, end = [], time.monotonic() + seconds
+    while time.monotonic() < end or 0 < len(found) < context.FEW_SPINS:
+        begun = time.perf_counter_ns()
+        sum(SPIN)
+        found.append(time.perf_counter_ns() - begun)
+        time.sleep(REST)
+    return found
 
 
 #: What only a run has.

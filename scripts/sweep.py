@@ -133,8 +133,9 @@ def measure(run, info, done, cells, budget, weft, options, interrupt):
             run.discard()
         raise
     progress.finish(runner.slices)
-    context.finish(info, runner.rounds_done, complete, summary.rejected(
-        rundir.read_samples(run.path / rundir.SAMPLES)[1]))
+    records = rundir.read_samples(run.path / rundir.SAMPLES)[1]
+    context.finish(info, runner.rounds_done, complete, summary.rejected(records),
+                   summary.spins(records))
     run.rewrite_context(info)
     return write_results(run, weft, options)
 

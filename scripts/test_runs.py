@@ -38,7 +38,7 @@ QUIET = {
     "flags": "-O2 -DNDEBUG", "build_type": "Release", "sanitize": "", "seed": 1,
     "git": {"commit": "1a2b3c4", "dirty": False}, "load_before": [0.1, 1, 2],
     "steal": {"share_of_busy": 0.001}, "cpu_foreign": {"share": 0.001},
-    "throttled": 0, "rejected": 0}
+    "throttled": 0, "rejected": 0, "spin_ns": {"n": 10, "p10": 1000, "p90": 1050}}
 #: The item, what makes it warn, and a part of what is said then.
 DISTURBED = [
     ("CPUs", {"cpus_allowed": 1}, "no two tasks"),
@@ -54,12 +54,27 @@ DISTURBED = [
     ("load", {"load_before": [3.0]}, "else"), ("steal", {"steal": {"share_of_busy": 0.1}},
                                                "hypervisor"),
     ("foreign CPU", {"cpu_foreign": {"share": 0.5}}, "other"),
+    ("CPU speed", {"spin_ns": {"n": 10, "p10": 1000, "p90": 1500}}, "slower at times"),
     ("throttled", {"throttled": 3}, "quota"), ("rejected samples", {"rejected": 2},
                                                "others had")]
 
 
 def by_name(info):
     return {item.name: item for item in environment.items(info)}
+
+
+class Speeds(unittest.TestCase):
+    def test_a_tenth_of_the_spins_is_left_out_on_either_side(self):
+        self.assertEqual(context.speed([1] + [10] * 18 + [500]),
+                         {"n": 20, "p10": 10, "p90": 10})
+        self.assertEqual(context.speed([10] * 15 + [50] * 5)["p90"], 50)
+
+    def test_few_spins_say_nothing(self):
+        self.assertEqual(context.speed([10] * 9), "unknown")
+
+    def test_those_of_rejected_samples_count(self):
+        record = {"samples": [{"spin_ns": 3}, {}], "rejected": {"samples": [{"spin_ns": 4}]}}
+        self.assertEqual(summary.spins([record, {"samples": None}]), [3, 4])
 
 
 class Environments(unittest.TestCase):
@@ -170,6 +185,12 @@ class Doctor(FakeRuns):
         self.assertIn("ok       CPU          Fake CPU (R) 9000 @ 1GHz", lines)
         self.assertIn("unknown  governor     unknown: the kernel does not say", lines)
         self.assertRegex(lines[-2], r"\A\d+ ok, \d+ warn, \d+ unknown\Z")
+
+    def test_it_times_the_cpu(self):
+        item = [item for item in json.loads(self.doctor("--json", "--seconds=1").stdout)[
+            "environment"] if item["name"] == "CPU speed"][0]
+        self.assertNotEqual(item["state"], "unknown")
+        self.assertRegex(item["value"], r"\Athe same work took [\d.]+ to [\d.]+ us\Z")
 
     def test_json_is_the_context_with_its_environment(self):
         found = json.loads(self.doctor("--json").stdout)

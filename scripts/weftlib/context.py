@@ -14,6 +14,7 @@ from pathlib import Path
 
 from . import ROOT, SCHEMA, cgroup, environment
 from .binary import as_text
+from .stats import quantile
 
 UNKNOWN = environment.UNKNOWN
 #: What /proc/stat counts in.
@@ -21,6 +22,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 #: What is in every commit of this project.
 OWN_FILE = "scripts/weftlib/context.py"
 SLUG_LENGTH = 32
+#: Fewer say nothing of how the speed changes.
+FEW_SPINS = 10
 #: Words of a CPU's name that say nothing about which one it is.
 NOISE = re.compile(
     r"\((r|tm)\)|\b(cpu|processor|with radeon.*)\b|@.*|\b\d+-core\b", re.I)
@@ -97,9 +100,9 @@ def resume(context):
         utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")]
 
 
-def finish(context, rounds_done, complete, rejected=UNKNOWN):
+def finish(context, rounds_done, complete, rejected=UNKNOWN, spins=()):
     """Adds what is known at the end only; `rejected` is how many samples were not
-    used."""
+    used, `spins` what the same computation took again and again."""
     before, after = context.pop("cpu_time_before"), cpu_time()
     throttled_before, now = context.pop("throttled_before"), throttled()
     context.update(
@@ -108,7 +111,7 @@ def finish(context, rounds_done, complete, rejected=UNKNOWN):
         steal=steal(before, after),
         throttled=UNKNOWN if UNKNOWN in (throttled_before, now)
         else now - throttled_before,
-        cpu_foreign=foreign(before, after), rejected=rejected)
+        cpu_foreign=foreign(before, after), rejected=rejected, spin_ns=speed(spins))
     context["environment"] = environment.as_data(context)
 
 
@@ -171,6 +174,14 @@ def foreign(before, after):
     total = delta["busy"] + delta["idle"] + delta["steal"]
     others = max(0, delta["busy"] - delta["own"])
     return {"jiffies": others, "share": round(others / total, 5)} if total else UNKNOWN
+
+
+def speed(spins):
+    """What a fixed piece of computation took: the quick ones and the slow ones, a tenth
+    of them left out on either side; or unknown."""
+    if len(spins) < FEW_SPINS:
+        return UNKNOWN
+    return {"n": len(spins), "p10": quantile(spins, 0.1), "p90": quantile(spins, 0.9)}
 
 
 def steal(before, after):

@@ -14,6 +14,9 @@ OK, WARN, UNKNOWN = "ok", "warn", "unknown"
 #: Shares above which what others did is worth a warning: of the busy time that the
 #: hypervisor kept, and of all CPU time that went to other processes.
 STEAL_MOST, FOREIGN_MOST = 0.02, 0.02
+#: How much longer the same work may take than at other times; a tenth of the samples
+#: to either side is not looked at.
+SPEED_MOST = 1.1
 #: Load per CPU before the run.
 LOAD_MOST = 0.5
 
@@ -231,6 +234,18 @@ def tree(context):
             "the commit does not say what was measured")
 
 
+def speed(context):
+    found = context.get("spin_ns")
+    quick, slow = ((found.get("p10"), found.get("p90")) if isinstance(found, dict)
+                   else (None, None))
+    if not (number(quick) and number(slow) and quick > 0):
+        return None, None, "nothing timed it"
+    return ("the same work took %s to %s us" % (three_digits(quick / 1e3),
+                                                three_digits(slow / 1e3)),
+            slow <= SPEED_MOST * quick, "slower at times: other processes, or, if there "
+            "were none, a throttled CPU or neighbours that cannot be seen")
+
+
 def rejected(context):
     found = context.get("rejected")
     if not number(found):
@@ -246,4 +261,4 @@ RULES = (
     ("libc", plain("libc")), ("compiler", plain("compiler")), ("flags", flags),
     ("build", build), ("sanitizers", sanitize), ("commit", commit),
     ("source tree", tree), ("seed", plain("seed")), ("load", load), ("steal", steal),
-    ("foreign CPU", foreign), ("throttled", throttled), ("rejected samples", rejected))
+    ("foreign CPU", foreign), ("CPU speed", speed), ("throttled", throttled), ("rejected samples", rejected))

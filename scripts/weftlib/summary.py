@@ -183,6 +183,14 @@ def rejected(records):
     return sum(map(count_rejected, records))
 
 
+def spins(records):
+    """What the same computation took beside each sample, the rejected ones included."""
+    return [sample["spin_ns"] for entry in records
+            for sample in [*(entry.get("samples") or []),
+                           *((entry.get("rejected") or {}).get("samples") or [])]
+            if sample.get("spin_ns")]
+
+
 def count_rejected(entry):
     return len((entry.get("rejected") or {}).get("samples") or [])
 
