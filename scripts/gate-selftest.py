@@ -30,7 +30,7 @@ EPILOG = """\
 kinds: %s
 exit status: 0 done, or no time left; 1 bad input; 4 what lies there is of another
 machine; 130 interrupted (what was finished is kept)
-""" % selftest.__doc__.split("head:\n")[1].strip()
+""" % selftest.KINDS.strip()
 PLAN = "relinked=1,load=2,mutants=2,full=1,loop=50"
 SLOWER = "15=2,30=2,10=1,5=1"
 PICTURE = "power.svg"

@@ -168,12 +168,16 @@ class Report:
             self.folder.mkdir(parents=True, exist_ok=True)
             for name in ("gate.json", "gate.md", "gate.svg", "gate.png"):
                 files.remove(self.folder / name)
-            self.rounds = open(self.folder / "rounds.jsonl", "w", encoding="utf-8")
+            # Nothing is kept back, which could not be written later.
+            self.rounds = open(self.folder / "rounds.jsonl", "wb", buffering=0)
         except OSError as error:
             raise files.cannot_write(folder, error)
 
     def keep(self, record):
-        self.rounds.write(files.dumps(record) + "\n")
+        left = files.utf8(files.dumps(record) + "\n")
+        with files.written_to(self.folder):
+            while left:
+                left = left[self.rounds.write(left):]
 
     def write(self, outcome, info, plot):
         """Returns what was asked for but could not be drawn."""
@@ -248,7 +252,8 @@ def gate_builds(options, stored, seed):
         kept = Report(options.out)
         counted = exact.Exact()
         if not options.no_exact:
-            counted = exact.measure(*folders, made.scratch)
+            with files.written_to(made.cache):
+                counted = exact.measure(*folders, made.scratch)
             outcome.exact, outcome.unseen = counted.worse, counted.unseen
         live = measure(options, bench, stored, seed, kept, outcome)
         return finish(options, outcome, live, kept, seed, begun, {

@@ -13,6 +13,7 @@ run that one again.
 """
 
 import argparse
+import gzip
 import json
 import os
 import random
@@ -61,6 +62,9 @@ ENVIRONMENT = {
 #: Of the lines of sweep.py --help and the like, and of every command's.
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z_-]*")
 
+GATED = "cat gated.json"
+GATE_ENDS = (0, 1, 2, 3, 4)
+
 CLOSED, FULL, GONE, NOWHERE, PIPE = "closed", "full", "gone", "nowhere", "pipe"
 
 
@@ -82,6 +86,24 @@ class Target:
     def __init__(self, name, words, keep=(), there=None, weight=1, ends=(0, 1, 2)):
         self.name, self.words, self.keep = name, list(words), list(keep)
         self.there, self.weight, self.ends = there, weight, ends
+
+
+def gate_files(folder):
+    """What a gate compares (GATED prints it), and a record of one."""
+    (folder / "gated.json").write_text(json.dumps({"benchmarks": [
+        {"name": "a", "real_time": 2.0}, {"name": "b", "real_time": 3.0}]}))
+    lines = [{"schema": 1, "kind": "relinked", "number": 0, "commit": "c", "cells": ["a"],
+              "host": {"cpu": "x", "cpus": 2},
+              "runs": [{"kind": "relinked", "slower": {}, "instead": {}}]}]
+    lines += [{"phase": "look", "turn": turn, "rejected": None,
+               "cells": {"a": ["bhc", 1.0, 1.0, 1.0]}} for turn in range(11)]
+    lines += [{"seconds": 1.0, "runs": [
+        {"verdict": "OK", "why": "", "flags": {}, "failures": [], "disturbed": ""}]}]
+    (folder / "records").mkdir()
+    (folder / "records/relinked-000.jsonl.gz").write_bytes(gzip.compress(
+        "".join(json.dumps(line) + "\n" for line in lines).encode()))
+    (folder / "gate.md").write_text("<!-- what gate-selftest.py writes -->\n"
+                                    "<!-- its end -->\n")
 
 
 def is_json(case):
@@ -126,7 +148,8 @@ class Fuzz:
         text = "".join(self.ask("help", name) for name in (
             "list", "run", "check", "stress", "bench", "context"))
         self.options = {"weft": sorted(knobs | set(OPTION.findall(text)))}
-        for script in ("sweep.py", "plot.py", "report.py", "ratios.py", "peers.py"):
+        for script in ("sweep.py", "plot.py", "report.py", "ratios.py", "peers.py",
+                       "gate.py", "gate-selftest.py"):
             text = subprocess.run([sys.executable, str(ROOT / "scripts" / script), "--help"],
                                   capture_output=True, text=True).stdout
             self.options[script] = sorted(set(OPTION.findall(text)))
@@ -178,6 +201,15 @@ class Fuzz:
             Target("peers.py", [], ["--list", "--weft", self.weft, "--peers", ".",
                                     "--rounds", "1", "--results", "results"],
                    says_something, weight=2),
+            Target("gate.py", ["--base-cmd=" + GATED, "--head-cmd=" + GATED],
+                   ["--no-plot", "--out", "gate"],
+                   has_files("gate/gate.json", "gate/gate.md"), ends=GATE_ENDS),
+            # A base that cannot be built: a case is to be short.
+            Target("gate-selftest.py", ["record", "--kinds=loop=1"],
+                   ["--base", "/no/such", "--cache", "cache"], ends=GATE_ENDS),
+            Target("gate-selftest.py", ["report"], ["--replays", "1", "--records", "records",
+                                                    "--document", "gate.md"],
+                   has_files("gate.md"), ends=GATE_ENDS),
             Target("setup.sh", [], [rng.choice(["--check", "--help"])])]
 
     def case(self, number):
@@ -280,6 +312,7 @@ class Case:
         try:
             (self.folder / "tiny").write_text(
                 "latency=0\npattern=producer_consumer chan=ring,pipe cap=0,4\n")
+            gate_files(self.folder)
             (self.folder / "hook").mkdir()
             (self.folder / "hook/sitecustomize.py").write_text(
                 HOOK % str(self.traces))

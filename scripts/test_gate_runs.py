@@ -6,6 +6,7 @@ The times are made up, so that no load on the machine can change a verdict.
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -218,12 +219,23 @@ class Builds(Gates):
         self.assertEqual(list((self.dir / "cache" / stuck[:12]).iterdir()),
                          [self.dir / "cache" / stuck[:12] / "log"])
 
-    def interrupted(self, *args):
+    def test_a_signal_while_it_records_keeps_nothing_of_the_run(self):
+        self.sides("same")
+        (self.dir / "sweep").write_text("time = 1\npattern=ping_pong chan=sleeps\n")
+        folder = self.dir / "interrupted"
+        self.interrupted(command=[
+            sys.executable, "-S", str(SCRIPTS / "gate-selftest.py"), "record", "--base",
+            self.at(self.base, "b"), "--sweep", str(self.dir / "sweep"), "--records",
+            str(folder), "--kinds=load=1", "--cache", str(self.dir / "cache")])
+        self.assertEqual(list(folder.iterdir()), [])
+
+    def interrupted(self, *args, command=None):
         """A gate that is told to end once its mark is there."""
         mark = self.dir / "mark"
         mark.unlink(missing_ok=True)
         with subprocess.Popen(
-                self.arguments(*args, "--cache", str(self.dir / "cache"), "--links=2"),
+                command or self.arguments(*args, "--cache", str(self.dir / "cache"),
+                                          "--links=2"),
                 env={**os.environ, "FAKE_GATED_MARK": str(mark)},
                 stdout=subprocess.DEVNULL) as child:
             while not mark.exists():
@@ -331,6 +343,17 @@ class Commands(Gates):
                 (("--base", "x", "--inject=0@a"), "from 1 to 1000"),
                 (("--nonsense",), "unrecognized arguments")):
             self.assertIn(part, self.complaint(*words))
+
+    def test_a_full_disk_is_one_line(self):
+        """A limit on the size of files stands for it: the first of the rounds fits."""
+        cat = self.program("base", a=1.0)
+        for limit in (200, 600):
+            done = subprocess.run(
+                self.arguments("--base-cmd", cat, "--head-cmd", cat), capture_output=True,
+                text=True, timeout=120, preexec_fn=lambda: resource.setrlimit(
+                    resource.RLIMIT_FSIZE, (limit, limit)))
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, r"\Agate.py: cannot write '.*': File too large\n\Z")
 
     def test_a_floor_of_another_host_is_status_4(self):
         floor = self.dir / "floor"

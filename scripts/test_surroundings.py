@@ -32,7 +32,8 @@ from weftlib import (Problem, binary, files, progress, summary,  # noqa: E402
 SWEEP = "rounds=1\nlatency=0\npattern=pipeline cap=0"
 #: And the exit status of bad input to each.
 COMMANDS = {"sweep.py": 2, "plot.py": 2, "report.py": 2, "peers.py": 2, "ratios.py": 2,
-            "advise.py": 2, "compare.py": 1, "doctor.py": 2, "export.py": 2, "gate.py": 1}
+            "advise.py": 2, "compare.py": 1, "doctor.py": 2, "export.py": 2, "gate.py": 1,
+            "gate-selftest.py": 1}
 #: A run that is kept with its samples.
 REFERENCE = next(SCRIPTS.parent.glob("results/reference/*/"))
 

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+from contextlib import contextmanager
 
 from . import Problem
 
@@ -39,12 +40,19 @@ def cannot_write(path, error):
     return Problem("cannot write '%s': %s" % (path, error.strerror or error))
 
 
-def make_folder(path):
-    """Makes it unless it is there."""
+@contextmanager
+def written_to(path):
+    """What cannot be written within is a Problem."""
     try:
-        os.makedirs(path, exist_ok=True)
+        yield
     except OSError as error:
         raise cannot_write(path, error)
+
+
+def make_folder(path):
+    """Makes it unless it is there."""
+    with written_to(path):
+        os.makedirs(path, exist_ok=True)
 
 
 def save(path, data):

@@ -24,7 +24,7 @@ from pathlib import Path
 from .. import ROOT, Problem
 from ..binary import Weft, last_lines
 from ..context import git
-from ..files import cannot_write
+from ..files import cannot_write, written_to
 from .plan import ARMS
 from .processes import attend
 
@@ -180,10 +180,11 @@ class Builds:
         others = others or {}
         folders = {**{arm: head if arm == "head" else base for arm in ARMS}, **others}
         letters = dict(zip(folders, [arm[0] for arm in ARMS] + list("mnopqrstuvwxyz")))
-        return {arm: [self.link(folder, "%s%d%d" % (letters[arm], generation, number),
-                                "%d/%s/%d/%d" % (seed, arm, generation, number))
-                      for number in range(self.links)]
-                for arm, folder in folders.items()}
+        with written_to(self.cache):
+            return {arm: [self.link(folder, "%s%d%d" % (letters[arm], generation, number),
+                                    "%d/%s/%d/%d" % (seed, arm, generation, number))
+                          for number in range(self.links)]
+                    for arm, folder in folders.items()}
 
     def clear(self):
         """Removes all links that were made."""

@@ -1,16 +1,4 @@
-"""Recording gate runs whose outcome is known, one file each, as many as there is time for.
-
-A kind says what is done to the head:
-  loop          nothing, and beside that run others of the same rounds: some in which
-                one cell has N per cent more messages (--slower), some more in which
-                nothing is done (--twins); many runs in little time
-  mutants       the same with bugs planted in its source, in the cells of that code
-  full          nothing, and all cells run all 41 rounds: material for resampling
-  same          nothing: it is the base, the very same executables
-  relinked      nothing, but links of its own, as in any gate run
-  load          as relinked, while other processes use the CPUs now and then
-  slower-N      as relinked, but N per cent more messages in one cell, another each run
-"""
+"""Recording gate runs whose outcome is known, one file each, as many as there is time for."""
 
 import os
 import re
@@ -27,6 +15,18 @@ from .rounds import Failed, Live
 from .trial import LOOKS, Disturbed, Outcome, Trial
 from .verdict import FLAGS
 
+#: What is done to the head.
+KINDS = """
+  loop          nothing, and beside that run others of the same rounds: some in which
+                one cell has N per cent more messages (--slower), some more in which
+                nothing is done (--twins); many runs in little time
+  mutants       the same with bugs planted in its source, in the cells of that code
+  full          nothing, and all cells run all 41 rounds: material for resampling
+  same          nothing: it is the base, the very same executables
+  relinked      nothing, but links of its own, as in any gate run
+  load          as relinked, while other processes use the CPUs now and then
+  slower-N      as relinked, but N per cent more messages in one cell, another each run
+"""
 #: What cannot be seen in any test but makes it slower.
 MUTANTS = {
     "fence": ("core/chan/ring.c", "	elem_copy(s->elem, elem, r->elem_size);\n",
