@@ -618,7 +618,13 @@ calls=1000 5
         self.assertTrue(all(line.startswith("ring: ") for line in found.worse))
 
     def test_the_ceilings_that_are_shipped_can_be_read(self):
-        self.assertEqual(exact.ceilings()["*"]["syscalls"], 0)
+        found = exact.ceilings()
+        self.assertEqual(found["*"]["syscalls"], 0)
+        names = re.findall(r"{ \"(\w+)\"", exact.SOURCE.read_text())
+        self.assertEqual(sorted(names), sorted(
+            path for path in found if path.startswith("there_and_back_")))
+        for name in names:
+            self.assertEqual(found[name]["parks"], 2.1)
 
 
 class FakeLoop(loop.LoopBench):
@@ -907,9 +913,11 @@ class Said(unittest.TestCase):
     def test_markdown_and_json_say_the_same(self):
         outcome = self.outcome()
         text = report.markdown(outcome, {**self.INFO, "instructions": {
-            "try_ring": [200, 201]}, "calls": {"try_ring": {"syscalls": 0.5}}})
+            "try_ring": [200, 201]}, "calls": {"try_ring": {"syscalls": 0.5},
+                                                  "there_and_back": {"parks": 1.5}}})
         self.assertIn("## Performance gate: REGRESSED", text)
         self.assertIn("| try\\_ring | 200.0 | 201.0 | +0.50 % | 0 | 0.5 |", text)
+        self.assertIn("| there\\_and\\_back | - | - | - | 0 | 0 | 1.5 |", text)
         data = report.as_data(outcome, self.INFO)
         self.assertEqual((data["exit_status"], data["executed"], data["expected"]), (2, 5, 5))
         slow = data["cells"][0]

@@ -1,22 +1,28 @@
 /*
- * The uncontended fast paths of the library, for callgrind and for counts.
+ * The uncontended fast paths of the library, for callgrind and for counts; and
+ * with an argument, for counts alone, one message there and back.
  *
- * One task does each of them OPS times, so nothing here depends on a schedule:
- * what is counted is the same in every run. Prints, for each path, one line of
- * JSON with what the library asked of the system meanwhile. It is linked with
- * each side's own libweft.a and with --wrap for malloc and its kin, and for
- * syscall.
+ * One task does each of the fast paths OPS times, so nothing there depends on a
+ * schedule: what is counted is the same in every run. Two tasks pass a message
+ * to and fro, and each parks at once when it finds nothing: whether it does
+ * depends on the schedule, but not how often at most, which is what the
+ * ceilings say. Prints, for each path, one line of JSON with what the library
+ * asked of the system meanwhile. It is linked with each side's own libweft.a
+ * and with --wrap for malloc and its kin, and for syscall.
  */
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include <weft/atomic.h>
 #include <weft/weft.h>
 
 #define OPS 1000
 
-static uint64_t allocations, syscalls;
+static WEFT_ATOMIC(uint64_t) allocations, syscalls;
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t each);
@@ -27,37 +33,37 @@ long __real_syscall(long nr, long a, long b, long c, long d, long e, long f);
 
 void *__wrap_malloc(size_t n)
 {
-	allocations++;
+	weft_fetch_add_relaxed(&allocations, (uint64_t)1);
 	return __real_malloc(n);
 }
 
 void *__wrap_calloc(size_t n, size_t each)
 {
-	allocations++;
+	weft_fetch_add_relaxed(&allocations, (uint64_t)1);
 	return __real_calloc(n, each);
 }
 
 void *__wrap_realloc(void *p, size_t n)
 {
-	allocations++;
+	weft_fetch_add_relaxed(&allocations, (uint64_t)1);
 	return __real_realloc(p, n);
 }
 
 void *__wrap_aligned_alloc(size_t align, size_t n)
 {
-	allocations++;
+	weft_fetch_add_relaxed(&allocations, (uint64_t)1);
 	return __real_aligned_alloc(align, n);
 }
 
 int __wrap_posix_memalign(void **p, size_t align, size_t n)
 {
-	allocations++;
+	weft_fetch_add_relaxed(&allocations, (uint64_t)1);
 	return __real_posix_memalign(p, align, n);
 }
 
 long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
-	syscalls++;
+	weft_fetch_add_relaxed(&syscalls, (uint64_t)1);
 	return __real_syscall(nr, a, b, c, d, e, f);
 }
 
@@ -150,6 +156,29 @@ PATH(ctx)
 		e->bad += weft_ctx_err(e->ctx) != 0;
 }
 
+/* Sends on c what it is to get back on other. */
+static void there_and_back(struct env *e)
+{
+	for (uint64_t i = 0; i < OPS; i++) {
+		uint64_t v = i;
+
+		e->bad += weft_chan_send(e->c, &v, WEFT_FOREVER) != 0;
+		e->bad += weft_chan_recv(e->other, &v, WEFT_FOREVER) != 0 ||
+		          v != i;
+	}
+}
+
+static int echo(void *arg)
+{
+	struct env *e = arg;
+	uint64_t v;
+
+	while (weft_chan_recv(e->c, &v, WEFT_FOREVER) == 0)
+		if (weft_chan_send(e->other, &v, WEFT_FOREVER))
+			return 1;
+	return 0;
+}
+
 #define ROW(name, chan)                                                        \
 	{                                                                      \
 #name, chan, path_##name                                       \
@@ -171,6 +200,13 @@ static const struct path {
 	ROW(ctx, NULL),
 };
 
+static const struct path twos[] = {
+	{ "there_and_back_handoff", "handoff", there_and_back },
+	{ "there_and_back_list", "list", there_and_back },
+	{ "there_and_back_ring", "ring", there_and_back },
+	{ "there_and_back_spsc", "spsc", there_and_back },
+};
+
 /* --- running them --- */
 
 static void measure(const struct path *path, struct env *e)
@@ -182,11 +218,11 @@ static void measure(const struct path *path, struct env *e)
 	path->run(e); /* what is made at the first use is made here */
 	weft_run_stats(&before);
 	getrusage(RUSAGE_SELF, &from);
-	allocated = allocations;
-	called = syscalls;
+	allocated = weft_load_relaxed(&allocations);
+	called = weft_load_relaxed(&syscalls);
 	path->run(e);
-	allocated = allocations - allocated;
-	called = syscalls - called;
+	allocated = weft_load_relaxed(&allocations) - allocated;
+	called = weft_load_relaxed(&syscalls) - called;
 	getrusage(RUSAGE_SELF, &to);
 	weft_run_stats(&after);
 	printf("{\"path\":\"%s\",\"ops\":%d,\"bad\":%llu,\"allocations\":%llu,"
@@ -199,39 +235,78 @@ static void measure(const struct path *path, struct env *e)
 	       to.ru_nvcsw - from.ru_nvcsw);
 }
 
+static int make_channels(const struct path *path, struct env *e,
+                         const struct weft_chan_opts *opts)
+{
+	const struct weft_chan_impl *impl = weft_chan_impl_find(path->chan);
+	int err;
+
+	if (!impl)
+		return -ENOENT;
+	err = weft_chan_new(&e->c, impl, 64, sizeof(uint64_t), opts);
+	if (!err)
+		err = weft_chan_new(&e->other, impl, 64, sizeof(uint64_t),
+		                    opts);
+	return err;
+}
+
 static int run_path(const struct path *path)
 {
 	struct env e = { .ctx = weft_ctx_background() };
-	const struct weft_chan_impl *impl = NULL;
 	int err = 0;
 
 	weft_lock_init(&e.lock);
-	if (path->chan) {
-		impl = weft_chan_impl_find(path->chan);
-		if (!impl)
-			return 0;
-		err = weft_chan_new(&e.c, impl, 64, sizeof(uint64_t), NULL);
-		if (!err)
-			err = weft_chan_new(&e.other, impl, 64,
-			                    sizeof(uint64_t), NULL);
-	}
+	if (path->chan)
+		err = make_channels(path, &e, NULL);
 	if (!err)
 		measure(path, &e);
 	weft_chan_unref(e.c);
 	weft_chan_unref(e.other);
-	return err ? err : e.bad != 0;
+	if (err)
+		return err != -ENOENT; /* that channel is not in this library */
+	return e.bad != 0;
+}
+
+static int run_two(const struct path *path)
+{
+	struct weft_chan_opts opts = { .wait = WEFT_WAIT_PARK };
+	struct weft_task *peer = NULL;
+	struct env e = { 0 };
+	int err, status = 0;
+
+	err = make_channels(path, &e, &opts);
+	if (!err)
+		err = weft_spawn(&peer, NULL, echo, &e);
+	if (!err) {
+		measure(path, &e);
+		weft_chan_close(e.c);
+		weft_join(peer, &status);
+	}
+	weft_chan_unref(e.c);
+	weft_chan_unref(e.other);
+	if (err)
+		return err != -ENOENT;
+	return e.bad != 0 || status;
 }
 
 static int run_all(void *arg)
 {
-	(void)arg;
+	const bool *contended = arg;
+
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		if (run_path(&paths[i]))
+			return 1;
+	for (size_t i = 0; *contended && i < sizeof(twos) / sizeof(twos[0]);
+	     i++)
+		if (run_two(&twos[i]))
 			return 1;
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	return weft_run(WEFT_THREADS, NULL, run_all, NULL) != 0;
+	bool contended = argc > 1;
+
+	(void)argv;
+	return weft_run(WEFT_THREADS, NULL, run_all, &contended) != 0;
 }

@@ -43,11 +43,13 @@ def everything(outcome):
 
 def counted(info):
     """What the exact gates saw: instructions of both sides, and calls of the head."""
-    calls = info.get("calls") or {}
+    calls, executed = info.get("calls") or {}, info.get("instructions") or {}
     rows = []
-    for path, (base, head) in sorted((info.get("instructions") or {}).items()):
-        rows.append([path, "%.1f" % base, "%.1f" % head, "%+.2f %%" % (100 * (head / base - 1))]
-                    + ["%g" % calls.get(path, {}).get(key, 0) for key in COUNTS])
+    for path in sorted({*calls, *executed}):
+        base, head = executed.get(path, (None, None))
+        rows.append([path] + (["-", "-", "-"] if head is None else [
+            "%.1f" % base, "%.1f" % head, "%+.2f %%" % (100 * (head / base - 1))]) + [
+            "%g" % calls.get(path, {}).get(key, 0) for key in COUNTS])
     return Table("fast paths", ["path", "instructions per operation, base", "head", "change"] + [
         key.replace("_", " ") for key in COUNTS], rows, 1)
 
