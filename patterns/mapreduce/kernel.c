@@ -106,31 +106,49 @@ static const char *why_not(int err)
 	}
 }
 
-/* How many words a file has, up to `most`. 0 or -errno. */
-static int count_file(const char *path, uint64_t most, uint64_t *n)
+/* How many words a file has, up to `most`, and how many bytes those take. 0 or
+ * -errno. */
+static int count_file(const char *path, uint64_t most, uint64_t *n,
+                      size_t *bytes)
 {
 	struct weft_slice text, rest;
 	int err = words_read(path, &text);
 
 	rest = text;
 	*n = err ? 0 : words_skip(&rest, most);
+	*bytes = text.bytes - rest.bytes;
 	free((char *)(uintptr_t)text.at);
 	return !err && !*n ? -ENODATA : err;
 }
 
+/* The most items that a text may have in which so many words, of so many bytes,
+ * come over and over again. */
+static uint64_t most_items(uint64_t words, size_t bytes)
+{
+	uint64_t times = (uint64_t)WORDS_FILE_MAX / (bytes + 1);
+
+	return times > 1 ? times * words : words;
+}
+
 static int accept(const struct params *p, struct text *why)
 {
-	uint64_t n;
+	uint64_t n, asked = (uint64_t)param(p, "items");
+	size_t bytes;
 	int err;
 
 	if (!has_input(p))
 		return 0;
-	err = count_file(p->text, (uint64_t)KERNEL_ITEMS_MAX + 1, &n);
+	err = count_file(p->text, (uint64_t)KERNEL_ITEMS_MAX + 1, &n, &bytes);
 	if (err)
 		text_add(why, "input=%s: %s", p->text, why_not(err));
 	else if (n > (uint64_t)KERNEL_ITEMS_MAX)
 		text_add(why, "input=%s: more than %" PRId64 " words", p->text,
 		         KERNEL_ITEMS_MAX);
+	else if (asked > most_items(n, bytes))
+		text_add(why,
+		         "items=%" PRIu64 ": more than 1 GiB of input=%s, "
+		         "allowed 0..%" PRIu64,
+		         asked, p->text, most_items(n, bytes));
 	else
 		return 0;
 	return -EINVAL;
@@ -139,10 +157,27 @@ static int accept(const struct params *p, struct text *why)
 static uint64_t items(const struct params *p)
 {
 	uint64_t n = ITEMS_DEFAULT;
+	size_t bytes;
 
 	if (has_input(p))
-		(void)count_file(p->text, (uint64_t)KERNEL_ITEMS_MAX, &n);
+		(void)count_file(p->text, (uint64_t)KERNEL_ITEMS_MAX, &n,
+		                 &bytes);
 	return n;
+}
+
+/* A byte of a text is counted, twice, in no less. */
+#define BYTE_NS 5
+
+/* Words that are made are short, those of a file of any length. */
+static double least_ns(const struct params *p, uint64_t items)
+{
+	uint64_t n;
+	size_t bytes;
+
+	if (!has_input(p) ||
+	    count_file(p->text, (uint64_t)KERNEL_ITEMS_MAX, &n, &bytes))
+		return 0;
+	return (double)items / (double)n * (double)bytes * BYTE_NS;
 }
 
 static void shape(const struct params *p, struct cell_shape *out)
@@ -626,5 +661,6 @@ const struct pattern pattern_mapreduce = {
 	           "to one result",
 	.accept = accept,
 	.items = items,
+	.least_ns = least_ns,
 	.verify = verify,
 };

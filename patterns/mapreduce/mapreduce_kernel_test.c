@@ -107,6 +107,35 @@ TEST(a_file_without_words_is_refused)
 	return 0;
 }
 
+/* One long word, over and over again. */
+TEST(more_of_a_file_than_a_gigabyte_is_refused)
+{
+	char *text = calloc(1, (1 << 20) + 1), why[200];
+	struct testing_cell t;
+	struct file f;
+	struct cell c;
+
+	CHECK(text != NULL);
+	memset(text, 'a', 1 << 20);
+	make(&f, text, "local");
+	free(text);
+	snprintf(f.knobs, sizeof(f.knobs), "input=%s items=1024", f.path);
+	t = cell_of(f.knobs);
+	CHECK(!testing_cell_possible(&t));
+	snprintf(why, sizeof(why),
+	         "items=1024: more than 1 GiB of input=%s, allowed 0..1023",
+	         f.path);
+	CHECK_EQ(strcmp(t.why, why), 0);
+	snprintf(f.knobs, sizeof(f.knobs), "input=%s items=1023", f.path);
+	t = cell_of(f.knobs);
+	CHECK(testing_cell_possible(&t));
+	/* A run has to be given seconds for what its bytes take. */
+	c = testing_cell(&t);
+	CHECK(t.pattern->least_ns(&c.params, 1023) > 1e9);
+	CHECK_EQ(unlink(f.path), 0);
+	return 0;
+}
+
 /* A file of /proc says that it is empty. */
 TEST(a_file_is_read_to_its_end_whatever_size_it_says)
 {
