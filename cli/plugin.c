@@ -14,6 +14,7 @@ static struct {
 	struct plugin_said said;
 	struct weft_chan_impl impl;
 	weft_perturb_begin_fn *perturb; /* in a child; NULL without */
+	weft_perturb_set_fn *hook;      /* the same */
 } adopted;
 
 /* Fill a text from one that foreign code has made. */
@@ -115,11 +116,14 @@ int plugin_load_here(char *why, size_t why_bytes)
 	adopted.impl = *impl;
 	adopted.perturb = (weft_perturb_begin_fn *)(uintptr_t)symbol(
 	        impl, "weft_perturb_begin");
+	adopted.hook = (weft_perturb_set_fn *)(uintptr_t)symbol(
+	        impl, "weft_perturb_set");
 	return 0;
 }
 
 /* There in a build with WEFT_PERTURB alone. */
 #pragma weak weft_perturb_begin
+#pragma weak weft_perturb_set
 
 void plugin_seed(uint64_t seed)
 {
@@ -127,6 +131,17 @@ void plugin_seed(uint64_t seed)
 		weft_perturb_begin(seed);
 	if (adopted.path && adopted.perturb)
 		adopted.perturb(seed);
+}
+
+bool plugin_hook(const struct perturb_hooks *hooks)
+{
+	bool its_own = adopted.path && adopted.hook;
+
+	if (weft_perturb_set)
+		weft_perturb_set(hooks);
+	if (its_own)
+		adopted.hook(hooks);
+	return weft_perturb_set || its_own;
 }
 
 void plugin_print_peer(FILE *to, const char *before,

@@ -58,6 +58,11 @@ int plugin_load_here(char *why, size_t why_bytes);
  * seed from here on. */
 void plugin_seed(uint64_t seed);
 
+/* In a child: these decide (core/perturb/perturb.h), NULL for what is random.
+ * False when the object was not built to be delayed, nor weft itself. */
+struct perturb_hooks;
+bool plugin_hook(const struct perturb_hooks *hooks);
+
 /* As peer_print(), for an adopted channel too. */
 void plugin_print_peer(FILE *to, const char *before,
                        const struct weft_chan_impl *impl);

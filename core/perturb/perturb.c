@@ -96,11 +96,15 @@ static void random_before(void *arg, enum perturb_kind kind, const void *at,
 	const struct temper *t = &tempers[now.temper % TEMPERS];
 	uint64_t mixed = now.seed ^ place;
 	bool favoured = rng_mix(&mixed) % PLACES == 0;
-	bool tired = is_tired(rng_next(&mine.rng), mine.operations);
-	long ns = tired ? 0 : decide(t, rng_next(&mine.rng), favoured);
+	bool tired;
+	long ns;
 
 	(void)arg;
 	(void)at;
+	if (kind == PERTURB_YIELD)
+		return; /* it is a delay itself */
+	tired = is_tired(rng_next(&mine.rng), mine.operations);
+	ns = tired ? 0 : decide(t, rng_next(&mine.rng), favoured);
 	mixed = mine.trace ^ ((uint64_t)ns << 8 | (uint64_t)kind);
 	mine.trace = rng_mix(&mixed);
 	mine.operations++;
@@ -110,9 +114,25 @@ static void random_before(void *arg, enum perturb_kind kind, const void *at,
 		wait_ns(ns);
 }
 
+/* One wait in so many is woken for no reason. */
+#define FOR_NOTHING 8
+
+static bool random_wakes(void *arg, const void *at, uintptr_t place)
+{
+	bool wakes = rng_next(&mine.rng) % FOR_NOTHING == 0;
+	uint64_t mixed = mine.trace ^ wakes;
+
+	(void)arg;
+	(void)at;
+	(void)place;
+	mine.trace = rng_mix(&mixed);
+	return wakes;
+}
+
 /* --- the hooks --- */
 
-static const struct perturb_hooks random_hooks = { .before = random_before };
+static const struct perturb_hooks random_hooks = { .before = random_before,
+	                                           .wakes = random_wakes };
 static const struct perturb_hooks *hooks = &random_hooks;
 
 void weft_perturb_set(const struct perturb_hooks *those)
@@ -181,6 +201,11 @@ static void perturb_leave(int err)
 /* So that places are the same where the object is not at the same address. */
 static const char anchor;
 
+static uintptr_t place_of(const void *caller)
+{
+	return (uintptr_t)caller - (uintptr_t)&anchor;
+}
+
 void weft_perturb_point(enum perturb_kind kind, const void *at,
                         const void *caller)
 {
@@ -188,9 +213,20 @@ void weft_perturb_point(enum perturb_kind kind, const void *at,
 
 	if (!hooks->before || !perturb_enter())
 		return;
-	hooks->before(hooks->arg, kind, at,
-	              (uintptr_t)caller - (uintptr_t)&anchor);
+	hooks->before(hooks->arg, kind, at, place_of(caller));
 	perturb_leave(err);
+}
+
+bool weft_perturb_wakes(const void *at, const void *caller)
+{
+	int err = errno;
+	bool wakes;
+
+	if (!hooks->wakes || !perturb_enter())
+		return false;
+	wakes = hooks->wakes(hooks->arg, at, place_of(caller));
+	perturb_leave(err);
+	return wakes;
 }
 
 void weft_perturb_atomic(enum perturb_kind kind)

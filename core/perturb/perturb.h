@@ -5,8 +5,8 @@
  * with libweft_perturb in place of the sanitizer's library it calls those of
  * tsan.c, and by --wrap its calls of pthreads, futex and weft's parking come
  * through wrap.c. All of them come here, where hooks decide what happens: a
- * random delay, unless others are set. What waits is delayed, what is read or
- * written is not changed.
+ * random delay, unless others are set. What waits is delayed, and now and then
+ * woken for no reason; what is read or written is not changed.
  *
  * Only what synchronises is delayed. A delay before another access could show
  * nothing that the thread sanitizer does not report.
@@ -28,6 +28,7 @@ enum perturb_kind {
 	PERTURB_UNLOCK, /* or a post of a semaphore */
 	PERTURB_WAIT,   /* waits for another task */
 	PERTURB_WAKE,
+	PERTURB_YIELD, /* lets others run, in a loop that waits */
 };
 
 /*
@@ -48,6 +49,11 @@ struct perturb_hooks {
 	void (*blocks)(void *arg, enum perturb_kind kind, const void *at);
 	void (*goes_on)(void *arg);
 
+	/* Whether a wait that is about to begin returns at once, as each may:
+	 * one for a condition has given up its mutex for a moment, one of weft
+	 * or of a futex has no reason, another one was interrupted (EINTR). */
+	bool (*wakes)(void *arg, const void *at, uintptr_t place);
+
 	/* Before a plain access of so many bytes. */
 	void (*access)(void *arg, bool writes, const void *at, unsigned bytes);
 
@@ -56,6 +62,7 @@ struct perturb_hooks {
 
 /* NULL is the random delays again. Not while others are in a hook. */
 WEFT_API void weft_perturb_set(const struct perturb_hooks *hooks);
+typedef void weft_perturb_set_fn(const struct perturb_hooks *hooks);
 
 /*
  * From here on delays follow from the seed: for each task from it, the task's
@@ -80,6 +87,9 @@ WEFT_API void weft_perturb_atomic(enum perturb_kind kind);
 /* Before a synchronising operation. */
 void weft_perturb_point(enum perturb_kind kind, const void *at,
                         const void *caller);
+
+/* Whether a wait is to return at once. */
+bool weft_perturb_wakes(const void *at, const void *caller);
 
 /* Around a call that may block. */
 void weft_perturb_blocks(enum perturb_kind kind, const void *at);

@@ -2,12 +2,16 @@
  * This file is compiled with -fsanitize=thread and linked without it, as a
  * plug-in that is to be delayed.
  */
+#include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -128,7 +132,7 @@ static void many_operations_come_to_an_end(void **state)
 
 /* Of one thread alone. */
 struct seen {
-	unsigned of[PERTURB_WAKE + 1], blocked, went_on, reads, writes;
+	unsigned of[PERTURB_YIELD + 1], blocked, went_on, reads, writes;
 	uint64_t seed;
 	const void *at;
 	uintptr_t place;
@@ -229,7 +233,7 @@ static void each_operation_is_what_it_was(void **state)
 
 static void waits_and_wakes_are_seen(void **state)
 {
-	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	static pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
 	static uint32_t word = 1;
 	struct seen s = { .seed = 0 };
 	struct perturb_hooks hooks = watching(&s);
@@ -237,11 +241,11 @@ static void waits_and_wakes_are_seen(void **state)
 	(void)state;
 	weft_perturb_set(&hooks);
 	weft_perturb_begin(7);
-	pthread_mutex_lock(&mutex);
-	pthread_mutex_unlock(&mutex);
+	pthread_mutex_lock(&own);
+	pthread_mutex_unlock(&own);
 	assert_int_equal(s.of[PERTURB_LOCK], 1);
 	assert_int_equal(s.of[PERTURB_UNLOCK], 1);
-	assert_ptr_equal(s.at, &mutex);
+	assert_ptr_equal(s.at, &own);
 	word++;
 	/* The word is another one: it does not wait. */
 	syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 7, NULL, NULL, 0);
@@ -249,6 +253,14 @@ static void waits_and_wakes_are_seen(void **state)
 	assert_int_equal(s.of[PERTURB_WAIT], 1);
 	assert_int_equal(s.of[PERTURB_WAKE], 1);
 	syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(s.of[PERTURB_YIELD], 0);
+	sched_yield();
+	weft_relax();
+	weft_relent(0);
+	weft_yield();
+	weft_sleep_until(WEFT_NOW);
+	/* Of weft's own calls in these, too: it is linked here as well. */
+	assert_true(s.of[PERTURB_YIELD] >= 5);
 	weft_perturb_begin(0);
 	weft_perturb_set(NULL);
 	assert_int_equal(s.of[PERTURB_WAIT] + s.of[PERTURB_WAKE], 2);
@@ -259,6 +271,86 @@ static void waits_and_wakes_are_seen(void **state)
 	assert_int_equal(s.seed, 0);
 }
 
+/* --- waits that are woken for no reason --- */
+
+UNSEEN static bool wakes_always(void *arg, const void *at, uintptr_t place)
+{
+	(void)at;
+	(void)place;
+	++*(unsigned *)arg;
+	return true;
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+
+/* Each of these would never return. */
+static void each_wait_can_be_woken_for_no_reason(void **state)
+{
+	static const struct timespec never = { .tv_sec = INT32_MAX };
+	static uint32_t word = 1;
+	unsigned woken = 0;
+	struct perturb_hooks hooks = { .wakes = wakes_always, .arg = &woken };
+	sem_t sem;
+
+	(void)state;
+	sem_init(&sem, 0, 0);
+	weft_perturb_set(&hooks);
+	weft_perturb_begin(5);
+	pthread_mutex_lock(&mutex);
+	assert_int_equal(pthread_cond_wait(&cond, &mutex), 0);
+	assert_int_equal(pthread_cond_timedwait(&cond, &mutex, &never), 0);
+	assert_int_equal(
+	        pthread_cond_clockwait(&cond, &mutex, CLOCK_MONOTONIC, &never),
+	        0);
+	assert_int_equal(pthread_mutex_trylock(&mutex), EBUSY);
+	pthread_mutex_unlock(&mutex);
+	assert_int_equal(sem_wait(&sem), -1);
+	assert_int_equal(errno, EINTR);
+	errno = 0;
+	assert_int_equal(sem_timedwait(&sem, &never), -1);
+	assert_int_equal(errno, EINTR);
+	errno = 0;
+	assert_int_equal(sem_clockwait(&sem, CLOCK_MONOTONIC, &never), -1);
+	assert_int_equal(errno, EINTR);
+	assert_int_equal(
+	        syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0),
+	        0);
+	assert_int_equal(weft_park(WEFT_FOREVER), 0);
+	assert_int_equal(woken, 8);
+	/* What is there is taken all the same. */
+	sem_post(&sem);
+	assert_int_equal(sem_wait(&sem), 0);
+	weft_perturb_begin(0);
+	weft_perturb_set(NULL);
+	sem_destroy(&sem);
+}
+
+/* By chance, and not always: what loops around a wait comes to its end. */
+static void some_are_by_every_seed(void **state)
+{
+	struct timespec now;
+
+	(void)state;
+	pthread_mutex_lock(&mutex);
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		unsigned woken = 0, late = 0;
+
+		weft_perturb_begin(seed);
+		for (unsigned i = 0; i < 200; i++) {
+			clock_gettime(CLOCK_REALTIME, &now);
+			if (pthread_cond_timedwait(&cond, &mutex, &now))
+				late++;
+			else
+				woken++;
+		}
+		assert_in_range(woken, 1, 100);
+		assert_true(late >= 100);
+	}
+	weft_perturb_begin(0);
+	pthread_mutex_unlock(&mutex);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +359,8 @@ int main(void)
 		cmocka_unit_test(many_operations_come_to_an_end),
 		cmocka_unit_test(each_operation_is_what_it_was),
 		cmocka_unit_test(waits_and_wakes_are_seen),
+		cmocka_unit_test(each_wait_can_be_woken_for_no_reason),
+		cmocka_unit_test(some_are_by_every_seed),
 	};
 
 	return cmocka_run_group_tests_name("perturb", tests, NULL, NULL);
