@@ -140,7 +140,7 @@ static int sends_in_order(void *arg)
 	struct flow *f = arg;
 
 	for (uint32_t i = 0; i < f->n; i++)
-		MUST(way_send(f->way, f->c, &i, 1), 0);
+		MUST_OF("send", way_send(f->way, f->c, &i, 1), 0);
 	return chan_close(f->c);
 }
 
@@ -162,7 +162,7 @@ static void one_to_one(struct cell *cell, enum way send_by, enum way recv_by)
 			                tags[i] == tag_in(cell->elem, next),
 			        "received element %u; element %u is the next",
 			        tags[i], next);
-	MUST(err, -EPIPE);
+	MUST_OF("recv", err, -EPIPE);
 	REQUIRE(next == f.n, "received %u elements of %u", next, f.n);
 	task_finish(task);
 	chan_end(f.c);
@@ -428,8 +428,8 @@ static void first_after(struct race *r)
 {
 	uint32_t a, b;
 
-	MUST(r->result[0], 0);
-	MUST(r->result[1], 0);
+	MUST_OF("try_send", r->result[0], 0);
+	MUST_OF("try_send", r->result[1], 0);
 	MUST(tag_try_recv(r->c, &a), 0);
 	MUST(tag_try_recv(r->c, &b), 0);
 	REQUIRE(a + b == 3 && a != b,
@@ -490,14 +490,14 @@ static void tries_get_through_to_a_waiting_peer(struct cell *cell)
 	for (uint32_t i = 0; i < t.n; i++) {
 		while ((err = tag_try_recv(t.c, &tag)) == -EAGAIN)
 			weft_yield();
-		MUST(err, 0);
+		MUST_OF("try_recv", err, 0);
 	}
 	task_finish(task);
 	task = task_start("receiver", receives_n, &t);
 	for (uint32_t i = 0; i < t.n; i++) {
 		while ((err = tag_try_send(t.c, i)) == -EAGAIN)
 			weft_yield();
-		MUST(err, 0);
+		MUST_OF("try_send", err, 0);
 	}
 	task_finish(task);
 	chan_end(t.c);

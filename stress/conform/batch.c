@@ -49,7 +49,7 @@ static void a_batch_says_exactly_how_many_it_moved(struct cell *cell)
 			        "received element %u; element %u is the next",
 			        tags[i], next);
 	}
-	MUST(err, -EPIPE);
+	MUST_OF("recv_many", err, -EPIPE);
 	REQUIRE(next == in, "send_many says it sent %zu; %u were received", in,
 	        next);
 	chan_end(c);
@@ -83,7 +83,7 @@ static int receives_in_batches(void *arg)
 			REQUIRE(tags[i] == next,
 			        "received element %u; element %u is the next",
 			        tags[i], next);
-	MUST(err, -EPIPE);
+	MUST_OF("recv_many", err, -EPIPE);
 	REQUIRE(next == MANY_MAX, "received %u elements of %d", next, MANY_MAX);
 	return 0;
 }
@@ -226,7 +226,7 @@ static void a_native_batch_that_moves_nothing_says_why(struct cell *cell)
 	struct weft_chan *c = cell_chan(cell);
 	size_t done, n = 0;
 
-	MUST(receives_natively(c, 3, &done), -EAGAIN);
+	MUST_OF("try_recv_many", receives_natively(c, 3, &done), -EAGAIN);
 	REQUIRE(done == 0, "%zu received from an empty channel", done);
 	for (int i = 0; i < 3 || (!cell->unbounded && done); i++) {
 		int err = sends_natively(c, i % 3 + 1, &done);
@@ -237,9 +237,9 @@ static void a_native_batch_that_moves_nothing_says_why(struct cell *cell)
 		        code_name(err));
 	}
 	MUST(chan_close(c), 0);
-	MUST(sends_natively(c, 2, &done), -EPIPE);
+	MUST_OF("try_send_many", sends_natively(c, 2, &done), -EPIPE);
 	REQUIRE(done == 0, "%zu sent into a closed channel", done);
-	MUST(empties(c, &n), -EPIPE);
+	MUST_OF("try_recv_many", empties(c, &n), -EPIPE);
 	REQUIRE(n == 0,
 	        "try_recv_many said -EPIPE with %zu elements left in the "
 	        "closed channel",

@@ -57,15 +57,16 @@ static void one_at_the_edge(struct brink *b, struct weft_chan *c, int turn)
 	int err;
 
 	elem_make(out, b->size, tag);
-	MUST(turn < 2 ? weft_chan_try_send(c, out)
-	              : weft_chan_send(c, out, WEFT_FOREVER),
-	     0);
+	MUST_OF(turn < 2 ? "try_send" : "send",
+	        turn < 2 ? weft_chan_try_send(c, out)
+	                 : weft_chan_send(c, out, WEFT_FOREVER),
+	        0);
 	/* Where elements are under way for a while, it may not be there yet. */
 	while ((err = turn < 2
 	                      ? weft_chan_try_recv(c, in)
 	                      : weft_chan_recv(c, in, WEFT_FOREVER)) == -EAGAIN)
 		weft_yield();
-	MUST(err, 0);
+	MUST_OF(turn < 2 ? "try_recv" : "recv", err, 0);
 	REQUIRE(elem_tag(in, b->size) == tag_in(b->size, tag),
 	        "received another element than was sent");
 }

@@ -393,7 +393,7 @@ static void new_fails(struct cell *cell, int for_good)
 		                    &opts);
 		failures = oom.disarm();
 		if (failures == 0) {
-			MUST(err, 0);
+			MUST_OF("create", err, 0);
 			chan_end(c);
 			REQUIRE(oom.live() == 0,
 			        "%ld blocks are left of a channel", oom.live());
@@ -405,7 +405,7 @@ static void new_fails(struct cell *cell, int for_good)
 			     cell->cap || cell->unbounded ? 0 : -EAGAIN);
 			chan_end(c);
 		} else {
-			MUST(err, -ENOMEM);
+			MUST_OF("create", err, -ENOMEM);
 			REQUIRE(c == none,
 			        "a failed weft_chan_new changed its argument");
 		}

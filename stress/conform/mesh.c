@@ -90,7 +90,7 @@ static void sent(struct mesh_task *t, unsigned chan, uint32_t tag, int err,
 		t->sends &= ~(1u << chan);
 		return;
 	}
-	MUST(err, 0);
+	MUST_OF("send", err, 0);
 	REQUIRE(!too_late, "a send succeeded after channel %u was closed",
 	        chan);
 	weft_fetch_add_relaxed(&t->mesh->sent, 1u);
@@ -103,7 +103,7 @@ static void received(struct mesh_task *t, unsigned chan, uint32_t tag, int err)
 		t->receives &= ~(1u << chan);
 		return;
 	}
-	MUST(err, 0);
+	MUST_OF("recv", err, 0);
 	ledger_received(&t->mesh->ledger, tag,
 	                t->mesh->chan[chan].ordered ? &t->order[chan] : NULL);
 	weft_fetch_add_relaxed(&t->mesh->received, 1u);
@@ -324,7 +324,7 @@ static void put_ctx(struct mesh_task *t, struct mesh_select *s)
 
 static void must_have_ended(const struct mesh_select *s)
 {
-	MUST(choice_err(&s->ch, s->end), -EPIPE);
+	MUST_OF("the chosen case", choice_err(&s->ch, s->end), -EPIPE);
 	REQUIRE(weft_ctx_err(s->ctx),
 	        "select chose the end of a context that has not ended");
 }
@@ -367,7 +367,7 @@ static void select_some(struct mesh_task *t)
 	put_ctx(t, &s);
 	got = choice_make(&s.ch, pick_deadline(t, kind));
 	if (got < 0)
-		MUST(got, -ETIMEDOUT);
+		MUST_OF("select", got, -ETIMEDOUT);
 	settle(t, &s, got);
 	ctx_drop(t->mesh, s.ctx);
 }

@@ -70,7 +70,7 @@ static void try_send_succeeds_only_while_a_receiver_waits(struct cell *cell)
 	/* Where the wait cannot be seen, it may begin a little later. */
 	while ((err = tag_try_send(c, 2)) == -EAGAIN && !cell->manual)
 		weft_yield();
-	MUST(err, 0);
+	MUST_OF("try_send", err, 0);
 	MUST_END(&recv, 0);
 	REQUIRE(recv.tag == tag_in(cell->elem, 2),
 	        "received element %u instead of the one that was sent",
@@ -93,7 +93,7 @@ static void try_recv_succeeds_only_while_a_sender_waits(struct cell *cell)
 	cell_settle(cell, &send, 1);
 	while ((err = tag_try_recv(c, &tag)) == -EAGAIN && !cell->manual)
 		weft_yield();
-	MUST(err, 0);
+	MUST_OF("try_recv", err, 0);
 	REQUIRE(tag == tag_in(cell->elem, 9),
 	        "received element %u instead of the one that was sent", tag);
 	MUST_END(&send, 0);
@@ -187,7 +187,7 @@ static int receives_all(void *arg)
 
 	while ((err = tag_recv(v->c, &tag, in_a_moment())) != -EPIPE)
 		if (err != -ETIMEDOUT) {
-			MUST(err, 0);
+			MUST_OF("recv", err, 0);
 			ledger_received(&v->ledger, tag, NULL);
 		}
 	return 0;

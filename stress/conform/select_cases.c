@@ -269,7 +269,7 @@ static void one_of(struct crowd *w, size_t which)
 	REQUIRE(got == (int)which,
 	        "a select of %zu cases returned %d; only %zu was sent to", w->n,
 	        got, which);
-	MUST(w->cases[which].err, 0);
+	MUST_OF("the chosen case", w->cases[which].err, 0);
 	for (size_t i = 0; i < w->n; i++)
 		REQUIRE(w->elems[i] == (i == which ? late.value : 0),
 		        "a select of %zu cases wrote %u to the element of "
@@ -292,7 +292,7 @@ static void as_good_as_few(struct cell *cell, size_t n)
 		one_of(&w, weft_rand() % n);
 	MUST(chan_close(w.c[n / 2]), 0);
 	MUST(weft_select(w.cases, n, WEFT_FOREVER), (int)(n / 2));
-	MUST(w.cases[n / 2].err, -EPIPE);
+	MUST_OF("the chosen case", w.cases[n / 2].err, -EPIPE);
 	crowd_free(&w);
 }
 

@@ -106,7 +106,10 @@ static void something_was_ready(struct race *r)
 	        "select returned %s, though at every instant one of its two "
 	        "cases was ready",
 	        code_name(r->result[0]));
-	MUST(r->result[1], 0);
+	MUST_OF(in->closes                 ? "close"
+	        : in->op == WEFT_CASE_RECV ? "try_send"
+	                                   : "try_recv",
+	        r->result[1], 0);
 	r->seen[r->result[2] == 0]++;
 	chan_end(r->c);
 	chan_end(in->to);
@@ -294,7 +297,7 @@ static void select_then_the_other(struct race *r)
 	r->result[0] = got;
 	if (got < 0)
 		return;
-	MUST(choice_err(&ch, got), 0);
+	MUST_OF("the chosen case", choice_err(&ch, got), 0);
 	r->tag[0] = ch.tag[got];
 	r->tag[3] = (uint32_t)!got + 1;
 	r->result[3] = one_call(b->c[!got], b->op, &r->tag[3]);
@@ -322,9 +325,9 @@ static void each_moved_once(struct race *r)
 
 	REQUIRE(r->result[0] >= 0, "select returned %s",
 	        code_name(r->result[0]));
-	MUST(r->result[1], 0);
-	MUST(r->result[2], 0);
-	MUST(r->result[3], 0);
+	for (unsigned i = 1; i <= 3; i++)
+		MUST_OF((b->op == WEFT_CASE_SEND) == (i == 3) ? "send" : "recv",
+		        r->result[i], 0);
 	if (b->op == WEFT_CASE_RECV) {
 		REQUIRE(r->tag[0] == (uint32_t)r->result[0] + 1 &&
 		                r->tag[3] == 3 - r->tag[0],
@@ -387,7 +390,8 @@ static void opposite_select(struct race *r, unsigned actor)
 	r->result[actor] = choice_make(&ch, WEFT_FOREVER);
 	if (r->result[actor] >= 0) {
 		r->tag[actor] = ch.tag[r->result[actor]];
-		MUST(choice_err(&ch, r->result[actor]), 0);
+		MUST_OF("the chosen case", choice_err(&ch, r->result[actor]),
+		        0);
 	}
 }
 

@@ -60,11 +60,42 @@ const char *code_name(int code)
 	return "something else";
 }
 
+/*
+ * "try_send" of "weft_chan_try_send(c, &elem)", and the like: what a user of
+ * the channel knows it by. What is no call is a name already.
+ */
+static void plain_name(const char *call, char *to, size_t bytes)
+{
+	static const char *const ours[] = { "weft_chan_", "weft_", "chan_",
+		                            "tag_" };
+	const char *end = strchr(call, '('), *begin;
+	size_t n;
+
+	if (!end)
+		end = call + strlen(call);
+	for (begin = end; begin > call && begin[-1] != '>' && begin[-1] != '.';)
+		begin--;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
+		n = strlen(ours[i]);
+		if (strncmp(begin, ours[i], n) == 0) {
+			begin += n;
+			break;
+		}
+	}
+	if (strncmp(begin, "choice_make(", strlen("choice_make(")) == 0)
+		snprintf(to, bytes, "select");
+	else
+		snprintf(to, bytes, "%.*s", (int)(end - begin), begin);
+}
+
 void expect_code_failed(const char *file, int line, const char *call, int got,
                         int want)
 {
+	char name[64];
+
+	plain_name(call, name, sizeof(name));
 	expect_failed(file, line, "%s returned %s (%d); it must return %s",
-	              call, code_name(got), got, code_name(want));
+	              name, code_name(got), got, code_name(want));
 }
 
 /* --- channels --- */

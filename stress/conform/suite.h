@@ -115,7 +115,9 @@ WEFT_NORETURN WEFT_PRINTF(3, 4) void expect_failed(const char *file, int line,
 WEFT_NORETURN void expect_code_failed(const char *file, int line,
                                       const char *call, int got, int want);
 
-/* A call that returns 0 or -errno must return `want`. */
+/* A call that returns 0 or -errno must return `want`. What does not is told of
+ * by the name of the function that is called first; for what is more than one
+ * call, or has been made before, there is the next one. */
 #define MUST(call, want) MUST_OF(#call, call, want)
 
 /* The same of what a call has returned, under the name of that call. */

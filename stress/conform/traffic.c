@@ -40,7 +40,7 @@ static int select_one(struct choice *ch, int64_t deadline_ns)
 	choice_recv(ch, NULL);
 	while ((got = choice_make(ch, deadline_ns)) == -ETIMEDOUT)
 		weft_yield();
-	MUST(got, 0);
+	MUST_OF("select", got, 0);
 	return choice_err(ch, got);
 }
 
@@ -155,7 +155,7 @@ static int sender(void *arg)
 		do
 			tags[n++] = ledger_tag(id, i++);
 		while (t->send_by == WAY_MANY && n < WAY_BATCH && i < t->each);
-		MUST(way_send(t->send_by, t->c, tags, n), 0);
+		MUST_OF("send", way_send(t->send_by, t->c, tags, n), 0);
 		for (size_t k = 0; k < n; k++)
 			ledger_sent(&t->ledger, tags[k], true);
 	}
@@ -174,7 +174,7 @@ static int receiver(void *arg)
 		for (size_t i = 0; i < n; i++)
 			ledger_received(&t->ledger, tags[i],
 			                t->order ? &order : NULL);
-	MUST(err, -EPIPE);
+	MUST_OF("recv", err, -EPIPE);
 	return 0;
 }
 

@@ -278,8 +278,8 @@ static void somebody_got_it(struct race *r)
 
 	REQUIRE(first == 0 || first == -ETIMEDOUT, "a timed call returned %s",
 	        code_name(first));
-	MUST(r->result[PATIENT], 0);
-	MUST(r->result[PROVIDER], 0);
+	MUST_OF(handing_of(r)->sends ? "send" : "recv", r->result[PATIENT], 0);
+	MUST_OF(handing_of(r)->sends ? "recv" : "send", r->result[PROVIDER], 0);
 	MUST(chan_close(r->c), 0);
 	while (tag_recv(r->c, &tag, WEFT_FOREVER) == 0)
 		left++;
