@@ -192,6 +192,9 @@ static void text_how_to_repeat(const struct request *q,
 {
 	printf("           again: weft check --only='^%s$' --seed=%" PRIu64 " ",
 	       conform_name(r->check), q->opts.seed);
+	/* What came late would not come with fewer. */
+	if (q->opts.percent > 100)
+		printf("--percent=%u ", q->opts.percent);
 	chosen_print(stdout, &q->chosen, r->impl);
 	putchar('\n');
 }

@@ -191,6 +191,12 @@ static const struct planted planted[] = {
 	  CONFORM_FAIL },
 	{ WAITS_FOR_EVER, &faulty_pairing, "short_deadlines_are_not_early",
 	  CONFORM_HUNG },
+	{ COUNTS_SPANS_IN_32_BITS, &faulty_pairing,
+	  "a_far_deadline_does_not_expire", CONFORM_FAIL },
+	{ WAITS_FOR_EVER_PAST_2_SECONDS, &faulty_pairing,
+	  "a_deadline_of_seconds_is_kept", CONFORM_HUNG },
+	{ ENDS_AT_A_SIGNAL, &faulty_pairing, "a_signal_does_not_end_a_wait",
+	  CONFORM_FAIL },
 
 	/* capacity 0 */
 	{ RENDEZVOUS_BUFFERS, &faulty_pairing, "send_waits_until_it_is_taken",
@@ -245,6 +251,12 @@ static const struct planted planted[] = {
 	  "poll_tells_what_a_try_would_find", CONFORM_FAIL },
 	{ POLL_FALLS_BACK, &faulty_pairing, "poll_positions_only_grow",
 	  CONFORM_FAIL },
+	{ POLL_MISSES_CLOSE_WHEN_FULL, &faulty_notifying,
+	  "poll_tells_what_a_try_would_find", CONFORM_FAIL },
+	{ POLL_MISSES_THE_LAST, &faulty_notifying,
+	  "poll_tells_what_a_try_would_find", CONFORM_FAIL },
+	{ POLL_COUNTS_TOO_EARLY, &faulty_pairing,
+	  "poll_misses_nothing_that_came_and_went", CONFORM_FAIL },
 	{ COPIES_8_BYTES, &faulty_pairing, "only_the_chosen_case_is_written",
 	  CONFORM_FAIL },
 	{ LOSES_ONE_IN_50, &faulty_notifying,
@@ -299,6 +311,10 @@ static const struct planted planted[] = {
 	  "a_batch_without_memory_is_told_how_far_it_got", CONFORM_FAIL },
 	{ WRAPS_AROUND_SIZES, &faulty_pairing, "absurd_capacities_are_refused",
 	  CONFORM_FAIL },
+	{ WRAPS_AROUND_SIZES, &faulty_pairing,
+	  "capacities_whose_bytes_wrap_are_refused", CONFORM_CRASHED },
+	{ COUNTS_SIZES_IN_32_BITS, &faulty_pairing,
+	  "capacities_whose_bytes_wrap_are_refused", CONFORM_CRASHED },
 	{ CRASHES, &faulty_pairing, "every_element_arrives_exactly_once",
 	  CONFORM_CRASHED },
 	{ CRASHES_WITHOUT_BYTES, &faulty_pairing,
@@ -471,6 +487,25 @@ static void a_failure_names_the_call_that_failed(void **state)
 	fault = CLOSED_HIDES_ELEMENTS;
 	conform_run(&faulty_pairing, &opts, NULL, keep_why, why);
 	fault = NO_FAULT;
+}
+
+/* --- more of the repetitions --- */
+
+static void more_of_the_repetitions_count_further(void **state)
+{
+	enum conform_verdict usual = CONFORM_FAIL, more = CONFORM_PASS;
+	struct conform_opts opts = { .only = "^more_than_a_million_pass$" };
+
+	(void)state;
+	if (SANITIZED)
+		skip();
+	fault = LOSES_ONE_AFTER_TWO_MILLION;
+	conform_run(&faulty_pairing, &opts, NULL, keep_result, &usual);
+	opts.percent = 2000; /* however slow the machine is */
+	conform_run(&faulty_pairing, &opts, NULL, keep_result, &more);
+	fault = NO_FAULT;
+	assert_int_equal(usual, CONFORM_PASS);
+	assert_int_equal(more, CONFORM_FAIL);
 }
 
 /* --- and nothing else --- */
@@ -661,6 +696,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest faults[] = {
 		TEST(a_failure_names_the_call_that_failed),
 		TEST(each_fault_is_found_by_its_check),
+		TEST(more_of_the_repetitions_count_further),
 	};
 	const struct CMUnitTest rest[] = {
 		TEST(names_are_sentences_and_unique),

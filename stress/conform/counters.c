@@ -175,6 +175,14 @@ static void counters_may_pass_their_end(struct cell *cell)
 #define MILLION 1050000u /* and some, whichever million is meant */
 #define MOST WEFT_SEC
 
+/* So much where the usual repetitions are asked for; less or more in
+ * proportion.
+ */
+static int64_t as_often(const struct cell *cell, int64_t n)
+{
+	return n * cell->percent / 100 + 1;
+}
+
 /* What this thread has computed so far, however busy the machine is. */
 static int64_t spent_ns(void)
 {
@@ -184,12 +192,13 @@ static int64_t spent_ns(void)
 	return t.tv_sec * WEFT_SEC + t.tv_nsec;
 }
 
-/* What goes wrong once after so many. Where each is a system call, as many as a
- * second lets through. */
+/* What goes wrong once after so many, or at more of the repetitions after more.
+ * Where each is a system call, as many as a second lets through. */
 static void more_than_a_million_pass(struct cell *cell)
 {
-	uint32_t n = elements_of(cell, MILLION), step = 1000, done = 0;
-	int64_t until = spent_ns() + MOST;
+	uint64_t n = (uint64_t)as_often(cell, MILLION), done = 0;
+	int64_t until = spent_ns() + as_often(cell, MOST);
+	const uint32_t step = 1000;
 	struct weft_chan *c = cell_chan(cell);
 
 	for (; done < n && spent_ns() < until; done += step) {
@@ -198,8 +207,9 @@ static void more_than_a_million_pass(struct cell *cell)
 	}
 	if (done < n)
 		snprintf(vital->note, sizeof(vital->note),
-		         "only %u elements passed in %.1f s", done,
-		         (double)MOST / 1e9);
+		         "only %llu elements passed in %.1f s",
+		         (unsigned long long)done,
+		         (double)as_often(cell, MOST) / 1e9);
 	chan_end(c);
 }
 

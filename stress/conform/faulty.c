@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <weft/atomic.h>
@@ -39,6 +40,7 @@ struct faulty {
 	uint32_t at32;                /* and in 32 */
 	size_t miscounted;            /* by which len is too small */
 	unsigned long pushed, popped; /* ever, handed over ones included */
+	unsigned long announced;      /* will be pushed, or were */
 	struct queue senders, receivers;
 	void *lost;      /* the last of what it leaks */
 	unsigned beyond; /* the sum of what it should not read */
@@ -196,6 +198,8 @@ static void push(struct faulty *f, const void *elem)
 		return;
 	if (fault == LOSES_ONE_AFTER_A_MILLION && f->pushed == 1000001)
 		return;
+	if (fault == LOSES_ONE_AFTER_TWO_MILLION && f->pushed == 2000001)
+		return;
 	if (fault == READS_BEYOND)
 		f->beyond += ((const unsigned char *)elem)[f->elem];
 	if (fault == SENDS_WITHOUT_MEMORY) {
@@ -262,6 +266,8 @@ static int faulty_create(void **state, const struct weft_chan_config *config)
 		raise(SIGFPE);
 	if (fault == WRAPS_AROUND_SIZES) {
 		bytes = n * config->elem_size;
+	} else if (fault == COUNTS_SIZES_IN_32_BITS) {
+		bytes = (uint32_t)(n * config->elem_size);
 	} else if (config->cap > SIZE_MAX - 3 ||
 	           __builtin_mul_overflow(n, config->elem_size, &bytes) ||
 	           bytes > SIZE_MAX / 2) {
@@ -349,7 +355,14 @@ static bool faulty_poll(void *state, char dir, uint64_t *pos)
 	bool ready;
 
 	lock(&f->locked);
-	if (dir == 's' && fault == POLL_FALLS_BACK)
+	if (fault == POLL_MISSES_CLOSE_WHEN_FULL && dir == 's' && f->closed &&
+	    f->len == room(f))
+		ready = false;
+	else if (fault == POLL_MISSES_THE_LAST && dir == 'r' && f->len == 1)
+		ready = false;
+	else if (fault == POLL_COUNTS_TOO_EARLY && dir == 'r')
+		ready = answer(f->len > 0, f->closed, f->announced, pos);
+	else if (dir == 's' && fault == POLL_FALLS_BACK)
 		ready = answer(f->len < room(f), f->closed,
 		               1000 + 3 * f->popped - f->len, pos);
 	else if (dir == 's')
@@ -372,6 +385,12 @@ static int64_t deadline_of(int64_t deadline_ns)
 		return 1;
 	if (fault == WAITS_FOR_EVER && deadline_ns != WEFT_NOW)
 		return WEFT_FOREVER;
+	if (fault == WAITS_FOR_EVER_PAST_2_SECONDS &&
+	    deadline_ns > weft_deadline_in(2 * WEFT_SEC))
+		return WEFT_FOREVER;
+	if (fault == COUNTS_SPANS_IN_32_BITS && deadline_ns > weft_now() &&
+	    deadline_ns < weft_deadline_in(10 * WEFT_SEC))
+		return weft_deadline_in((uint32_t)(deadline_ns - weft_now()));
 	return deadline_ns;
 }
 
@@ -480,9 +499,19 @@ static int pair_timed_out(struct faulty *f, struct queue *q, struct wait *w)
 	return err;
 }
 
+/* As sem_timedwait() and the like are, and a system call by itself. */
+static bool is_interrupted(void)
+{
+	static const struct timespec long_enough = { .tv_sec = 10 };
+
+	return nanosleep(&long_enough, NULL) != 0 && errno == EINTR;
+}
+
 static int pair_wait(struct faulty *f, struct queue *q, struct wait *w,
                      int64_t deadline_ns)
 {
+	if (fault == ENDS_AT_A_SIGNAL && is_interrupted())
+		return pair_timed_out(f, q, w);
 	while (!weft_load_acquire(&w->over)) { /* [over] */
 		if (weft_park(deadline_ns) == -ETIMEDOUT)
 			return pair_timed_out(f, q, w);
@@ -558,8 +587,19 @@ static int send_in_two_steps(struct faulty *f, const void *elem)
 	return claimed && err == -EPIPE ? 0 : err;
 }
 
+/* The yield holds the window open. */
+static void announce(struct faulty *f)
+{
+	lock(&f->locked);
+	f->announced++;
+	unlock(&f->locked);
+	weft_yield();
+}
+
 static int pairing_try_send(void *state, const void *elem)
 {
+	if (fault == POLL_COUNTS_TOO_EARLY)
+		announce(state);
 	if (fault == BUSY_IS_FULL && is_busy(state))
 		return -EAGAIN;
 	if (fault == CLOSE_LOSES_CLAIMED)

@@ -5,8 +5,12 @@
  * bad input and no channel that blocks for ever.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "base/check.h"
 #include "stress/conform/suite.h"
 
 static void null_channels_are_refused(struct cell *cell)
@@ -86,7 +90,7 @@ static void elements_of_no_bytes_need_no_address(struct cell *cell)
 	c = cell_chan_of(cell, cell->cap, 0, NULL);
 	while (n < 20 && (err = weft_chan_try_send(c, NULL)) == 0)
 		n++;
-	MUST(err, n < 20 ? -EAGAIN : 0);
+	MUST_OF("try_send", err, n < 20 ? -EAGAIN : 0);
 	for (size_t i = 0; i < n; i++)
 		MUST(weft_chan_recv(c, NULL, WEFT_FOREVER), 0);
 	if (n > 0) {
@@ -119,8 +123,8 @@ static void as_accepted(const struct weft_chan_impl *impl, size_t cap,
 	}
 	REQUIRE(c == none, "a failed weft_chan_new changed its argument");
 	if (may) {
-		MUST(may, -EINVAL);
-		MUST(err, -EINVAL);
+		MUST_OF("impl_accepts", may, -EINVAL);
+		MUST_OF("create", err, -EINVAL);
 		REQUIRE(why[0] != '\0', "no reason was given");
 		return;
 	}
@@ -158,7 +162,7 @@ static void absurd_capacities_are_refused(struct cell *cell)
 		                        NULL);
 
 		if (cell->impl->can & WEFT_CAN_UNBOUNDED) {
-			MUST(err, 0);
+			MUST_OF("create", err, 0);
 			chan_end(c);
 		} else {
 			REQUIRE(err == -EINVAL || err == -ENOMEM,
@@ -166,6 +170,76 @@ static void absurd_capacities_are_refused(struct cell *cell)
 			        code_name(err));
 		}
 	}
+}
+
+/* Refused, or as large: with some 100000 inside, what is too small has been
+ * written past its end. */
+static void is_as_large_as_it_says(struct cell *cell, size_t cap)
+{
+	struct weft_chan *c;
+	size_t n;
+	int err = weft_chan_new(&c, cell->impl, cap, cell->elem, NULL);
+
+	if (err) {
+		REQUIRE(err == -EINVAL || err == -ENOMEM,
+		        "a capacity of %zu gave %s", cap, code_name(err));
+		return;
+	}
+	REQUIRE(weft_chan_cap(c) >= cap, "a capacity of %zu became %zu", cap,
+	        weft_chan_cap(c));
+	n = chan_fill(c, 0, 100000);
+	MUST(chan_close(c), 0);
+	must_drain(cell, c, 0, n);
+	chan_end(c);
+}
+
+/* Beyond what the process has now. */
+#define MORE ((size_t)64 << 20)
+
+/* Returns what was allowed before. */
+static struct rlimit allow_little_more(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	char line[128] = "";
+	struct rlimit old, few;
+	size_t pages;
+
+	if (f) {
+		if (!fgets(line, sizeof(line), f))
+			line[0] = '\0';
+		fclose(f);
+	}
+	pages = strtoul(line, NULL, 10);
+	CHECK_EQ(getrlimit(RLIMIT_AS, &old), 0);
+	few = old;
+	if (pages)
+		few.rlim_cur = pages * (size_t)sysconf(_SC_PAGESIZE) + MORE;
+	CHECK_EQ(setrlimit(RLIMIT_AS, &few), 0);
+	return old;
+}
+
+/* Slots of an element and up to so many bytes beside it. */
+#define BESIDE 128
+
+/* The least capacity of which 32 bits cannot hold the bytes, and 64, whatever a
+ * slot takes. */
+static void capacities_whose_bytes_wrap_are_refused(struct cell *cell)
+{
+	size_t elem = cell->elem ? cell->elem : 1, cap;
+	struct rlimit old = allow_little_more();
+
+	for (size_t stride = elem; stride <= elem + BESIDE; stride++) {
+		if (stride % 4 && stride > elem + 4)
+			continue;
+		vital_goes_on();
+		cap = UINT32_MAX / stride + 1;
+		if (cell_takes(cell, cap))
+			is_as_large_as_it_says(cell, cap);
+		cap = SIZE_MAX / stride + 1;
+		if (cell_takes(cell, cap))
+			is_as_large_as_it_says(cell, cap);
+	}
+	CHECK_EQ(setrlimit(RLIMIT_AS, &old), 0);
 }
 
 static void bad_arguments_of_new_are_refused(struct cell *cell)
@@ -223,5 +297,9 @@ const struct conform_check conform_misuse[] = {
 	  .needs = NEEDS_UNSAN,
 	  .over = OVER_OWN,
 	  .fn = absurd_capacities_are_refused },
+	{ .name = "capacities_whose_bytes_wrap_are_refused",
+	  .needs = NEEDS_UNSAN | NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_BOUNDED,
+	  .over = OVER_OWN,
+	  .fn = capacities_whose_bytes_wrap_are_refused },
 	{ .name = NULL },
 };

@@ -202,6 +202,41 @@ static void poll_counts_receives(struct bare *b)
 		;
 }
 
+/* Full, and with every number of elements left: a send finds it closed, a
+ * receive what there is or the same. */
+static void poll_sees_close(struct bare *b)
+{
+	int n = 0;
+
+	while (n < 100 && b->impl->try_send(b->state, b->room.bytes) == 0)
+		n++;
+	MUST(b->impl->close(b->state), 0);
+	for (; n >= 0; n--) {
+		must_poll(b, 'r', true, "of a closed channel");
+		must_poll(b, 's', true, "of a closed channel");
+		if (n)
+			MUST(b->impl->try_recv(b->state, b->room.bytes), 0);
+	}
+	MUST(b->impl->try_recv(b->state, b->room.bytes), -EPIPE);
+}
+
+/* With every number inside: one more element, one more space, and none. */
+static void poll_sees_each(struct bare *b, bool exact)
+{
+	int n = 0, in;
+
+	while (n < 100 && b->impl->try_send(b->state, b->room.bytes) == 0) {
+		must_poll(b, 'r', true, "with an element inside");
+		n++;
+	}
+	for (in = n; in > 0; in--) {
+		must_poll(b, 'r', true, "with an element inside");
+		if (exact && in < n)
+			must_poll(b, 's', true, "of a channel with space");
+		MUST(b->impl->try_recv(b->state, b->room.bytes), 0);
+	}
+}
+
 /* What poll says decides whether "nothing ready" was true at one instant. */
 static void poll_tells_what_a_try_would_find(struct cell *cell)
 {
@@ -218,9 +253,8 @@ static void poll_tells_what_a_try_would_find(struct cell *cell)
 		if (cell->exact && !cell->unbounded)
 			poll_counts_receives(&b);
 	}
-	MUST(b.impl->close(b.state), 0);
-	must_poll(&b, 'r', true, "of a closed channel");
-	must_poll(&b, 's', true, "of a closed channel");
+	poll_sees_each(&b, cell->exact);
+	poll_sees_close(&b);
 	b.impl->destroy(b.state);
 }
 
@@ -284,7 +318,8 @@ static void wait_ends(const struct cell *const cell[2],
 	else
 		MUST(chan_close(c[which]), 0);
 	MUST_END(&call, which);
-	MUST(choice_err(&ch, which), by == BY_PEER ? 0 : -EPIPE);
+	MUST_OF("the chosen case", choice_err(&ch, which),
+	        by == BY_PEER ? 0 : -EPIPE);
 	REQUIRE(by == BY_CLOSE || op[which] == WEFT_CASE_SEND ||
 	                ch.tag[which] == tag_in(cell[0]->elem, 77),
 	        "select received element %u instead of the one that was sent",
@@ -420,7 +455,7 @@ static void a_closed_case_wins_over_a_deadline(struct cell *cell)
 			choice_add(&ch, i % 2 ? WEFT_CASE_RECV : WEFT_CASE_SEND,
 			           a, 1);
 			MUST(choice_make(&ch, deadlines[i / 2]), 1);
-			MUST(choice_err(&ch, 1), -EPIPE);
+			MUST_OF("the chosen case", choice_err(&ch, 1), -EPIPE);
 		}
 		chan_end(a);
 		chan_end(b);

@@ -1,6 +1,10 @@
 /* Deadlines: not early, never too late for what is there, and far ones. */
 #include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "cli/plugin.h"
 #include "stress/conform/ledger.h"
 #include "stress/conform/suite.h"
 
@@ -186,30 +190,160 @@ static void close_ends_a_timed_send_at_once(struct cell *cell)
 
 /* --- far away --- */
 
+#define A_DAY (86400 * WEFT_SEC)
+
+/* What 31 and 32 bits hold no more, of that unit, and a little. */
+#define PAST_31_BITS(unit) ((INT64_C(1) << 31) * (unit) + WEFT_MS)
+#define PAST_32_BITS(unit) ((INT64_C(1) << 32) * (unit) + WEFT_MS)
+
+static void is_waited_for(struct cell *cell, int64_t deadline_ns)
+{
+	struct weft_chan *c = cell_chan(cell);
+	struct call recv = { .c = c,
+		             .form = FORM_RECV,
+		             .deadline_ns = deadline_ns };
+	int64_t later = weft_deadline_in(A_DAY);
+
+	int sent;
+
+	call_begin(&recv);
+	cell_settle(cell, &recv, 1);
+	if (cell->manual)
+		cell_reach(cell, later < deadline_ns ? later : deadline_ns - 1);
+	REQUIRE(!call_is_over(&recv) || recv.ended_ns >= deadline_ns,
+	        "a deadline of %lld ns expired %lld ns before: %s",
+	        (long long)deadline_ns,
+	        (long long)(deadline_ns - recv.ended_ns),
+	        code_name(recv.result));
+	sent = tag_send(c, 1, deadline_ns);
+	/* Unless the machine stood still until then. */
+	if (call_end(&recv) == 0 || recv.ended_ns < deadline_ns) {
+		MUST_OF("recv", recv.result, 0);
+		MUST_OF("send", sent, 0);
+	}
+	chan_end(c);
+}
+
 /* A deadline that a sum, a conversion to seconds or a signed comparison could
- * turn into the past. */
+ * turn into the past, or a span in too few bits into a short one. */
 static void a_far_deadline_does_not_expire(struct cell *cell)
 {
-	const int64_t far[] = { WEFT_FOREVER, WEFT_FOREVER - 1, INT64_MAX / 2,
-		                weft_deadline_in(WEFT_FOREVER - 1) };
+	static const int64_t far[] = { WEFT_FOREVER, WEFT_FOREVER - 1,
+		                       INT64_MAX / 2 };
+	static const int64_t spans[] = {
+		WEFT_FOREVER - 1,      PAST_31_BITS(1),
+		PAST_32_BITS(1),       PAST_31_BITS(WEFT_US),
+		PAST_32_BITS(WEFT_US), PAST_31_BITS(WEFT_MS),
+		PAST_32_BITS(WEFT_MS),
+	};
 
-	for (size_t i = 0; i < sizeof(far) / sizeof(*far); i++) {
-		struct weft_chan *c = cell_chan(cell);
-		struct call recv = { .c = c,
-			             .form = FORM_RECV,
-			             .deadline_ns = far[i] };
+	for (size_t i = 0; i < sizeof(far) / sizeof(*far); i++)
+		is_waited_for(cell, far[i]);
+	for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
+		is_waited_for(cell, weft_deadline_in(spans[i]));
+}
 
-		call_begin(&recv);
-		cell_settle(cell, &recv, 1);
-		if (cell->manual)
-			cell_reach(cell, weft_deadline_in(86400 * WEFT_SEC));
-		REQUIRE(!call_is_over(&recv),
-		        "a deadline of %lld ns expired: %s", (long long)far[i],
-		        code_name(recv.result));
-		MUST(tag_send(c, 1, far[i]), 0);
-		MUST_END(&recv, 0);
-		chan_end(c);
+/*
+ * And not never: what waits by itself may count a span in units and words of
+ * its own. All at once: on the machine's clock it is a matter of seconds in
+ * which nothing happens, and left to plug-ins.
+ */
+static void a_deadline_of_seconds_is_kept(struct cell *cell)
+{
+	static const int64_t spans[] = { 300 * WEFT_MS, WEFT_SEC,
+		                         2300 * WEFT_MS };
+	struct call recv[sizeof(spans) / sizeof(*spans)];
+	const size_t n = sizeof(spans) / sizeof(*spans);
+
+	if (!cell->manual && !(plugin_is(cell->impl) && cell->percent >= 100))
+		child_skip("takes seconds: only of a plug-in, and at the usual "
+		           "repetitions");
+	for (size_t i = 0; i < n; i++) {
+		recv[i] = (struct call){
+			.c = cell_chan(cell),
+			.form = FORM_RECV,
+			.deadline_ns = weft_deadline_in(spans[i]),
+		};
+		call_begin(&recv[i]);
 	}
+	for (size_t i = 0; i < n; i++) {
+		if (cell->manual)
+			cell_reach(cell, recv[i].deadline_ns);
+		MUST_END(&recv[i], -ETIMEDOUT);
+		REQUIRE(recv[i].ended_ns >= recv[i].deadline_ns,
+		        "timed out %lld ns before its deadline",
+		        (long long)(recv[i].deadline_ns - recv[i].ended_ns));
+		chan_end(recv[i].c);
+	}
+}
+
+/* --- interrupted --- */
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+#define SIGNALS 3
+
+/* By a handler after which no system call goes on by itself: the waiting call
+ * must see to that. Each signal finds it asleep again. */
+static void interrupt(const struct cell *cell, struct call *call)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	int thread;
+
+	sigaction(SIGUSR1, &action, NULL);
+	for (int i = 0; i < SIGNALS; i++) {
+		cell_settle(cell, call, 1);
+		thread = weft_load_acquire(&call->thread);
+		syscall(SYS_tgkill, getpid(), thread, SIGUSR1);
+		call->began_ns = call->asleep_ns = weft_now();
+	}
+	cell_settle(cell, call, 1);
+}
+
+static void goes_on_after_signals(struct cell *cell, enum form form,
+                                  int64_t deadline_ns)
+{
+	size_t inside;
+	struct weft_chan *c = chan_that_makes_wait(cell, form, &inside);
+	struct call call = {
+		.c = c, .form = form, .tag = 1000000, .deadline_ns = deadline_ns
+	};
+	uint32_t tag;
+
+	call_begin(&call);
+	interrupt(cell, &call);
+	/* Where len is not exact, space may come by itself. */
+	REQUIRE(!call_is_over(&call) ||
+	                (call.result == 0 && form == FORM_SEND && !cell->exact),
+	        "a %s that waited returned %s at a signal", form_name(form),
+	        code_name(call.result));
+	if (form == FORM_RECV)
+		MUST(tag_send(c, 5, WEFT_FOREVER), 0);
+	/* Where len is not exact, one space may need all of them gone. */
+	for (size_t i = 0; i < inside; i++)
+		MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
+	if (form == FORM_SEND && inside == 0)
+		MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
+	MUST_END(&call, 0);
+	if (form == FORM_SEND && inside)
+		MUST(tag_recv(c, &tag, WEFT_FOREVER), 0);
+	chan_end(c);
+}
+
+static void a_signal_does_not_end_a_wait(struct cell *cell)
+{
+	goes_on_after_signals(cell, FORM_RECV, WEFT_FOREVER);
+	if (!cell->unbounded)
+		goes_on_after_signals(cell, FORM_SEND, WEFT_FOREVER);
+	if (!cell->timed)
+		return;
+	goes_on_after_signals(cell, FORM_RECV, weft_deadline_in(A_LONG_TIME));
+	if (!cell->unbounded)
+		goes_on_after_signals(cell, FORM_SEND,
+		                      weft_deadline_in(A_LONG_TIME));
 }
 
 /* --- under load --- */
@@ -426,6 +560,16 @@ const struct conform_check conform_time[] = {
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
 	  .over = OVER_CAPS | OVER_PARKING | OVER_MANUAL | OVER_DRIVERS,
 	  .fn = a_far_deadline_does_not_expire },
+	{ .name = "a_deadline_of_seconds_is_kept",
+	  .scenarios = "51",
+	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,
+	  .over = OVER_OWN | OVER_MANUAL,
+	  .fn = a_deadline_of_seconds_is_kept },
+	{ .name = "a_signal_does_not_end_a_wait",
+	  .scenarios = "55",
+	  .needs = NEEDS_DATA | NEEDS_TAGS,
+	  .over = OVER_0 | OVER_1 | OVER_UNBOUNDED | OVER_PARKING,
+	  .fn = a_signal_does_not_end_a_wait },
 	{ .name = "close_ends_a_timed_recv_at_once",
 	  .scenarios = "56",
 	  .needs = NEEDS_DATA | WEFT_CAN_TIMEOUT,

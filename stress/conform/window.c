@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "chan/internal.h"
+#include "cli/plugin.h"
+#include "perturb/perturb.h"
 #include "stress/conform/suite.h"
 
 #define LEAST 20u /* rounds, however little time there is */
@@ -52,7 +55,7 @@ static void the_end_was_the_end(struct race *r)
 {
 	uint32_t sent = 0, late;
 
-	MUST(r->result[SENT], 0);
+	MUST_OF("close", r->result[SENT], 0);
 	REQUIRE(r->result[SENT + 1] == -EPIPE,
 	        "try_recv from a closed channel returned %s",
 	        code_name(r->result[SENT + 1]));
@@ -185,13 +188,13 @@ static void it_went_on(struct race *r)
 	uint32_t tag;
 	int err;
 
-	MUST(r->result[0], closed ? -EPIPE : 0);
-	MUST(r->result[1], 0);
+	MUST_OF("a send that began to wait", r->result[0], closed ? -EPIPE : 0);
+	MUST_OF(closed ? "close" : "recv", r->result[1], 0);
 	if (!closed)
 		MUST(chan_close(r->c), 0);
 	while ((err = tag_recv(r->c, &tag, WEFT_FOREVER)) == 0)
 		left++;
-	MUST(err, -EPIPE);
+	MUST_OF("recv", err, -EPIPE);
 	REQUIRE(left == r->data, "%zu elements are left; there should be %zu",
 	        left, (size_t)r->data);
 	chan_end(r->c);
@@ -224,8 +227,8 @@ static void it_was_received(struct race *r)
 	bool closed = r->round % 2 == 0;
 	uint32_t tag;
 
-	MUST(r->result[0], closed ? -EPIPE : 0);
-	MUST(r->result[1], 0);
+	MUST_OF("a recv that began to wait", r->result[0], closed ? -EPIPE : 0);
+	MUST_OF(closed ? "close" : "send", r->result[1], 0);
 	REQUIRE(closed || r->tag[0] == tag_in(r->cell->elem, 5),
 	        "received element %u instead of the one that was sent",
 	        r->tag[0]);
@@ -267,7 +270,7 @@ static void as_far_as_it_says(struct race *r)
 {
 	size_t done = r->tag[0];
 
-	MUST(r->result[1], 0);
+	MUST_OF("close", r->result[1], 0);
 	REQUIRE(r->result[0] == 0 || r->result[0] == -EPIPE,
 	        "send_many that raced with close returned %s",
 	        code_name(r->result[0]));
@@ -311,8 +314,8 @@ static void none_was_left(struct race *r)
 	size_t left = 0;
 	uint32_t tag;
 
-	MUST(r->result[0], -EPIPE);
-	MUST(r->result[1], 0);
+	MUST_OF("recv_many", r->result[0], -EPIPE);
+	MUST_OF("close", r->result[1], 0);
 	while (tag_try_recv(r->c, &tag) == 0)
 		left++;
 	REQUIRE(left == 0,
@@ -382,6 +385,275 @@ static void len_stays_in_bounds_while_elements_pass(struct cell *cell)
 	chan_end(r.c);
 }
 
+/* --- poll while others run --- */
+
+/*
+ * The second actor polls once, while the first makes the answer yes for a
+ * moment. If it had its "no" before that moment was over, the next one must
+ * come with another position: two that are the same say that it was no all the
+ * time, and a select would believe it.
+ */
+struct moment {
+	char dir; /* what is polled */
+	bool early;
+	uint64_t pos;
+	_Alignas(WEFT_CACHE_LINE) _Atomic bool was;
+};
+
+static bool poll_now(struct race *r, uint64_t *pos)
+{
+	const struct moment *m = (const struct moment *)(uintptr_t)r->data;
+
+	return r->c->impl->poll(r->c->state, m->dir, pos);
+}
+
+static void no_moment_yet(struct race *r)
+{
+	struct moment *m = (struct moment *)(uintptr_t)r->data;
+
+	weft_store_relaxed(&m->was, false);
+}
+
+static void make_ready_or_poll(struct race *r, unsigned actor)
+{
+	struct moment *m = (struct moment *)(uintptr_t)r->data;
+	bool sends = m->dir == 'r';
+	uint32_t tag;
+
+	if (actor == 1) {
+		m->early = !poll_now(r, &m->pos);
+		m->early &= !weft_load_seq_cst(&m->was);
+		return;
+	}
+	r->result[0] = sends ? tag_try_send(r->c, 1) : tag_try_recv(r->c, &tag);
+	weft_store_seq_cst(&m->was, true);
+	r->result[1] = sends ? tag_try_recv(r->c, &tag) : tag_try_send(r->c, 1);
+}
+
+static void the_moment_counted(struct race *r)
+{
+	struct moment *m = (struct moment *)(uintptr_t)r->data;
+	uint64_t pos = 0;
+	bool ready = poll_now(r, &pos);
+
+	for (unsigned i = 0; i < 2; i++)
+		REQUIRE(r->result[i] == 0, "a try_ call returned %s",
+		        code_name(r->result[i]));
+	REQUIRE(!ready, "poll '%c' says yes of %s channel", m->dir,
+	        m->dir == 's' ? "a full" : "an empty");
+	REQUIRE(!m->early || pos != m->pos,
+	        "poll '%c' says no at position %llu before and after %s came "
+	        "and went",
+	        m->dir, (unsigned long long)pos,
+	        m->dir == 's' ? "a space" : "an element");
+	r->seen[m->early]++;
+}
+
+static void poll_in_moments(struct cell *cell, char dir)
+{
+	struct moment m = { .dir = dir };
+	struct race r = { .cell = cell,
+		          .actors = 2,
+		          .c = cell_chan(cell),
+		          .before = no_moment_yet,
+		          .act = make_ready_or_poll,
+		          .after = the_moment_counted,
+		          .data = (uintptr_t)&m };
+	uint32_t tag;
+
+	if (dir == 's')
+		chan_fill(r.c, 0, TO_THE_BRIM);
+	race_in_a_window(&r);
+	while (tag_try_recv(r.c, &tag) == 0)
+		;
+	chan_end(r.c);
+	snprintf(vital->note, sizeof(vital->note),
+	         "in the last variation %u polls of %u came before the moment",
+	         r.seen[1], r.seen[0] + r.seen[1]);
+}
+
+static void poll_misses_nothing_that_came_and_went(struct cell *cell)
+{
+	/* Only a task that may receive may ask for receives, while another one
+	 * does. */
+	bool shared = cell->impl->max_receivers != 1;
+
+	if (!cell->impl->poll)
+		child_skip("%s does without poll", cell->impl->name);
+	if (shared)
+		poll_in_moments(cell, 'r');
+	if (cell->impl->max_senders != 1 && cell->exact && !cell->unbounded)
+		poll_in_moments(cell, 's');
+	else if (!shared)
+		child_skip("needs two tasks on one side of %s",
+		           cell->impl->name);
+}
+
+/* --- a peer that has lost its CPU --- */
+
+/*
+ * One task is held up before the k-th synchronising operation of a call, for
+ * every k, while another one makes calls on the same channel. What it waits for
+ * may not come before the first has run again: each loop that waits for a peer
+ * must let others run (weft_relent()), or a peer of a lower priority never
+ * does. Only the hooks of core/perturb/ see that.
+ */
+enum act {
+	ACT_SEND,
+	ACT_RECV,
+	ACT_LEN,
+	ACTS,
+};
+
+static const char *const act_names[ACTS] = { "try_send", "try_recv", "len" };
+
+struct held {
+	struct weft_chan *c;
+	enum act act;
+	unsigned k;
+	_Atomic bool is_held, let_go, over;
+
+	/* Of the other task, which alone writes them. */
+	_Atomic unsigned steps;  /* in all */
+	_Atomic unsigned yields; /* among them */
+	unsigned since;          /* the last of those */
+	const char *doing;
+};
+
+static struct held held;
+
+/* Of the calling thread: operations until it is held up, and whether it is the
+ * other one. */
+static _Thread_local unsigned hold_in;
+static _Thread_local bool looks_on;
+
+/* Some milliseconds of them; what is not held up takes some microseconds. */
+#define STEPS_MAX 100000
+
+/* Long enough that the other task is asleep, if it makes no steps meanwhile; at
+ * most that long; and so many yields are polite. */
+#define SILENCE (30 * WEFT_MS)
+#define HOLD_MOST (200 * WEFT_MS)
+#define POLITE 50
+
+static void hold_up(void)
+{
+	int64_t end = weft_deadline_in(HOLD_MOST), moved = weft_now();
+	unsigned steps = 0, now;
+
+	weft_store_release(&held.is_held, true);
+	while (!weft_load_acquire(&held.let_go) && weft_now() < end &&
+	       weft_load_relaxed(&held.yields) < POLITE) {
+		now = weft_load_relaxed(&held.steps);
+		if (now != steps)
+			moved = weft_now();
+		else if (weft_now() - moved > SILENCE)
+			return;
+		steps = now;
+		weft_sleep_until(weft_deadline_in(WEFT_MS / 2));
+	}
+}
+
+static void made_a_step(bool yields)
+{
+	weft_store_relaxed(&held.steps, weft_load_relaxed(&held.steps) + 1);
+	if (yields)
+		weft_store_relaxed(&held.yields,
+		                   weft_load_relaxed(&held.yields) + 1);
+	held.since = yields ? 0 : held.since + 1;
+	REQUIRE(held.since < STEPS_MAX,
+	        "%s made %d steps without letting another task run, which was "
+	        "held up in the middle of %s: loops that wait for a peer call "
+	        "weft_relent()",
+	        held.doing, STEPS_MAX, act_names[held.act]);
+}
+
+static void on_operation(void *arg, enum perturb_kind kind, const void *at,
+                         uintptr_t place)
+{
+	(void)arg;
+	(void)at;
+	(void)place;
+	if (hold_in && --hold_in == 0)
+		hold_up();
+	if (looks_on)
+		made_a_step(kind == PERTURB_YIELD || kind == PERTURB_WAIT ||
+		            kind == PERTURB_LOCK);
+}
+
+static void do_act(struct weft_chan *c, enum act act)
+{
+	uint32_t tag;
+
+	if (act == ACT_SEND)
+		(void)tag_try_send(c, 1);
+	else if (act == ACT_RECV)
+		(void)tag_try_recv(c, &tag);
+	else
+		(void)chan_len(c);
+}
+
+static int is_held_up(void *arg)
+{
+	hold_in = held.k;
+	do_act(held.c, held.act);
+	hold_in = 0;
+	weft_store_release(&held.over, true);
+	(void)arg;
+	return 0;
+}
+
+/* Whether two tasks may be in that call at once. */
+static bool may_meet(const struct cell *cell, enum act one, enum act other)
+{
+	if (one != other)
+		return true;
+	return one == ACT_SEND ? cell->impl->max_senders != 1
+	                       : cell->impl->max_receivers != 1;
+}
+
+/* False when the call has fewer operations. */
+static bool goes_on_beside(struct cell *cell, enum act act, unsigned k)
+{
+	struct weft_task *task;
+
+	held = (struct held){ .c = cell_chan(cell), .act = act, .k = k };
+	/* An element inside, and perhaps a space left. */
+	MUST(tag_try_send(held.c, 1), 0);
+	task = task_start("held up", is_held_up, NULL);
+	while (!weft_load_acquire(&held.is_held) &&
+	       !weft_load_acquire(&held.over))
+		weft_yield();
+	for (enum act other = 0; other < ACTS; other++) {
+		if (!may_meet(cell, act, other))
+			continue;
+		held.since = 0;
+		held.doing = act_names[other];
+		looks_on = true;
+		do_act(held.c, other);
+		looks_on = false;
+	}
+	weft_store_release(&held.let_go, true);
+	task_finish(task);
+	chan_end(held.c);
+	return weft_load_relaxed(&held.is_held);
+}
+
+#define OPERATIONS_MAX 40
+
+static void no_call_spins_while_a_peer_is_held_up(struct cell *cell)
+{
+	static const struct perturb_hooks hooks = { .before = on_operation };
+
+	if (!plugin_hook(&hooks))
+		child_skip("needs a build with delays: --build=perturb");
+	for (enum act act = 0; act < ACT_LEN; act++)
+		for (unsigned k = 1; k <= OPERATIONS_MAX; k++)
+			if (!goes_on_beside(cell, act, k))
+				break;
+	plugin_hook(NULL);
+}
+
 const struct conform_check conform_window[] = {
 	{ .name = "close_waits_for_what_is_being_sent",
 	  .scenarios = "25",
@@ -428,5 +700,15 @@ const struct conform_check conform_window[] = {
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_LEN,
 	  .over = OVER_BUFFERED,
 	  .fn = len_stays_in_bounds_while_elements_pass },
+	{ .name = "poll_misses_nothing_that_came_and_went",
+	  .scenarios = "50",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_SELECT,
+	  .over = OVER_1 | OVER_2 | OVER_UNBOUNDED,
+	  .fn = poll_misses_nothing_that_came_and_went },
+	{ .name = "no_call_spins_while_a_peer_is_held_up",
+	  .scenarios = "11",
+	  .needs = NEEDS_DATA | NEEDS_TAGS,
+	  .over = OVER_1 | OVER_2 | OVER_UNBOUNDED,
+	  .fn = no_call_spins_while_a_peer_is_held_up },
 	{ .name = NULL },
 };

@@ -77,6 +77,24 @@ class Delays(unittest.TestCase):
         self.assertRegex(answer.out, r"(?m)^publish: (FAIL|HUNG) in the episode with seed")
         self.assertRegex(answer.out, r"again: weft stress history .*--build=perturb -- -DEARLY")
 
+    def test_a_wait_that_ends_for_no_reason(self):
+        args = ["stress", "history", "--build=perturb", "--seconds=60", "--failures=1",
+                "--load=" + PUBLISH, "--", "-DHOW=TURN", "-DWAITS"]
+        answer = weft(*args, "-DONCE")
+        self.assertEqual(answer.status, 1, answer)
+        self.assertRegex(answer.out, r"(?m)^publish: FAIL in the episode with seed")
+        args[3] = "--seconds=1"
+        answer = weft(*args)
+        self.assertEqual(answer.status, 0, answer)
+
+    def test_a_loop_that_lets_no_other_run(self):
+        args = ["check", "--build=perturb", "--load=" + PUBLISH,
+                "--only=^no_call_spins_while_a_peer_is_held_up$", "--"]
+        answer = weft(*args, "-DSPINS")
+        self.assertEqual(answer.status, 1, answer)
+        self.assertIn("loops that wait for a peer call weft_relent()", answer.out)
+        answer = weft(*args)
+        self.assertEqual(answer.status, 0, answer)
 
     def test_the_same_by_a_header_alone(self):
         args = ["stress", "history", "--seconds=60", "--failures=1", "--load=" + PUBLISH, "--",

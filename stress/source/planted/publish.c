@@ -10,13 +10,19 @@
  *	-DFORGETS                      destroy frees no list
  *	-DEARLY                        a send looks for a close before it may
  *	-DSHRUGS                       a send without memory says that it sent
+ *	-DSPINS                        locks are waited for without a yield
+ *	-DWAITS                        it waits by a condition variable
+ *	-DWAITS -DONCE                 and one for no reason counts as late
  *
  * One lock for senders, one for receivers, so what is published is all that
  * orders one side before the other.
  */
+#define _GNU_SOURCE /* pthread_cond_clockwait */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <weft/atomic.h>
 #include <weft/chan_impl.h>
@@ -40,6 +46,14 @@
 #ifndef CLOSED
 #define CLOSED weft_store_release
 #endif
+#ifdef SPINS
+#define RELENT(turn) ((void)(turn))
+#else
+#define RELENT(turn) weft_relent(turn)
+#endif
+#ifndef ONCE
+#define ONCE 0
+#endif
 
 struct node {
 	WEFT_ATOMIC(struct node *) next;
@@ -61,12 +75,18 @@ struct channel {
 	WEFT_ATOMIC(uint64_t) received; /* written under recv_lock */
 	struct node *first;             /* of a list: the one before */
 	struct node **slots;
+
+#ifdef WAITS
+	pthread_mutex_t mutex;
+	pthread_cond_t change; /* after it, under the mutex */
+	uint64_t changes;
+#endif
 };
 
 static void lock(WEFT_ATOMIC(bool) * l)
 {
 	for (unsigned turn = 0; weft_xchg_acquire(l, true); turn++)
-		weft_relent(turn);
+		RELENT(turn);
 }
 
 static void unlock(WEFT_ATOMIC(bool) * l)
@@ -105,6 +125,10 @@ static int create(void **state, const struct weft_chan_config *config)
 		return -ENOMEM;
 	c->cap = config->cap;
 	c->elem_size = config->elem_size;
+#ifdef WAITS
+	pthread_mutex_init(&c->mutex, NULL);
+	pthread_cond_init(&c->change, NULL);
+#endif
 	c->first = c->last = node_new(c);
 	c->slots = HOW == LINK ? NULL : calloc(c->cap, sizeof(struct node *));
 	for (size_t i = 0; c->slots && i < c->cap; i++)
@@ -240,6 +264,78 @@ static size_t len(const void *state)
 	return n;
 }
 
+#ifdef WAITS
+
+static int told(struct channel *c, int err)
+{
+	if (!err) {
+		pthread_mutex_lock(&c->mutex);
+		c->changes++;
+		pthread_cond_broadcast(&c->change);
+		pthread_mutex_unlock(&c->mutex);
+	}
+	return err;
+}
+
+static int told_send(void *state, const void *elem)
+{
+	return told(state, try_send(state, elem));
+}
+
+static int told_recv(void *state, void *elem)
+{
+	return told(state, try_recv(state, elem));
+}
+
+static int told_close(void *state)
+{
+	return told(state, close_it(state));
+}
+
+static int try_either(struct channel *c, void *elem, bool receives)
+{
+	return receives ? try_recv(c, elem) : try_send(c, elem);
+}
+
+static int waits(struct channel *c, void *elem, bool receives,
+                 int64_t deadline_ns)
+{
+	struct timespec at = { .tv_sec = deadline_ns / WEFT_SEC,
+		               .tv_nsec = deadline_ns % WEFT_SEC };
+	bool late = deadline_ns <= 0;
+	int err;
+
+	pthread_mutex_lock(&c->mutex);
+	while ((err = try_either(c, elem, receives)) == -EAGAIN && !late) {
+		uint64_t before = c->changes;
+
+		late = pthread_cond_clockwait(&c->change, &c->mutex,
+		                              CLOCK_MONOTONIC, &at) != 0;
+		late |= ONCE && c->changes == before;
+	}
+	pthread_mutex_unlock(&c->mutex);
+	return err == -EAGAIN ? -ETIMEDOUT : told(c, err);
+}
+
+static int told_wait_send(void *state, const void *elem, int64_t deadline_ns)
+{
+	return waits(state, (void *)(uintptr_t)elem, false, deadline_ns);
+}
+
+static int told_wait_recv(void *state, void *elem, int64_t deadline_ns)
+{
+	return waits(state, elem, true, deadline_ns);
+}
+
+#define BLOCKS WEFT_BLOCKS_THREAD
+#define OPERATIONS                                                             \
+	.try_send = told_send, .try_recv = told_recv, .close = told_close,     \
+	.send = told_wait_send, .recv = told_wait_recv
+#else
+#define BLOCKS 0
+#define OPERATIONS .try_send = try_send, .try_recv = try_recv, .close = close_it
+#endif
+
 WEFT_API extern const struct weft_chan_impl weft_chan_impl;
 const struct weft_chan_impl weft_chan_impl = {
 	WEFT_CHAN_ABI_HEADER,
@@ -247,11 +343,9 @@ const struct weft_chan_impl weft_chan_impl = {
 	.summary = "for tests: two locks, and one store that publishes",
 	.can = (HOW == LINK ? WEFT_CAN_UNBOUNDED : WEFT_CAN_BOUNDED) |
 	       WEFT_CAN_FIFO | WEFT_CAN_PRODUCER_FIFO | WEFT_CAN_TIMEOUT |
-	       WEFT_CAN_LEN,
+	       WEFT_CAN_LEN | BLOCKS,
 	.create = create,
 	.destroy = destroy,
-	.try_send = try_send,
-	.try_recv = try_recv,
-	.close = close_it,
+	OPERATIONS,
 	.len = len,
 };
