@@ -826,6 +826,16 @@ class Sweeps(unittest.TestCase):
         self.assertGreaterEqual(int(found[1]), 10)
         self.assertLess(int(found[2]), 30)
 
+    def test_every_one_of_many_pairs_has_its_turn(self):
+        pairs = {}
+        for name in self.cells("pairs"):
+            knobs = dict(part.split(":") for part in name.split("/")[1:] if ":" in part)
+            if int(knobs.get("pairs", 0)) > 1000:
+                pairs[int(knobs["pairs"])] = int(knobs.get("items", 0))
+        self.assertIn(10000, pairs)
+        for count, items in pairs.items():
+            self.assertGreaterEqual(items, 2 * count)
+
     def test_floor_and_ceiling_are_in_every_row_of_one_channel(self):
         for sweep in ("quick", "default", "full"):
             names = self.cells(sweep)
