@@ -183,17 +183,26 @@ class Plans(unittest.TestCase):
         self.assertEqual((least[0].time_ms, least[0].rounds), (plan.SHORTEST_MS, 3))
 
     def test_with_a_shortest_slice_the_last_of_the_highest_rank_are_left_out(self):
-        first, second, third = (self.cells(20, rank=rank, where="s:%d" % rank)
+        first, second, third = ([cells.Cell("p", chan, (("cap", str(cap)),), 50, 7, 2,
+                                            "s:%d" % rank, rank=rank)
+                                 for cap in range(5) for chan in "abcd"]
                                 for rank in (0, 2, 1))
         some = first + second + third
         kept, left_out = plan.fit(some, 40, 50)
         self.assertEqual(kept[0].time_ms, 50)
         self.assertLessEqual(plan.estimate(kept), 40)
-        self.assertGreater(plan.estimate(some[:len(kept) + 1]), 40)
+        self.assertGreater(plan.estimate(some[:len(kept) + 4]), 40)
         self.assertEqual(kept, [cell for cell in some if cell in kept])
         self.assertEqual(left_out, [cell.name for cell in some if cell not in kept])
         self.assertTrue(set(first) <= set(kept))
         self.assertTrue(set(third) <= set(kept) or not set(second) & set(kept))
+        # A row is there with all its channels, or not at all.
+        rows = {}
+        for cell in kept:
+            rows.setdefault((cell.rank, cell.knobs), set()).add(cell.chan)
+        self.assertEqual(set(map(len, rows.values())), {4})
+        self.assertLess(5, len(rows))
+        self.assertLess(len(rows), 15)
 
     def test_rank_0_is_never_left_out(self):
         kept, left_out = plan.fit(self.cells(100), 20, 50)

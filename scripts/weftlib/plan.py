@@ -73,7 +73,8 @@ def fit(cells, budget, shortest=None):
     """(the cells to measure in `budget` s, the names of those left out).
 
     With a shortest slice, slices shrink to that, and then cells are left out: those of
-    the highest rank first, the last of them first. If those of rank 0 do not fit by
+    the highest rank first, the last of them first, and each with the same cell over the
+    other channels of its line, for it says nothing without them. If those of rank 0 do not fit by
     themselves, and without a shortest slice, slices shrink to 10 ms; then rounds, to 3;
     then slices again, to 2 ms. What still does not fit then is measured anyway.
     """
@@ -88,13 +89,16 @@ def fit(cells, budget, shortest=None):
 
 def leave_out(cells, budget):
     """(those that fit, the names of the others)."""
+    rows = {}
+    for place, cell in enumerate(cells):
+        rows.setdefault((cell.rank, cell.where, cell.pattern, cell.knobs), []).append(place)
     total, gone = estimate(cells), set()
-    by_rank = sorted(enumerate(cells), key=lambda pair: (-pair[1].rank, -pair[0]))
-    for place, cell in by_rank:
-        if total <= budget or not cell.rank:
+    for (rank, *_), row in sorted(rows.items(), reverse=True,
+                                  key=lambda found: (found[0][0], found[1][-1])):
+        if total <= budget or not rank:
             break
-        total -= estimate([cell])
-        gone.add(place)
+        total -= estimate([cells[place] for place in row])
+        gone.update(row)
     return ([cell for place, cell in enumerate(cells) if place not in gone],
             [cell.name for place, cell in enumerate(cells) if place in gone])
 
