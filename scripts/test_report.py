@@ -298,6 +298,13 @@ class Charts(unittest.TestCase):
         cells = [pc("ring", 50, n, utilization=load) for n in (1, 2) for load in (50, 95)]
         self.assertEqual(len(self.chart(*cells).panels), 1)
 
+    def test_latency_of_one_round_is_no_median(self):
+        def told(rounds):
+            return charts.latency("producer_consumer", run_of(
+                pc("ring", 30, rounds=rounds), pc("handoff", 60, rounds=rounds)).cells)[0].note
+        self.assertIn("of one round", told(1))
+        self.assertIn("medians over the rounds", told(3))
+
     def test_open_and_closed_loops_are_never_in_one_picture(self):
         run = run_of(slices("x", "ring", 10), slices("x", "list", 10))
         run.cells[0]["latency_ns"]["kind"] = "closed-loop round trip"

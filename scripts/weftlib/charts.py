@@ -624,14 +624,20 @@ def latency_chart(pattern, cells, kind, everything):
     for _, group, label in panels:
         styles.update(looks(group, label))
     saturated = any(is_saturated(cell) for cell in drawn)
-    text = "%s; medians over the rounds, but max is the largest of all." % (
-        kind[:1].upper() + kind[1:]) + saturated * (
-            "  Dotted: saturated, the latency of an overloaded queue.")
+    text = kind[:1].upper() + kind[1:] + rounds_told(drawn) + saturated * (
+        "  Dotted: saturated, the latency of an overloaded queue.")
     frame = FRAME + y_latency(values) + x_percentiles() + NO_SHADING
     made = [latency_panel(title, group, label, frame, len(counts) > 1)
             for title, group, label in panels]
     return Chart("latency-" + pattern, "%s: latency with %s tasks" % (pattern, number),
                  text, made, {name: styles[name] for name in sorted(styles)}, everything)
+
+
+def rounds_told(cells):
+    """What the percentiles are of, where the run knows."""
+    if all(cell["latency_ns"].get("rounds") == 1 for cell in cells):
+        return "; of one round."
+    return "; medians over the rounds, but max is the largest of all."
 
 
 def fewest_tasks(group):
