@@ -86,6 +86,9 @@ class SweepFiles(unittest.TestCase):
         self.assertEqual((plain.latency_ms, plain.latency_items), (0, 0))
         self.refused("latency_time=0\n" + text[17:], "s:1", "latency_time=0", "1 to 60000")
 
+    def test_the_default_tells_medians_of_latencies(self):
+        self.assertGreaterEqual(min(cell.latency for cell in build_own("default")), 3)
+
     def test_the_full_one_measures_latency_for_long(self):
         for cell in build_own("full"):
             self.assertGreaterEqual(cell.latency * cell.latency_ms, 2000)
