@@ -31,3 +31,19 @@ weft_add_pattern_mutant(supervisor one_restart_too_many supervisor/manager.c
   KNOBS "intensity=3" ITEMS 20
   CHANNELS handoff
   WORDS pauses)
+
+# No bug: a service that gets no CPU for long when it begins is rightly taken for
+# hung, and the kernel must not hold that against the supervisor.
+weft_add_pattern_mutant(supervisor is_late_but_right supervisor/kernel.c
+  "	v->lives++;
+	err = is_extra(v)"
+  "	v->lives++;
+	if (v->died == v->share && !v->through)
+		weft_sleep_until(weft_deadline_in(200 * WEFT_MS));
+	err = is_extra(v)"
+  KNOBS "variant=hung workers=2" ITEMS 8 CHANNELS handoff
+  WORDS nothing)
+if(NOT WEFT_SANITIZE)
+  set_tests_properties(patterns.supervisor.mutant.is_late_but_right PROPERTIES
+    PASS_REGULAR_EXPRESSION "handoff: was not caught")
+endif()
