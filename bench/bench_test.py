@@ -89,7 +89,8 @@ class Output(unittest.TestCase):
     """What is written, where it cannot be, and when it ends early."""
 
     ONE = ["--benchmark_filter=^ping_pong/chan:ring/pairs:1/cap:1/payload:8/"
-           "work:0/wait:adaptive/", "--time=1", "--benchmark_repetitions=1"]
+           "work:0/wait:adaptive/", "--time=1", "--benchmark_repetitions=1",
+           "--timeout=%d" % (PATIENCE // 2)]
 
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp())
@@ -383,6 +384,7 @@ END LC_NUMERIC
     def test_bench(self):
         for form in ("json", "csv", "console"):
             answer = weft("bench", broken("foreign"), "--time=1",
+                          "--timeout=%d" % (PATIENCE // 2),
                           "--benchmark_repetitions=2", "--benchmark_filter="
                           "^ping_pong/chan:foreign/pairs:1/cap:1/payload:8/"
                           "work:0/wait:adaptive/", "--benchmark_format=" + form,

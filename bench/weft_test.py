@@ -38,7 +38,7 @@ SCRIPTS = ("advise", "compare", "doctor", "export")
 PATIENCE = 300
 
 #: As short as a run can be and still be one.
-SHORT = ["--reps=1", "--time=1", "--latency=0"]
+SHORT = ["--reps=1", "--time=1", "--latency=0", "--timeout=%d" % (PATIENCE // 2)]
 
 
 def weft(*args, **env):
@@ -657,7 +657,7 @@ class Wicked(unittest.TestCase):
              "^a_closed_channel_drains|^a_select_gives_up"]
 
     def commands(self):
-        return (["run", "pipeline", *SHORT, "--timeout=2"], ["list"],
+        return (["run", "pipeline", *SHORT[:-1], "--timeout=2"], ["list"],
                 ["bench", "--benchmark_filter=^ping_pong/chan:wicked/pairs:1/cap:1/payload:8/"
                  "work:0/wait:adaptive/",
                  "--time=1", "--timeout=2", "--benchmark_repetitions=1"],
