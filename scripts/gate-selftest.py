@@ -203,8 +203,8 @@ def document(found, runs, again, replays, picture):
              "(Clopper and Pearson), 95 %; of few runs it is wide.",
              render_markdown(power.real(runs))]
     if any(not view.alone for view in runs):
-        parts.append(SHARED + " Something was flagged there in %s loops or single runs."
-                     % power.share(*power.loops(found)))
+        parts.append(SHARED + " Loops and single runs in which identical code was flagged: "
+                     "%s." % power.share(*power.loops(found)))
     if any(one.head.get("keep_disturbed") for one in found):
         parts.insert(1, "Some of it was recorded on a machine that did other things, and "
                      "no round was rejected for that (`--keep-disturbed`).")

@@ -817,7 +817,7 @@ class Proof(unittest.TestCase):
                           slower_run("a", trial.CONTAMINATED)),
                  recorded(2, a_run("load", trial.CONTAMINATED), kind="load", seconds=50)]
         table = power.real(records.views(found))
-        load, relinked, slower = table.rows
+        relinked, slower, load = table.rows
         self.assertEqual((load[0], load[5], load[6]), ("load", "1", "50 s"))
         self.assertTrue(relinked[3].startswith("1 of 2: 50.0 % (1.3 to 98.7 %)"))
         self.assertEqual((relinked[2], relinked[6]), ("-", "-"))
@@ -837,8 +837,10 @@ class Proof(unittest.TestCase):
 
     def test_sizes_of_slowdowns_are_in_their_order(self):
         kinds = power.by_kind(records.views([recorded(0, *[
-            a_run(kind) for kind in ("slower-30", "slower-5", "relinked", "slower-15")])]))
-        self.assertEqual(list(kinds), ["relinked", "slower-5", "slower-15", "slower-30"])
+            a_run(kind) for kind in ("mutant-fence", "slower-30", "load", "slower-5",
+                                     "relinked", "slower-15")])]))
+        self.assertEqual(list(kinds), ["relinked", "slower-5", "slower-15", "slower-30",
+                                       "load", "mutant-fence"])
 
     def test_a_verdict_that_the_rounds_do_not_give_is_seen(self):
         honest = recorded(0, a_run(), jitter=0.001)
