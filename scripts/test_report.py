@@ -393,6 +393,10 @@ class Pages(unittest.TestCase):
             self.assertRegex(text, r'<th scope="row">%s</th><td>[^<]*</td>'
                              r'<td class="state-%s">' % (name, state))
 
+    def test_latency_is_told_to_its_end(self):
+        text = page.build(run_of(pc("ring", 100), pc("handoff", 200)), with_pictures=False)
+        self.assertRegex(text, r"p99.9 / max(?s:.*?)<td>17.8 / 59.4</td><td>8.91 / 29.7</td>")
+
     def test_costs_have_their_tables_where_they_are_known(self):
         run = run_of(pc("ring", 50))
         run.cells[0].update(idle_cpu_share=0.0123, bytes_per_channel=8320)

@@ -101,15 +101,20 @@ def quality_marks(cell):
             + NEAR_FLOOR * bool(cell.get("near_floor")))
 
 
-def latency_text(cell):
+def latency_text(cell, percentiles=("p50", "p99")):
     """`p50 / p99` in microseconds, marked when the queue was overloaded."""
     found = cell["latency_ns"]
     if cell["verdict"] not in MEASURED:
         return cell["verdict"]
     if not found:
         return "-"
-    return " / ".join(three_digits(None if found[key] is None else found[key] / 1e3)
-                      for key in ("p50", "p99")) + SATURATED * is_saturated(cell)
+    return " / ".join(three_digits(None if found.get(key) is None else found[key] / 1e3)
+                      for key in percentiles) + SATURATED * is_saturated(cell)
+
+
+def tail_text(cell):
+    """The same of the last in a thousand, and of the very last."""
+    return latency_text(cell, ("p999", "max"))
 
 
 def is_saturated(cell):

@@ -7,7 +7,8 @@ from .. import charts, environment, gnuplot
 from ..binary import MEASURED, VERDICTS
 from ..stats import three_digits
 from ..tables import (MARK, SATURATED, bad_cells, cost_text, fairness_text, grid,
-                      latency_kinds, latency_text, peer_lines, reasons, throughput_text)
+                      latency_kinds, latency_text, peer_lines, reasons, tail_text,
+                      throughput_text)
 from . import heat, words
 from .facts import is_measured, rate
 from .html import (Html, details, join, link, listing, paragraphs, section, slug,
@@ -233,6 +234,7 @@ def tables_of(name, cells):
     wanted = [("Throughput, million messages/s (higher is better)", throughput_text),
               ("Latency%s, µs, p50 / p99 (lower is better)" % (
                   " (%s)" % kinds if kinds else ""), latency_text),
+              ("Latency, µs, p99.9 / max (lower is better)", tail_text),
               ("CPU seconds per million messages / voluntary switches per message "
                "(lower is better)", cost_text),
               ("Jain's index / least share of a consumer (1 is fair)", fairness_text),
