@@ -269,7 +269,17 @@ class Charts(unittest.TestCase):
         chart = self.chart(pc("ring", 50), pc("ring", 60, 2),
                            pc("pipe", 1, 2, verdict="HUNG"))
         self.assertIn('"pipe HUNG"', "\n".join(chart.panels[0].lines))
+        self.assertIn("textcolor rgb '%s'" % charts.WRONG, chart.panels[0].lines[-1])
         self.assertIn("Not drawn: pipe", charts.full_note(chart))
+
+    def test_what_failed_in_a_row_stands_in_its_title(self):
+        chart = self.chart(*(pc(chan, 50, cap=cap) for chan in ("ring", "spsc")
+                             for cap in (0, 1)), pc("pipe", 1, cap=1, verdict="HUNG"),
+                           pc("socketpair", 1, 2, cap=1, verdict="FAILED"))
+        titles = [line for panel in chart.panels for line in panel.lines
+                  if "cap" in line and "plot" not in line]
+        self.assertEqual([("pipe HUNG" in title, "socketpair" in title)
+                          for title in titles], [(False, False), (True, False)])
 
     def test_two_modes_are_two_marks_and_no_median(self):
         run = run_of(pc("ring", 50), pc("ring", 60, 2))

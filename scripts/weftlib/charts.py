@@ -40,6 +40,8 @@ DASHED, DOTTED = 2, 3
 FAIR = 0.995  # Jain's index above which there is nothing to see
 #: What stands in pictures in grey; the report has other colours in the dark.
 GREY, GRID, SHADE, DIM = "#444444", "#d4d4d4", "#efefef", "#777777"
+#: And in the colour of what went wrong.
+WRONG = "#a01414"
 FRAME = ["set border 3 linecolor rgb '%s'" % GREY, "set tics nomirror out",
          "set grid ytics linetype 1 linecolor rgb '%s' linewidth 0.5" % GRID,
          "unset key"]
@@ -223,7 +225,7 @@ def by_tasks(pattern, cells, metric):
     for _, group, label in lines:
         styles.update(looks(group, label))
     panels = line_panels(lines, metric, cells)
-    panels += row_panels(rows, metric, styles)
+    panels += row_panels(rows, metric, styles, cells)
     if not panels:
         return None
     crowded = any(group[0].get("oversubscribed") for _, _, group in rows)
@@ -379,7 +381,7 @@ def marks(failed, metric, values):
         return []
     return [(block("bad", failed_rows(failed, bottom(values, metric))),
              "$bad with labels rotate left offset 0.8,0.4 font ',10' textcolor rgb '%s' "
-             "notitle" % DIM)]
+             "notitle" % WRONG)]
 
 
 def failed_rows(failed, low):
@@ -393,7 +395,8 @@ def failed_rows(failed, low):
 
 
 def bottom(values, metric):
-    return min(values) if is_log(values, metric) else 0
+    """Just above the axis, see `y_axis`."""
+    return min(values) / 1.36 if is_log(values, metric) else 0
 
 
 def is_log(values, metric):
@@ -463,10 +466,11 @@ class Row:
         return ROW_TEXT + ROW_POINT * len(self.cells)
 
 
-def row_panels(groups, metric, styles):
-    """Panels with a row for each group; `styles` learns what they draw."""
-    rows = [Row(row_title(*telling(keys, values, groups), group),
-                sorted(group, key=by_channel)) for keys, values, group in groups]
+def row_panels(groups, metric, styles, cells):
+    """Panels with a row for each group; `styles` learns what they draw. What of `cells`
+    failed there is named in its title."""
+    rows = [Row(row_title(*telling(keys, values, groups), group) + failed_words(
+        group, cells), sorted(group, key=by_channel)) for keys, values, group in groups]
     if sum(len(row.cells) for row in rows) < 2:
         return []
     drawn = [cell for row in rows for cell in row.cells]
@@ -490,6 +494,12 @@ def row_title(keys, values, group):
     crowded = MARK * bool(group[0].get("oversubscribed"))
     return ", ".join(part for part in (
         panel_title(keys, values), counted_tasks(group[0]) + crowded) if part)
+
+
+def failed_words(group, cells):
+    tasks = {cell["tasks"] for cell in group}
+    return "".join("; %s %s" % (cell["chan"], cell["verdict"]) for cell in sorted(
+        failed_near(group, cells), key=by_channel) if cell["tasks"] in tasks)
 
 
 def counted_tasks(cell):

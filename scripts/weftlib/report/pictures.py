@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from .. import Problem, gnuplot
-from ..charts import DIM, GREY, GRID, SHADE, look
+from ..charts import DIM, GREY, GRID, SHADE, WRONG, look
 from ..gnuplot import quote
 from .html import esc
 
@@ -16,7 +16,8 @@ STRIP_WIDTH, STRIP_HEIGHT = 300, 56
 TERMINAL = ("set terminal svg noenhanced size %d,%d name 'w' font 'sans-serif,12' "
             "background '#ffffff'")
 #: Colours of gnuplot's that are not a channel's, and the page's names for them.
-INKS = {"#000000": "ink", GREY: "axis", GRID: "grid", SHADE: "shade", DIM: "dim"}
+INKS = {"#000000": "ink", GREY: "axis", GRID: "grid", SHADE: "shade", DIM: "dim",
+        WRONG: "bad"}
 COLOUR = re.compile(r"rgb\(\s*(\d+),\s*(\d+),\s*(\d+)\)")
 SYMBOLS = re.compile(r"<(?:path|rect|circle|use)[^>]*id='gpPt\d+'[^>]*/>")
 EMPTY = re.compile(r"<g\b[^>]*>\s*</g>\s*")
