@@ -655,6 +655,16 @@ static void no_call_spins_while_a_peer_is_held_up(struct cell *cell)
 }
 
 const struct conform_check conform_window[] = {
+	{ .name = "poll_misses_nothing_that_came_and_went",
+	  .scenarios = "50",
+	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_SELECT,
+	  .over = OVER_1 | OVER_2 | OVER_UNBOUNDED,
+	  .fn = poll_misses_nothing_that_came_and_went },
+	{ .name = "no_call_spins_while_a_peer_is_held_up",
+	  .scenarios = "11",
+	  .needs = NEEDS_DATA | NEEDS_TAGS,
+	  .over = OVER_1 | OVER_2 | OVER_UNBOUNDED,
+	  .fn = no_call_spins_while_a_peer_is_held_up },
 	{ .name = "close_waits_for_what_is_being_sent",
 	  .scenarios = "25",
 	  .needs = NEEDS_DATA | NEEDS_TAGS,
@@ -700,15 +710,5 @@ const struct conform_check conform_window[] = {
 	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_LEN,
 	  .over = OVER_BUFFERED,
 	  .fn = len_stays_in_bounds_while_elements_pass },
-	{ .name = "poll_misses_nothing_that_came_and_went",
-	  .scenarios = "50",
-	  .needs = NEEDS_DATA | NEEDS_TAGS | WEFT_CAN_SELECT,
-	  .over = OVER_1 | OVER_2 | OVER_UNBOUNDED,
-	  .fn = poll_misses_nothing_that_came_and_went },
-	{ .name = "no_call_spins_while_a_peer_is_held_up",
-	  .scenarios = "11",
-	  .needs = NEEDS_DATA | NEEDS_TAGS,
-	  .over = OVER_1 | OVER_2 | OVER_UNBOUNDED,
-	  .fn = no_call_spins_while_a_peer_is_held_up },
 	{ .name = NULL },
 };
