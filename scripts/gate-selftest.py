@@ -154,11 +154,6 @@ def report(options):
     runs = records.views(found)
     output.say("%d runs in %d records, of %s" % (len(runs), len(found),
                                                  "; ".join(power.hosts(found))))
-    otherwise = power.judged_otherwise(runs)
-    if otherwise:
-        raise Problem("the rule now says something else of %d recorded runs (%s); record "
-                      "them again" % (len(otherwise), ", ".join(sorted({
-                          view.kind for view in otherwise}))))
     path, folder = Path(options.document), Path(options.records)
     whole = path.read_text(encoding="utf-8")
     if whole.count(BEGIN) != 1 or whole.count(END) != 1:
@@ -205,6 +200,11 @@ def document(found, runs, again, replays, picture):
     if any(not view.alone for view in runs):
         parts.append(SHARED + " Loops and single runs in which identical code was flagged: "
                      "%s." % power.share(*power.loops(found)))
+    otherwise = power.judged_otherwise(runs)
+    if otherwise:
+        parts.insert(1, "The rule has changed since: of %d of these runs (%s) it now says "
+                     "something else, from the same rounds." % (len(otherwise), ", ".join(
+                         sorted({view.kind for view in otherwise}))))
     if any(one.head.get("keep_disturbed") for one in found):
         parts.insert(1, "Some of it was recorded on a machine that did other things, and "
                      "no round was rejected for that (`--keep-disturbed`).")

@@ -673,7 +673,7 @@ class Loops(unittest.TestCase):
                           if arm in ("head", "mutant-fence")}, {plan.links(5, 2)["head"]})
         for name, slower in (("slower-15", 115), ("slower-30", 130)):
             row = kept[0]["cells"]["ping_pong/chan:a " + name][1:]
-            self.assertEqual([round(ns) for ns in row], [100, slower, 100])
+            self.assertEqual(row, [100, slower, 100])
 
     def test_each_head_of_a_cell_is_as_often_before_the_base_as_after(self):
         bench, kept = FakeLoop(), []
@@ -785,8 +785,7 @@ class Proof(unittest.TestCase):
             again = records.read(path)
             self.assertEqual((again.head, again.end), (one.head, one.end))
             self.assertEqual(len(again.rounds), 22)
-            self.assertAlmostEqual(again.rounds[4]["cells"]["b"][2],
-                                   one.rounds[4]["cells"]["b"][2], 3)
+            self.assertEqual(again.rounds, one.rounds)
             self.assertEqual([found.kind for found in records.read_all(folder)], ["loop"])
             self.assertEqual(selftest.missing(folder, [("loop", 5), ("same", 1)]),
                              [("loop", 0), ("same", 0), ("loop", 1), ("loop", 2),

@@ -19,9 +19,8 @@ CLASSES = ["Plan", "Verdict", "Looks", "Runs", "Evidence", "Live", "Loops", "Ben
            "Exact"]
 #: name: (file in weftlib/gate, what it reads, what it reads then)
 MUTANTS = {
-    "arms_swapped": ("rounds.py", "slices[arm][cell].ns for arm in trio)\n                orders",
-                     "slices[arm][cell].ns for arm in (trio[1], trio[0], trio[2]))\n"
-                     "                orders"),
+    "arms_swapped": ("rounds.py", "slices[arm][cell].ns for arm in trio))",
+                     "slices[arm][cell].ns for arm in (trio[1], trio[0], trio[2])))"),
     "decided_head_unbalances_the_order": (
         "rounds.py", "arm_order(turn, start, self.bench.arms(group))",
         "arm_order(turn, start, tuple(sorted(needed)))"),

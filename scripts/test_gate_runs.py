@@ -4,8 +4,10 @@
 The times are made up, so that no load on the machine can change a verdict.
 """
 
+import gzip
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -198,6 +200,20 @@ class Builds(Gates):
         self.assertIn("no round was rejected for that", text)
         self.assertIn("Cruder rules on the same rounds", text)
         self.assertIn("## What it cannot do", text)
+        self.assertNotIn("The rule has changed", text)
+        path = self.dir / "records" / "same-000.jsonl.gz"
+        whole = gzip.decompress(path.read_bytes())
+        path.write_bytes(gzip.compress(whole.replace(b'"verdict": "OK"',
+                                                     b'"verdict": "REGRESSED"')))
+        self.selftest("report", "--replays=1")
+        self.assertIn("of 1 of these runs (same) it now says something else",
+                      (self.dir / "gate.md").read_text())
+        path.write_bytes(gzip.compress(re.sub(b'"cpu": "[^"]*"', b'"cpu": "Z80"', whole)))
+        for other in path.parent.glob("[!s]*.gz"):
+            other.unlink()
+        line = self.selftest(*arguments, "loop=1", status=4).stderr
+        self.assertIn("is of another host: Z80 with", line)
+        self.assertEqual(line.count("\n"), 1)
         if shutil.which("gnuplot"):
             self.assertIn("](records/power.svg)", text)
             self.assertIn("</svg>", (self.dir / "records" / "power.svg").read_text())

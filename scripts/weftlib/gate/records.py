@@ -84,14 +84,8 @@ def write(path, record):
 
 
 def text_of(record):
-    lines = [record.head] + [shorter(one) for one in record.rounds] + [record.end]
+    lines = [record.head, *record.rounds, record.end]
     return "".join(dumps(line) + "\n" for line in lines)
-
-
-def shorter(one):
-    """Times with six digits; no clock here has more."""
-    return {**one, "cells": {cell: [row[0]] + [float("%.6g" % ns) for ns in row[1:]]
-                             for cell, row in one["cells"].items()}}
 
 
 def read(path):

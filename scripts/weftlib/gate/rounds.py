@@ -299,7 +299,7 @@ class Live:
                     self.bench.note(cell, arm, slices[arm][cell])
                 if any(slices[arm][cell].ns is None for arm in trio):
                     continue
-                times[cell] = tuple(slices[arm][cell].ns for arm in trio)
+                times[cell] = tuple(six_digits(slices[arm][cell].ns for arm in trio))
                 orders[cell] = "".join("bhc"[trio.index(arm)] for arm in order
                                        if arm in trio)
         if self.bench.failures:
@@ -313,6 +313,11 @@ class Live:
         order = [arm for arm in arm_order(turn, start, self.bench.arms(group))
                  if arm in needed]
         return {arm: self.bench.run(arm, chosen[arm], group) for arm in order}, order
+
+
+def six_digits(times):
+    """No clock here has more, and so a record holds exactly what was judged."""
+    return [float("%.6g" % ns) for ns in times]
 
 
 class Failed(Exception):
