@@ -329,8 +329,8 @@ class Disturbed(unittest.TestCase):
         self.assertEqual(found.why, "the hypervisor kept 20 % of the CPU time")
 
     def test_what_the_counters_may_be_off_by_spoils_nothing(self):
-        self.assertEqual(self.seen(busy=72, own=60).why, "")
-        self.assertNotEqual(self.seen(busy=73, own=60).why, "")
+        self.assertEqual(self.seen(busy=74, own=60).why, "")
+        self.assertNotEqual(self.seen(busy=75, own=60).why, "")
         self.assertEqual(self.seen(steal=7).why, "")
         self.assertNotEqual(self.seen(steal=8).why, "")
         self.assertEqual(self.seen(busy=60, own=70).foreign, 0)
