@@ -798,6 +798,17 @@ class Sweeps(unittest.TestCase):
             with self.subTest(sweep=file.name):
                 self.assertIn("sweep %s: " % file.name, self.cells(file.name)[-1])
 
+    def test_every_sweep_goes_with_any_number_of_cpus(self):
+        patterns, channels = (strict(weft("list", what, "--json").out)
+                              for what in ("patterns", "channels"))
+        sys.path.insert(0, str(self.SCRIPT.parent))
+        from weftlib import cells, sweepfile
+        for file in (self.SCRIPT.parent.parent / "bench" / "sweeps").iterdir():
+            for cpus in (1, 8, 64, 1024):
+                with self.subTest(sweep=file.name, cpus=cpus):
+                    self.assertTrue(cells.build(sweepfile.load(file), patterns, channels,
+                                                cpus=cpus))
+
     def test_the_default_draws_a_line_of_every_pattern_in_its_time(self):
         *names, last = self.cells("default")
         self.assertIn(" slices of 50 ms", last)

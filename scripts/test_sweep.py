@@ -140,9 +140,15 @@ class Scales(unittest.TestCase):
         self.assertEqual(self.values("2..2,cpus,16cpus", 4), ["2", "4", "64"])
         self.assertEqual(self.values("1..4cpus,4", 1), ["1", "2", "4"])
 
+    def test_many_cpus_ask_for_no_more_than_there_can_be(self):
+        self.assertEqual(self.values("16cpus", 8), ["64"])
+        self.assertEqual(self.values("1..4cpus,16cpus", 24),
+                         ["1", "2", "4", "8", "16", "32", "64"])
+
     def test_what_is_too_large_is_refused(self):
-        with self.assertRaisesRegex(Problem, "workers=128: must be a whole number"):
-            self.values("16cpus", 8)
+        for value in ("128", "1..128"):
+            with self.assertRaisesRegex(Problem, "workers=128: must be a whole number"):
+                self.values(value, 8)
         with self.assertRaisesRegex(Problem, "workers=1..4gpus"):
             self.values("1..4gpus", 8)
 

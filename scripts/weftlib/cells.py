@@ -100,7 +100,8 @@ def build(sweep, patterns, channels, loaded=(), override=None, cpus=None):
         for pattern in chosen(line.patterns, known, "pattern", where):
             chans = list(chosen(line.chans, files, "channel", where))
             chans += [name for name, _ in loaded if name not in chans]
-            scaled = [(keys, scale(values, cpus)) for keys, values in line.knobs]
+            scaled = [(keys, scale(values, cpus, most_of(keys, known[pattern])))
+                      for keys, values in line.knobs]
             for knobs in knob_choices(scaled, known[pattern], where):
                 for chan in chans:
                     cell = Cell(pattern, chan, knobs, settings["time"],
@@ -117,9 +118,10 @@ def build(sweep, patterns, channels, loaded=(), override=None, cpus=None):
     return cells
 
 
-def scale(values, cpus):
+def scale(values, cpus, most=None):
     """The values with what depends on the number of CPUs worked out: `1..4cpus` is 1,
-    2, 4 and so on up to four for each CPU, `16cpus` sixteen for each."""
+    2, 4 and so on up to four for each CPU, `16cpus` sixteen for each; never more than
+    `most`, since no sweep can know how many CPUs there will be."""
     found = []
     for value in values:
         match = RANGE.match(value)
@@ -127,11 +129,20 @@ def scale(values, cpus):
             found.append(value)
             continue
         low, high = (times(part, cpus) for part in (match[1], match[2] or match[1]))
+        if value.endswith("cpus") and most:
+            high = min(high, most)
         while 0 < low < high:
             found.append(str(low))
             low *= 2
         found.append(str(high))
     return list(dict.fromkeys(found))
+
+
+def most_of(keys, pattern):
+    """The largest value that all of these knobs may have, or None."""
+    limits = [spec["max"] for spec in pattern.get("knobs") or [] if spec["name"] in keys
+              and isinstance(spec.get("max"), int)]
+    return min(limits, default=None)
 
 
 def times(text, cpus):
