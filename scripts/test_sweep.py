@@ -122,7 +122,7 @@ class SweepFiles(unittest.TestCase):
         self.assertEqual(len(build("pattern=pipeline chan=alpha wait=spin,park")), 2)
 
     def test_own_sweeps_parse_and_state_a_budget(self):
-        for name, limit in (("quick", 30), ("default", 300), ("full", 14401)):
+        for name, limit in (("quick", 30), ("default", 300), ("full", 21601)):
             sweep = sweepfile.load(sweepfile.find(name))
             self.assertLess(sweep.settings["budget"], limit)
 
