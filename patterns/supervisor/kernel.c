@@ -608,16 +608,21 @@ static void verify(struct cell *cell, struct text *why)
 		odd += s->service[i].lives != lives_due(cell, &s->service[i]);
 	text_count(why, "services ran twice at once",
 	           weft_load_relaxed(&s->twice));
-	text_count(why, "restarts of a service that had ended in order",
-	           weft_load_relaxed(&s->extra));
-	/* After a false alarm there are others. */
-	if (!weft_load_acquire(&cell->error) && !alarms)
-		text_count(why, "services had another number of lives", odd);
-	text_count(why, "starts or stops out of order",
-	           alarms ? 0 : s->watch.unordered);
 	text_count(why, "restarts before their time", s->watch.early);
-	text_count(why, "pauses that were not due, or missing",
-	           s->watch.untold);
+	/* A false alarm comes at any time: to one that is just ending in order,
+	 * or in a group that is being started again, and counts for nothing
+	 * there. */
+	if (!alarms) {
+		text_count(why, "restarts of a service that had ended in order",
+		           weft_load_relaxed(&s->extra));
+		text_count(why, "starts or stops out of order",
+		           s->watch.unordered);
+		text_count(why, "pauses that were not due, or missing",
+		           s->watch.untold);
+		if (!weft_load_acquire(&cell->error))
+			text_count(why, "services had another number of lives",
+			           odd);
+	}
 	cell_figure(cell, "restart_p50", "us", "from a death to the next life",
 	            (double)weft_hist_quantile(s->restart, 0.5) / 1e3);
 	cell_figure(cell, "restart_p99", "us", "the same",
