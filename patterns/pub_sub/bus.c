@@ -563,12 +563,23 @@ void weft_sub_free(struct weft_sub *s)
 	weft_lock_release(&b->lock);
 }
 
+/* Among the subscriber's topics, or the topic's subscribers: there may be a
+ * great many of either, and hardly of both. */
 static struct membership *find_membership(struct weft_sub *s, uint64_t topic)
 {
-	for (struct list *l = s->memberships.next; l != &s->memberships;
-	     l = l->next)
-		if (membership_at(l)->joined &&
-		    membership_at(l)->topic->key == topic)
+	struct topic *t = find_topic(s->bus, topic);
+	struct list *l;
+
+	if (!t)
+		return NULL;
+	if (t->joined < s->topics) {
+		for (l = t->members.next; l != &t->members; l = l->next)
+			if (member_at(l)->joined && member_at(l)->sub == s)
+				return member_at(l);
+		return NULL;
+	}
+	for (l = s->memberships.next; l != &s->memberships; l = l->next)
+		if (membership_at(l)->joined && membership_at(l)->topic == t)
 			return membership_at(l);
 	return NULL;
 }

@@ -15,6 +15,7 @@
  *	E18 many subscribers, all of whom receive all
  */
 #include <string.h>
+#include <time.h>
 
 #include <weft/atomic.h>
 
@@ -597,6 +598,47 @@ TEST_BOTH(E14_topics_without_subscribers_are_gone, 2)
 }
 
 /* --- many --- */
+
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	CHECK_EQ(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+	return (int64_t)t.tv_sec * WEFT_SEC + t.tv_nsec;
+}
+
+/* Of one subscriber, which joins so many topics and leaves them: the least of
+ * three times. */
+static int64_t topics_take(uint64_t topics)
+{
+	struct weft_bus *b = make_bus(false, 1);
+	int64_t least = INT64_MAX;
+
+	for (int round = 0; round < 3; round++) {
+		struct weft_sub *s = make_sub(b, WEFT_SLOW_BLOCK, topics);
+		int64_t begun = cpu_ns(), ns;
+
+		for (uint64_t i = 0; i < topics; i++)
+			CHECK_EQ(weft_sub_join(s, i), 0);
+		for (uint64_t i = 0; i < topics; i++)
+			CHECK_EQ(weft_sub_leave(s, i), 0);
+		ns = cpu_ns() - begun;
+		least = ns < least ? ns : least;
+		weft_sub_free(s);
+	}
+	weft_bus_free(b);
+	return least;
+}
+
+/* Were each looked for among all of them, 16 times as many would take 256 times
+ * as long. */
+TEST(a_subscriber_may_have_a_great_many_topics)
+{
+	int64_t few = topics_take(1024), many = topics_take(16384);
+
+	CHECK_LT(many, 100 * few);
+	return 0;
+}
 
 #define CROWD 50
 #define MESSAGES (TESTING_SLOW ? 300 : 5000)
