@@ -170,7 +170,8 @@ static bool are_in_time(const struct measurement *m, uint64_t items)
 	double time = (double)plan->time_ns;
 	double work = pattern_knob(plan->pattern, "work") < 0
 	                      ? 0
-	                      : knob_or_1(plan, "work") / m->out->cpus;
+	                      : knob_or_1(plan, "work") *
+	                                knob_or_1(plan, "slow") / m->out->cpus;
 
 	return least_ns(plan, items) <=
 	               PLAN_LEAST_FACTOR * time + least_ns(plan, UINT64_C(1)) &&
