@@ -229,9 +229,10 @@ bool weft_perturb_wakes(const void *at, const void *caller)
 	return wakes;
 }
 
-void weft_perturb_atomic(enum perturb_kind kind)
+void weft_perturb_atomic(unsigned kind)
 {
-	weft_perturb_point(kind, NULL, __builtin_return_address(0));
+	weft_perturb_point((enum perturb_kind)kind, NULL,
+	                   __builtin_return_address(0));
 }
 
 void weft_perturb_blocks(enum perturb_kind kind, const void *at)

@@ -82,7 +82,7 @@ typedef uint64_t weft_perturb_trace_fn(uint64_t *operations);
 
 /* What weft/atomic.h calls, for code of weft's own; `kind` is one of the first
  * three. */
-WEFT_API void weft_perturb_atomic(enum perturb_kind kind);
+WEFT_API void weft_perturb_atomic(unsigned kind);
 
 /* Before a synchronising operation. */
 void weft_perturb_point(enum perturb_kind kind, const void *at,

@@ -44,7 +44,7 @@ WEFT_BEGIN_DECLS
  */
 #ifdef WEFT_PERTURB
 enum weft_atomic_kind { WEFT_LOAD, WEFT_STORE, WEFT_RMW };
-void weft_perturb_atomic(enum weft_atomic_kind kind);
+void weft_perturb_atomic(unsigned kind);
 #define WEFT_BEFORE(kind) weft_perturb_atomic(kind),
 #else
 #define WEFT_BEFORE(kind)
