@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/args.h"
 #include "bench/command.h"
@@ -242,6 +243,19 @@ static void show_and_end(const struct result *out, void *arg)
 	runner_abandon(verdict_exit(out->verdict));
 }
 
+/* A handler of signals. */
+static void end_late(int signal)
+{
+	static const char line[] =
+	        "weft: HUNG: making a channel had not ended in time (see "
+	        "--timeout)\n";
+	ssize_t n = write(STDERR_FILENO, line, sizeof(line) - 1);
+
+	(void)n;
+	(void)signal;
+	_exit(EXIT_FAILED);
+}
+
 /*
  * A shared object is measured in a child process: its operations could end the
  * process, and with any status. Returns 0, or EXIT_FAILED after complaining.
@@ -252,6 +266,7 @@ static int measure(struct request *r, struct result *out)
 	int err;
 
 	if (!r->path) {
+		runner_when_late(end_late);
 		runner_measure(&r->plan, out, show_and_end, r);
 		return 0;
 	}

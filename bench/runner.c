@@ -407,9 +407,16 @@ int64_t runner_start_limit(const struct plan *plan)
 	return plan->timeout_ns ? plan->timeout_ns : START_LIMIT;
 }
 
+static void (*when_late)(int signal) = SIG_DFL;
+
+void runner_when_late(void (*late)(int signal))
+{
+	when_late = late;
+}
+
 void runner_time_begin(const struct plan *plan)
 {
-	signal(RUNNER_LATE, SIG_DFL);
+	signal(RUNNER_LATE, when_late);
 	alarm((unsigned)(runner_start_limit(plan) / WEFT_SEC));
 }
 

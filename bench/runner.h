@@ -34,6 +34,10 @@ void runner_measure(const struct plan *plan, struct result *out,
  */
 #define RUNNER_LATE SIGALRM
 
+/* Have that signal call `late` instead, which says so and ends the process: for
+ * one whose end is told by nobody else. */
+void runner_when_late(void (*late)(int signal));
+
 int64_t runner_start_limit(const struct plan *plan);
 void runner_time_begin(const struct plan *plan);
 void runner_time_end(void);

@@ -877,6 +877,45 @@ static void a_run_in_which_all_sleep_is_hung_at_once(void **state)
 
 /* The child stops itself in the middle of the work, as Ctrl-Z does; its parent
  * lets it go on when more time has passed than it has. */
+static int never_made(void **state, const struct weft_chan_config *config)
+{
+	(void)state;
+	(void)config;
+	while (pause() < 0)
+		continue;
+	return 0;
+}
+
+static void end_late(int signal)
+{
+	_exit(signal == RUNNER_LATE ? 45 : 46);
+}
+
+static void a_channel_that_is_never_made_is_told(void **state)
+{
+	struct weft_chan_impl chan = *weft_chan_impl_find("handoff");
+	struct plan plan = plan_for(NO_FAULT);
+	int status;
+	pid_t child;
+
+	(void)state;
+	chan.create = never_made;
+	plan.chan = &chan;
+	plan.timeout_ns = WEFT_SEC;
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct result out;
+
+		runner_when_late(end_late);
+		runner_measure(&plan, &out, end_hung, NULL);
+		_exit(43);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 45);
+}
+
 static void a_process_that_was_stopped_is_not_hung(void **state)
 {
 	struct plan plan = plan_for(WORK_STOPS);
@@ -1044,6 +1083,7 @@ int main(void)
 		cmocka_unit_test(a_hang_in_the_work_shows_every_task),
 		cmocka_unit_test(a_hang_in_setup_or_stop_is_caught_too),
 		cmocka_unit_test(a_run_in_which_all_sleep_is_hung_at_once),
+		cmocka_unit_test(a_channel_that_is_never_made_is_told),
 		cmocka_unit_test(a_process_that_was_stopped_is_not_hung),
 		cmocka_unit_test(a_process_of_its_own_brings_back_its_result),
 		cmocka_unit_test(a_process_of_its_own_may_hang_or_crash),
