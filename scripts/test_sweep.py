@@ -1034,7 +1034,8 @@ class Runs(FakeRuns):
         self.sweep("rounds=3\npattern=pipeline cap=0", plot=True,
                    channels="alpha,saturates")
         svg = (self.run_folder() / "latency-pipeline.svg").read_text()
-        self.assertIn("Dotted: saturated", svg)
+        words = " ".join(re.sub("<[^>]*>", " ", svg).split())  # the note is in lines
+        self.assertIn("Dotted: saturated", words)
         self.assertIn("stroke-dasharray", svg)
 
 
