@@ -101,6 +101,7 @@ class Builds:
         self.say = say
         self.links = links
         self.lock = self.scratch = None
+        self.recipes = {}
 
     def __enter__(self):
         try:
@@ -197,7 +198,7 @@ class Builds:
         to.mkdir()
         shuffle = random.Random(seed).shuffle
         archives = {}
-        words = link_command(build)
+        words, members = self.recipe(build)
         objects = [word for word in words if word.endswith(".o")]
         shuffle(objects)
         objects = iter([self.pad(to, random.Random(seed).choice(PADS))] + objects)
@@ -207,7 +208,7 @@ class Builds:
                 command += [next(objects)] if padded else [next(objects), next(objects)]
                 padded = True
             elif word.endswith(".a"):
-                command.append(self.archive(build, to, word, archives, shuffle))
+                command.append(self.archive(build, to, word, members, archives, shuffle))
             else:
                 command.append(word)
         place = command.index("-o") + 1
@@ -226,10 +227,17 @@ class Builds:
             raise Problem("cannot assemble the padding: %s" % complaint(out))
         return str(to / "pad.o")
 
-    def archive(self, build, to, word, made, shuffle):
+    def recipe(self, build):
+        """(the words of the command that linked a build, {archive: its objects}). Asked
+        for once: it takes as long as a link does."""
+        if build not in self.recipes:
+            lines = commands(build, COMMAND)
+            self.recipes[build] = link_command(build, lines), archive_members(lines)
+        return self.recipes[build]
+
+    def archive(self, build, to, word, members, made, shuffle):
         """The same archive with its members in another order; as it is, if it is none
         of this build."""
-        members = archive_members(build)
         known = os.path.relpath(os.path.join(build, word), build)
         if known not in members:
             return word
@@ -270,9 +278,9 @@ def commands(build, target):
     return [line for line in out.splitlines() if line.strip()]
 
 
-def link_command(build):
+def link_command(build, lines):
     """The words of the command that linked the executable."""
-    for line in reversed(commands(build, COMMAND)):
+    for line in reversed(lines):
         words = [word for word in shlex.split(line)]
         if "-o" in words and words[words.index("-o") + 1] == COMMAND:
             words = words[words.index("&&") + 1:] if words[0] == ":" else words
@@ -280,10 +288,10 @@ def link_command(build):
     raise Problem("the build in '%s' does not say how it links '%s'" % (build, COMMAND))
 
 
-def archive_members(build):
+def archive_members(lines):
     """{archive: its objects}, of all archives that the build makes."""
     found = {}
-    for line in commands(build, COMMAND):
+    for line in lines:
         match = re.search(r"\bar qc (\S+\.a)\s+(.*?)\s+&&", line)
         if match:
             found[match.group(1)] = shlex.split(match.group(2))
