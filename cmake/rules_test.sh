@@ -1,7 +1,8 @@
 #!/bin/sh
 # The rules that keep other runtimes and sanitizers possible, as a grep:
 # outside of core/task and core/base nothing blocks a thread, sleeps or reads a
-# clock; nowhere is there a volatile, a fence or a bare C11 atomic.
+# clock; nowhere is there a volatile, a fence or a bare C11 atomic, and nothing
+# goes by the wall clock.
 #
 #   cmake/rules_test.sh ROOT [--self-test]
 #
@@ -14,6 +15,9 @@ root=${1:?usage: rules_test.sh ROOT [--self-test]}
 
 blocking='(pthread_(mutex|cond|rwlock|barrier|spin|join|create|timedjoin)[a-z_]*|sem_(wait|timedwait|post|init)|(clock_)?nanosleep|usleep|sleep|s?poll|ppoll|p?select|epoll_[a-z_]+|clock_gettime|gettimeofday|timespec_get|clock_mono|sched_yield|syscall|futex)[[:space:]]*\('
 atomics='(volatile|atomic_thread_fence|__sync_[a-z_]+|__atomic_[a-z_]+|atomic_(load|store|exchange|fetch|compare)[a-z_]*)'
+
+# Steps of the wall clock must change nothing.
+wall='(CLOCK_REALTIME[A-Z_]*|(gettimeofday|timespec_get|pthread_timedjoin_np|pthread_mutex_timedlock|sem_timedwait)[[:space:]]*\(|time\((NULL|0|&))'
 
 # Comments are not code: this cuts /* ... */ on one line, and lines that start
 # as the inside of a comment does.
@@ -39,9 +43,11 @@ check() { # check ROOT
 			stress 2>/dev/null | grep -vE \
 			'core/chan/(condvar|pipe|socketpair|chan_fd)\.[ch]$' |
 			grep -vE '^patterns/semaphore/kernel\.c$' |
-			grep -vE '^stress/(broken|conform|correct|random|source/planted)/') |
+			grep -vE '^stress/(broken|conform|correct|faults|random|source/planted)/') |
 			grep -vE '^patterns/event_loop/poller\.c:.*epoll_(create1\(|ctl\(|wait\(.*, 0\);)' ||
 			true
+		hits "$wall" $(sources core cli patterns testing stress bench \
+			2>/dev/null | grep -vE '^stress/(faults/jump|conform/faulty)\.c$')
 		# clang-format leaves this of a comment line that was too long.
 		grep -nE '^ \*[A-Za-z(]' $(find core cli patterns testing stress \
 			bench -name '*.[ch]' 2>/dev/null) || true
@@ -60,7 +66,7 @@ self_test() {
 	printf '/* usleep(1) in a comment */\nint ok;\n' >"$tree/patterns/x/x.c"
 	(check "$tree") || { echo "a clean tree is refused"; exit 1; }
 	for line in 'usleep(5);' 'pthread_mutex_lock(&m);' 'clock_gettime(a, b);' \
-		'volatile int x;' 'atomic_thread_fence(o);' 'poll(p, 1, 2);' \
+		'clock_id = CLOCK_REALTIME;' 'volatile int x;' 'atomic_thread_fence(o);' 'poll(p, 1, 2);' \
 		' *broken'; do
 		printf '%s\n' "$line" >"$tree/patterns/x/bad.c"
 		if (check "$tree") >/dev/null; then

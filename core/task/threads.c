@@ -109,20 +109,21 @@ static int thread_start(struct weft_task *t, size_t stack_bytes)
 	return -err;
 }
 
-/* pthread_timedjoin_np() goes by CLOCK_REALTIME. The one that goes by another
- * clock is unknown to the thread sanitizer. */
+/* pthread_timedjoin_np() goes by the wall clock, which may be set meanwhile.
+ * The one that goes by another clock is unknown to the thread sanitizer. */
 static int join_within(pthread_t thread, int64_t ns)
 {
-	struct timespec until;
+	int64_t until_ns = clock_mono() + ns;
+	int err;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ns / WEFT_SEC;
-	until.tv_nsec += ns % WEFT_SEC;
-	if (until.tv_nsec >= WEFT_SEC) {
-		until.tv_nsec -= WEFT_SEC;
-		until.tv_sec++;
+	for (unsigned turn = 0;; turn++) {
+		err = pthread_tryjoin_np(thread, NULL);
+		if (err != EBUSY)
+			return err;
+		if (clock_mono() >= until_ns)
+			return ETIMEDOUT;
+		weft_relent(turn);
 	}
-	return pthread_timedjoin_np(thread, NULL, &until);
 }
 
 static bool thread_reap(struct weft_task *t, int64_t ns)
