@@ -140,10 +140,19 @@ static int call_limit(struct call *c, struct weft_ctx *ctx, int64_t deadline_ns)
 	                                    own ? -ETIME : -ETIMEDOUT);
 }
 
-static void drop_request(struct weft_timeout *t, struct run *r)
+static void drop_request(struct weft_timeout *t, void *request)
 {
 	if (t->opts.drop_request)
-		t->opts.drop_request(r->request, t->opts.drop_arg);
+		t->opts.drop_request(request, t->opts.drop_arg);
+}
+
+/* Where there was no memory to copy them to. */
+static void drop_callers(struct weft_timeout *t, const void *requests, size_t n)
+{
+	unsigned char *at = (unsigned char *)(uintptr_t)requests;
+
+	for (size_t i = 0; i < n; i++)
+		drop_request(t, at + i * t->opts.request_size);
 }
 
 /* Those that were not taken. */
@@ -151,7 +160,7 @@ static void drop_requests(struct call *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (!c->runs[i].taken)
-			drop_request(c->t, &c->runs[i]);
+			drop_request(c->t, c->runs[i].request);
 }
 
 /* --- under the lock --- */
@@ -485,14 +494,13 @@ int weft_timeout_race(struct weft_timeout *t, const void *requests, size_t n,
 	    (!reply && t->opts.reply_size))
 		return -EINVAL;
 	c = call_new(t, requests, n);
-	if (!c)
+	if (!c) {
+		drop_callers(t, requests, n);
 		return -ENOMEM;
-	err = call_limit(c, ctx, deadline_ns);
-	if (err) {
-		call_free(c);
-		return err;
 	}
-	err = weft_ctx_err(ctx);
+	err = call_limit(c, ctx, deadline_ns);
+	if (!err)
+		err = weft_ctx_err(ctx);
 	if (!err)
 		err = make_call(c, reply, which, deadline_ns);
 	caller_gone(c);

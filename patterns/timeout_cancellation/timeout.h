@@ -149,9 +149,10 @@ WEFT_API void weft_timeout_free(struct weft_timeout *t);
  * request  may be NULL where request_size is 0.
  * reply    may be NULL where reply_size is 0; written on success only.
  *
- * Returns as in the table above; -ENOMEM; -EINVAL for NULL, and only then the
- * request is still the caller's. The function may have run after any error but
- * these two, and may still do so; not when the deadline had expired.
+ * Returns as in the table above; -ENOMEM; -EINVAL for NULL. The request is
+ * still the caller's after -EINVAL only: after -ENOMEM it was dropped. The
+ * function may have run after any error but these two, and may still do so; not
+ * when the deadline had expired.
  */
 WEFT_API WEFT_NODISCARD int weft_timeout_call(struct weft_timeout *t,
                                               const void *request, void *reply,
