@@ -18,6 +18,7 @@
 #include <weft/atomic.h>
 
 #include "task/internal.h"
+#include "testing/refuse.h"
 #include "testing/testing.h"
 
 /* --- the heap --- */
@@ -56,36 +57,39 @@ static void *counted(void *block)
 	return block;
 }
 
+/* It may be refused before it is asked for. */
+#define ASKED(block) (testing_is_refused(TESTING_MEMORY) ? NULL : (block))
+
 void *__wrap_malloc(size_t bytes)
 {
-	return counted(__real_malloc(bytes));
+	return ASKED(counted(__real_malloc(bytes)));
 }
 
 void *__wrap_calloc(size_t n, size_t bytes)
 {
-	return counted(__real_calloc(n, bytes));
+	return ASKED(counted(__real_calloc(n, bytes)));
 }
 
 /* One block before, one after. Of no bytes it would be none: nobody asks. */
 void *__wrap_realloc(void *block, size_t bytes)
 {
-	return block ? __real_realloc(block, bytes)
-	             : counted(__real_realloc(NULL, bytes));
+	return ASKED(block ? __real_realloc(block, bytes)
+	                   : counted(__real_realloc(NULL, bytes)));
 }
 
 void *__wrap_aligned_alloc(size_t align, size_t bytes)
 {
-	return counted(__real_aligned_alloc(align, bytes));
+	return ASKED(counted(__real_aligned_alloc(align, bytes)));
 }
 
 char *__wrap_strdup(const char *s)
 {
-	return counted(__real_strdup(s));
+	return ASKED(counted(__real_strdup(s)));
 }
 
 char *__wrap_strndup(const char *s, size_t n)
 {
-	return counted(__real_strndup(s, n));
+	return ASKED(counted(__real_strndup(s, n)));
 }
 
 /* The text is the caller's to free. */

@@ -9,6 +9,7 @@
 
 #include <weft/atomic.h>
 
+#include "testing/refuse.h"
 #include "testing/stop.h"
 #include "testing/testing.h"
 
@@ -70,6 +71,60 @@ static uint64_t count(int where)
 	for (size_t i = 0; i < ITEMS; i++)
 		n += weft_load_relaxed(&ledger.where[i]) == where;
 	return n;
+}
+
+/* --- making one that may be refused what it needs --- */
+
+static struct {
+	struct testing_refusal what; /* to come: .nth counts down */
+	unsigned long refused;
+	struct testing_held held;
+	uint64_t live; /* tasks */
+} making;
+
+static uint64_t live_tasks(void)
+{
+	struct weft_run_stats stats;
+
+	weft_run_stats(&stats);
+	return stats.live;
+}
+
+void life_new_begin(void)
+{
+	making.held = testing_held();
+	making.live = live_tasks();
+	if (making.what.nth)
+		testing_refuse(&making.what);
+}
+
+/* What was asked for by one call is not by the next. */
+static unsigned long count_down(void)
+{
+	unsigned long asked, n;
+
+	if (!making.what.nth)
+		return 0;
+	n = testing_grant(&asked);
+	making.what.nth = n ? 0 : making.what.nth - asked;
+	making.refused += n;
+	return n;
+}
+
+bool life_new_end(int err, bool whole)
+{
+	enum testing_resource of = making.what.of;
+	unsigned long n = count_down();
+
+	if (!n)
+		CHECK_EQ(err, 0);
+	if (!err)
+		return true; /* perhaps it does with less */
+	CHECK_EQ(err, of == TESTING_MEMORY ? -ENOMEM : -EAGAIN);
+	if (whole)
+		CHECK_EQ(testing_held_still(making.held), 0);
+	CHECK_EQ(live_tasks(), making.live);
+	return false;
 }
 
 /* --- one component --- */
@@ -595,6 +650,102 @@ static int what_is_inside_is_dropped_once(void *arg)
 	return 0;
 }
 
+/* --- the checks: what there is too little of --- */
+
+/* Make one while the n-th request for that fails; true while there is one. What
+ * is made in the end does what it should. */
+static bool make_without(struct weft_ctx *ctx, struct testing_refusal what)
+{
+	void *t;
+
+	making.what = what;
+	making.refused = 0;
+	t = make(ctx);
+	making.what.nth = 0;
+	if (life->in)
+		CHECK_LE(fill(t), 1000u);
+	unmake(t);
+	return making.refused > 0;
+}
+
+static void make_without_each(enum testing_resource of)
+{
+	struct weft_ctx *ctx;
+
+	CHECK_EQ(weft_ctx_with_timeout(&ctx, NULL, WEFT_SEC), 0);
+	unmake(make(ctx)); /* what a run has once is made by now */
+	for (int for_good = 0; for_good < 2; for_good++)
+		for (unsigned long n = 1; make_without(
+		             ctx, (struct testing_refusal){ of, n, for_good,
+		                                            false });
+		     n++)
+			;
+	weft_ctx_unref(ctx);
+}
+
+static int none_is_made_without_memory(void *arg)
+{
+	(void)arg;
+	make_without_each(TESTING_MEMORY);
+	return 0;
+}
+
+static int none_is_made_without_threads(void *arg)
+{
+	(void)arg;
+	make_without_each(TESTING_THREADS);
+	return 0;
+}
+
+static void allow(int err)
+{
+	CHECK(!err || err == -ETIMEDOUT || err == -ENOMEM || err == -EPIPE);
+	CHECK_EQ(weft_clock_settle(), 0);
+}
+
+/* Some of each call, which may be told that there is no memory, or that the
+ * component has come to its end for want of it. */
+static void use(void *t)
+{
+	unsigned n = 8;
+	int err = 0;
+
+	for (unsigned i = 0; i < n && life->in; i++)
+		allow(put(t, WEFT_NOW));
+	for (unsigned i = 0; i < n && life->out; i++)
+		allow(take(t, WEFT_NOW));
+	if (!can_end())
+		return;
+	allow(life->close(t));
+	for (unsigned i = 0; i < 2 * n && life->out && !err; i++)
+		allow(err = take(t, WEFT_NOW));
+}
+
+/* The n-th request of any task fails after it was made. */
+static bool use_without(struct testing_refusal what)
+{
+	void *t = make(NULL);
+	unsigned long refused;
+
+	testing_refuse(&what);
+	use(t);
+	refused = testing_grant(NULL);
+	unmake(t);
+	return refused > 0;
+}
+
+static int nothing_is_lost_for_want_of_memory(void *arg)
+{
+	(void)arg;
+	unmake(make(NULL));
+	for (int for_good = 0; for_good < 2; for_good++)
+		for (unsigned long n = 1; use_without((struct testing_refusal){
+		             TESTING_MEMORY, n, for_good, true });
+		     n++)
+			;
+	return 0;
+}
+
 static int null_is_refused(void *arg)
 {
 	uint64_t item;
@@ -772,6 +923,9 @@ static const struct check {
 	CHECK_ON(MANUAL, deadlines_are_kept_exactly),
 	CHECK_ON(MANUAL, a_call_past_its_deadline_does_not_wait),
 	CHECK_ON(MANUAL, what_is_inside_is_dropped_once),
+	CHECK_ON(MANUAL, none_is_made_without_memory),
+	CHECK_ON(MANUAL, none_is_made_without_threads),
+	CHECK_ON(MANUAL, nothing_is_lost_for_want_of_memory),
 	CHECK_ON(MANUAL, null_is_refused),
 	CHECK_ON(MANUAL, figures_are_told_or_refused),
 	CHECK_ON(MONOTONIC, it_may_be_stopped_at_any_moment),

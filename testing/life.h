@@ -32,7 +32,7 @@ struct life {
 	/*
 	 * Make one that holds at least one element between in and out, or none
 	 * where that is its shape; with life_drop() for what is dropped, NULL
-	 * as its argument. Aborts when it cannot.
+	 * as its argument. By LIFE_NEW(), and aborts when it cannot.
 	 */
 	void *(*make)(const struct life_opts *o);
 
@@ -67,6 +67,22 @@ struct life {
 	 * it is known when, a deadline that is earlier is not waited for. */
 	bool by_time;
 };
+
+/*
+ * In make(): the call that makes the component. It must return 0; unless the
+ * suite has let it run out of memory or threads, when it must say so, leave
+ * nothing behind, and is called again. LIFE_ADD is for one that adds a part: of
+ * what it did the component may keep some, which goes with it.
+ */
+#define LIFE_NEW(call) LIFE_CALL_OF(call, true)
+#define LIFE_ADD(call) LIFE_CALL_OF(call, false)
+#define LIFE_CALL_OF(call, whole)                                              \
+	do                                                                     \
+		life_new_begin();                                              \
+	while (!life_new_end(call, whole))
+
+void life_new_begin(void);
+bool life_new_end(int err, bool whole);
 
 /* For a row, one of these calls in terms of the component's:
  *

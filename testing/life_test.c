@@ -36,6 +36,9 @@ enum fault {
 	LATE_BY_ONE,
 	NOW_WAITS,
 	DROPS_NOTHING,
+	LEAKS_WITHOUT_MEMORY,
+	LEAKS_WITHOUT_THREADS,
+	LOSES_WITHOUT_MEMORY,
 	TAKES_NULL,
 	TELLS_NULL,
 	LOSES_WHAT_IS_IN_HAND,
@@ -81,19 +84,30 @@ static const struct weft_ending_ops ending_ops = { too_late, release };
 
 /* --- its task --- */
 
+static bool has_memory(void)
+{
+	void *some = malloc(1);
+
+	free(some);
+	return some;
+}
+
 static int work(struct weft_crew_member *m)
 {
 	struct toy *t =
 	        (struct toy *)((char *)m - offsetof(struct toy, member));
 	uint64_t item;
 
-	while (!weft_chan_recv(t->in, &item, WEFT_FOREVER))
+	while (!weft_chan_recv(t->in, &item, WEFT_FOREVER)) {
+		if (fault == LOSES_WITHOUT_MEMORY && !has_memory())
+			continue;
 		if (weft_ending_is_set(&t->end) ||
 		    weft_chan_send(t->out, &item, WEFT_FOREVER)) {
 			if (fault != LOSES_WHAT_IS_IN_HAND)
 				life_drop(&item, NULL);
 			break;
 		}
+	}
 	return 0;
 }
 
@@ -122,25 +136,46 @@ static void watch(struct toy *t, struct weft_ctx *ctx)
 		weft_ctx_unref(ctx);
 }
 
-static void *toy_make(const struct life_opts *o)
+static int chan_new(struct weft_chan **out, const char *impl, size_t cap,
+                    void (*drop)(void *elem, void *arg))
 {
-	struct toy *t = &toys[made++ % 2];
-	struct weft_chan_opts chan = { .drop = life_drop };
+	const struct weft_chan_opts opts = { .drop = drop };
+
+	return weft_chan_new(out, weft_chan_impl_find(impl), cap,
+	                     sizeof(uint64_t), &opts);
+}
+
+static int toy_new(struct toy *t)
+{
 	struct weft_task_opts task = { .name = "toy" };
+	int err;
 
 	*t = (struct toy){ .in = NULL };
 	weft_ending_init(&t->end, &ending_ops, t);
-	CHECK_EQ(weft_chan_new(&t->in, weft_chan_impl_find("handoff"), 3,
-	                       sizeof(uint64_t), &chan),
-	         0);
-	if (fault == DROPS_NOTHING)
-		chan.drop = NULL;
-	CHECK_EQ(weft_chan_new(&t->out, weft_chan_impl_find("ring"), 2,
-	                       sizeof(uint64_t), &chan),
-	         0);
-	CHECK_EQ(weft_crew_start(&t->crew, &crew_ops, &t->member, 1,
-	                         sizeof(t->member), &task),
-	         0);
+	err = chan_new(&t->in, "handoff", 3, life_drop);
+	if (err)
+		return err;
+	err = chan_new(&t->out, "ring", 2,
+	               fault == DROPS_NOTHING ? NULL : life_drop);
+	if (err && fault != LEAKS_WITHOUT_MEMORY)
+		weft_chan_unref(t->in);
+	if (err)
+		return err;
+	err = weft_crew_start(&t->crew, &crew_ops, &t->member, 1,
+	                      sizeof(t->member), &task);
+	if (!err)
+		return 0;
+	if (err == -ENOMEM || fault != LEAKS_WITHOUT_THREADS)
+		weft_chan_unref(t->in);
+	weft_chan_unref(t->out);
+	return err;
+}
+
+static void *toy_make(const struct life_opts *o)
+{
+	struct toy *t = &toys[made++ % 2];
+
+	LIFE_NEW(toy_new(t));
 	watch(t, o->ctx);
 	return t;
 }
@@ -312,6 +347,9 @@ static const struct {
 	{ LATE_BY_ONE, "deadlines_are_kept_exactly" },
 	{ NOW_WAITS, "a_call_past_its_deadline_does_not_wait" },
 	{ DROPS_NOTHING, "what_is_inside_is_dropped_once" },
+	{ LEAKS_WITHOUT_MEMORY, "none_is_made_without_memory" },
+	{ LEAKS_WITHOUT_THREADS, "none_is_made_without_threads" },
+	{ LOSES_WITHOUT_MEMORY, "nothing_is_lost_for_want_of_memory" },
 	{ TAKES_NULL, "null_is_refused" },
 	{ TELLS_NULL, "figures_are_told_or_refused" },
 	{ LOSES_WHAT_IS_IN_HAND, "it_may_be_stopped_at_any_moment" },

@@ -34,8 +34,8 @@ static void *make(const struct life_opts *o)
 	struct looped *x = malloc(sizeof(*x));
 
 	CHECK(x != NULL);
-	CHECK_EQ(weft_loop_new(&x->l, &opts), 0);
-	CHECK_EQ(weft_loop_source_new(&x->s, x->l, 0, handle, x), 0);
+	LIFE_NEW(weft_loop_new(&x->l, &opts));
+	LIFE_ADD(weft_loop_source_new(&x->s, x->l, 0, handle, x));
 	return x;
 }
 

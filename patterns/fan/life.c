@@ -29,7 +29,7 @@ static void *make_fan(const struct life_opts *o)
 	opts.elem_size = sizeof(uint64_t);
 	opts.drop_in = opts.drop_out = life_drop;
 	opts.ctx = o->ctx;
-	CHECK_EQ(weft_fan_new(&f, &opts), 0);
+	LIFE_NEW(weft_fan_new(&f, &opts));
 	return f;
 }
 
@@ -88,17 +88,15 @@ static void *make_net(const struct life_opts *o)
 		                        .drop = life_drop,
 		                        .ctx = o->ctx };
 	struct net *n = calloc(1, sizeof(*n));
-	int err;
 
 	CHECK(n != NULL);
 	n->nfrom = shape->nfrom;
 	for (size_t i = 0; i < n->nfrom; i++)
 		n->from[i] = testing_chan("handoff", 0, sizeof(uint64_t));
 	n->to = testing_chan("handoff", 0, sizeof(uint64_t));
-	err = n->nfrom > 1
-	              ? weft_merge(&n->r, n->to, n->from, n->nfrom, &opts)
-	              : weft_broadcast(&n->r, &n->to, 1, n->from[0], &opts);
-	CHECK_EQ(err, 0);
+	LIFE_NEW(n->nfrom > 1
+	                 ? weft_merge(&n->r, n->to, n->from, n->nfrom, &opts)
+	                 : weft_broadcast(&n->r, &n->to, 1, n->from[0], &opts));
 	return n;
 }
 

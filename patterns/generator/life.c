@@ -25,7 +25,7 @@ static struct weft_gen *body(struct weft_gen_opts opts)
 	struct weft_gen *g;
 
 	opts.drop = life_drop;
-	CHECK_EQ(weft_gen_new(&g, sizeof(uint64_t), numbers, NULL, &opts), 0);
+	LIFE_NEW(weft_gen_new(&g, sizeof(uint64_t), numbers, NULL, &opts));
 	return g;
 }
 
@@ -52,10 +52,10 @@ static void *make_chain(const struct life_opts *o)
 {
 	struct weft_gen *g = body((struct weft_gen_opts){ .on_demand = true });
 
-	CHECK_EQ(weft_gen_map(&g, g, sizeof(uint64_t), pass, NULL), 0);
+	LIFE_NEW(weft_gen_map(&g, g, sizeof(uint64_t), pass, NULL));
 	CHECK_EQ(weft_gen_set_drop(g, life_drop, NULL), 0);
-	CHECK_EQ(weft_gen_ahead(&g, g, NULL), 0);
-	CHECK_EQ(weft_gen_until(&g, g, o->ctx), 0);
+	LIFE_NEW(weft_gen_ahead(&g, g, NULL));
+	LIFE_NEW(weft_gen_until(&g, g, o->ctx));
 	return g;
 }
 

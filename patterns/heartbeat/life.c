@@ -12,7 +12,7 @@ static void *make(const struct life_opts *o)
 
 	opts.interval_ns = WEFT_MS;
 	opts.ctx = o->ctx;
-	CHECK_EQ(weft_monitor_new(&m, &opts), 0);
+	LIFE_NEW(weft_monitor_new(&m, &opts));
 	return m;
 }
 

@@ -63,7 +63,7 @@ static void *make(const struct life_opts *o)
 	CHECK(t != NULL);
 	CHECK_EQ(weft_ctx_with_cancel(&t->gate, o->ctx), 0);
 	own.arg = t;
-	CHECK_EQ(weft_mapreduce_new(&t->m, &own), 0);
+	LIFE_NEW(weft_mapreduce_new(&t->m, &own));
 	return t;
 }
 

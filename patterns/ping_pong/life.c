@@ -13,7 +13,7 @@ static void *make_of(const struct life_opts *o, const char *impl, size_t cap)
 		                       .drop_request = life_drop };
 	struct weft_link *l;
 
-	CHECK_EQ(weft_link_new(&l, &opts), 0);
+	LIFE_NEW(weft_link_new(&l, &opts));
 	return l;
 }
 

@@ -36,7 +36,7 @@ static void *make(const struct life_opts *o)
 	opts.elem_size = sizeof(uint64_t);
 	opts.ctx = o->ctx;
 	opts.drop = life_drop;
-	CHECK_EQ(weft_pipeline_new(&p, stages, 2, &opts), 0);
+	LIFE_NEW(weft_pipeline_new(&p, stages, 2, &opts));
 	return p;
 }
 

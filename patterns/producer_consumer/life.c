@@ -27,7 +27,7 @@ static void *make(const struct life_opts *o)
 	};
 	struct weft_buffer *b;
 
-	CHECK_EQ(weft_buffer_new(&b, &opts), 0);
+	LIFE_NEW(weft_buffer_new(&b, &opts));
 	return b;
 }
 

@@ -24,7 +24,6 @@ static void *make(const struct life_opts *o)
 {
 	struct weft_bus_opts opts = *(const struct weft_bus_opts *)o->shape;
 	struct net *n = calloc(1, sizeof(*n));
-	int err;
 
 	CHECK(n != NULL);
 	n->ring = opts.ring;
@@ -32,12 +31,11 @@ static void *make(const struct life_opts *o)
 	opts.elem_size = sizeof(uint64_t);
 	opts.drop = opts.ring ? NULL : life_drop;
 	opts.ctx = o->ctx;
-	CHECK_EQ(weft_bus_new(&n->bus, &opts), 0);
-	err = weft_sub_new(&n->sub, n->bus, NULL);
-	if (err) /* its context has ended */
-		CHECK(n->sub == NULL);
-	else if (weft_sub_join(n->sub, TOPIC))
-		CHECK(o->ctx != NULL);
+	LIFE_NEW(weft_bus_new(&n->bus, &opts));
+	if (weft_ctx_err(o->ctx))
+		return n; /* takes no subscribers */
+	LIFE_ADD(weft_sub_new(&n->sub, n->bus, NULL));
+	LIFE_ADD(weft_sub_join(n->sub, TOPIC));
 	return n;
 }
 

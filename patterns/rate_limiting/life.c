@@ -19,7 +19,7 @@ static void *limiter_make(const struct life_opts *o)
 	struct weft_limiter *l;
 
 	opts.ctx = o->ctx;
-	CHECK_EQ(weft_limiter_new(&l, &opts), 0);
+	LIFE_NEW(weft_limiter_new(&l, &opts));
 	return l;
 }
 
@@ -30,7 +30,7 @@ static void *gcra_make(const struct life_opts *o)
 	};
 	struct weft_gcra *g;
 
-	CHECK_EQ(weft_gcra_new(&g, &opts), 0);
+	LIFE_NEW(weft_gcra_new(&g, &opts));
 	return g;
 }
 

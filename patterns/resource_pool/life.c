@@ -49,7 +49,7 @@ static void *make(const struct life_opts *o)
 	opts.create = create;
 	opts.destroy = destroy;
 	opts.ctx = o->ctx;
-	CHECK_EQ(weft_respool_new(&w->p, &opts), 0);
+	LIFE_NEW(weft_respool_new(&w->p, &opts));
 	return w;
 }
 

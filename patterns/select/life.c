@@ -27,16 +27,16 @@ static void *make(const struct life_opts *o)
 	struct muxed *x = malloc(sizeof(*x));
 
 	CHECK(x != NULL);
-	CHECK_EQ(weft_mux_new(&x->m, &mux), 0);
+	LIFE_NEW(weft_mux_new(&x->m, &mux));
 	CHECK_EQ(weft_chan_new(&x->c, weft_chan_impl_find(shape->impl), 2,
 	                       sizeof(uint64_t), &chan),
 	         0);
 	if (weft_ctx_err(o->ctx))
 		return x; /* takes no ports */
 	if (shape->input)
-		CHECK_EQ(weft_mux_add(x->m, x->c, WEFT_CASE_RECV, NULL), 0);
+		LIFE_ADD(weft_mux_add(x->m, x->c, WEFT_CASE_RECV, NULL));
 	if (shape->output)
-		CHECK_EQ(weft_mux_add(x->m, x->c, WEFT_CASE_SEND, NULL), 0);
+		LIFE_ADD(weft_mux_add(x->m, x->c, WEFT_CASE_SEND, NULL));
 	return x;
 }
 

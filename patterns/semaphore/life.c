@@ -10,7 +10,7 @@ static void *make(const struct life_opts *o)
 	const struct weft_semaphore_opts opts = { .permits = 2, .ctx = o->ctx };
 	struct weft_semaphore *s;
 
-	CHECK_EQ(weft_semaphore_new(&s, &opts), 0);
+	LIFE_NEW(weft_semaphore_new(&s, &opts));
 	return s;
 }
 

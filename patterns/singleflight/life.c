@@ -45,7 +45,7 @@ static void *make(const struct life_opts *o)
 	struct endless *t = cacheline_new(1, sizeof(*t));
 
 	CHECK(t != NULL);
-	CHECK_EQ(weft_flight_new(&t->flight, &opts), 0);
+	LIFE_NEW(weft_flight_new(&t->flight, &opts));
 	weft_waitgroup_init(&t->begun);
 	weft_waitgroup_init(&t->over);
 	weft_waitgroup_add(&t->begun, 1);

@@ -53,7 +53,7 @@ static void *make(const struct life_opts *o)
 	opts.request_size = sizeof(uint64_t);
 	opts.drop_request = life_drop;
 	opts.ctx = o->ctx;
-	CHECK_EQ(weft_timeout_new(&w->t, &opts), 0);
+	LIFE_NEW(weft_timeout_new(&w->t, &opts));
 	return w;
 }
 

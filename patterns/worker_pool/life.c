@@ -75,7 +75,7 @@ static void *make(const struct life_opts *o)
 	opts.workers = 2;
 	opts.drop = drop;
 	opts.ctx = o->ctx;
-	CHECK_EQ(weft_pool_new(&w->p, &opts), 0);
+	LIFE_NEW(weft_pool_new(&w->p, &opts));
 	return w;
 }
 
@@ -88,7 +88,8 @@ static int in(void *t, uint64_t item, int64_t deadline_ns)
 	if (!w)
 		return weft_pool_submit(NULL, pass_on, NULL, deadline_ns);
 	job = malloc(sizeof(*job));
-	CHECK(job != NULL);
+	if (!job)
+		return -ENOMEM;
 	*job = (struct job){ w, item };
 	weft_fetch_add_relaxed(&w->jobs, UINT64_C(1));
 	err = weft_pool_submit(w->p, pass_on, job, deadline_ns);
