@@ -198,6 +198,16 @@ static const struct planted planted[] = {
 	{ ENDS_AT_A_SIGNAL, &faulty_pairing, "a_signal_does_not_end_a_wait",
 	  CONFORM_FAIL },
 
+	/* what the system does to it */
+	{ ENDS_AT_A_SIGNAL, &faulty_pairing, "a_storm_of_signals_loses_nothing",
+	  CONFORM_FAIL },
+	{ FORGETS_WAITERS_IN_A_FORK, &faulty_pairing,
+	  "a_fork_with_tasks_waiting_harms_nobody", CONFORM_HUNG },
+	{ FORGETS_WAITERS_IN_A_FORK, &faulty_pairing,
+	  "a_fork_in_traffic_harms_nobody", CONFORM_HUNG },
+	{ LEAKS_DESCRIPTORS, &faulty_pairing, "descriptors_are_closed_by_exec",
+	  CONFORM_FAIL },
+
 	/* capacity 0 */
 	{ RENDEZVOUS_BUFFERS, &faulty_pairing, "send_waits_until_it_is_taken",
 	  CONFORM_FAIL },
@@ -274,6 +284,14 @@ static const struct planted planted[] = {
 	{ LEAVES_A_THREAD, &faulty_pairing,
 	  "channels_leave_no_thread_descriptor_or_mapping", CONFORM_FAIL },
 #if !SANITIZED
+	{ KEEPS_WALL_TIME, &faulty_pairing,
+	  "a_wall_clock_that_jumps_moves_no_deadline", CONFORM_FAIL },
+	{ SPINS_FOR_ITS_PEER, &faulty_pairing,
+	  "a_crowd_on_one_cpu_gets_through", CONFORM_FAIL },
+	{ SPINS_FOR_ITS_PEER, &faulty_pairing,
+	  "a_crowd_on_two_cpus_gets_through", CONFORM_FAIL },
+	{ RECEIVES_BY_A_COPY, &faulty_chaining,
+	  "a_receive_without_memory_succeeds", CONFORM_FAIL },
 	{ COUNTS_WAITERS_IN_8_BITS, &faulty_pairing,
 	  "a_crowd_of_receivers_is_served", CONFORM_HUNG },
 	{ COUNTS_WAITERS_IN_8_BITS, &faulty_pairing,

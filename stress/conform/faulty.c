@@ -256,6 +256,29 @@ static void leave_something(void)
 		pthread_create(&thread, NULL, sleeps, NULL);
 }
 
+static struct faulty *last_made;
+
+static void forget_waiters(void)
+{
+	if (!last_made)
+		return;
+	lock(&last_made->locked);
+	queue_init(&last_made->senders);
+	queue_init(&last_made->receivers);
+	unlock(&last_made->locked);
+}
+
+/* The tasks that wait are not in the child; but they are in its parent. */
+static void forget_in_forks(struct faulty *f)
+{
+	static bool registered;
+
+	last_made = f;
+	if (!registered)
+		pthread_atfork(NULL, forget_waiters, forget_waiters);
+	registered = true;
+}
+
 static int faulty_create(void **state, const struct weft_chan_config *config)
 {
 	size_t bytes, n = config->cap + 3; /* slots, and the ghost */
@@ -291,12 +314,16 @@ static int faulty_create(void **state, const struct weft_chan_config *config)
 	f->elem = config->elem_size;
 	f->at32 = (uint32_t)config->start;
 	leave_something();
+	if (fault == FORGETS_WAITERS_IN_A_FORK)
+		forget_in_forks(f);
 	*state = f;
 	return 0;
 }
 
 static void faulty_destroy(void *state)
 {
+	if (last_made == state)
+		last_made = NULL;
 	if (fault != LEAKS_ITS_STATE)
 		free(state);
 }
@@ -507,11 +534,44 @@ static bool is_interrupted(void)
 	return nanosleep(&long_enough, NULL) != 0 && errno == EINTR;
 }
 
+static int64_t wall_time(void)
+{
+	struct timespec ts = { 0 };
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * WEFT_SEC + ts.tv_nsec;
+}
+
+static int wait_by_wall_time(struct faulty *f, struct queue *q, struct wait *w,
+                             int64_t deadline_ns)
+{
+	int64_t until =
+	        weft_deadline_add(deadline_ns, wall_time() - weft_now());
+
+	while (!weft_load_acquire(&w->over)) { /* [over] */
+		weft_park(weft_deadline_in(WEFT_MS));
+		if (until < WEFT_FOREVER && wall_time() >= until)
+			return pair_timed_out(f, q, w);
+	}
+	return w->result;
+}
+
+static int spin_for(const struct wait *w)
+{
+	while (!weft_load_acquire(&w->over)) /* [over] */
+		weft_relax();
+	return w->result;
+}
+
 static int pair_wait(struct faulty *f, struct queue *q, struct wait *w,
                      int64_t deadline_ns)
 {
 	if (fault == ENDS_AT_A_SIGNAL && is_interrupted())
 		return pair_timed_out(f, q, w);
+	if (fault == KEEPS_WALL_TIME)
+		return wait_by_wall_time(f, q, w, deadline_ns);
+	if (fault == SPINS_FOR_ITS_PEER && deadline_ns == WEFT_FOREVER)
+		return spin_for(w);
 	while (!weft_load_acquire(&w->over)) { /* [over] */
 		if (weft_park(deadline_ns) == -ETIMEDOUT)
 			return pair_timed_out(f, q, w);
@@ -960,14 +1020,25 @@ static int chaining_try_send(void *state, const void *elem)
 	return err;
 }
 
+static int chain_take(struct chain *c, void *elem)
+{
+	void *twin = fault == RECEIVES_BY_A_COPY ? malloc(c->elem) : NULL;
+
+	if (fault == RECEIVES_BY_A_COPY && !twin)
+		return -ENOMEM;
+	chain_pop(c, elem);
+	free(twin);
+	return 0;
+}
+
 static int chaining_try_recv(void *state, void *elem)
 {
 	struct chain *c = state;
-	int err = 0;
+	int err;
 
 	lock(&c->locked);
 	if (c->first)
-		chain_pop(c, elem);
+		err = chain_take(c, elem);
 	else
 		err = c->closed ? -EPIPE : -EAGAIN;
 	unlock(&c->locked);

@@ -510,6 +510,35 @@ static void a_send_without_memory_leaves_none_behind(struct cell *cell)
 		failing_sends_leak(cell, nth);
 }
 
+/* No error of a receive, a close or a len says that there is no memory: what
+ * they need, the channel has since it was made or the element was sent. */
+static void a_receive_without_memory_succeeds(struct cell *cell)
+{
+	struct weft_chan *c = cell_chan(cell);
+	uint32_t tag, n;
+	int err;
+
+	need_oom();
+	first_call(c);
+	n = (uint32_t)chan_fill(c, 0, 300);
+	oom.arm(1, 1);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i % 3)
+			err = tag_recv(c, &tag, WEFT_FOREVER);
+		else
+			err = tag_try_recv(c, &tag);
+		REQUIRE(err == 0, "a receive without memory returned %s",
+		        code_name(err));
+	}
+	MUST(tag_try_recv(c, &tag), -EAGAIN);
+	if (cell->timed)
+		MUST(tag_recv(c, &tag, weft_deadline_in(1)), -ETIMEDOUT);
+	MUST(chan_close(c), 0);
+	MUST(tag_recv(c, &tag, WEFT_FOREVER), -EPIPE);
+	(void)oom.disarm();
+	chan_end(c);
+}
+
 /* The same for a batch: the first *done are inside, the rest is not. */
 static unsigned long batch_fails(struct cell *cell, unsigned long nth)
 {
@@ -698,6 +727,10 @@ const struct conform_check conform_memory[] = {
 	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_TAGS,
 	  .over = OVER_2 | OVER_UNBOUNDED,
 	  .fn = a_send_without_memory_leaves_none_behind },
+	{ .name = "a_receive_without_memory_succeeds",
+	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_TAGS,
+	  .over = OVER_BUFFERED,
+	  .fn = a_receive_without_memory_succeeds },
 	{ .name = "a_batch_without_memory_is_told_how_far_it_got",
 	  .needs = NEEDS_DATA | NEEDS_UNSAN | NEEDS_TAGS | WEFT_CAN_UNBOUNDED,
 	  .over = OVER_UNBOUNDED,

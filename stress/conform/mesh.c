@@ -433,15 +433,19 @@ static void on_signal(int number)
 /* Wake-ups that mean nothing, and signals that interrupt whatever waits. */
 static int storm(void *arg)
 {
-	struct sigaction none = { .sa_handler = on_signal };
+	static const struct sigaction ways[] = {
+		{ .sa_handler = on_signal },
+		{ .sa_handler = on_signal, .sa_flags = SA_RESTART },
+	};
 	struct mesh *m = arg;
 	pid_t pid = getpid();
 	int thread;
 
-	sigaction(SIGUSR1, &none, NULL);
 	for (unsigned i = 0; !weft_load_relaxed(&m->over); i++) {
 		struct mesh_task *t = &m->task[i % m->tasks];
 
+		if (i % 1024 == 0)
+			sigaction(SIGUSR1, &ways[i / 1024 % 2], NULL);
 		weft_unpark(t->task);
 		thread = weft_load_acquire(&t->thread);
 		if (thread && i % 16 == 0)

@@ -26,7 +26,8 @@ static const struct conform_check *const tables[] = {
 	conform_batch,       conform_time,        conform_window,
 	conform_traffic,     conform_select,      conform_select_cases,
 	conform_select_race, conform_select_load, conform_history,
-	conform_misuse,      conform_memory,      conform_load,
+	conform_misuse,      conform_memory,      conform_faults,
+	conform_load,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))

@@ -100,8 +100,8 @@ struct conform_check {
 
 /* One table for each file of checks, ended by one without a name. */
 extern const struct conform_check conform_basic[], conform_batch[],
-        conform_bytes[], conform_close[], conform_counters[], conform_history[],
-        conform_load[], conform_memory[], conform_misuse[],
+        conform_bytes[], conform_close[], conform_counters[], conform_faults[],
+        conform_history[], conform_load[], conform_memory[], conform_misuse[],
         conform_rendezvous[], conform_select[], conform_select_cases[],
         conform_select_load[], conform_select_race[], conform_time[],
         conform_traffic[], conform_wake[], conform_window[];

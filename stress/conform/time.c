@@ -286,15 +286,16 @@ static void on_signal(int number)
 
 #define SIGNALS 3
 
-/* By a handler after which no system call goes on by itself: the waiting call
- * must see to that. Each signal finds it asleep again. */
+/* By a handler after which a system call may go on by itself, or none does:
+ * then the waiting call must see to that. Each signal finds it asleep again. */
 static void interrupt(const struct cell *cell, struct call *call)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 	int thread;
 
-	sigaction(SIGUSR1, &action, NULL);
 	for (int i = 0; i < SIGNALS; i++) {
+		action.sa_flags = i % 2 ? SA_RESTART : 0;
+		sigaction(SIGUSR1, &action, NULL);
 		cell_settle(cell, call, 1);
 		thread = weft_load_acquire(&call->thread);
 		syscall(SYS_tgkill, getpid(), thread, SIGUSR1);

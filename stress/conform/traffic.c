@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-#define SENDERS_MAX 32
-#define RECEIVERS_MAX 32
+#define SENDERS_MAX LEDGER_SENDERS
+#define RECEIVERS_MAX 64
 
 /* --- ways --- */
 

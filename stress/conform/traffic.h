@@ -21,8 +21,8 @@ enum way {
 
 struct traffic {
 	const struct cell *cell;
-	unsigned senders, receivers;
-	uint32_t each; /* elements of each sender */
+	unsigned senders, receivers; /* up to 64 */
+	uint32_t each;               /* elements of each sender */
 	enum way send_by, recv_by;
 	bool order; /* see to each sender's order */
 	bool look;  /* len must never be above cap */

@@ -15,6 +15,14 @@
  * -ECANCELED); in the first task of a run it aborts. pthread_cancel() is not
  * supported.
  *
+ * A handler of signals that returns ends no wait, with SA_RESTART or without.
+ *
+ * fork() harms no task of the parent, wherever it is parked. The child has but
+ * the thread that called it, and locks that others may have held: if there were
+ * others it may do what a handler of signals may, which comes down to exec and
+ * _exit(), and call nothing of weft. If there were none it may go on, as in
+ * runs of its own. Descriptors that weft opens are closed by exec.
+ *
  * The destructors of what is specific to a thread (pthread_key_create()) run
  * after the end of its task and may call weft, as a foreign thread does: in no
  * run, so that what needs one refuses with -EINVAL. weft_run() returns when
