@@ -425,7 +425,7 @@ class Run(unittest.TestCase):
                      ["producer_consumer", "--variant=bare", "--pause=20000000"],
                      ["rate_limiting", "--rate=100", "--mode=wait"],
                      ["timeout_cancellation", "--pause=1000000000"],
-                     ["event_loop", "--timers=300000"],
+                     ["event_loop", "--timers=30000"],
                      ["producer_consumer", "--prod_work=100000000"],
                      ["fan", "--work=100000000"]):
             answer = weft("run", *cell, "--reps=1", "--latency=0", "--time=10", "--json",

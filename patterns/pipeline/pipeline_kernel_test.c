@@ -5,6 +5,8 @@
 
 #include "testing/demo.h"
 
+/* E11 of the requirements: x * x + 10 is what every run of the kernel looks at,
+ * for each x. */
 TEST(every_square_leads_back_to_its_root)
 {
 	/* What the kernel relies on, at the end of its range. */
