@@ -266,6 +266,9 @@ static void a_deadline_of_seconds_is_kept(struct cell *cell)
 		};
 		call_begin(&recv[i]);
 	}
+	/* A call that begins later has less than its span left. */
+	if (cell->manual)
+		cell_settle(cell, recv, n);
 	for (size_t i = 0; i < n; i++) {
 		if (cell->manual)
 			cell_reach(cell, recv[i].deadline_ns);
