@@ -256,27 +256,29 @@ static void leave_something(void)
 		pthread_create(&thread, NULL, sleeps, NULL);
 }
 
-static struct faulty *last_made;
+/* Any task may fork while another makes a channel or destroys it. */
+static struct faulty *_Atomic last_made;
 
 static void forget_waiters(void)
 {
-	if (!last_made)
+	struct faulty *f = weft_load_acquire(&last_made);
+
+	if (!f)
 		return;
-	lock(&last_made->locked);
-	queue_init(&last_made->senders);
-	queue_init(&last_made->receivers);
-	unlock(&last_made->locked);
+	lock(&f->locked);
+	queue_init(&f->senders);
+	queue_init(&f->receivers);
+	unlock(&f->locked);
 }
 
 /* The tasks that wait are not in the child; but they are in its parent. */
 static void forget_in_forks(struct faulty *f)
 {
-	static bool registered;
+	static _Atomic bool registered;
 
-	last_made = f;
-	if (!registered)
+	weft_store_release(&last_made, f);
+	if (!weft_xchg_acq_rel(&registered, true))
 		pthread_atfork(NULL, forget_waiters, forget_waiters);
-	registered = true;
 }
 
 static int faulty_create(void **state, const struct weft_chan_config *config)
@@ -322,8 +324,8 @@ static int faulty_create(void **state, const struct weft_chan_config *config)
 
 static void faulty_destroy(void *state)
 {
-	if (last_made == state)
-		last_made = NULL;
+	if (weft_load_relaxed(&last_made) == state)
+		weft_store_relaxed(&last_made, NULL);
 	if (fault != LEAKS_ITS_STATE)
 		free(state);
 }
