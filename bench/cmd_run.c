@@ -29,7 +29,8 @@ struct request {
 static const char *const options[] = {
 	"chan",     "load",        "reps",         "time",          "latency",
 	"arrivals", "utilization", "timeout",      "seed",          "json",
-	"warmup",   "cost",        "latency-time", "latency-items", NULL
+	"warmup",   "cost",        "latency-time", "latency-items", "turns",
+	NULL
 };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]) - 1)
@@ -122,6 +123,28 @@ static int unknown_option(const struct request *r, const struct arg *arg)
 	return complain_unknown(what, arg->key, known);
 }
 
+/* Says that it is ready, and waits for a line; at the end of the input there is
+ * no more to wait for. */
+static void wait_for_turn(void)
+{
+	int c;
+
+	puts("ready");
+	fflush(stdout);
+	do
+		c = getchar();
+	while (c != '\n' && c != EOF);
+}
+
+static int set_turns(struct request *r, const struct arg *arg)
+{
+	bool by_turns = false;
+	int err = arg_flag(arg, &by_turns);
+
+	r->plan.turn = by_turns ? wait_for_turn : NULL;
+	return err;
+}
+
 static int set_option(struct request *r, const struct arg *arg)
 {
 	struct plan *plan = &r->plan;
@@ -130,6 +153,8 @@ static int set_option(struct request *r, const struct arg *arg)
 
 	if (strcmp(arg->key, "json") == 0)
 		return arg_flag(arg, &r->json);
+	if (strcmp(arg->key, "turns") == 0)
+		return set_turns(r, arg);
 	if (strcmp(arg->key, "chan") == 0 || strcmp(arg->key, "load") == 0)
 		return set_channel(r, arg);
 	if (strcmp(arg->key, "reps") == 0) {
@@ -325,7 +350,7 @@ const struct command command_run = {
 	        "[--arrivals=fixed|poisson]\n"
 	        "                [--utilization=PERCENT] [--latency-time=MS] "
 	        "[--latency-items=N]\n"
-	        "                [--timeout=S] [--seed=N] [--json]\n"
+	        "                [--timeout=S] [--seed=N] [--turns] [--json]\n"
 	        "\n"
 	        "  PATTERN         see weft list patterns; its KEYs: "
 	        "weft run PATTERN --help\n"
@@ -366,6 +391,10 @@ const struct command command_run = {
 	        "                  should take, by --time, --items, KEYs and "
 	        "--work)\n"
 	        "  --seed=N        of everything random (default 1)\n"
+	        "  --turns         before each repetition, print 'ready' and wait "
+	        "for a line on\n"
+	        "                  stdin, so that several processes can measure "
+	        "by turns\n"
 	        "  --json          one JSON object on stdout\n"
 	        "\n"
 	        "Exit status: 0 verified; 1 failed or hung; 2 bad input, or "

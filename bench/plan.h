@@ -42,7 +42,9 @@ struct plan {
 	const struct weft_chan_impl *chan;
 	struct params params;
 
-	unsigned reps;   /* measured repetitions */
+	unsigned reps; /* measured repetitions */
+	/* Called before each of them, which begins when it returns; or NULL. */
+	void (*turn)(void);
 	int64_t time_ns; /* length of one, when items is 0 (auto) */
 	/* For runs before those, until they get no faster; 0: none. */
 	int64_t warmup_ns;

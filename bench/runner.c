@@ -266,10 +266,13 @@ static bool warm_up(struct measurement *m, uint64_t items)
 static bool measure_throughput(struct measurement *m, uint64_t items)
 {
 	struct result *out = m->out;
-	int64_t before = work_spin_ns(), after;
+	int64_t before, after;
 	struct trial t;
 
-	for (unsigned i = 0; i < m->plan->reps; i++, before = after) {
+	for (unsigned i = 0; i < m->plan->reps; i++) {
+		if (m->plan->turn)
+			m->plan->turn();
+		before = work_spin_ns();
 		if (!one_run(m, &t, items))
 			return false;
 		after = work_spin_ns();
