@@ -103,7 +103,7 @@ class Weft:
 
     def __init__(self, path):
         self.path = absolute(path)
-        self.child = None
+        self.children = []  # that run
         self.stopped = False
         self.asleep = 0.0  # seconds that went by while nothing here could run
         if not os.path.isfile(self.path) or not os.access(self.path, os.X_OK):
@@ -158,34 +158,39 @@ class Weft:
                 self.asleep += asleep
             except subprocess.TimeoutExpired:
                 timed_out = True
-                self.kill()
+                self.kill(child)
                 out, err = child.communicate()
             except BaseException:
-                self.kill()
+                self.kill(child)
                 raise
             finally:
-                self.child = None
+                self.forget(child)
         return Answer(child.returncode, as_text(out), as_text(err),
                       time.monotonic() - begun, timed_out)
 
-    def start(self, args, cpus):
-        self.child = subprocess.Popen(
+    def start(self, args, cpus=None, stdin=subprocess.DEVNULL):
+        """A process; forget() is called when it has ended."""
+        child = subprocess.Popen(
             [str(self.path), *args], start_new_session=True,
             preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.children.append(child)
         if self.stopped:
-            self.kill()
-        return self.child
+            self.kill(child)
+        return child
+
+    def forget(self, child):
+        self.children.remove(child)
 
     def stop(self):
-        """Ends the running slice and any later one; for signal handlers."""
+        """Ends what runs and whatever is started later; for signal handlers."""
         self.stopped = True
-        self.kill()
+        for child in list(self.children):
+            self.kill(child)
 
-    def kill(self):
-        """Ends the running slice, if any, and all it started."""
-        child = self.child
-        if child is not None and child.returncode is None:
+    def kill(self, child):
+        """Ends this process, if it runs, and all it started."""
+        if child.returncode is None:
             try:
                 os.killpg(child.pid, signal.SIGKILL)
             except ProcessLookupError:
