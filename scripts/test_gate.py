@@ -9,17 +9,19 @@ import io
 import os
 import random
 import re
+import shutil
 import sys
 import tempfile
 import unittest
 from dataclasses import replace
 from fractions import Fraction
 from math import comb, exp, expm1, inf, log, log1p, prod
+from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from weftlib import ROOT, Problem, exits, stats, sweepfile
-from weftlib.binary import Answer
+from weftlib.binary import Answer, Weft
 from weftlib.cells import Cell
 from weftlib.gate import (builds, curve, evidence, exact, loop, plan, power, records, report,
                           rivals, rounds, selftest, trial, verdict)
@@ -556,10 +558,15 @@ class Alike(unittest.TestCase):
 
     def test_no_arm_warms_up_where_one_cannot(self):
         old, new = self.Weft("--time=MS"), self.Weft("--time=MS --warmup=MS")
-        self.assertEqual(rounds.alike({"base": [new], "head": [new]}),
+        self.assertEqual(rounds.alike({"base": [new], "head": [new]})[0],
                          {"base": ["--warmup=5"], "head": ["--warmup=5"]})
-        self.assertEqual(rounds.alike({"base": [old], "head": [new]}),
+        self.assertEqual(rounds.alike({"base": [old], "head": [new]})[0],
                          {"base": [], "head": ["--warmup=0"]})
+
+    def test_no_arm_takes_turns_where_one_cannot(self):
+        old, new = self.Weft("--warmup=MS"), self.Weft("--warmup=MS --turns")
+        self.assertTrue(rounds.alike({"base": [new], "head": [new]})[1])
+        self.assertFalse(rounds.alike({"base": [old], "head": [new]})[1])
 
 
 class Benchmarks(unittest.TestCase):
@@ -638,7 +645,7 @@ class FakeLoop(loop.LoopBench):
         self.names = {"ping_pong/chan:" + chan: chan for chan in "abc"}
         arms = plan.ARMS + ("mutant-fence",)
         self.alike = rounds.alike
-        rounds.alike = lambda binaries: dict.fromkeys(binaries, [])
+        rounds.alike = lambda binaries: (dict.fromkeys(binaries, []), False)
         try:
             super().__init__(cells, {arm: [None, None] for arm in arms}, lambda: self.binaries,
                              1, [replace(one, cell="ping_pong/chan:" + one.cell)
@@ -651,6 +658,62 @@ class FakeLoop(loop.LoopBench):
         chan = self.names[name]
         self.ran.append((chan, arm, link, share))
         return rounds.Slice(100 * (1 + share) * self.slow.get((chan, arm), 1.0))
+
+
+class Turns(unittest.TestCase):
+    """The arms of a cell, each in parts between those of the others."""
+
+    #: Writes down each of its turns; the head takes 20 % longer.
+    WEFT = """#!%s
+import json, os, sys
+me, log = os.path.realpath(sys.argv[0]), %r
+args = dict(word[2:].partition("=")[::2] for word in sys.argv[1:] if word[:2] == "--")
+if sys.argv[1] == "help":
+    sys.exit(print("--warmup=MS --turns"))
+samples = []
+for turn in range(int(args["reps"])):
+    if "turns" in args:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        with open(log, "a") as out:
+            print(os.path.basename(me), args["items"], file=out)
+    slow = 1.2 if "head" in me else 1.0
+    moment = [1, 9, 2][turn %% 3]
+    samples.append({"ns": round(1e6 * slow * moment), "messages": 1000})
+print(json.dumps({"verdict": "VERIFIED", "params": {"items": 2400}, "samples": samples}))
+"""
+
+    def setUp(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="weft-turns-"))
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.log = self.dir / "log"
+        binaries = {}
+        for arm in plan.ARMS:
+            path = self.dir / arm
+            path.write_text(self.WEFT % (sys.executable, str(self.log)))
+            path.chmod(0o755)
+            binaries[arm] = [Weft(path)]
+        self.bench = rounds.WeftBench([Cell("ping_pong", "a", (), 50, 1, 0, "")], binaries,
+                                      lambda: binaries, 1)
+        self.bench.prepare()
+
+    def test_arms_measure_by_turns_in_balanced_order(self):
+        self.assertEqual(rounds.Live(self.bench, clock=lambda: None).round(
+            "look", 0, self.bench.cells), {self.bench.cells[0]: (2000.0, 2400.0, 2000.0)})
+        ran = [line.split() for line in self.log.read_text().splitlines()]
+        self.assertEqual({items for _, items in ran}, {"200"})
+        turns = [[arm for arm, _ in ran[at:at + 3]] for at in range(0, len(ran), 3)]
+        self.assertEqual(len(turns), rounds.TURNS)
+        for place in range(3):
+            self.assertEqual(sorted(turn[place] for turn in turns),
+                             sorted(plan.ARMS * (rounds.TURNS // 3)))
+
+    def test_a_turn_is_compared_with_the_one_beside_it(self):
+        base = rounds.Slice(100, turns=[100, 900, 200, 100, 90])
+        head = rounds.Slice(200, turns=[110, 990, 220, 500, 99])
+        self.assertEqual([round(ns, 6) for ns in rounds.beside([base, head])], [100, 110])
+        cut = rounds.Slice(130, turns=[130])
+        self.assertEqual(rounds.beside([base, cut]), [100, 130])
 
 
 class Loops(unittest.TestCase):

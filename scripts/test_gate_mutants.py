@@ -15,16 +15,21 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
 #: Those of the tests that ask about the rule; the statistics have none of its mutants.
-CLASSES = ["Plan", "Verdict", "Looks", "Runs", "Evidence", "Live", "Loops", "Benchmarks",
-           "Exact"]
+CLASSES = ["Plan", "Verdict", "Looks", "Runs", "Evidence", "Live", "Turns", "Loops",
+           "Benchmarks", "Exact"]
 #: name: (file in weftlib/gate, what it reads, what it reads then)
 MUTANTS = {
-    "arms_swapped": ("rounds.py", "slices[arm][cell].ns for arm in trio))",
-                     "slices[arm][cell].ns for arm in (trio[1], trio[0], trio[2])))"),
+    "arms_swapped": ("rounds.py", "[slices[arm][cell] for arm in trio]",
+                     "[slices[arm][cell] for arm in (trio[1], trio[0], trio[2])]"),
+    "turns_compared_with_no_other": ("rounds.py", "len(one.turns) != len(first.turns) or",
+                                     "True or"),
+    "each_arm_for_itself": ("rounds.py", "self.order(turn * TURNS + part, start, cells)",
+                            "self.order(0, 0, cells)"),
+    "turns_as_long_as_slices": ("rounds.py", "(1 + share) / TURNS", "(1 + share)"),
     "decided_head_unbalances_the_order": (
-        "rounds.py", "arm_order(turn, start, self.bench.arms(group))",
+        "rounds.py", "arm_order(turn, start, self.arms(cells))",
         "arm_order(turn, start, tuple(sorted(needed)))"),
-    "slower_head_is_not": ("loop.py", "link, share)\n", "link, 0.0)\n"),
+    "slower_head_is_not": ("loop.py", 'else "head", share', 'else "head", 0.0'),
     "slower_head_is_in_no_run": ("loop.py", "self.instead.get(cell, cell)", "cell"),
     "slower_head_of_another": ("loop.py", "self.variants[key].kind == arm]",
                                "True]"),

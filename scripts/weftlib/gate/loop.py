@@ -100,12 +100,13 @@ class LoopBench(WeftBench):
         chosen = links(turn, len(self.binaries["base"]))
         return {**{one.kind: chosen["head"] for one in self.variants.values()}, **chosen}
 
-    def run(self, arm, link, group):
+    def how(self, arm, group):
         """A variant that is no mutant is the head's own executable, with more to do."""
         share = max([self.variants[key].share for key in group
                      if key in self.variants and self.variants[key].kind == arm] or [0.0])
-        found = self.slice(self.of(group[0]), arm if arm in self.binaries else "head",
-                           link, share)
+        return self.of(group[0]), arm if arm in self.binaries else "head", share
+
+    def shared(self, arm, group, found):
         return {key: found for key in group if arm in self.trio(key)}
 
 

@@ -1,13 +1,15 @@
-"""Live rounds: every arm of every cell once, one process per measurement.
+"""Live rounds: every arm of every cell once, one process per measurement. Where weft can,
+the processes of a cell measure by turns (see ..turns).
 
 A bench knows how to run one arm: `WeftBench` cells of weft, `CommandBench` any program
 that prints Google Benchmark's JSON.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import exp, log
 
-from .. import Problem, shape
+from .. import Problem, shape, turns
 from ..binary import MEASURED, judge, last_lines
 from ..files import loads
 from ..plan import slice_limit
@@ -17,6 +19,8 @@ from .plan import ARMS, arm_order, cell_order, links
 from .processes import STOP
 from .trial import Disturbed
 
+#: Parts of a slice. Three arms have each of three places as often in so many.
+TURNS = 12
 #: A slice that takes so many seconds longer than it should is hung.
 PATIENCE = 30
 #: Of a slice, at the most, before what counts: one run of an eighth of it.
@@ -39,28 +43,48 @@ class Slice:
     ns: float = None
     failure: str = ""
     missing: str = ""
+    turns: list = field(default_factory=list)  #: the time in each, if it had some
 
 
 def run(program, args, limit):
     """The answer of one process; KeyboardInterrupt when a signal has cut it off."""
-    STOP.running.append(program)
+    return attended([program], lambda: program.run(args, limit))
+
+
+def attended(programs, what):
+    """What `what` returns, which runs these programs; likewise."""
+    STOP.running.extend(programs)
     try:
         STOP.check()
-        answer = program.run(args, limit)
+        found = what()
     finally:
-        STOP.running.remove(program)
+        for program in programs:
+            STOP.running.remove(program)
     STOP.check()
-    return answer
+    return found
 
 
 def alike(binaries):
-    """{arm: options} with which all arms measure in the same way: one that cannot warm
-    up would be compared with one that has."""
-    warms = {arm: "--warmup" in run(links[0], ["help", "run"], PATIENCE).stdout
+    """({arm: options} with which all arms measure in the same way, whether they can do so
+    by turns): one that cannot warm up would be compared with one that has."""
+    helps = {arm: run(links[0], ["help", "run"], PATIENCE).stdout
              for arm, links in binaries.items()}
+    warms = {arm: "--warmup" in text for arm, text in helps.items()}
     warmup = WARMUP_MS if all(warms.values()) else 0
-    return {arm: ["--warmup=%d" % warmup] if knows else []
-            for arm, knows in warms.items()}
+    return ({arm: ["--warmup=%d" % warmup] if knows else []
+             for arm, knows in warms.items()},
+            all("--turns" in text for text in helps.values()))
+
+
+def beside(slices):
+    """The times of slices that ran at one time, as exact as their ratios to the first are:
+    each is the first one's, as many times as the median of the turns says. A turn of one
+    is compared with the turn of the other that was next to it, and with no other."""
+    first = slices[0]
+    return [first.ns] + [one.ns if len(one.turns) != len(first.turns) or not one.turns
+                         else first.ns * exp(median([
+                             log(ns / base) for ns, base in zip(one.turns, first.turns)]))
+                         for one in slices[1:]]
 
 
 class Bench:
@@ -73,6 +97,17 @@ class Bench:
     def arms(self, _group):
         """All arms that these cells ever have, as `plan.arm_order` takes them."""
         return ARMS
+
+    def run_all(self, turn, start, chosen, cells):
+        """({arm: {cell: slice}}, the arms as they ran)."""
+        order = self.order(turn, start, cells)
+        return {arm: self.run(arm, chosen[arm], cells) for arm in order}, order
+
+    def order(self, turn, start, cells):
+        """The arms of these cells as they run. One that none of the cells needs any more
+        leaves the order of the others as it was."""
+        needed = {arm for cell in cells for arm in self.trio(cell)}
+        return [arm for arm in arm_order(turn, start, self.arms(cells)) if arm in needed]
 
     def note(self, name, arm, found):
         """Keeps what went wrong, once per cell and side."""
@@ -92,8 +127,8 @@ class WeftBench(Bench):
         self.relinked = relinked  # makes other binaries of the same objects
         self.seed = seed
         self.inflate = inflate or {}  # {cell: by what share the head does more}
-        self.options = alike(binaries)
-        self.items = {}
+        self.options, self.by_turns = alike(binaries)
+        self.items = {}  # {cell: messages of a slice}
         self.missing, self.failures = [], []
 
     def prepare(self):
@@ -135,31 +170,68 @@ class WeftBench(Bench):
     def links(self, turn):
         return links(turn, len(self.binaries["base"]))
 
-    def run(self, arm, link, cells):
-        """{cell: slice}."""
+    def how(self, arm, cells):
+        """(the cell, the arm whose executable runs it, how much more that handles)."""
         name, = cells
-        return {name: self.slice(name, arm, link,
-                                 self.inflate.get(name, 0.0) if arm == "head" else 0.0)}
+        return name, arm, self.inflate.get(name, 0.0) if arm == "head" else 0.0
+
+    def run_all(self, turn, start, chosen, cells):
+        if not self.by_turns:
+            return super().run_all(turn, start, chosen, cells)
+        arms = [arm for arm in self.arms(cells) if arm in self.order(turn, start, cells)]
+        members = [self.member(*self.how(arm, cells), chosen[arm]) for arm in arms]
+
+        def order(part):
+            return [arms.index(arm) for arm in
+                    self.order(turn * TURNS + part, start, cells)]
+
+        answers = attended([one.weft for one in members],
+                           lambda: turns.run(members, TURNS, order))
+        return {arm: self.shared(arm, cells, self.slice_of(answer, *self.how(arm, cells)))
+                for arm, answer in zip(arms, answers)}, [arms[at] for at in order(0)]
+
+    def run(self, arm, link, cells):
+        name, arm_run, share = self.how(arm, cells)
+        return self.shared(arm, cells, self.slice(name, arm_run, link, share))
+
+    def shared(self, _arm, cells, found):
+        """{cell: slice}, of all cells that this is a slice of."""
+        return dict.fromkeys(cells, found)
 
     def slice(self, name, arm, link, share):
         """One process, which handles so much more than it reports."""
-        cell = self.by_name[name]
-        answer = self.ask(cell, self.binaries[arm][link], self.items.get(name), share,
-                          self.options[arm])
-        found = self.read(answer, cell)
+        answer = self.ask(self.by_name[name], self.binaries[arm][link],
+                          self.items.get(name), share, self.options[arm])
+        return self.slice_of(answer, name, arm, share)
+
+    def slice_of(self, answer, name, _arm, share):
+        found = self.read(answer, self.by_name[name])
         if found.ns is not None:
             found.ns *= 1 + share
+            found.turns = [ns * (1 + share) for ns in found.turns]
         return found
 
+    def member(self, name, arm, share, link):
+        cell = self.by_name[name]
+        return turns.Member(
+            self.binaries[arm][link],
+            self.arguments(cell, self.items.get(name), (1 + share) / TURNS, [
+                "--reps=%d" % TURNS, "--turns", *self.options[arm]]),
+            slice_limit(cell, PATIENCE))
+
     def ask(self, cell, weft, items, share=0.0, options=()):
+        return run(weft, self.arguments(cell, items, 1 + share, ["--reps=1", *options]),
+                   slice_limit(cell, PATIENCE))
+
+    def arguments(self, cell, items, part, options):
+        """`part` is how much of the items one repetition handles."""
         args = ["run", cell.pattern, "--chan=" + cell.chan]
         args += ["--%s=%s" % (key, value) for key, value in cell.knobs if key != "items"]
         known = dict(cell.knobs).get("items", items)
         if known:
-            args.append("--items=%d" % round(int(known) * (1 + share)))
-        args += ["--time=%d" % cell.time_ms, "--reps=1", "--latency=0",
-                 "--seed=%d" % self.seed, "--json", *options]
-        return run(weft, args, slice_limit(cell, PATIENCE))
+            args.append("--items=%d" % max(1, round(int(known) * part)))
+        return args + ["--time=%d" % cell.time_ms, "--latency=0", "--seed=%d" % self.seed,
+                       "--json", *options]
 
     def read(self, answer, cell):
         judged = judge(answer, slice_limit(cell, PATIENCE))
@@ -173,7 +245,8 @@ class WeftBench(Bench):
         times = [sample["ns"] / sample["messages"] for sample in
                  answer.result.get("samples") or []
                  if sample.get("ns") and sample.get("messages")]
-        return Slice(median(times)) if times else Slice(failure="it has no samples")
+        return Slice(median(times), turns=times) if times else Slice(
+            failure="it has no samples")
 
 
 class CommandBench(Bench):
@@ -292,27 +365,20 @@ class Live:
         for group, start in self.bench.groups(cells, phase, turn):
             if self.progress:
                 self.progress.step(phase, turn, len(cells), group[0])
-            slices, order = self.run_group(turn, start, chosen, group)
+            slices, order = self.bench.run_all(turn, start, chosen, group)
             for cell in group:
                 trio = self.bench.trio(cell)
                 for arm in trio:
                     self.bench.note(cell, arm, slices[arm][cell])
                 if any(slices[arm][cell].ns is None for arm in trio):
                     continue
-                times[cell] = tuple(six_digits(slices[arm][cell].ns for arm in trio))
+                times[cell] = tuple(six_digits(beside(
+                    [slices[arm][cell] for arm in trio])))
                 orders[cell] = "".join("bhc"[trio.index(arm)] for arm in order
                                        if arm in trio)
         if self.bench.failures:
             raise Failed()
         return times, orders
-
-    def run_group(self, turn, start, chosen, group):
-        """({arm: {cell: slice}}, the arms as they ran). An arm that none of the cells
-        needs any more leaves the order of the others as it was."""
-        needed = {arm for cell in group for arm in self.bench.trio(cell)}
-        order = [arm for arm in arm_order(turn, start, self.bench.arms(group))
-                 if arm in needed]
-        return {arm: self.bench.run(arm, chosen[arm], group) for arm in order}, order
 
 
 def six_digits(times):
