@@ -27,10 +27,9 @@ struct request {
 
 /* Every option beside the pattern's own knobs. */
 static const char *const options[] = {
-	"chan",     "load",        "reps",         "time",          "latency",
-	"arrivals", "utilization", "timeout",      "seed",          "json",
-	"warmup",   "cost",        "latency-time", "latency-items", "turns",
-	NULL
+	"chan",         "load",          "reps",  "time", "latency", "arrivals",
+	"utilization",  "timeout",       "seed",  "json", "warmup",  "cost",
+	"latency-time", "latency-items", "turns", NULL
 };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]) - 1)
@@ -391,9 +390,11 @@ const struct command command_run = {
 	        "                  should take, by --time, --items, KEYs and "
 	        "--work)\n"
 	        "  --seed=N        of everything random (default 1)\n"
-	        "  --turns         before each repetition, print 'ready' and wait "
+	        "  --turns         before each repetition, print 'ready' and "
+	        "wait "
 	        "for a line on\n"
-	        "                  stdin, so that several processes can measure "
+	        "                  stdin, so that several processes can "
+	        "measure "
 	        "by turns\n"
 	        "  --json          one JSON object on stdout\n"
 	        "\n"

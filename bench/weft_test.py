@@ -12,11 +12,13 @@ import itertools
 import json
 import os
 import re
+import select
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from collections import namedtuple
 from pathlib import Path
@@ -155,7 +157,7 @@ class List(unittest.TestCase):
                                       "choices", "help", "sweep"])
         options = {"chan", "load", "reps", "time", "latency", "arrivals",
                    "utilization", "timeout", "seed", "json", "latency-time",
-                   "latency-items"}
+                   "latency-items", "warmup", "cost", "turns"}
         self.assertNotIn(knob["name"], options, "hidden behind an option")
         if knob["choices"] == []:
             allowed = [""]  # any text; none by default, and none to sweep
@@ -313,6 +315,24 @@ class Run(unittest.TestCase):
         self.assertIn("seed 7\n", answer.out)
         for word in ("throughput", "latency", "cost", "memory", "tasks"):
             self.assertIn("\n  %s " % word, answer.out)
+
+    def test_by_turns_it_waits_before_each_repetition(self):
+        for chan in ("--chan=ring", broken("duplicating")):
+            with self.subTest(chan), subprocess.Popen(
+                    [WEFT, "run", "pipeline", chan, "--items=50000", "--reps=3", "--cost=0",
+                     "--latency=0", "--turns", "--json"], stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+                turns = 0
+                while process.stdout.readline() == "ready\n":
+                    # What does not wait would have said more by then.
+                    time.sleep(0.05)
+                    self.assertFalse(select.select([process.stdout], [], [], 0)[0])
+                    print("go", file=process.stdin, flush=True)
+                    turns += 1
+                process.communicate(timeout=PATIENCE)
+                # What fails its check has no further turn.
+                self.assertEqual((turns, process.returncode),
+                                 (3, 0) if chan == "--chan=ring" else (1, 1))
 
     def test_every_pattern_over_every_channel(self):
         both = strict(weft("list", "--json").out)
