@@ -149,14 +149,25 @@ def load():
         return UNKNOWN
 
 
+def jiffies():
+    """{"cpu": that of all, "cpu0": ...}: user, nice, system, idle, iowait, irq, softirq
+    and steal time since the start, from /proc/stat; what the kernel does not tell is
+    not there."""
+    found = {}
+    for line in (read("/proc/stat") or "").split("\n"):
+        name, *fields = line.split()[:9] or [""]
+        if name.startswith("cpu") and len(fields) == 8:
+            found[name] = [int(field) for field in fields]
+    return found
+
+
 def cpu_time():
-    """Jiffies of all CPUs from /proc/stat: all, idle and steal, or None."""
-    fields = (read("/proc/stat") or "").split("\n")[0].split()
-    if len(fields) < 9 or fields[0] != "cpu":
+    """Jiffies of all CPUs: busy, idle and steal, and our own; or None."""
+    fields = jiffies().get("cpu")
+    if not fields:
         return None
-    user, nice, system, idle, iowait, irq, softirq, steal_time = map(int, fields[1:9])
-    idle += iowait
-    return {"busy": user + nice + system + irq + softirq, "idle": idle,
+    user, nice, system, idle, iowait, irq, softirq, steal_time = fields
+    return {"busy": user + nice + system + irq + softirq, "idle": idle + iowait,
             "steal": steal_time, "own": round(own_seconds() * TICKS)}
 
 

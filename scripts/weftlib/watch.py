@@ -4,7 +4,7 @@ import os
 import time
 from typing import NamedTuple
 
-from .context import TICKS, own_seconds, read
+from .context import TICKS, jiffies, own_seconds
 
 #: A slice is spoilt when more than this share of its CPUs' time went to other
 #: processes, or was kept by the hypervisor.
@@ -33,18 +33,14 @@ class Disturbance(NamedTuple):
 
 def now():
     """The times until now, or None where the kernel does not tell them."""
-    cpus = {"cpu%d" % cpu for cpu in os.sched_getaffinity(0)}
-    busy = steal = found = 0
-    for line in (read("/proc/stat") or "").split("\n"):
-        name, *fields = line.split()[:9] or [""]
-        if name in cpus and len(fields) == 8:
-            user, nice, system, *_, stolen = map(int, fields)
-            busy += user + nice + system
-            steal += stolen
-            found += 1
-    if found < len(cpus) or not busy:
+    told, cpus = jiffies(), ["cpu%d" % cpu for cpu in os.sched_getaffinity(0)]
+    if not all(cpu in told for cpu in cpus):
         return None
-    return Times(busy, steal, own_seconds() * TICKS, time.monotonic() * TICKS * found)
+    busy = sum(sum(told[cpu][:3]) for cpu in cpus)
+    steal = sum(told[cpu][7] for cpu in cpus)
+    if not busy:
+        return None
+    return Times(busy, steal, own_seconds() * TICKS, time.monotonic() * TICKS * len(cpus))
 
 
 class Watch:
