@@ -122,17 +122,15 @@ static int unknown_option(const struct request *r, const struct arg *arg)
 	return complain_unknown(what, arg->key, known);
 }
 
-/* Says that it is ready, and waits for a line; at the end of the input there is
- * no more to wait for. */
-static void wait_for_turn(void)
+/* Says that it is ready, and waits for a line; returns whether that asks for a
+ * repetition. At the end of the input there is no more to wait for. */
+static bool wait_for_turn(void)
 {
-	int c;
+	char line[sizeof("end\n")];
 
 	puts("ready");
 	fflush(stdout);
-	do
-		c = getchar();
-	while (c != '\n' && c != EOF);
+	return !fgets(line, sizeof(line), stdin) || strcmp(line, "end\n") != 0;
 }
 
 static int set_turns(struct request *r, const struct arg *arg)
@@ -390,12 +388,15 @@ const struct command command_run = {
 	        "                  should take, by --time, --items, KEYs and "
 	        "--work)\n"
 	        "  --seed=N        of everything random (default 1)\n"
-	        "  --turns         before each repetition, print 'ready' and "
-	        "wait "
-	        "for a line on\n"
-	        "                  stdin, so that several processes can "
-	        "measure "
-	        "by turns\n"
+	        "  --turns         before each repetition and after the last, "
+	        "print "
+	        "'ready' and\n"
+	        "                  wait for a line on stdin, so that several "
+	        "processes can\n"
+	        "                  measure by turns; the line 'end' asks for "
+	        "no "
+	        "more of\n"
+	        "                  them, but the first is always made\n"
 	        "  --json          one JSON object on stdout\n"
 	        "\n"
 	        "Exit status: 0 verified; 1 failed or hung; 2 bad input, or "

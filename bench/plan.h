@@ -43,8 +43,10 @@ struct plan {
 	struct params params;
 
 	unsigned reps; /* measured repetitions */
-	/* Called before each of them, which begins when it returns; or NULL. */
-	void (*turn)(void);
+	/* Called before each of them, which begins when it returns, and once
+	 * after the last; false: there are no more of them. The first is made
+	 * in any case. Or NULL. */
+	bool (*turn)(void);
 	int64_t time_ns; /* length of one, when items is 0 (auto) */
 	/* For runs before those, until they get no faster; 0: none. */
 	int64_t warmup_ns;

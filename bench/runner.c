@@ -263,15 +263,22 @@ static bool warm_up(struct measurement *m, uint64_t items)
 	return true;
 }
 
+/* Waits for the turn, if there are turns; whether a repetition comes after so
+ * many. */
+static bool another(const struct plan *plan, unsigned done)
+{
+	bool wanted = !plan->turn || plan->turn() || done == 0;
+
+	return wanted && done < plan->reps;
+}
+
 static bool measure_throughput(struct measurement *m, uint64_t items)
 {
 	struct result *out = m->out;
 	int64_t before, after;
 	struct trial t;
 
-	for (unsigned i = 0; i < m->plan->reps; i++) {
-		if (m->plan->turn)
-			m->plan->turn();
+	for (unsigned i = 0; another(m->plan, i); i++) {
 		before = work_spin_ns();
 		if (!one_run(m, &t, items))
 			return false;

@@ -239,6 +239,36 @@ class Run(unittest.TestCase):
             crowd = self.cell("--producers=%d" % (cpus + 1), "--placement=apart")
             self.assertEqual(crowd["placement"], "apart")
 
+    def by_turns(self, *told, chan="--chan=ring", reps=3):
+        """What it says to each of these words: 'ready' again, or its result."""
+        with subprocess.Popen(
+                [WEFT, "run", "producer_consumer", chan, *SHORT[1:], "--reps=%d" % reps,
+                 "--items=100", "--turns", "--json"], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True) as child:
+            said = [child.stdout.readline()]
+            for word in told:
+                child.stdin.write(word + "\n")
+                child.stdin.flush()
+                said.append(child.stdout.readline())
+            child.stdin.close()
+            said[-1] += child.stdout.read()
+        self.assertEqual(child.returncode, 0)
+        self.assertEqual(said[:-1], ["ready\n"] * len(told))
+        return strict(said[-1])
+
+    def test_it_waits_for_its_turns(self):
+        for chan in ("--chan=ring", broken("timed")):  # the second in a child
+            self.assertEqual(len(self.by_turns(*[""] * 4, chan=chan)["samples"]), 3)
+            self.assertEqual(len(self.by_turns("", "", "end", chan=chan)["samples"]), 2)
+        # The first is made in any case.
+        self.assertEqual(len(self.by_turns("end", "end")["samples"]), 1)
+
+    def test_at_the_end_of_the_input_all_turns_are_its_own(self):
+        answer = weft("run", "producer_consumer", *SHORT[1:], "--reps=2", "--items=100",
+                      "--turns", "--json")
+        self.assertEqual(answer.out.count("ready\n"), 3)
+        self.assertEqual(len(strict(answer.out.replace("ready\n", ""))["samples"]), 2)
+
     def test_one_cpu_has_no_room_for_tasks_apart(self):
         cpu = min(os.sched_getaffinity(0))
         done = subprocess.run(
@@ -316,7 +346,7 @@ class Run(unittest.TestCase):
         for word in ("throughput", "latency", "cost", "memory", "tasks"):
             self.assertIn("\n  %s " % word, answer.out)
 
-    def test_by_turns_it_waits_before_each_repetition(self):
+    def test_by_turns_it_waits_before_each_repetition_and_after_the_last(self):
         for chan in ("--chan=ring", broken("duplicating")):
             with self.subTest(chan), subprocess.Popen(
                     [WEFT, "run", "pipeline", chan, "--items=50000", "--reps=3", "--cost=0",
@@ -332,7 +362,7 @@ class Run(unittest.TestCase):
                 process.communicate(timeout=PATIENCE)
                 # What fails its check has no further turn.
                 self.assertEqual((turns, process.returncode),
-                                 (3, 0) if chan == "--chan=ring" else (1, 1))
+                                 (4, 0) if chan == "--chan=ring" else (1, 1))
 
     def test_every_pattern_over_every_channel(self):
         both = strict(weft("list", "--json").out)
