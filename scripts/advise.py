@@ -125,20 +125,22 @@ def gather(options, weft, question):
 
 
 def measure(weft, candidates, cells, options, seed, kind=advise.AdviseRunner):
-    """Runs the rounds. Returns (the runner, whether it was not interrupted)."""
+    """Runs the rounds. Returns (the runner, whether it was not interrupted, the
+    records)."""
+    records = []
     progress = Progress(sys.stderr, sum(cell.rounds for cell in cells), cells[0].rounds,
                         plan.estimate(cells), options.quiet, "advise")
     progress.limit = options.seconds
     with Interrupt(weft) as interrupt:
         runner = kind(weft, candidates, cells, seed, PATIENCE, options.seconds,
-                      lambda record: None, progress, interrupt)
+                      records.append, progress, interrupt)
         try:
             complete = runner.run()
         except Refused as problem:
             progress.clear()
             raise Problem(str(problem).partition(": ")[2])
     progress.finish(runner.slices)
-    return runner, complete
+    return runner, complete, records
 
 
 def ranking_table(advice):
@@ -263,8 +265,8 @@ def advise_on(options, argv):
     cells = advise.cells(candidates, question, options.seconds)
     info = context.capture(machine, weft, SimpleNamespace(name="advise", text=""), cells,
                            seed, shown_argv(NAME, argv))
-    runner, complete = measure(weft, candidates, cells, options, seed)
-    context.finish(info, runner.rounds_done, complete)
+    runner, complete, records = measure(weft, candidates, cells, options, seed)
+    context.finish(info, runner.rounds_done, complete, records)
     if not complete:
         command.complain(NAME, "interrupted after %d rounds" % runner.rounds_done)
         return INTERRUPTED

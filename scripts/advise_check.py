@@ -80,7 +80,7 @@ def measure_long(options, weft, words):
     candidates, _ = asking.gather(asked, weft, question)
     candidates = [one for one in candidates if one.qualifies]
     cells = advise.cells(candidates, question, options.long)
-    _, complete = asking.measure(weft, candidates, cells, asked, 1, Thorough)
+    _, complete, _ = asking.measure(weft, candidates, cells, asked, 1, Thorough)
     if not complete:
         return None
     bad = [one for one in candidates if one.bad]

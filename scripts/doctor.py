@@ -44,7 +44,8 @@ def look(options, argv):
     nothing = SimpleNamespace(rounds=0, limit=0, time_ms=0)
     info = context.capture(machine, weft, SimpleNamespace(name="doctor", text=""),
                            [nothing], None, shown_argv(NAME, argv))
-    context.finish(info, 0, True, spins=spins(options.seconds))
+    context.finish(info, 0, True, [{"samples": [
+        {"spin_ns": took} for took in spins(options.seconds)]}])
     return info
 
 

@@ -1,7 +1,8 @@
 """A `weft` for test_sweep.py: made-up numbers at once, nothing measured.
 
 A channel fails in the way its name says. The test writes a copy with its own
-interpreter in the first line.
+interpreter in the first line. FAKE_LOG gets a line for each call, and FAKE_TURNS, a
+file, one for each turn; without it there are no turns.
 """
 
 import json
@@ -32,6 +33,10 @@ VERDICTS = {"drops": ("FAILED", "999 of 1000 arrived", 1),
 
 args = sys.argv[1:]
 options = dict(a[2:].partition("=")[::2] for a in args if a.startswith("--"))
+turns_log = os.environ.get("FAKE_TURNS")
+if "help" in options:
+    print("usage: weft run PATTERN" + " [--turns]" * bool(turns_log))
+    sys.exit()
 if os.environ.get("FAKE_LOG"):
     open(os.environ["FAKE_LOG"], "a").write(" ".join(args) + "\n")
 if args[0] == "context":
@@ -91,7 +96,31 @@ if args[1] == "ping_pong":
     latency.update(kind="closed-loop round trip", load=None, kept_up=None,
                    capacity_per_second=None, offered_per_second=None,
                    achieved_per_second=None)
-skip = {"time", "reps", "seed", "json", "latency", "chan", "load",
+samples = []
+
+
+def turn():
+    """Waits for it; whether there is one more."""
+    if "turns" in options:
+        print("ready", flush=True)
+        told = sys.stdin.readline()
+        with open(turns_log, "a") as log:
+            log.write("%s %s\n" % (chan, told.strip() or len(samples)))
+        if chan == "stuck" and samples or chan == "quits" and samples:
+            time.sleep(100 * (chan == "stuck"))
+            os.abort()
+        if told == "end\n" and samples:
+            return False
+    return len(samples) < int(options.get("reps", 1))
+
+
+while turn():
+    samples.append({"ns": ns, "messages": items, "start_skew_ns": 1000,
+                    "cpu_seconds": ns / 1e9, "voluntary_switches": 10, "parks": 5,
+                    "involuntary_switches": float("nan"), "wakes": 5})
+if chan == "verbose":
+    sys.stderr.write("x" * 300000)
+skip = {"time", "reps", "turns", "seed", "json", "latency", "chan", "load",
         "arrivals", "utilization", "cost", "warmup", "latency-time", "latency-items"}
 print(json.dumps({
     "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers,
@@ -100,9 +129,7 @@ print(json.dumps({
                   for k, v in options.items() if k not in skip},
                "items": items},
     "oversubscribed": workers > 1, "verdict": verdict, "why": why,
-    "samples": [{"ns": ns, "messages": items, "start_skew_ns": 1000,
-                 "cpu_seconds": ns / 1e9, "voluntary_switches": 10, "parks": 5,
-                 "involuntary_switches": float("nan"), "wakes": 5}],
+    "samples": samples,
     "latency_ns": None if options.get("latency") == "0" else latency,
     "peak_rss_bytes": 4096, "fairness": {"jain": 1.0, "least_share": 0.5},
     "seed": int(options["seed"])}))

@@ -44,7 +44,8 @@ class FakeRuns(unittest.TestCase):
 
     def env(self, channels="alpha,beta", **more):
         return {**os.environ, "FAKE_CHANNELS": channels,
-                "FAKE_LOG": str(self.dir / "log"), **more}
+                "FAKE_LOG": str(self.dir / "log"),
+                "FAKE_TURNS": str(self.dir / "turns"), **more}
 
     def sweep(self, text, *more, status=0, plot=False, **env):
         done = subprocess.run(self.command(text, *more, plot=plot), text=True,

@@ -103,7 +103,7 @@ def about(who):
 
 
 def measure(run, info, cells, budget, fleet, options, interrupt):
-    """Runs all rounds, and notes how that went."""
+    """Runs all rounds, and notes how that went. Returns the context and the records."""
     run.append(info)
     progress = Progress(sys.stderr, sum(cell.rounds for cell in cells),
                         info["rounds"], plan.estimate(cells), options.quiet, "peers")
@@ -116,14 +116,15 @@ def measure(run, info, cells, budget, fleet, options, interrupt):
         run.discard()
         raise
     progress.finish(runner.slices)
-    context.finish(info, runner.rounds_done, complete)
+    records = rundir.read_samples(run.path / rundir.SAMPLES)[1]
+    context.finish(info, runner.rounds_done, complete, records)
     info["left_out"] = [cell.name for cell in runner.left_out]
     run.rewrite_context(info)
+    return files.loads(files.dumps(info)), records
 
 
-def write_results(run, cells, chosen, missing):
-    """Everything that follows from the samples: (what was found, its context)."""
-    info, records = rundir.read_samples(run.path / rundir.SAMPLES)
+def write_results(run, info, records, cells, chosen, missing):
+    """Everything that follows from the samples: what was found."""
     found = versus.entries(cells, records)
     result = summary.build(info, records)
     result["comparison"] = versus.as_data(found)
@@ -131,7 +132,7 @@ def write_results(run, cells, chosen, missing):
     run.write("summary.md", markdown(result, found, chosen, missing))
     if not info["partial"]:
         run.complete()
-    return found, info
+    return found
 
 
 def notes(found, chosen):
@@ -206,8 +207,8 @@ def compare(options, argv):
             options.results, context.directory_name(info)) as run:
         if not options.quiet:
             announce(info, cells, seed, missing)
-        measure(run, info, cells, budget, fleet, options, interrupt)
-        found, info = write_results(run, cells, chosen, missing)
+        info, records = measure(run, info, cells, budget, fleet, options, interrupt)
+        found = write_results(run, info, records, cells, chosen, missing)
         report(run, found, info, chosen)
     if info["partial"]:
         return INTERRUPTED

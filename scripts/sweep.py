@@ -4,7 +4,7 @@
 Each cell (a pattern over a channel with fixed knobs) is measured in short
 slices, one process each. The rounds are interleaved: every round runs every
 cell once, in a seeded shuffled order, so that what drifts on the machine hits
-all of them alike.
+all of them alike. Cells that differ in their channel only are measured by turns.
 """
 
 import os
@@ -21,7 +21,7 @@ from weftlib import (ROOT, Problem, Refused, agreement, binary, cells as cellmak
 from weftlib.command import (INTERRUPTED, number_in, output, pattern, relative,
                              shown_argv)
 from weftlib.progress import Progress
-from weftlib.runner import Interrupt, Runner
+from weftlib.runner import Interrupt, runner_for
 from weftlib.watch import Watch
 
 NAME = "sweep.py"
@@ -122,9 +122,9 @@ def measure(run, info, done, cells, budget, weft, options, interrupt):
         run.append(info)
     progress = Progress(sys.stderr, sum(cell.rounds for cell in cells),
                         info["rounds"], plan.estimate(cells), options.quiet)
-    runner = Runner(weft, cells, info["seed"], options.slice_timeout, budget,
-                    run.append, progress, interrupt, done,
-                    None if options.keep_disturbed else Watch())
+    runner = runner_for(weft)(
+        weft, cells, info["seed"], options.slice_timeout, budget, run.append, progress,
+        interrupt, done, None if options.keep_disturbed else Watch())
     try:
         complete = runner.run()
     except Problem as problem:
@@ -134,16 +134,14 @@ def measure(run, info, done, cells, budget, weft, options, interrupt):
         raise
     progress.finish(runner.slices)
     records = rundir.read_samples(run.path / rundir.SAMPLES)[1]
-    context.finish(info, runner.rounds_done, complete, summary.rejected(records),
-                   summary.spins(records))
+    context.finish(info, runner.rounds_done, complete, records)
     run.rewrite_context(info)
-    return write_results(run, weft, options)
+    return write_results(run, files.loads(files.dumps(info)), records, weft, options)
 
 
-def write_results(run, weft, options):
+def write_results(run, info, records, weft, options):
     """Everything that follows from the samples: (summary, names of the pictures,
     what was asked for but is not there)."""
-    info, records = rundir.read_samples(run.path / rundir.SAMPLES)
     result = summary.build(info, records)
     run.write("summary.json", files.dumps(result, indent=1) + "\n")
     run.write("benchmark.json", files.dumps(

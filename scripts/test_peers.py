@@ -240,8 +240,8 @@ class Plans(unittest.TestCase):
     def test_all_of_a_row_run_one_after_the_other_and_take_turns(self):
         cells = self.build(RING, GO, KANAL)
         runner = self.runner(cells)
-        orders = [runner.order(turn) for turn in range(6)]
-        self.assertEqual(orders[2], runner.order(2))
+        orders = [[cell for cell, in runner.parts(turn)] for turn in range(6)]
+        self.assertEqual(orders[2], [cell for cell, in runner.parts(2)])
         firsts = set()
         for order in orders:
             self.assertCountEqual(order, cells)

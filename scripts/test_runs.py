@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 import ratios  # noqa: E402
 import terminal  # noqa: E402
 from fixture import FakeRuns  # noqa: E402
-from weftlib import (bars, cgroup, compare, context, environment, exports,  # noqa: E402
+from weftlib import (bars, cgroup, compare, context, environment, exports, figures,  # noqa: E402
                      hgrm, stats, summary)
 from weftlib.report import facts  # noqa: E402
 
@@ -74,7 +74,7 @@ class Speeds(unittest.TestCase):
 
     def test_those_of_rejected_samples_count(self):
         record = {"samples": [{"spin_ns": 3}, {}], "rejected": {"samples": [{"spin_ns": 4}]}}
-        self.assertEqual(summary.spins([record, {"samples": None}]), [3, 4])
+        self.assertEqual(figures.spins([record, {"samples": None}]), [3, 4])
 
 
 class Environments(unittest.TestCase):

@@ -150,6 +150,8 @@ def cpu_ns(record):
 class AdviseCell(Cell):
     """Latency is measured early: later rounds may never come."""
 
+    by_turns = False
+
     def measures_latency(self, turn):
         return turn in LATENCY_ROUNDS
 
@@ -247,9 +249,9 @@ class AdviseRunner(Runner):
         self.turn = 0
         self.round_begun = self.now()
 
-    def measure(self, cell, turn, order):
+    def measure(self, part, turn, places):
         self.turn = turn
-        super().measure(cell, turn, order)
+        super().measure(part, turn, places)
 
     def arguments(self, cell, turn):
         """What a channel costs beside its runs is not asked."""

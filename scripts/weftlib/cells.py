@@ -49,6 +49,8 @@ class Cell:
 
     #: Whether its slices begin with runs that only warm up.
     warms_up = True
+    #: Whether they are divided into turns.
+    by_turns = True
 
     @property
     def limit(self):

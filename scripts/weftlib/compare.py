@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from math import log2
 from pathlib import Path
 
-from . import Problem, exits
+from . import Problem, exits, figures
 from .binary import BAD, MEASURED
 from .command import complain, reason
 from .context import UNKNOWN
-from .peers import rate
 from .stats import median, ratio_ci
 
 SCHEMA = 1
@@ -130,24 +129,23 @@ def judge(low, high, threshold):
 def speeds(both, runs):
     """(basis, (what the one has of each round, the other)): ratios to the reference
     where both have enough of them, messages per second otherwise."""
-    plain = [by_round(run, cell["name"]) for run, cell in zip(runs, both)]
     ratios = []
-    for run, cell, own in zip(runs, both, plain):
+    for run, cell in zip(runs, both):
         name = cell["name"].replace("/chan:" + cell["chan"], "/chan:" + REFERENCE, 1)
-        beside = by_round(run, name) if cell["chan"] != REFERENCE else {}
-        ratios.append([own[turn] / beside[turn] for turn in own if turn in beside])
+        beside = good(run, name) if cell["chan"] != REFERENCE else []
+        ratios.append(list(figures.ratios(good(run, cell["name"]), beside).values()))
     if all(len(found) >= FEWEST for found in ratios):
         return REFERENCE, ratios
-    return ABSOLUTE, [list(found.values()) for found in plain]
+    return ABSOLUTE, [[1e9 / figures.figure(entry) for entry in good(run, cell["name"])
+                       if figures.figure(entry)] for run, cell in zip(runs, both)]
 
 
-def by_round(run, name):
-    """{round: messages per second} of a cell none of whose slices is bad."""
+def good(run, name):
+    """The slices of a cell none of which is bad."""
     slices = run.records.get(name, [])
     if any(entry["verdict"] not in MEASURED for entry in slices):
-        return {}
-    rates = {entry.get("round", place): rate(entry) for place, entry in enumerate(slices)}
-    return {turn: value for turn, value in rates.items() if value}
+        return []
+    return slices
 
 
 def machine_differs(first, second):

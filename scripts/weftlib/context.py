@@ -12,7 +12,7 @@ import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 
-from . import ROOT, SCHEMA, cgroup, environment
+from . import ROOT, SCHEMA, cgroup, environment, figures
 from .binary import as_text
 from .stats import quantile
 
@@ -100,9 +100,9 @@ def resume(context):
         utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")]
 
 
-def finish(context, rounds_done, complete, rejected=UNKNOWN, spins=()):
-    """Adds what is known at the end only; `rejected` is how many samples were not
-    used, `spins` what the same computation took again and again."""
+def finish(context, rounds_done, complete, records):
+    """Adds what is known at the end only; `records` are those of all slices."""
+    rejected = figures.rejected(records)
     before, after = context.pop("cpu_time_before"), cpu_time()
     throttled_before, now = context.pop("throttled_before"), throttled()
     context.update(
@@ -111,7 +111,8 @@ def finish(context, rounds_done, complete, rejected=UNKNOWN, spins=()):
         steal=steal(before, after),
         throttled=UNKNOWN if UNKNOWN in (throttled_before, now)
         else now - throttled_before,
-        cpu_foreign=foreign(before, after), rejected=rejected, spin_ns=speed(spins))
+        cpu_foreign=foreign(before, after), spin_ns=speed(figures.spins(records)),
+        rejected=UNKNOWN if rejected is None else rejected)
     context["environment"] = environment.as_data(context)
 
 

@@ -8,7 +8,7 @@ import csv
 import io
 import re
 
-from . import environment, gbench, shown
+from . import environment, figures, gbench, shown
 from .binary import BAD
 from .files import dumps
 from .report.facts import is_measured
@@ -44,24 +44,24 @@ def result(run, cell):
             "messages_per_second": quantity(cell["messages_per_second"]),
             "ns_per_message": quantity(cell.get("ns_per_message")),
             "cost": {key: cell.get(key) for key in COSTS},
-            "samples": [{"round": turn, "ns": ns, "messages": messages}
-                        for turn, ns, messages, _ in samples(run, cell)],
+            "samples": [{"round": record.get("round"), "ns": sample["ns"],
+                         "messages": sample["messages"]} for record in rounds(run, cell)
+                        for sample in figures.usable_samples(record)],
             "rejected_samples": [
-                {"round": turn, "ns": sample["ns"], "messages": sample["messages"],
-                 "why": why} for turn, sample, why in run.rejected(cell)]}
+                {"round": record.get("round"), "ns": sample["ns"],
+                 "messages": sample["messages"], "why": why}
+                for record, why in run.rejected(cell)
+                for sample in figures.usable_samples(record)]}
 
 
 def quantity(found):
     return found and {key: found.get(source) for key, source in QUANTITY.items()}
 
 
-def samples(run, cell):
-    """(round, ns, messages, CPU seconds) of each sample, in the order they were taken."""
-    for record in run.records.get(cell["name"], []):
-        for sample in record.get("samples") or []:
-            if sample.get("ns") and sample.get("messages"):
-                yield (record.get("round"), sample["ns"], sample["messages"],
-                       sample.get("cpu_seconds"))
+def rounds(run, cell):
+    """Its slices with a figure, in the order they were taken."""
+    return [record for record in run.records.get(cell["name"], [])
+            if figures.figure(record)]
 
 
 def google_benchmark(run):
@@ -82,12 +82,12 @@ def smaller(run):
 def custom(run, key, unit):
     return dumps([{"name": cell["name"], "unit": unit, "value": cell[key]["median"],
                    "range": half_range(cell[key]),
-                   "extra": "%d samples\n%s" % (cell[key]["n"], cell.get("command") or "")}
+                   "extra": "%d rounds\n%s" % (cell[key]["n"], cell.get("command") or "")}
                   for cell in run.cells if is_measured(cell)], indent=1) + "\n"
 
 
 def half_range(found):
-    """As its readers show it: plus or minus half of what the middle half of the samples
+    """As its readers show it: plus or minus half of what the middle half of the rounds
     spans."""
     return "\u00b1 %.4g" % (found["spread"] * found["median"])
 
@@ -116,7 +116,7 @@ def metric(found):
 
 
 def go(run):
-    """Go's benchmark text, a line for each sample, so that benchstat sees the spread."""
+    """Go's benchmark text, a line for each round, so that benchstat sees the spread."""
     info = run.context
     lines = ["goos: linux", "pkg: weft", "cpu: %s" % one_line(info.get("cpu")),
              "commit: %s" % info["git"]["commit"]]
@@ -126,11 +126,12 @@ def go(run):
             lines.append("--- FAIL: " + name)
         if not is_measured(cell):
             continue
-        for _, ns, messages, cpu in samples(run, cell):
-            words = [name, "%d" % messages, "%.6g ns/op" % (ns / messages),
-                     "%.6g msg/s" % (1e9 * messages / ns)]
+        for record in rounds(run, cell):
+            time, cpu = figures.figure(record), figures.cost(record, "cpu_seconds")
+            words = [name, "%d" % figures.messages(record), "%.6g ns/op" % time,
+                     "%.6g msg/s" % (1e9 / time)]
             if cpu is not None:
-                words.append("%.6g cpu-ns/op" % (1e9 * cpu / messages))
+                words.append("%.6g cpu-ns/op" % (1e9 * cpu))
             lines.append("\t".join(words))
     return "\n".join(lines) + "\n"
 

@@ -1,11 +1,12 @@
 """Google Benchmark's JSON, for the tools that read it.
 
-One `iteration` row per sample and one `median` row per cell. Times are
-nanoseconds per message. Counters are plain numeric fields. A cell that went
+One `iteration` row per round (the turns of one are not independent) and one `median` row
+per cell. Times are nanoseconds per message. Counters are plain numeric fields. A cell that went
 wrong is a row with `error_occurred`; a cell that is impossible (N/A) has no
 row, because many readers ignore that field and would see a time of 0.
 """
 
+from . import figures
 from .binary import MEASURED
 from .context import UNKNOWN, cpu_slug
 
@@ -59,25 +60,23 @@ def cell_rows(cell, slices, head):
         return [{**base, "run_type": "iteration", "repetitions": len(slices),
                  "repetition_index": 0, "error_occurred": True,
                  "error_message": message, **BAD_ROW}]
-    samples = [s for entry in slices for s in entry.get("samples") or []
-               if s.get("ns") and s.get("messages")]
-    rows = [{**base, "run_type": "iteration", "repetitions": len(samples),
-             "repetition_index": index, **sample_fields(sample)}
-            for index, sample in enumerate(samples)]
-    if len(samples) > 1:
-        rows.append(median_row(cell, base, len(samples)))
+    rounds = [entry for entry in slices if figures.figure(entry)]
+    rows = [{**base, "run_type": "iteration", "repetitions": len(rounds),
+             "repetition_index": index, **round_fields(entry)}
+            for index, entry in enumerate(rounds)]
+    if len(rounds) > 1:
+        rows.append(median_row(cell, base, len(rounds)))
     return rows
 
 
-def sample_fields(sample):
-    messages = sample["messages"]
-    cpu = (sample.get("cpu_seconds") or 0.0) * 1e9 / messages
-    return {"iterations": messages, "real_time": sample["ns"] / messages,
-            "cpu_time": cpu, "time_unit": "ns",
-            "items_per_second": messages * 1e9 / sample["ns"]}
+def round_fields(entry):
+    time = figures.figure(entry)
+    cpu = figures.cost(entry, "cpu_seconds") or 0.0
+    return {"iterations": figures.messages(entry), "real_time": time,
+            "cpu_time": cpu * 1e9, "time_unit": "ns", "items_per_second": 1e9 / time}
 
 
-def median_row(cell, base, samples):
+def median_row(cell, base, rounds):
     """The aggregate row, with latency and cost as counters."""
     counters = {"items_per_second": cell["messages_per_second"]["median"]}
     for key in ("p50", "p90", "p99", "p999", "max"):
@@ -91,8 +90,8 @@ def median_row(cell, base, samples):
     cpu = cell["cpu_seconds_per_million_messages"]
     return {**base, **label(cell),
             "name": cell["name"] + "_median", "run_type": "aggregate",
-            "repetitions": samples, "aggregate_name": "median",
-            "aggregate_unit": "time", "iterations": samples,
+            "repetitions": rounds, "aggregate_name": "median",
+            "aggregate_unit": "time", "iterations": rounds,
             "real_time": cell["ns_per_message"]["median"],
             "cpu_time": (cpu or 0.0) * 1e3, "time_unit": "ns",
             **{key: value for key, value in counters.items() if value is not None}}

@@ -151,7 +151,7 @@ class PeerCell(Cell):
     row: Row = None
     who: Participant = None
     cpu: int = 0  #: the only one, where the row has one
-    warms_up = False
+    warms_up = by_turns = False
 
     @property
     def name(self):
@@ -364,13 +364,13 @@ class PeerRunner(Runner):
         fastest = max(min(row[other.name]) for other in alike)
         return max(row[cell.name]) < min(best, NEAR * fastest)
 
-    def order(self, turn):
+    def parts(self, turn):
         by_row = {}
         for cell in self.cells:
             by_row.setdefault(cell.row, []).append(cell)
         order = list(by_row)
         random.Random("%d/%d" % (self.seed, turn)).shuffle(order)
-        return [cell for row in order for cell in turned(by_row[row], turn)
+        return [[cell] for row in order for cell in plan.rotated(by_row[row], turn)
                 if turn < cell.rounds]
 
     def ask(self, cell, args, limit):
@@ -394,8 +394,3 @@ def rate(result):
              if sample.get("ns") and sample.get("messages")]
     return median(rates) if rates else None
 
-
-def turned(items, turn):
-    start = turn % len(items)
-    items = items[start:] + items[:start]
-    return items[::-1] if turn % 2 else items

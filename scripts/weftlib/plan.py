@@ -9,6 +9,11 @@ from . import whole
 SLICE_SECONDS = 0.020
 #: What it takes to get warm, in repetitions: mostly three parts of an eighth each.
 WARMUP = 0.4
+#: A slice is divided into so many turns at most, none shorter than that; and what a turn
+#: costs beside its repetition: the message to the process and a computation that tells
+#: the speed of the CPU, before and after.
+MOST_TURNS, TURN_MS = 10, 5
+TURN_SECONDS = 0.0015
 #: Of the budget, what is kept for more rounds of cells that are not steady.
 RESERVE = 0.4
 #: Repetitions run a little longer than asked; this much was seen.
@@ -34,12 +39,19 @@ def slice_seconds(cell, turn):
     """The estimated wall time of one slice.
 
     A cell's first slice looks for the number of items too, which costs about
-    another repetition; a latency repetition costs as much as one of throughput, if it
-    has no length of its own.
+    another repetition; one for latency is as long as the slice, if it has no length of
+    its own.
     """
-    repetitions = 1 + WARMUP * cell.warms_up + (turn == 0)
-    ms = repetitions * cell.time_ms + cell.measures_latency(turn) * latency_ms(cell)
-    return SLICE_SECONDS + STRETCH * ms / 1000.0
+    count, each_ms = turns(cell)
+    repetitions = count + WARMUP * cell.warms_up + (turn == 0)
+    ms = repetitions * each_ms + cell.measures_latency(turn) * latency_ms(cell)
+    return SLICE_SECONDS + count * TURN_SECONDS + STRETCH * ms / 1000.0
+
+
+def turns(cell):
+    """(how many turns its slice is divided into, how many ms each is)."""
+    count = max(1, min(MOST_TURNS, cell.time_ms // TURN_MS)) if cell.by_turns else 1
+    return count, cell.time_ms // count
 
 
 def latency_ms(cell):
@@ -56,11 +68,11 @@ def slice_limit(cell, patience):
     knobs = dict(cell.knobs)
     items = whole(knobs.get("items", "")) or FEWEST_ITEMS
     least = items * cell.item_ns / 1e9
-    longest = max(cell.time_ms / 1000.0, least)
+    longest = max(cell.time_ms / 1000.0, least)  # the last of several turns, too
     timed = max(latency_ms(cell) / 1000.0 * (MOST_LATENCY if cell.latency_items else 1),
                 max(items, cell.latency_items) * cell.item_ns / 1e9)
     share = min(100, whole(knobs.get("utilization", "")) or DEFAULT_UTILIZATION) / 100
-    return patience + STRETCH * (longest * (1 + SEARCHES) + timed * LATENCIES / share)
+    return patience + STRETCH * (longest * (2 + SEARCHES) + timed * LATENCIES / share)
 
 
 def estimate(cells):
@@ -117,11 +129,14 @@ def shrink_time(cells, budget, shortest):
     if total <= budget or total <= fixed:
         return cells
     scale = max(0.0, (budget - fixed) / (total - fixed))
-    return [
-        replace(cell, time_ms=max(min(shortest, cell.time_ms),
-                                  int(cell.time_ms * scale)))
-        for cell in cells
-    ]
+    while True:
+        found = [replace(cell, time_ms=max(min(shortest, cell.time_ms),
+                                           int(cell.time_ms * scale)))
+                 for cell in cells]
+        # The number of turns goes in steps.
+        if estimate(found) <= budget or all(cell.time_ms <= shortest for cell in found):
+            return found
+        scale *= 0.97
 
 
 def shrink_rounds(cells, budget):
@@ -135,14 +150,36 @@ def shrink_rounds(cells, budget):
     return cells
 
 
-def round_order(cells, turn, seed):
-    """The cells of round `turn` in its own shuffled order.
+def groups(cells):
+    """The cells that differ in their channel only, together."""
+    found = {}
+    for cell in cells:
+        found.setdefault((cell.pattern, cell.knobs, cell.time_ms), []).append(cell)
+    return list(found.values())
+
+
+def group_order(cells, turn, seed):
+    """The groups of these cells in the order of round `turn`, each in an order of its
+    own.
 
     Every round runs every cell once, so that what drifts (clock, neighbours,
     temperature) hits all alike; shuffling keeps one cell from always running
     in the shadow of the same other one. The seed makes the order repeatable.
     """
-    return shuffled([cell for cell in cells if turn < cell.rounds], turn, seed)
+    rng = random.Random("%d/%d" % (seed, turn))
+    found = groups(cells)
+    rng.shuffle(found)
+    for group in found:
+        rng.shuffle(group)
+    return found
+
+
+def rotated(items, turn):
+    """The items in the order of a turn: each two turns begin with another one, and the
+    second of them goes the other way round. So each is as early as it is late."""
+    start = turn // 2 % len(items)
+    order = items[start:] + items[:start]
+    return order[::-1] if turn % 2 else order
 
 
 def shuffled(cells, turn, seed):

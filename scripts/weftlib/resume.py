@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from . import Problem, shape, summary
+from . import Problem, plan, shape, summary
 from .command import reason
 from .files import dumps
 from .rundir import PARTIAL, SAMPLES, RunDir, read_samples
@@ -15,7 +15,8 @@ RECORD = shape.has(round=shape.count, wall_seconds=shape.number)
 def digest(cells):
     """Says whether two runs measure the same, and in the same way."""
     text = dumps([[cell.name, cell.time_ms, cell.rounds, cell.most, cell.latency,
-                   cell.latency_ms, cell.latency_items] for cell in cells])
+                   cell.latency_ms, cell.latency_items, *plan.turns(cell)]
+                  for cell in cells])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,12 +2,12 @@
 
 import signal
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 
-from . import Refused, whole
+from . import Refused, figures, plan, turns, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
-from .plan import FEWEST_ROUNDS, round_order, shuffled, slice_limit, slice_seconds
-from .steady import is_steady
+from .plan import FEWEST_ROUNDS, slice_limit, slice_seconds
 from .watch import reject
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -50,7 +50,7 @@ class Runner:
     taken for measured.
 
     With a `watch`, slices are rejected while others disturb them, as long as three of a
-    cell's own rounds are left.
+    cell's own rounds are left. It looks before and after what is measured together.
     """
 
     def __init__(self, weft, cells, seed, patience, budget, sink, progress,
@@ -68,7 +68,7 @@ class Runner:
         self.owed = set()  # cells whose latency was rejected, and not measured since
         self.done = {(entry["cell"], entry["round"]): entry for entry in done}
         self.items = {}  # cell name: the work its first slice chose
-        self.times = {}  # cell name: ns per message, of each round
+        self.told = {}  # cell name: what its slices say of its speed
         self.over = set()  # cells that are not run again
         self.slices = 0
         self.cost = 0.0
@@ -80,30 +80,33 @@ class Runner:
         for turn in range(max(cell.rounds for cell in self.cells)):
             if not self.another_fits(turn):
                 break
-            if not self.round(turn, self.order(turn)):
+            if not self.round(turn, self.parts(turn)):
                 return False
             self.rounds_done = turn + 1
             self.round_ends(turn)
         return self.more_rounds()
 
-    def round(self, turn, order, fits=lambda cell: True):
-        """One round of these cells, as far as they fit. Returns whether it was not cut
-        off."""
-        for place, cell in enumerate(order):
-            if not fits(cell):
+    def round(self, turn, parts, fits=lambda part: True):
+        """One round of the cells in these parts, as far as they fit. Returns whether it
+        was not cut off."""
+        place = 0
+        for part in parts:
+            if not fits(part):
                 break
             if self.interrupt.signal:
                 return False
-            if turn >= cell.rounds:
-                self.progress.more(turn, slice_seconds(cell, turn))
-            self.step(cell, turn, place)
+            for cell in part:
+                if turn >= cell.rounds:
+                    self.progress.more(turn, slice_seconds(cell, turn))
+            self.step(part, turn, place)
+            place += len(part)
         return not self.interrupt.signal
 
     def more_rounds(self):
         """Those of cells that need them; likewise."""
         for turn in range(max(cell.limit for cell in self.cells)):
-            order = shuffled(self.unsteady(turn), turn, self.seed)
-            if not self.round(turn, order, lambda cell: self.fits(cell, turn)):
+            parts = self.arranged(self.unsteady(turn), turn)
+            if not self.round(turn, parts, lambda part: self.fits(part, turn)):
                 return False
         return True
 
@@ -111,26 +114,36 @@ class Runner:
         """The cells that get a round `turn` beyond their own, and those that they are
         compared with."""
         wanted = {cell.name for cell in self.cells if cell.rounds <= turn < cell.limit
-                  and cell.name not in self.over
-                  and is_steady(self.times.get(cell.name, [])) is not True}
+                  and cell.name not in self.over and not self.is_steady(cell)}
         beside = {cell.reference for cell in self.cells if cell.name in wanted}
         return [cell for cell in self.cells if cell.rounds <= turn
                 and (cell.name in wanted or cell.name in beside)]
 
-    def fits(self, cell, turn):
-        """Whether there is time for one more slice, going by those so far."""
-        if self.budget is None or (cell.name, turn) in self.done:
+    def is_steady(self, cell):
+        """Whether what is told of it is known well enough."""
+        reference = [] if cell.reference == cell.name else self.told.get(cell.reference, [])
+        return figures.is_steady(self.told.get(cell.name, []), reference) is True
+
+    def fits(self, part, turn):
+        """Whether there is time for one more slice of each, going by those so far."""
+        missing = [cell for cell in part if (cell.name, turn) not in self.done]
+        if self.budget is None or not missing:
             return True
         elapsed = self.now() - self.begun
         pace = elapsed / self.cost if self.cost else 1.0
-        return elapsed + pace * slice_seconds(cell, turn) <= self.budget
+        return elapsed + pace * sum(slice_seconds(cell, turn)
+                                    for cell in missing) <= self.budget
 
     def round_ends(self, turn):
         """For what is learned from a whole round."""
 
-    def order(self, turn):
-        """The cells of a round, as they are run."""
-        return round_order(self.cells, turn, self.seed)
+    def parts(self, turn):
+        """What a round runs, in that order: cells that are measured together."""
+        return self.arranged([cell for cell in self.cells if turn < cell.rounds], turn)
+
+    def arranged(self, cells, turn):
+        """These cells as parts of round `turn`."""
+        return [[cell] for cell in plan.shuffled(cells, turn, self.seed)]
 
     def another_fits(self, turn):
         """Whether round `turn` still fits the budget, going by those before.
@@ -146,44 +159,59 @@ class Runner:
         """Seconds of a clock that stands still while the sweep is stopped."""
         return time.monotonic() - self.weft.asleep
 
-    def step(self, cell, turn, order):
-        """One cell of one round, unless the cell is over."""
-        expected = slice_seconds(cell, turn)
-        if cell.name not in self.over:
-            self.progress.step(self.slices, self.cost, cell.name, turn)
-            self.measure(cell, turn, order)
+    def step(self, part, turn, place):
+        """One round of cells that are measured together, but for those that are over.
+        The first of them is at this place of the round."""
+        places = {cell.name: place + i for i, cell in enumerate(part)}
+        left = [cell for cell in part if cell.name not in self.over]
+        if left:
+            self.progress.step(self.slices, self.cost, name_of(left), turn)
+            missing = [cell for cell in left if not self.take_done(cell, turn)]
+            if missing:
+                self.measure(missing, turn, places)
             if self.interrupt.signal:
                 return
-        self.slices += 1
-        self.cost += expected
+        self.slices += len(part)
+        self.cost += sum(slice_seconds(cell, turn) for cell in part)
 
-    def measure(self, cell, turn, order):
+    def take_done(self, cell, turn):
+        """Whether it was measured before an interruption."""
         before = self.done.get((cell.name, turn))
         if before:
             self.keep(cell, before, turn)
-            return
+        return bool(before)
+
+    def measure(self, part, turn, places):
+        """Measures all of them, and keeps what they say unless it was cut off."""
         started = datetime.now(timezone.utc)
-        limit = slice_limit(cell, self.patience)
+        limits = [slice_limit(cell, self.patience) for cell in part]
         if self.watch:
             self.watch.begin()
-        answer = self.ask(cell, self.arguments(cell, turn), limit)
+        answers = self.ask_all(part, turn, limits)
         disturbed = self.watch.end() if self.watch else None
         if self.interrupt.signal:
-            return  # the slice was cut off, its answer means nothing
-        judged = judge(answer, limit)
-        if judged is None and turn > 0:
-            judged = "CRASHED", "refused, though accepted in the rounds before"
-        if judged is None:
+            return  # what was cut off means nothing
+        for cell, answer, limit in zip(part, answers, limits):
+            entry = record(cell, turn, places[cell.name], started, answer,
+                           *self.judged(cell, turn, answer, limit))
+            if len(part) > 1:
+                entry["group"] = entry["utc"]
+            if disturbed:
+                entry["disturbed"] = disturbed._asdict()
+                if disturbed.why and self.may_reject(cell, turn, entry):
+                    reject(entry, disturbed.why)
+            self.keep(cell, entry, turn)
+            self.sink(entry)
+
+    def judged(self, cell, turn, answer, limit):
+        found = judge(answer, limit)
+        if found is None and turn > 0:
+            return "CRASHED", "refused, though accepted in the rounds before"
+        if found is None:
             raise Refused("%s: weft refuses %s: %s" % (
                 cell.where, cell.name,
                 last_lines(answer.stderr, 1) or "exit status 2"))
-        entry = record(cell, turn, order, started, answer, *judged)
-        if disturbed:
-            entry["disturbed"] = disturbed._asdict()
-            if disturbed.why and self.may_reject(cell, turn, entry):
-                reject(entry, disturbed.why)
-        self.keep(cell, entry, turn)
-        self.sink(entry)
+        return found
 
     def may_reject(self, cell, turn, entry):
         """Enough rounds have to be left, and one that measures latency again."""
@@ -197,8 +225,17 @@ class Runner:
     def asks_latency(self, cell, turn):
         return cell.measures_latency(turn) or cell.name in self.owed
 
+    def ask_all(self, part, turn, limits):
+        """What the processes of these cells say, one after the other."""
+        return [self.ask(cell, self.arguments(cell, turn), limit)
+                for cell, limit in zip(part, limits)]
+
     def ask(self, _cell, args, limit):
         return self.weft.run(args, limit)
+
+    def repetitions(self, cell):
+        """(how many, how many ms each is)"""
+        return 1, cell.time_ms
 
     def arguments(self, cell, turn):
         """The command line of one slice, without the binary."""
@@ -207,13 +244,15 @@ class Runner:
         args += ["--%s=%s" % knob for knob in cell.knobs]
         if cell.name in self.items:
             args.append("--items=%d" % self.items[cell.name])
-        args += ["--time=%d" % cell.time_ms, "--reps=1",
+        count, each_ms = self.repetitions(cell)
+        args += ["--time=%d" % each_ms, "--reps=%d" % count,
                  "--seed=%d" % self.seed, "--json"]
         if not self.asks_latency(cell, turn):
             args.append("--latency=0")
         else:
+            latency_ms = plan.latency_ms(cell) if count > 1 else cell.latency_ms
             args += ["--latency-%s=%d" % option for option in (
-                ("time", cell.latency_ms), ("items", cell.latency_items)) if option[1]]
+                ("time", latency_ms), ("items", cell.latency_items)) if option[1]]
         args.append("--cost=%d" % (turn == 0))
         if cell.warms_up:
             args.append("--warmup=%d" % cell.time_ms)
@@ -222,9 +261,8 @@ class Runner:
     def keep(self, cell, entry, turn):
         """Learns from a slice what the cell's later ones need."""
         verdict, why, rejected = (entry.get(key) for key in ("verdict", "why", "rejected"))
-        self.times.setdefault(cell.name, []).extend(
-            sample["ns"] / sample["messages"] for sample in entry.get("samples") or []
-            if sample.get("ns") and sample.get("messages"))
+        self.told.setdefault(cell.name, []).append(
+            {key: entry.get(key) for key in ("round", "group", "samples")})
         if rejected and turn < cell.rounds:
             self.rejected[cell.name] = self.rejected.get(cell.name, 0) + 1
         if rejected and rejected.get("latency_ns"):
@@ -240,6 +278,42 @@ class Runner:
         if verdict in BAD:
             self.progress.say("%s %s%s" % (verdict, cell.name,
                                            ": " + why if why else ""))
+
+
+class TurnRunner(Runner):
+    """Measures cells that differ in their channel only by turns: all their processes are
+    there, and each makes one short repetition after the other's.
+
+    What is resumed in the middle of such a group is only what is missing of it: what was
+    measured is not measured again, and the ratio is then that of whole slices.
+    """
+
+    def arranged(self, cells, turn):
+        return plan.group_order(cells, turn, self.seed)
+
+    def repetitions(self, cell):
+        return plan.turns(cell)
+
+    def arguments(self, cell, turn):
+        return super().arguments(cell, turn) + ["--turns"]
+
+    def ask_all(self, part, turn, limits):
+        members = [turns.Member(self.weft, self.arguments(cell, turn), limit,
+                                enough=cell.time_ms / 1000)
+                   for cell, limit in zip(part, limits)]
+        return turns.run(members, self.repetitions(part[0])[0],
+                         lambda one: plan.rotated(list(range(len(part))), one))
+
+
+def runner_for(weft):
+    """The kind that this binary can do: older ones know no turns."""
+    answer = weft.run(["run", "--help"], 60)
+    return TurnRunner if "--turns" in answer.stdout else Runner
+
+
+def name_of(part):
+    """Of cells that differ in their channel only."""
+    return part[0].name if len(part) == 1 else replace(part[0], chan="*").name
 
 
 def record(cell, turn, order, started, answer, verdict, why):

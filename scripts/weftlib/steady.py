@@ -48,5 +48,6 @@ def modes(values):
     others = (logs[-1] - logs[0] - gap) / (n - 2)
     if gap < log(APART) or gap < GAP * others:
         return None
-    return [{"median": median(part), "share": len(part) / n, "n": len(part)}
+    return [{"median": median(part), "share": len(part) / n, "n": len(part),
+             "most": part[-1]}
             for part in (ordered[:place], ordered[place:])]

@@ -1,6 +1,7 @@
 """From raw slices to one entry per cell: summary.json.
 
-Times are medians over all samples of a cell, and rates follow from them; latency
+Times are medians over the rounds of a cell, each of which has one figure
+(figures.py), and rates follow from them; latency
 percentiles are medians over the rounds that measured latency. A cell that failed its
 check, hung or crashed has no numbers: a wrong channel has no speed.
 """
@@ -9,15 +10,13 @@ import os
 import shlex
 from pathlib import Path
 
-from . import SCHEMA, Problem, shape
+from . import SCHEMA, Problem, figures, shape
 from .binary import MEASURED, RESULT_FIELDS, VERDICTS
 from .command import reason
 from .files import loads
 from .rundir import SAMPLES, read_samples
 from .cells import REFERENCE
-from .context import UNKNOWN
 from .stats import describe, interval, inverse, median
-from .steady import is_steady, modes
 
 PERCENTILES = ("p50", "p90", "p99", "p999", "max")
 #: What is measured of a cell beside its runs, in some of the rounds.
@@ -123,6 +122,9 @@ def compare(cells, groups):
     for cell in cells:
         reference, floor = (places.get(place(cell, chan)) for chan in (REFERENCE, FLOOR))
         cell["ratio"] = ratio(cell, reference, groups)
+        if cell["ratio"]:
+            cell["steady"] = figures.is_steady(groups[cell["name"]],
+                                               groups[reference["name"]])
         cell["floor"] = floor_of(floor)
         cell["near_floor"] = is_near_floor(cell)
 
@@ -136,28 +138,12 @@ def ratio(cell, reference, groups):
     if (not reference or reference is cell
             or not (cell["ns_per_message"] and reference["ns_per_message"])):
         return None
-    ours, theirs = (by_round(groups[one["name"]]) for one in (cell, reference))
-    found = [theirs[turn] / ours[turn] for turn in ours if turn in theirs]
+    found = list(figures.ratios(*(groups[one["name"]] for one in (cell, reference))).values())
     if not found:
         return None
     low, high, level = interval(found)
     return {"to": reference["chan"], "n": len(found), "median": median(found),
             "low": low, "high": high, "level": level}
-
-
-def by_round(slices):
-    """{round: ns per message} of a cell's slices."""
-    found = {}
-    for entry in slices:
-        times = ns_per_message(entry)
-        if times and entry.get("round") is not None:
-            found[entry["round"]] = median(times)
-    return found
-
-
-def ns_per_message(entry):
-    return [s["ns"] / s["messages"] for s in entry.get("samples") or []
-            if s.get("ns") and s.get("messages")]
 
 
 def floor_of(cell):
@@ -174,25 +160,6 @@ def is_near_floor(cell):
     if floor and times["median"] < WELL_ABOVE * floor["ns_per_message"]:
         return True
     return (cell["harness_share"] or 0) > 1 / WELL_ABOVE
-
-
-def rejected(records):
-    """How many samples were not used, or "unknown" where none was looked at."""
-    if not any(entry.get("disturbed") for entry in records):
-        return UNKNOWN
-    return sum(map(count_rejected, records))
-
-
-def spins(records):
-    """What the same computation took beside each sample, the rejected ones included."""
-    return [sample["spin_ns"] for entry in records
-            for sample in [*(entry.get("samples") or []),
-                           *((entry.get("rejected") or {}).get("samples") or [])]
-            if sample.get("spin_ns")]
-
-
-def count_rejected(entry):
-    return len((entry.get("rejected") or {}).get("samples") or [])
 
 
 def is_disturbed(entry):
@@ -220,25 +187,23 @@ def cell_summary(slices):
     cell = {"name": worst["cell"], **head, "slices": len(slices),
             "command": command(worst)}
     good = slices if worst["verdict"] in MEASURED else []
-    samples = [s for entry in good for s in entry.get("samples") or []
-               if s.get("ns") and s.get("messages")]
-    values = [s["ns"] / s["messages"] for s in samples]
-    times = describe(values)
+    times = describe([value for value in map(figures.figure, good) if value])
     cell.update(
         messages_per_second=inverse(times, 1e9), ns_per_message=times,
         rounds=len({entry.get("round") for entry in good if not entry.get("rejected")}),
-        rejected=sum(map(count_rejected, good)), disturbed=sum(map(is_disturbed, good)),
-        steady=is_steady(values), modes=told_modes(values), warmup=warmup(good),
+        rejected=sum(map(figures.count_rejected, good)), disturbed=sum(map(is_disturbed, good)),
+        steady=figures.is_steady(good), modes=told_modes(good), warmup=warmup(good),
         latency_ns=latency([entry["latency_ns"] for entry in good
                             if entry.get("latency_ns")]),
-        cpu_seconds_per_million_messages=per_message(samples, "cpu_seconds", 1e6),
-        voluntary_switches_per_message=per_message(samples, "voluntary_switches"),
-        involuntary_switches_per_message=per_message(samples, "involuntary_switches"),
-        parks_per_message=per_message(samples, "parks"),
-        wakes_per_message=per_message(samples, "wakes"),
-        futex_calls_per_message=per_message(samples, "futex_calls"),
+        cpu_seconds_per_million_messages=per_message(good, "cpu_seconds", 1e6),
+        voluntary_switches_per_message=per_message(good, "voluntary_switches"),
+        involuntary_switches_per_message=per_message(good, "involuntary_switches"),
+        parks_per_message=per_message(good, "parks"),
+        wakes_per_message=per_message(good, "wakes"),
+        futex_calls_per_message=per_message(good, "futex_calls"),
         **{key: middle(entry.get(key) for entry in good) for key in COSTS},
-        start_skew_ns=middle(s.get("start_skew_ns") for s in samples),
+        start_skew_ns=middle(s.get("start_skew_ns") for entry in good
+                             for s in figures.usable_samples(entry)),
         peak_rss_bytes=max((entry.get("peak_rss_bytes") or 0 for entry in good),
                            default=0) or None,
         fairness=fairness([entry["fairness"] for entry in good
@@ -247,8 +212,8 @@ def cell_summary(slices):
     return cell
 
 
-def told_modes(values):
-    found = modes(values)
+def told_modes(slices):
+    found = figures.modes(slices)
     return found and [{"ns_per_message": mode["median"],
                        "messages_per_second": 1e9 / mode["median"],
                        "share": mode["share"], "n": mode["n"]} for mode in found]
@@ -279,10 +244,11 @@ def middle(values):
     return median(known) if known else None
 
 
-def per_message(samples, key, scale=1):
-    """The median cost per message of something the samples count."""
-    return middle(s[key] * scale / s["messages"] for s in samples
-                  if s.get(key) is not None)
+def per_message(slices, key, scale=1):
+    """The median over the rounds of what a message costs of something that the samples
+    count."""
+    values = [figures.cost(entry, key) for entry in slices]
+    return middle(None if value is None else value * scale for value in values)
 
 
 def latency(measured):

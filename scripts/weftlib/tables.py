@@ -303,8 +303,9 @@ def marks_explained(cells, escape=str):
     """A line for each mark of `throughput_text` that these cells have."""
     found = []
     if any(UNSTEADY in quality_marks(cell) for cell in cells):
-        found.append(escape("%s not steady: its median is known to within more than 5 %%."
-                            % UNSTEADY))
+        found.append(escape(
+            "%s not steady: its ratio to condvar, or its rate where it has none, is known "
+            "to within more than 5 %%." % UNSTEADY))
     if any(cell.get("near_floor") for cell in cells):
         found.append("%s not well above the floor, what the harness costs by itself."
                      % NEAR_FLOOR)

@@ -16,7 +16,12 @@ from .child import LOOK_SECONDS
 from .command import reason
 
 READY = b"ready\n"
+#: What a process is told: one repetition, or no more of them.
+GO, END = b"\n", b"end\n"
 CHUNK = 1 << 16
+#: Turns that a process has even if they take longer than they should, and so many times
+#: as long they may then take.
+FEWEST, LONGER = 3, 2
 
 
 @dataclass
@@ -27,6 +32,7 @@ class Member:
     args: list
     limit: float
     cpus: object = None  #: the CPUs that it may use, if not all
+    enough: float = float("inf")  #: seconds of repetitions after which it has no more
 
 
 @dataclass
@@ -39,6 +45,8 @@ class Process:
     said: dict = field(default_factory=lambda: {"out": bytearray(), "err": bytearray()})
     used: float = 0.0
     timed_out: bool = False
+    turns: int = 0
+    measured: float = 0.0  #: of `used`, what its turns took
 
     @classmethod
     def start(cls, member):
@@ -53,13 +61,33 @@ class Process:
     def runs(self):
         return bool(self.streams.get_map())
 
+    @property
+    def wants_more(self):
+        """Whether it has another turn, going by the time that it has had."""
+        enough = self.member.enough
+        return self.runs and (self.measured < enough or (
+            self.turns < FEWEST and self.measured < LONGER * enough))
+
     def go(self):
         """One repetition, until it is ready for the next or has ended."""
+        before = self.used
+        self.tell(GO)
+        self.turns += 1
+        self.measured += self.used - before
+
+    def finish(self):
+        """On to its end, without more repetitions. What does not know that word makes
+        them."""
+        while self.runs:
+            self.tell(END)
+
+    def tell(self, word):
+        begun = len(self.said["out"])
         try:
-            os.write(self.child.stdin.fileno(), b"\n")
+            os.write(self.child.stdin.fileno(), word)
         except OSError:  # it has ended: what it said will tell
             pass
-        self.follow(len(self.said["out"]))
+        self.follow(begun)
 
     def follow(self, begun=0):
         """Reads until it is ready, having said more than `begun` bytes, or has ended.
@@ -91,7 +119,15 @@ class Process:
         if not data:
             self.streams.unregister(key.fileobj)
             if not self.runs:
-                self.end()
+                self.leave()
+
+    def leave(self):
+        """It says no more, so it should end now."""
+        try:
+            self.child.wait(max(0.0, self.member.limit - self.used))
+        except subprocess.TimeoutExpired:
+            self.timed_out = True
+        self.end()
 
     def end(self):
         """Ends it, if it has not ended, with all it started."""
@@ -104,6 +140,7 @@ class Process:
         self.member.weft.forget(self.child)
         self.child.stdout.close()
         self.child.stderr.close()
+        self.streams.close()
 
     def answer(self):
         out = bytes(self.said["out"])
@@ -129,16 +166,20 @@ def start(member):
 
 def run(members, turns, order):
     """What each of the members says in the end: [Answer]. `order(turn)` is in which order
-    they have that turn, as places in `members`; after the last one each runs on to its end
-    before the next begins."""
-    found = []
+    they have that turn, as places in `members`. After the last turn each runs on to its
+    end, one after the other."""
+    found, places = [], list(range(len(members)))
     try:
         for member in members:
             found.append(start(member))
         for turn in range(turns):
-            for place in order(turn):
-                if isinstance(found[place], Process) and found[place].runs:
+            places = order(turn)
+            for place in places:
+                if isinstance(found[place], Process) and found[place].wants_more:
                     found[place].go()
+        for place in places:
+            if isinstance(found[place], Process):
+                found[place].finish()
     finally:
         for one in found:
             if isinstance(one, Process) and one.runs:

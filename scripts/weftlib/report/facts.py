@@ -1,11 +1,11 @@
-"""What the report knows of a run: its cells, their samples in the order of the run,
+"""What the report knows of a run: its cells, their rounds in the order of the run,
 and the few questions that are asked of a cell everywhere."""
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import Problem, summary as summaries
+from .. import Problem, figures, summary as summaries
 from ..binary import BAD, MEASURED
 from ..charts import ORDINARY, error_bar
 from ..rundir import SAMPLES, read_samples
@@ -36,19 +36,16 @@ class Run:
     def patterns(self):
         return by_pattern(self.summary)
 
-    def samples(self, cell):
-        """[(round, million messages/s)] in the order in which they were taken."""
-        return [(record.get("round"), 1e3 * sample["messages"] / sample["ns"])
+    def rounds(self, cell):
+        """[(round, million messages/s)] in the order in which they were run."""
+        return [(record.get("round"), 1e3 / figures.figure(record))
                 for record in self.records.get(cell["name"], [])
-                for sample in record.get("samples") or []
-                if sample.get("ns") and sample.get("messages")]
+                if figures.figure(record)]
 
     def rejected(self, cell):
-        """[(round, sample, why)] of those that were not used."""
-        return [(record.get("round"), sample, record["rejected"]["why"])
-                for record in self.records.get(cell["name"], []) if record.get("rejected")
-                for sample in record["rejected"].get("samples") or []
-                if sample.get("ns") and sample.get("messages")]
+        """The slices that were not used, as they were, and why: [(record, why)]."""
+        return [({**record, **record["rejected"]}, record["rejected"]["why"])
+                for record in self.records.get(cell["name"], []) if record.get("rejected")]
 
     def is_unbounded(self, cell):
         """Whether the channel made nothing of the capacity it was given."""

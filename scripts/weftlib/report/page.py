@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import charts, environment, gnuplot
+from .. import charts, environment, figures, gnuplot
 from ..binary import MEASURED, VERDICTS
 from ..stats import three_digits
 from ..tables import (MARK, SATURATED, bad_cells, cost_text, fairness_text, grid,
@@ -16,11 +16,15 @@ from .html import (Html, details, join, link, listing, paragraphs, section, slug
 from .pictures import draw, panel_picture, strip_picture, variable
 
 STYLE = Path(__file__).with_name("style.css")
-#: Below it, no picture shows how the samples lie.
-FEWEST_SAMPLES = 2
-#: Of more cells than that, the samples are told and not drawn: the page would be
+#: Below it, no picture shows how the rounds lie.
+FEWEST_ROUNDS = 2
+#: Of more cells than that, the rounds are told and not drawn: the page would be
 #: too large to be opened.
 MOST_STRIPS = 2000
+
+#: Of a run that was measured so.
+BY_TURNS = (" In a round the channels of a cell take turns. A round has one figure, the "
+            "median of its turns, and one ratio to condvar, the median of theirs.")
 
 
 @dataclass
@@ -206,7 +210,7 @@ def pattern(run, name, cells, styles, gallery):
     some = [cell for cell in cells if cell["verdict"] != "N/A"]
     if some:
         parts.append(details(
-            "All %d cells of %s: raw samples, and the command that repeats each" % (
+            "All %d cells of %s: each round, and the command that repeats each" % (
                 len(some), name),
             *(one_cell(run, cell, styles, gallery) for cell in some)))
     return section("pattern-" + slug(name), name, *parts)
@@ -293,18 +297,18 @@ def one_cell(run, cell, styles, gallery):
 def cell_parts(run, cell, styles, gallery):
     parts = [tag("p", "Verdict %s%s" % (cell["verdict"], ": " + cell["why"]
                                         if cell["why"] else ""))]
-    samples = run.samples(cell)
-    if is_measured(cell) and samples:
-        if gallery.wanted and FEWEST_SAMPLES <= len(samples) and len(
+    rounds = run.rounds(cell)
+    if is_measured(cell) and rounds:
+        if gallery.wanted and FEWEST_ROUNDS <= len(rounds) and len(
                 run.cells) <= MOST_STRIPS:
             parts.append(gallery.put(strip_picture(
-                samples, (*styles[cell["chan"]], None),
-                "%s: samples in the order of the run" % cell["name"])))
-        parts.append(tag("p", "Million messages/s in the order of the run: ", ", ".join(
-            three_digits(value) for _, value in samples)))
+                rounds, (*styles[cell["chan"]], None),
+                "%s: rounds in the order of the run" % cell["name"])))
+        parts.append(tag("p", "Million messages/s of each round in the order of the run: ",
+                         ", ".join(three_digits(value) for _, value in rounds)))
         rejected = rejected_words(run.rejected(cell))
         parts += [tag("p", "Not used: %s." % rejected)] if rejected else []
-        parts.append(tag("p", "; ".join(figures(cell))))
+        parts.append(tag("p", "; ".join(known_of(cell))))
     if cell.get("command"):
         parts.append(tag("p", "Again: ", tag("code", cell["command"])))
     return parts
@@ -312,11 +316,11 @@ def cell_parts(run, cell, styles, gallery):
 
 def rejected_words(found):
     return "; ".join("%s in round %s (%s)" % (
-        three_digits(1e3 * sample["messages"] / sample["ns"]), turn, why)
-        for turn, sample, why in found)
+        three_digits(1e3 / figures.figure(record)), record.get("round"), why)
+        for record, why in found if figures.figure(record))
 
 
-def figures(cell):
+def known_of(cell):
     """What else is known of the cell, in words."""
     found = []
     for key, text in (
@@ -349,10 +353,14 @@ def figures(cell):
 def reading(run):
     """What the marks mean, what cannot be, and what no run can tell."""
     items = [
-        "Rates are medians over interleaved rounds; ± is half the interquartile range.",
+        "Rates are medians over interleaved rounds; ± is half the interquartile range."
+        + BY_TURNS * any(record.get("group") for slices in run.records.values()
+                         for record in slices),
         "%s more tasks than CPUs: the scheduler is measured too." % MARK,
-        "~ not steady; ≈ not well above the floor; %s saturated: more was offered than "
-        "came through, so that the latency is that of an overloaded queue." % SATURATED,
+        "~ not steady: its ratio to condvar, or its rate where it has none, is known to "
+        "within more than 5 %%; ≈ not well above the floor; %s saturated: more was offered "
+        "than came through, so that the latency is that of an overloaded queue."
+        % SATURATED,
         "a | b: two modes, each with its share of the samples.",
         "VERIFIED: every message of this very run arrived as promised. FLOOR: moves no "
         "data, and shows what the harness costs. N/A: the channel says it cannot do that. "

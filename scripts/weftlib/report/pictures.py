@@ -65,14 +65,14 @@ def folded(title):
     return '"%s"' % "\\n".join(lines)
 
 
-def strip_picture(samples, style, title):
-    """Samples in run order, from 0 to the largest, with their median."""
-    rows = ["%d %.6g" % (place, value) for place, (_, value) in enumerate(samples)]
-    most = max(value for _, value in samples)
+def strip_picture(rounds, style, title):
+    """Rounds in run order, from 0 to the largest."""
+    rows = ["%d %.6g" % (place, value) for place, (_, value) in enumerate(rounds)]
+    most = max(value for _, value in rounds)
     return Picture((STRIP_WIDTH, STRIP_HEIGHT), [
         "set lmargin 1", "set rmargin 1", "set tmargin 0.4", "set bmargin 0.4",
         "unset tics", "unset key", "set border 1 linecolor rgb '%s'" % GREY,
-        "set xrange [-0.5:%g]" % (len(samples) - 0.5), "set yrange [0:%g]" % (most * 1.1),
+        "set xrange [-0.5:%g]" % (len(rounds) - 0.5), "set yrange [0:%g]" % (most * 1.1),
         "$d << EOD", *rows, "EOD", "plot $d with linespoints %s notitle" % look(style)],
         title, "strip")
 
