@@ -169,7 +169,7 @@ type plan struct {
 	items, seed   uint64
 	reps          int
 	time, timeout time.Duration
-	json          bool
+	json, turns   bool
 }
 
 func (c *cell) tasks() int {
@@ -296,7 +296,7 @@ func (p *plan) set(name, value string) error {
 		k = find(options, keyName, name)
 	}
 	if k == nil {
-		return fmt.Errorf("%s has no key '%s' here; it has chan, json, %s, %s",
+		return fmt.Errorf("%s has no key '%s' here; it has chan, json, turns, %s, %s",
 			p.pattern.name, name, names(p.pattern.keys, keyName), names(options, keyName))
 	}
 	n, err := k.parse(value)
@@ -343,6 +343,8 @@ func parse(args []string) (*plan, error) {
 		case !isOption:
 		case arg == "--json":
 			p.json = true
+		case arg == "--turns":
+			p.turns = true
 		case !hasValue:
 			return nil, fmt.Errorf("%s: give it a value, %s=VALUE", arg, arg)
 		default:

@@ -16,7 +16,7 @@ import (
 const (
 	badInput = 2
 	usageFor = "usage: peer_go run PATTERN --chan=NAME [--KEY=VALUE ...] [--reps=N] " +
-		"[--time=MS] [--timeout=S] [--seed=N] [--json] | peer_go list peers [--json]"
+		"[--time=MS] [--timeout=S] [--seed=N] [--turns] [--json] | peer_go list peers [--json]"
 )
 
 func complain(format string, args ...any) int {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -127,6 +129,18 @@ func (m *measurement) calibrate() (uint64, bool) {
 	}
 }
 
+// waitForTurn says that it is ready, and waits for a line; at the end of the input
+// there is no more to wait for.
+func waitForTurn() {
+	fmt.Println("ready")
+	var one [1]byte
+	for one[0] != '\n' {
+		if n, err := os.Stdin.Read(one[:]); n == 0 || err != nil {
+			return
+		}
+	}
+}
+
 // measure runs as many messages as fill the time, as often as asked. Every run
 // is checked.
 func measure(p *plan) *outcome {
@@ -145,6 +159,9 @@ func measure(p *plan) *outcome {
 	}
 	for i := 0; ok && i < p.reps; i++ {
 		var s *sample
+		if p.turns {
+			waitForTurn()
+		}
 		if s, ok = m.run(items); ok {
 			m.out.samples = append(m.out.samples, *s)
 		}

@@ -157,6 +157,7 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     pub seed: u64,
     pub json: bool,
+    pub turns: bool,
 }
 
 impl Cell {
@@ -278,6 +279,7 @@ struct Words {
     kind: Pattern,
     chan: &'static Info,
     json: bool,
+    turns: bool,
     set: BTreeMap<&'static str, u64>,
 }
 
@@ -301,7 +303,7 @@ fn take_option(words: &mut Words, key: &str, value: &str) -> Result<(), String> 
     let Some(found) = keys.find(|k| k.name == key) else {
         let known = names(keys_of(words.kind).iter().chain(OPTIONS).map(|k| k.name));
         return Err(format!(
-            "{} has no key '{key}' here; it has chan, json, {known}",
+            "{} has no key '{key}' here; it has chan, json, turns, {known}",
             words.pattern
         ));
     };
@@ -320,6 +322,7 @@ fn read(args: &[String]) -> Result<Words, String> {
         kind,
         chan: &chans::CHANNELS[0],
         json: false,
+        turns: false,
         set: BTreeMap::new(),
     };
 
@@ -330,6 +333,7 @@ fn read(args: &[String]) -> Result<Words, String> {
         match arg.split_once('=') {
             Some((key, value)) => take_option(&mut words, key, value)?,
             None if arg == "json" => words.json = true,
+            None if arg == "turns" => words.turns = true,
             None => return Err(format!("--{arg}: give it a value, --{arg}=VALUE")),
         }
     }
@@ -375,5 +379,6 @@ pub fn parse(args: &[String]) -> Result<Plan, String> {
             .map(Duration::from_secs),
         seed: get("seed"),
         json: words.json,
+        turns: words.turns,
     })
 }

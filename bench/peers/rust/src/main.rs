@@ -21,7 +21,7 @@ use std::process::exit;
 
 const BAD_INPUT: i32 = 2;
 const USAGE: &str = "usage: peer_rust run PATTERN --chan=NAME [--KEY=VALUE ...] [--reps=N] \
-[--time=MS] [--timeout=S] [--seed=N] [--json] | peer_rust list peers [--json]";
+[--time=MS] [--timeout=S] [--seed=N] [--turns] [--json] | peer_rust list peers [--json]";
 
 fn complain(why: &str) -> i32 {
     eprintln!("peer_rust: {why}");

@@ -1,6 +1,7 @@
 //! Measures one cell as bench/runner.c does: finds how many messages fill the
 //! time, then runs that many as often as asked. Every run is checked.
 
+use std::io::stdin;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -180,11 +181,22 @@ impl Measurement<'_> {
             items => items,
         };
         for _ in 0..self.plan.reps {
+            if self.plan.turns {
+                wait_for_turn();
+            }
             let sample = self.run(items)?;
             self.out.samples.push(sample);
         }
         Some(())
     }
+}
+
+/// Says that it is ready, and waits for a line; at the end of the input there is no
+/// more to wait for.
+fn wait_for_turn() {
+    println!("ready");
+    // An error ends the input, too.
+    let _ = stdin().read_line(&mut String::new());
 }
 
 pub fn measure(plan: &Plan) -> Outcome {
