@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"runtime"
@@ -129,16 +130,22 @@ func (m *measurement) calibrate() (uint64, bool) {
 	}
 }
 
-// waitForTurn says that it is ready, and waits for a line; at the end of the input
-// there is no more to wait for.
-func waitForTurn() {
+// input is what turns are asked for by.
+var input = bufio.NewReader(os.Stdin)
+
+// waitForTurn says that it is ready, and waits for a line; it tells whether that asks
+// for a repetition. At the end of the input there is no more to wait for.
+func waitForTurn() bool {
 	fmt.Println("ready")
-	var one [1]byte
-	for one[0] != '\n' {
-		if n, err := os.Stdin.Read(one[:]); n == 0 || err != nil {
-			return
-		}
-	}
+	line, _ := input.ReadString('\n')
+	return line != "end\n"
+}
+
+// another tells whether a repetition comes after so many, in its turn if there are
+// turns. The first is made in any case.
+func (p *plan) another(done int) bool {
+	wanted := !p.turns || waitForTurn() || done == 0
+	return wanted && done < p.reps
 }
 
 // measure runs as many messages as fill the time, as often as asked. Every run
@@ -157,11 +164,8 @@ func measure(p *plan) *outcome {
 	if items == 0 {
 		items, ok = m.calibrate()
 	}
-	for i := 0; ok && i < p.reps; i++ {
+	for i := 0; ok && m.another(i); i++ {
 		var s *sample
-		if p.turns {
-			waitForTurn()
-		}
 		if s, ok = m.run(items); ok {
 			m.out.samples = append(m.out.samples, *s)
 		}

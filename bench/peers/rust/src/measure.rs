@@ -180,10 +180,7 @@ impl Measurement<'_> {
             0 => self.calibrate()?,
             items => items,
         };
-        for _ in 0..self.plan.reps {
-            if self.plan.turns {
-                wait_for_turn();
-            }
+        while another(self.plan, self.out.samples.len()) {
             let sample = self.run(items)?;
             self.out.samples.push(sample);
         }
@@ -191,12 +188,21 @@ impl Measurement<'_> {
     }
 }
 
-/// Says that it is ready, and waits for a line; at the end of the input there is no
-/// more to wait for.
-fn wait_for_turn() {
+/// Says that it is ready, and waits for a line; returns whether that asks for a
+/// repetition. At the end of the input there is no more to wait for.
+fn wait_for_turn() -> bool {
+    let mut line = String::new();
+
     println!("ready");
-    // An error ends the input, too.
-    let _ = stdin().read_line(&mut String::new());
+    stdin().read_line(&mut line).is_err() || line != "end\n"
+}
+
+/// Whether a repetition comes after so many, in its turn if there are turns. The first
+/// is made in any case.
+fn another(plan: &Plan, done: usize) -> bool {
+    let wanted = !plan.turns || wait_for_turn() || done == 0;
+
+    wanted && done < plan.reps
 }
 
 pub fn measure(plan: &Plan) -> Outcome {
