@@ -21,7 +21,7 @@ sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
 from fixture import PATIENCE, FakeRuns  # noqa: E402
-from weftlib import Problem, peers, plan, versus  # noqa: E402
+from weftlib import Problem, peers, plan, summary, versus  # noqa: E402
 from weftlib.peers import Participant, Row  # noqa: E402
 
 RING = Participant("ring", "weft", "ours")
@@ -75,6 +75,20 @@ class Ratios(unittest.TestCase):
             found = versus.ratio(entry(RING, *rates[0]), entry(GO, *rates[1]))
             self.assertLessEqual(found.low, found.value)
             self.assertLessEqual(found.value, found.high)
+
+    def test_turns_are_compared_one_by_one(self):
+        def by_turns(who, *rounds, group="g"):
+            records = [{"round": turn, "group": group, "samples": [
+                {"ns": ns, "messages": 1} for ns in times]}
+                for turn, times in enumerate(rounds)]
+            rates = {one["round"]: 1e9 / sorted(one["samples"][k]["ns"] for k in range(3))[1]
+                     for one in records}
+            return versus.Entry(who, "VERIFIED", "", rates, records)
+        ring = by_turns(RING, (10, 90, 20), (30, 10, 10))
+        go = by_turns(GO, (20, 20, 40), (60, 20, 20))
+        self.assertEqual(versus.ratio(ring, go).value, 2)
+        alone = by_turns(GO, (20, 20, 40), (60, 20, 20), group=None)
+        self.assertNotEqual(versus.ratio(ring, alone).value, 2)
 
     def test_one_side_missing_is_no_ratio(self):
         self.assertIsNone(versus.ratio(entry(RING, 1), None))
@@ -233,15 +247,20 @@ class Plans(unittest.TestCase):
         self.assertEqual(self.left_out(ring=[9, 9], go=[9, 9], a=[5, 5], b=[4, 4],
                                        spins=[99, 99]), [])
 
-    def runner(self, cells):
-        return peers.PeerRunner(SimpleNamespace(asleep=0), cells, 5, 1, None, None,
+    def runner(self, cells, by_turns=True):
+        fleet = SimpleNamespace(asleep=0, takes_turns=lambda: by_turns)
+        return peers.PeerRunner(fleet, cells, 5, 1, None, None,
                                 None, None)
 
     def test_all_of_a_row_run_one_after_the_other_and_take_turns(self):
         cells = self.build(RING, GO, KANAL)
         runner = self.runner(cells)
-        orders = [[cell for cell, in runner.parts(turn)] for turn in range(6)]
-        self.assertEqual(orders[2], [cell for cell, in runner.parts(2)])
+        orders = [[cell for row in runner.parts(turn) for cell in row]
+                  for turn in range(6)]
+        self.assertEqual(orders[2], [cell for row in runner.parts(2) for cell in row])
+        self.assertEqual({len(row) for row in runner.parts(2)}, {3})
+        alone = self.runner(cells, by_turns=False).parts(2)
+        self.assertEqual([[cell] for cell in orders[2]], alone)
         firsts = set()
         for order in orders:
             self.assertCountEqual(order, cells)
@@ -300,8 +319,10 @@ class Runs(FakeRuns):
 
     def fakes(self, **more):
         listed = {**self.PEERS, **more.pop("listed", {})}
-        return self.env(more.pop("channels", "ring,handoff,spsc,condvar,list"),
-                        FAKE_PEERS=json.dumps(listed), FAKE_NS=json.dumps(self.NS))
+        turns = more.pop("turns", None)
+        env = self.env(more.pop("channels", "ring,handoff,spsc,condvar,list"),
+                       FAKE_PEERS=json.dumps(listed), FAKE_NS=json.dumps(self.NS))
+        return env if turns is None else {**env, "FAKE_TURNS": turns}
 
     def run_peers(self, *more, status=0, **env):
         done = subprocess.run(self.words(*more), text=True, capture_output=True,
@@ -330,14 +351,22 @@ class Runs(FakeRuns):
         self.assertEqual(compared["against_threads"]["peer"], "kanal")
 
     def test_raw_work_is_asked_of_all_alike(self):
-        self.run_peers("--rounds=1", "--cells=^4:1 cap 64", "--seed=7", "--time=30")
+        for turns, repetitions in (("turns", "--time=5 --reps=6"),
+                                   ("", "--time=30 --reps=1")):
+            with self.subTest(turns):
+                self.check_what_is_asked(turns, repetitions)
+
+    def check_what_is_asked(self, turns, repetitions):
+        (self.dir / "log").unlink(missing_ok=True)
+        self.run_peers("--rounds=1", "--cells=^4:1 cap 64", "--seed=7", "--time=30",
+                       turns=turns and str(self.dir / turns))
         asked = {line.replace(re.search(r"--chan=\S+ ", line).group(), "")
                  for line in (self.dir / "log").read_text().splitlines()
                  if line.startswith("run ")}
         self.assertEqual(asked, {
             "run producer_consumer --producers=4 --consumers=1 --cap=64 "
-            "--variant=bare --time=30 --reps=1 --seed=7 --json --latency=0 "
-            + ours + "--timeout=15"
+            "--variant=bare %s --seed=7 --json --latency=0 %s%s--timeout=15" % (
+                repetitions, "--turns " * bool(turns), ours)
             for ours in ("", "--cost=0 --placement=free ")})
 
     def test_one_cpu_is_one_cpu(self):
@@ -453,6 +482,25 @@ class Runs(FakeRuns):
         found = self.run_peers("--agree", *map(str, runs), status=1)
         self.assertRegex(found.stdout, r"\A1\.16 times  b\n1 of our 2 .*50 %")
         self.assertIn("no run", self.refusal("--agree", str(runs[0]), "/nowhere"))
+
+    def test_two_runs_agree_in_what_does_not_depend_on_the_machine(self):
+        def told(rate, ratio):
+            return {"cells": [{"name": "a", "chan": "ring", "knobs": {},
+                               "messages_per_second": {"median": rate},
+                               "ratio": ratio and {"median": ratio}}]}
+        self.assertEqual(versus.agreement(told(10, 3), told(30, 3)), [(1, "a")])
+        self.assertEqual(versus.agreement(told(10, 3), told(30, None)), [(3, "a")])
+
+    def test_one_cpu_is_compared_with_one_cpu(self):
+        def record(chan, ns, **cpu):
+            return {"cell": "p/chan:%s%s" % (chan, cpu or ""), "pattern": "p", "chan": chan,
+                    "knobs": {}, "verdict": "VERIFIED", "round": 0,
+                    "samples": [{"ns": ns, "messages": 1}], **cpu}
+        built = summary.build({}, [record("condvar", 60), record("ring", 20),
+                                   record("condvar", 90, cpu=0), record("ring", 10, cpu=0)])
+        self.assertEqual({cell.get("cpu"): cell["ratio"]["median"]
+                          for cell in built["cells"] if cell["chan"] == "ring"},
+                         {None: 3, 0: 9})
 
     def test_an_interrupted_run_keeps_what_it_has(self):
         child = subprocess.Popen(

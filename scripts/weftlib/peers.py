@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
-from . import Problem, plan, shape, shown
+from . import Problem, plan, shape, shown, turns
 from .binary import MEASURED, Weft
 from .cells import Cell
-from .runner import Runner
+from .runner import Runner, TurnRunner
 from .stats import median
 
 #: Those of our channels that are to be as fast as anybody's, and one that is
@@ -151,11 +151,16 @@ class PeerCell(Cell):
     row: Row = None
     who: Participant = None
     cpu: int = 0  #: the only one, where the row has one
-    warms_up = by_turns = False
+    warms_up = False
 
     @property
     def name(self):
         return super().name + ("/cpus:1" if self.row.one_cpu else "")
+
+    @property
+    def by_turns(self):
+        """What is paused before each message has few of them."""
+        return not self.row.pause
 
     def facts(self):
         facts = {"row": self.row.name, "binary": self.who.binary,
@@ -179,6 +184,12 @@ class Fleet:
         """Ends whatever runs; for signal handlers."""
         for binary in self.binaries.values():
             binary.stop()
+
+    def takes_turns(self):
+        """Whether all of them can: older ones cannot."""
+        return all("--turns" in binary.run(
+            ["run", "--help"] if name == "weft" else ["--help"], 60).stdout
+            for name, binary in self.binaries.items())
 
     def hashes(self):
         return {name: binary.sha256() for name, binary in self.binaries.items()}
@@ -311,13 +322,15 @@ def with_time(cells, time_ms):
     return [replace(cell, time_ms=time_ms) for cell in cells]
 
 
-class PeerRunner(Runner):
-    """Runs what is compared side by side: row by row, in each all participants
-    one after the other, beginning with another one in each round, and every other
-    round the other way round. `left_out` has the cells that are not run any more."""
+class PeerRunner(TurnRunner):
+    """Runs what is compared side by side: row by row, in each all participants by turns
+    or, where a binary knows none, one after the other, beginning with another one in
+    each round, and every other round the other way round. `left_out` has the cells that
+    are not run any more."""
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def __init__(self, fleet, *args):
+        super().__init__(fleet, *args)
+        self.by_turns = fleet.takes_turns()
         self.rates = {}  # of each row's cells, by name: messages per second
         self.left_out = []
         self.ended = {}  # of each peer: the cells that hung or crashed
@@ -370,21 +383,39 @@ class PeerRunner(Runner):
             by_row.setdefault(cell.row, []).append(cell)
         order = list(by_row)
         random.Random("%d/%d" % (self.seed, turn)).shuffle(order)
-        return [[cell] for row in order for cell in plan.rotated(by_row[row], turn)
-                if turn < cell.rounds]
+        found = [[cell for cell in plan.rotated(by_row[row], turn) if turn < cell.rounds]
+                 for row in order]
+        return found if self.by_turns else [[cell] for row in found for cell in row]
+
+    def ask_all(self, part, turn, limits):
+        if self.by_turns:
+            return super().ask_all(part, turn, limits)
+        return Runner.ask_all(self, part, turn, limits)
 
     def ask(self, cell, args, limit):
-        cpus = {cell.cpu} if cell.row.one_cpu else None
-        return self.weft.binaries[cell.who.binary].run(args, limit, cpus)
+        return self.weft.binaries[cell.who.binary].run(args, limit, cpus_of(cell))
+
+    def member(self, cell, args, limit):
+        return turns.Member(self.weft.binaries[cell.who.binary], args, limit,
+                            cpus_of(cell), cell.time_ms / 1000)
+
+    def repetitions(self, cell):
+        return super().repetitions(cell) if self.by_turns else (1, cell.time_ms)
 
     def arguments(self, cell, turn):
         """The kernels of other languages know neither placement nor idle cost; ours
         does without."""
         args = [arg for arg in super().arguments(cell, turn)
                 if not arg.startswith("--cost=")]
+        if not self.by_turns:
+            args.remove("--turns")
         if cell.who.binary == "weft":
             args += ["--cost=0", "--placement=free"]
         return args + ["--timeout=%d" % self.patience]
+
+
+def cpus_of(cell):
+    return {cell.cpu} if cell.row.one_cpu else None
 
 
 def rate(result):
@@ -393,4 +424,3 @@ def rate(result):
              for sample in (result or {}).get("samples") or []
              if sample.get("ns") and sample.get("messages")]
     return median(rates) if rates else None
-

@@ -298,11 +298,13 @@ class TurnRunner(Runner):
         return super().arguments(cell, turn) + ["--turns"]
 
     def ask_all(self, part, turn, limits):
-        members = [turns.Member(self.weft, self.arguments(cell, turn), limit,
-                                enough=cell.time_ms / 1000)
+        members = [self.member(cell, self.arguments(cell, turn), limit)
                    for cell, limit in zip(part, limits)]
         return turns.run(members, self.repetitions(part[0])[0],
                          lambda one: plan.rotated(list(range(len(part))), one))
+
+    def member(self, cell, args, limit):
+        return turns.Member(self.weft, args, limit, enough=cell.time_ms / 1000)
 
 
 def runner_for(weft):

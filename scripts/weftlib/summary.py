@@ -131,7 +131,8 @@ def compare(cells, groups):
 
 def place(cell, chan=None):
     """What a cell has in common with the same cell over another channel."""
-    return cell["pattern"], tuple(cell["knobs"].items()), chan or cell["chan"]
+    return (cell["pattern"], tuple(cell["knobs"].items()), cell.get("cpu"),
+            chan or cell["chan"])
 
 
 def ratio(cell, reference, groups):
@@ -184,6 +185,8 @@ def cell_summary(slices):
     head = {key: worst.get(key) for key in
             ("pattern", "chan", "knobs", "params", "tasks", "cpus",
              "oversubscribed", "placement", "verdict", "why")}
+    if worst.get("cpu") is not None:
+        head["cpu"] = worst["cpu"]  # the only one it had
     cell = {"name": worst["cell"], **head, "slices": len(slices),
             "command": command(worst)}
     good = slices if worst["verdict"] in MEASURED else []

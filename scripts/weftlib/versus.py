@@ -1,12 +1,14 @@
 """Ours against theirs: the best of each side in every row, and their ratio.
 
-The ratio is that of the medians over the rounds. What stands in a row was run side
-by side in each round, so its interval comes from the ratios of the single rounds,
-by order statistics: what drifts from round to round falls on both sides.
+What stands in a row was run side by side in each round, so the ratio is the median of
+those of the rounds, each of which is the median of the ratios of its turns; its interval
+comes from the rounds, by order statistics: what drifts falls on both sides. Of rounds
+without turns it is the ratio of their medians.
 """
 
 from dataclasses import dataclass, field
 
+from . import figures
 from .binary import BAD, MEASURED
 from .peers import CHANCES, NEAR, OURS, PAUSE_NS, TRIALS, rate
 from .stats import interval, median, three_digits
@@ -116,13 +118,20 @@ def ratio(ours, peer):
     shared = [turn for turn in ours.rates if turn in peer.rates]
     if not shared:
         return None
+    found = {turn: ours.rates[turn] / peer.rates[turn] for turn in shared}
     value = (median(ours.rates[turn] for turn in shared)
              / median(peer.rates[turn] for turn in shared))
-    low, high, level = interval([ours.rates[turn] / peer.rates[turn]
-                                 for turn in shared])
+    if are_by_turns(ours) and are_by_turns(peer):
+        found = figures.ratios(ours.records, peer.records) or found
+        value = median(found.values())
+    low, high, level = interval(list(found.values()))
     # A ratio of medians may lie outside what the rounds' own ratios say; what it
     # is shown with has to hold it.
     return Ratio(ours, peer, value, min(low, value), max(high, value), level)
+
+
+def are_by_turns(one):
+    return bool(one.records) and all(record.get("group") for record in one.records)
 
 
 def ratio_texts(found):
@@ -258,15 +267,27 @@ def level(found):
 
 def agreement(first, second):
     """[(how many times as fast the faster run is, the cell's name)] of our cells that
-    both summaries have rates of, the largest first."""
-    rates = [{cell["name"]: cell["messages_per_second"]["median"]
-              for cell in summary["cells"]
-              if cell["chan"] in OURS and cell["messages_per_second"]
-              and "pause" not in cell["knobs"]}
-             for summary in (first, second)]
-    both = [(max(rates[0][name], rates[1][name]) / min(rates[0][name], rates[1][name]),
-             name) for name in rates[0] if name in rates[1]]
+    both summaries have figures of, the largest first. What is compared is the ratio to
+    the reference channel in the same rounds, where both have it: how fast the machine is
+    differs from run to run."""
+    told = [{cell["name"]: dict(agreement_figures(cell)) for cell in summary["cells"]
+             if cell["chan"] in OURS and "pause" not in cell["knobs"]}
+            for summary in (first, second)]
+    both = []
+    for name, one in told[0].items():
+        other = told[1].get(name, {})
+        kind = next((kind for kind in one if kind in other), None)
+        if kind:
+            pair = one[kind], other[kind]
+            both.append((max(pair) / min(pair), name))
     return sorted(both, reverse=True)
+
+
+def agreement_figures(cell):
+    """(kind, value) of what two runs may be compared by, the better one first."""
+    for kind in ("ratio", "messages_per_second"):
+        if cell.get(kind):
+            yield kind, cell[kind]["median"]
 
 
 def as_data(found):
