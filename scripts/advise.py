@@ -17,7 +17,7 @@ from weftlib import (Problem, Refused, advise, binary, command, context, files, 
                      tables, whole)
 from weftlib.command import INTERRUPTED, number_in, output, shown_argv
 from weftlib.progress import Progress
-from weftlib.runner import Interrupt
+from weftlib.runner import Interrupt, takes_turns
 from weftlib.stats import three_digits
 
 NAME = "weft advise"
@@ -134,6 +134,7 @@ def measure(weft, candidates, cells, options, seed, kind=advise.AdviseRunner):
     with Interrupt(weft) as interrupt:
         runner = kind(weft, candidates, cells, seed, PATIENCE, options.seconds,
                       records.append, progress, interrupt)
+        runner.by_turns = takes_turns(weft)
         try:
             complete = runner.run()
         except Refused as problem:
@@ -207,8 +208,9 @@ def ahead(advice):
 
 def report(advice, runner, cells, seed):
     output.say("question  %s" % advice.question)
-    output.say("measured  %d channel%s in %d rounds of %d ms, interleaved, seed %d\n" % (
-        len(advice.ranking), "s" * (len(advice.ranking) != 1), runner.rounds_done, cells[0].time_ms, seed))
+    output.say("measured  %d channel%s in %d rounds of %d ms, %s, seed %d\n" % (
+        len(advice.ranking), "s" * (len(advice.ranking) != 1), runner.rounds_done,
+        cells[0].time_ms, "by turns" if runner.by_turns else "interleaved", seed))
     if advice.ranking:
         output.say(tables.render_text(ranking_table(advice), left=("channel", "lacks")))
         level = min(ratio.level for one, ratio in advice.ranking)

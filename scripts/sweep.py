@@ -21,7 +21,7 @@ from weftlib import (ROOT, Problem, Refused, agreement, binary, cells as cellmak
 from weftlib.command import (INTERRUPTED, number_in, output, pattern, relative,
                              shown_argv)
 from weftlib.progress import Progress
-from weftlib.runner import Interrupt, runner_for
+from weftlib.runner import Interrupt, Runner, takes_turns
 from weftlib.watch import Watch
 
 NAME = "sweep.py"
@@ -122,9 +122,10 @@ def measure(run, info, done, cells, budget, weft, options, interrupt):
         run.append(info)
     progress = Progress(sys.stderr, sum(cell.rounds for cell in cells),
                         info["rounds"], plan.estimate(cells), options.quiet)
-    runner = runner_for(weft)(
-        weft, cells, info["seed"], options.slice_timeout, budget, run.append, progress,
-        interrupt, done, None if options.keep_disturbed else Watch())
+    runner = Runner(weft, cells, info["seed"], options.slice_timeout, budget,
+                    run.append, progress, interrupt, done,
+                    None if options.keep_disturbed else Watch())
+    runner.by_turns = takes_turns(weft)
     try:
         complete = runner.run()
     except Problem as problem:

@@ -116,6 +116,14 @@ class Deciding(unittest.TestCase):
         slow = candidate("slow", *(rate / 2 for rate in self.FAST))
         self.assertEqual(advise.eliminated([fast, near, slow]), ["slow"])
 
+    def test_turns_are_compared_one_by_one(self):
+        ours, theirs = [1, 2, 30], [2, 40, 3]
+        both = [candidate("a", 1, 1), candidate("b", 1, 1)]
+        for one, times in zip(both, (ours, theirs)):
+            one.slices[0] = {"group": "g", "samples": [
+                {"ns": 100 * ns, "messages": 100} for ns in times]}
+        self.assertEqual(advise.against(*both).value, 1.5)  # of 2 and 1
+
     def test_what_never_came_near_is_left_out_early(self):
         fast = candidate("fast", 100, 50, 100)
         far, near = candidate("far", 49, 24, 49), candidate("near", 10, 26, 10)

@@ -165,32 +165,34 @@ class Plans(unittest.TestCase):
         values.update(more)
         return [cells.Cell("p", "c%d" % i, (), **values) for i in range(count)]
 
-    def parts(self, kind, some, seed=42):
+    def parts(self, by_turns, some, seed=42):
         """The names in each part of seven rounds."""
-        found = kind(unittest.mock.Mock(asleep=0), some, seed, 60, None, None, None, None)
+        found = runner.Runner(unittest.mock.Mock(asleep=0), some, seed, 60, None, None,
+                              None, None)
+        found.by_turns = by_turns
         return [[[cell.name for cell in part] for part in found.parts(turn)]
                 for turn in range(7)]
 
     def test_order_is_seeded_balanced_and_differs_between_rounds(self):
         some = self.cells(20)
-        for kind in (runner.Runner, runner.TurnRunner):
-            orders = [sum(parts, []) for parts in self.parts(kind, some)]
-            self.assertEqual(orders, [sum(p, []) for p in self.parts(kind, some)])
-            self.assertNotEqual(orders[0], sum(self.parts(kind, some, 43)[0], []))
+        for by_turns in (False, True):
+            orders = [sum(parts, []) for parts in self.parts(by_turns, some)]
+            self.assertEqual(orders, [sum(p, []) for p in self.parts(by_turns, some)])
+            self.assertNotEqual(orders[0], sum(self.parts(by_turns, some, 43)[0], []))
             self.assertNotEqual(orders[0], orders[1])
             for order in orders:
                 self.assertCountEqual(order, [cell.name for cell in some])
 
     def test_cells_with_fewer_rounds_leave_earlier(self):
         some = self.cells(3) + self.cells(1, rounds=2, where="s:2")
-        for kind in (runner.Runner, runner.TurnRunner):
-            self.assertEqual([len(sum(parts, [])) for parts in self.parts(kind, some)],
+        for by_turns in (False, True):
+            self.assertEqual([len(sum(parts, [])) for parts in self.parts(by_turns, some)],
                              [4, 4, 3, 3, 3, 3, 3])
 
     def test_only_turns_put_cells_together(self):
         some = self.cells(3)
-        self.assertEqual([len(parts) for parts in self.parts(runner.Runner, some)], [3] * 7)
-        self.assertEqual([len(parts) for parts in self.parts(runner.TurnRunner, some)],
+        self.assertEqual([len(parts) for parts in self.parts(False, some)], [3] * 7)
+        self.assertEqual([len(parts) for parts in self.parts(True, some)],
                          [1] * 7)
 
     def test_budget_shrinks_slices_then_rounds_but_not_below_three(self):

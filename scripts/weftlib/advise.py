@@ -8,7 +8,7 @@ surely slower than the fastest, or lacks what was asked for, is not run again.
 import re
 from dataclasses import dataclass, field, replace
 
-from . import Problem, plan
+from . import Problem, figures, plan
 from .binary import BAD, MEASURED
 from .cells import Cell
 from .peers import rate
@@ -106,6 +106,7 @@ class Candidate:
     why: str = ""
     rates: dict = field(default_factory=dict)  #: messages per second, by round
     records: list = field(default_factory=list)
+    slices: dict = field(default_factory=dict)  #: those of `records` with a rate, by round
 
     @property
     def qualifies(self):
@@ -149,8 +150,6 @@ def cpu_ns(record):
 
 class AdviseCell(Cell):
     """Latency is measured early: later rounds may never come."""
-
-    by_turns = False
 
     def measures_latency(self, turn):
         return turn in LATENCY_ROUNDS
@@ -275,7 +274,7 @@ class AdviseRunner(Runner):
         one.records.append(entry)
         found = rate(entry)
         if found:
-            one.rates[self.turn] = found
+            one.rates[self.turn], one.slices[self.turn] = found, entry
 
     def round_ends(self, turn):
         if turn + 1 < FAR_ROUNDS:
@@ -315,11 +314,18 @@ class Against:
 
 def against(one, other, confidence=0.95):
     turns = [turn for turn in one.rates if turn in other.rates]
-    ratios = [one.rates[turn] / other.rates[turn] for turn in turns]
+    ratios = [speed_over(one, other, turn) for turn in turns]
     found = median_ci(ratios, confidence)
     if not found:
         found = min(ratios), max(ratios), 1 - 2.0 ** (1 - len(ratios))
     return Against(median(ratios), *found)
+
+
+def speed_over(one, other, turn):
+    """How many times as fast one is in a round; turn by turn, where they were measured so."""
+    if turn in one.slices and turn in other.slices:
+        return figures.ratio(one.slices[turn], other.slices[turn])
+    return one.rates[turn] / other.rates[turn]
 
 
 def eliminated(candidates):

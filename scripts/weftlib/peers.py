@@ -15,7 +15,7 @@ from typing import Optional
 from . import Problem, plan, shape, shown, turns
 from .binary import MEASURED, Weft
 from .cells import Cell
-from .runner import Runner, TurnRunner
+from .runner import Runner
 from .stats import median
 
 #: Those of our channels that are to be as fast as anybody's, and one that is
@@ -322,7 +322,7 @@ def with_time(cells, time_ms):
     return [replace(cell, time_ms=time_ms) for cell in cells]
 
 
-class PeerRunner(TurnRunner):
+class PeerRunner(Runner):
     """Runs what is compared side by side: row by row, in each all participants by turns
     or, where a binary knows none, one after the other, beginning with another one in
     each round, and every other round the other way round. `left_out` has the cells that
@@ -387,11 +387,6 @@ class PeerRunner(TurnRunner):
                  for row in order]
         return found if self.by_turns else [[cell] for row in found for cell in row]
 
-    def ask_all(self, part, turn, limits):
-        if self.by_turns:
-            return super().ask_all(part, turn, limits)
-        return Runner.ask_all(self, part, turn, limits)
-
     def ask(self, cell, args, limit):
         return self.weft.binaries[cell.who.binary].run(args, limit, cpus_of(cell))
 
@@ -399,16 +394,11 @@ class PeerRunner(TurnRunner):
         return turns.Member(self.weft.binaries[cell.who.binary], args, limit,
                             cpus_of(cell), cell.time_ms / 1000)
 
-    def repetitions(self, cell):
-        return super().repetitions(cell) if self.by_turns else (1, cell.time_ms)
-
     def arguments(self, cell, turn):
         """The kernels of other languages know neither placement nor idle cost; ours
         does without."""
         args = [arg for arg in super().arguments(cell, turn)
                 if not arg.startswith("--cost=")]
-        if not self.by_turns:
-            args.remove("--turns")
         if cell.who.binary == "weft":
             args += ["--cost=0", "--placement=free"]
         return args + ["--timeout=%d" % self.patience]

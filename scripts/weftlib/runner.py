@@ -42,6 +42,10 @@ class Interrupt:
 class Runner:
     """Measures `cells`; every finished slice goes to `sink(record)`.
 
+    `by_turns`, cells that differ in their channel only are measured together: all their
+    processes are there, and each makes one short repetition after the other's. What is
+    resumed in the middle of such a group is only what is missing of it.
+
     Every cell gets its rounds. One that may have more, and whose median is not known
     well enough by then, gets them while the budget lasts, together with the cell that
     its speed is told against.
@@ -64,6 +68,7 @@ class Runner:
         self.progress = progress
         self.interrupt = interrupt
         self.watch = watch
+        self.by_turns = False
         self.rejected = {}  # cell name: how many of its own rounds were rejected
         self.owed = set()  # cells whose latency was rejected, and not measured since
         self.done = {(entry["cell"], entry["round"]): entry for entry in done}
@@ -143,6 +148,8 @@ class Runner:
 
     def arranged(self, cells, turn):
         """These cells as parts of round `turn`."""
+        if self.by_turns:
+            return plan.group_order(cells, turn, self.seed)
         return [[cell] for cell in plan.shuffled(cells, turn, self.seed)]
 
     def another_fits(self, turn):
@@ -226,16 +233,24 @@ class Runner:
         return cell.measures_latency(turn) or cell.name in self.owed
 
     def ask_all(self, part, turn, limits):
-        """What the processes of these cells say, one after the other."""
+        """What the processes of these cells say."""
+        if self.by_turns:
+            members = [self.member(cell, self.arguments(cell, turn) + ["--turns"], limit)
+                       for cell, limit in zip(part, limits)]
+            return turns.run(members, self.repetitions(part[0])[0],
+                             lambda one: plan.rotated(list(range(len(part))), one))
         return [self.ask(cell, self.arguments(cell, turn), limit)
                 for cell, limit in zip(part, limits)]
+
+    def member(self, cell, args, limit):
+        return turns.Member(self.weft, args, limit, enough=cell.time_ms / 1000)
 
     def ask(self, _cell, args, limit):
         return self.weft.run(args, limit)
 
     def repetitions(self, cell):
         """(how many, how many ms each is)"""
-        return 1, cell.time_ms
+        return plan.turns(cell) if self.by_turns else (1, cell.time_ms)
 
     def arguments(self, cell, turn):
         """The command line of one slice, without the binary."""
@@ -280,37 +295,9 @@ class Runner:
                                            ": " + why if why else ""))
 
 
-class TurnRunner(Runner):
-    """Measures cells that differ in their channel only by turns: all their processes are
-    there, and each makes one short repetition after the other's.
-
-    What is resumed in the middle of such a group is only what is missing of it: what was
-    measured is not measured again, and the ratio is then that of whole slices.
-    """
-
-    def arranged(self, cells, turn):
-        return plan.group_order(cells, turn, self.seed)
-
-    def repetitions(self, cell):
-        return plan.turns(cell)
-
-    def arguments(self, cell, turn):
-        return super().arguments(cell, turn) + ["--turns"]
-
-    def ask_all(self, part, turn, limits):
-        members = [self.member(cell, self.arguments(cell, turn), limit)
-                   for cell, limit in zip(part, limits)]
-        return turns.run(members, self.repetitions(part[0])[0],
-                         lambda one: plan.rotated(list(range(len(part))), one))
-
-    def member(self, cell, args, limit):
-        return turns.Member(self.weft, args, limit, enough=cell.time_ms / 1000)
-
-
-def runner_for(weft):
-    """The kind that this binary can do: older ones know no turns."""
-    answer = weft.run(["run", "--help"], 60)
-    return TurnRunner if "--turns" in answer.stdout else Runner
+def takes_turns(weft):
+    """Whether this binary can measure by turns: older ones cannot."""
+    return "--turns" in weft.run(["run", "--help"], 60).stdout
 
 
 def name_of(part):
