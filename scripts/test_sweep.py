@@ -900,6 +900,10 @@ class Runs(FakeRuns):
         summary = self.read()
         self.assertTrue(summary["context"]["partial"])
         self.assertEqual(summary["verdicts"], {"VERIFIED": 4})
+        # What takes turns is there as a whole, or not at all.
+        lines = (self.run_folder() / "samples.jsonl").read_text().splitlines()[1:]
+        groups = [json.loads(line)["group"] for line in lines]
+        self.assertEqual({groups.count(group) for group in groups}, {2})
         self.assertTrue(self.read("benchmark.json")["context"]["weft_partial"])
         self.assertIn("PARTIAL", (self.run_folder() / "summary.md").read_text())
 

@@ -276,8 +276,7 @@ class Runner:
     def keep(self, cell, entry, turn):
         """Learns from a slice what the cell's later ones need."""
         verdict, why, rejected = (entry.get(key) for key in ("verdict", "why", "rejected"))
-        self.told.setdefault(cell.name, []).append(
-            {key: entry.get(key) for key in ("round", "group", "samples")})
+        self.told.setdefault(cell.name, []).append(figures.brief(entry))
         if rejected and turn < cell.rounds:
             self.rejected[cell.name] = self.rejected.get(cell.name, 0) + 1
         if rejected and rejected.get("latency_ns"):
