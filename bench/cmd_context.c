@@ -7,6 +7,7 @@
 #include "bench/machine.h"
 #include "cli/args.h"
 #include "cli/json.h"
+#include "kernel/work.h"
 
 #if defined(__clang__)
 #define COMPILER "clang " __clang_version__
@@ -42,6 +43,7 @@ static void print_json(const struct machine *m)
 		json_int(&j, "steal", m->steal);
 	else
 		json_string(&j, "steal", "unknown");
+	json_uint(&j, "work_rate", work_speed());
 	json_string(&j, "weft_version", WEFT_VERSION);
 	json_object_end(&j);
 	json_finish(&j);
@@ -76,6 +78,8 @@ static void print_text(const struct machine *m)
 	line("sanitize", *WEFT_SANITIZE ? WEFT_SANITIZE : "nothing");
 	line("membarrier", m->membarrier ? "yes" : "no");
 	printf("%-12s %.1f ns per reading\n", "clock", m->clock_overhead_ns);
+	printf("%-12s %" PRIu64 " turns per us (--work-rate)\n", "work",
+	       work_speed());
 	line("weft", WEFT_VERSION);
 }
 

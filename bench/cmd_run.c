@@ -11,9 +11,13 @@
 #include "bench/knobs.h"
 #include "bench/report.h"
 #include "bench/runner.h"
+#include "kernel/work.h"
 #include "stress/conform/options.h"
 
 #define DEFAULT_CHANNEL "handoff"
+
+/* No CPU has made so many turns in a microsecond. */
+#define WORK_RATE_MAX 1000000
 
 struct request {
 	struct plan plan;
@@ -27,9 +31,10 @@ struct request {
 
 /* Every option beside the pattern's own knobs. */
 static const char *const options[] = {
-	"chan",         "load",          "reps",  "time", "latency", "arrivals",
-	"utilization",  "timeout",       "seed",  "json", "warmup",  "cost",
-	"latency-time", "latency-items", "turns", NULL
+	"chan",      "load",        "reps",         "time",          "latency",
+	"arrivals",  "utilization", "timeout",      "seed",          "json",
+	"warmup",    "cost",        "latency-time", "latency-items", "turns",
+	"work-rate", NULL
 };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]) - 1)
@@ -177,6 +182,9 @@ static int set_option(struct request *r, const struct arg *arg)
 	} else if (strcmp(arg->key, "timeout") == 0) {
 		err = arg_number(arg, 1, 86400, &n);
 		plan->timeout_ns = (int64_t)n * WEFT_SEC;
+	} else if (strcmp(arg->key, "work-rate") == 0) {
+		err = arg_number(arg, 1, WORK_RATE_MAX, &n);
+		work_assume(n);
 	} else if (strcmp(arg->key, "seed") == 0) {
 		err = arg_number(arg, 0, UINT64_MAX, &plan->seed);
 	} else if (pattern_knob(plan->pattern, arg->key) >= 0) {
@@ -347,7 +355,8 @@ const struct command command_run = {
 	        "[--arrivals=fixed|poisson]\n"
 	        "                [--utilization=PERCENT] [--latency-time=MS] "
 	        "[--latency-items=N]\n"
-	        "                [--timeout=S] [--seed=N] [--turns] [--json]\n"
+	        "                [--timeout=S] [--seed=N] [--work-rate=N] "
+	        "[--turns] [--json]\n"
 	        "\n"
 	        "  PATTERN         see weft list patterns; its KEYs: "
 	        "weft run PATTERN --help\n"
@@ -388,6 +397,12 @@ const struct command command_run = {
 	        "                  should take, by --time, --items, KEYs and "
 	        "--work)\n"
 	        "  --seed=N        of everything random (default 1)\n"
+	        "  --work-rate=N   how fast a CPU computes, as weft context "
+	        "says "
+	        "it, so that work\n"
+	        "                  is the same in all processes that are given "
+	        "it (default:\n"
+	        "                  measured at the start)\n"
 	        "  --turns         before each repetition and after the last, "
 	        "print "
 	        "'ready' and\n"

@@ -65,7 +65,10 @@ static void json_sample(struct json *j, const struct result *r,
 	json_int(j, "ns", s->ns);
 	json_uint(j, "messages", s->messages);
 	json_int(j, "start_skew_ns", s->start_skew_ns);
-	json_int(j, "spin_ns", s->spin_ns);
+	if (s->spin_ns)
+		json_int(j, "spin_ns", s->spin_ns);
+	else
+		json_null(j, "spin_ns");
 	json_double(j, "cpu_seconds", s->cpu_seconds);
 	json_uint(j, "voluntary_switches", s->voluntary_switches);
 	json_uint(j, "involuntary_switches", s->involuntary_switches);

@@ -28,7 +28,8 @@ struct sample {
 	uint64_t voluntary_switches, involuntary_switches;
 	uint64_t parks, wakes; /* as weft_run_stats() counts them */
 	/* What the same piece of computation took right before and right after,
-	 * the longer of both: how fast the machine was just then. */
+	 * the longer of both: how fast the machine was just then. 0 for a turn
+	 * that is not the first. */
 	int64_t spin_ns;
 	double jain;        /* fairness among consumers: 1 = all equal */
 	double least_share; /* smallest share, as a part of a fair one */

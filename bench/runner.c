@@ -229,6 +229,9 @@ static uint64_t calibrate(struct measurement *m)
 /* Of a measured run. */
 #define WARMUP_PART 8
 
+/* But no fewer messages than that: a shorter run is beginning and end only. */
+#define WARMUP_ITEMS 250
+
 /* So many runs in a row that are not faster than any before, by that factor,
  * are the end of it. */
 #define WARMUP_CALM 2
@@ -243,7 +246,7 @@ static uint64_t calibrate(struct measurement *m)
 static bool warm_up(struct measurement *m, uint64_t items)
 {
 	struct warmup *w = &m->out->warmup;
-	uint64_t part = items / WARMUP_PART, least = PLAN_ITEMS_MIN;
+	uint64_t part = items / WARMUP_PART, least = WARMUP_ITEMS;
 	double ns, best = 0;
 	unsigned calm = 0;
 	struct trial t;
@@ -272,18 +275,29 @@ static bool another(const struct plan *plan, unsigned done)
 	return wanted && done < plan->reps;
 }
 
+/* The longer of two computations before and after a repetition. Turns are
+ * short: of those only the first has them. */
+static bool one_repetition(struct measurement *m, struct trial *t,
+                           uint64_t items)
+{
+	bool spins = !m->plan->turn || m->out->n == 0;
+	int64_t before = spins ? work_spin_ns() : 0, after;
+
+	if (!one_run(m, t, items))
+		return false;
+	after = spins ? work_spin_ns() : 0;
+	t->sample.spin_ns = after > before ? after : before;
+	return true;
+}
+
 static bool measure_throughput(struct measurement *m, uint64_t items)
 {
 	struct result *out = m->out;
-	int64_t before, after;
 	struct trial t;
 
 	for (unsigned i = 0; another(m->plan, i); i++) {
-		before = work_spin_ns();
-		if (!one_run(m, &t, items))
+		if (!one_repetition(m, &t, items))
 			return false;
-		after = work_spin_ns();
-		t.sample.spin_ns = after > before ? after : before;
 		out->sample[out->n++] = t.sample;
 		out->figures = t.figures;
 		memcpy(out->figure, t.figure, sizeof(out->figure));

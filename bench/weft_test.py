@@ -157,7 +157,7 @@ class List(unittest.TestCase):
                                       "choices", "help", "sweep"])
         options = {"chan", "load", "reps", "time", "latency", "arrivals",
                    "utilization", "timeout", "seed", "json", "latency-time",
-                   "latency-items", "warmup", "cost", "turns"}
+                   "latency-items", "warmup", "cost", "turns", "work-rate"}
         self.assertNotIn(knob["name"], options, "hidden behind an option")
         if knob["choices"] == []:
             allowed = [""]  # any text; none by default, and none to sweep
@@ -197,7 +197,7 @@ class Context(unittest.TestCase):
             "cpu", "cpus_online", "cpus_allowed", "cpu_quota", "kernel", "os",
             "compiler", "flags", "build_type", "sanitize", "libc", "governor",
             "hypervisor", "membarrier", "clock_overhead_ns", "steal",
-            "weft_version"])
+            "work_rate", "weft_version"])
         self.assertGreaterEqual(context["cpus_allowed"], 1)
         if context["cpu_quota"] is not None:
             self.assertGreater(context["cpu_quota"], 0)
@@ -262,6 +262,13 @@ class Run(unittest.TestCase):
             self.assertEqual(len(self.by_turns("", "", "end", chan=chan)["samples"]), 2)
         # The first is made in any case.
         self.assertEqual(len(self.by_turns("end", "end")["samples"]), 1)
+
+    def test_work_goes_by_the_rate_that_is_given(self):
+        self.assertGreater(strict(weft("context", "--json").out)["work_rate"], 0)
+        took = [strict(weft("run", "pipeline", "--variant=fused", "--work=10000", "--json",
+                            "--items=500", "--work-rate=%d" % rate, *SHORT).out)
+                ["samples"][0]["cpu_seconds"] for rate in (1, 5000)]
+        self.assertGreater(took[1], 5 * took[0])
 
     def test_at_the_end_of_the_input_all_turns_are_its_own(self):
         answer = weft("run", "producer_consumer", *SHORT[1:], "--reps=2", "--items=100",

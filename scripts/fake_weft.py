@@ -121,7 +121,8 @@ while turn():
 if chan == "verbose":
     sys.stderr.write("x" * 300000)
 skip = {"time", "reps", "turns", "seed", "json", "latency", "chan", "load",
-        "arrivals", "utilization", "cost", "warmup", "latency-time", "latency-items"}
+        "arrivals", "utilization", "cost", "warmup", "latency-time", "latency-items",
+        "work-rate"}
 print(json.dumps({
     "schema": 1, "pattern": args[1], "chan": chan, "tasks": 2 * workers,
     "cpus": len(os.sched_getaffinity(0)) if PEERS else 2,

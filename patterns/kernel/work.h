@@ -20,6 +20,15 @@ void work_for(int64_t ns);
 void work_calibrate(void);
 
 /*
+ * The speed that work_for() goes by, in turns of that chain per microsecond;
+ * found out if it is not known. Processes that are compared take one of them
+ * for all, with work_assume(), before they compute anything: each finds out
+ * another one on a machine whose speed changes.
+ */
+uint64_t work_speed(void);
+void work_assume(uint64_t turns_per_us);
+
+/*
  * Do a fixed piece of such work, of some hundred microseconds, and return how
  * many nanoseconds that took: the same on an undisturbed CPU each time,
  * whatever the calibration found. At least 1.
