@@ -455,7 +455,9 @@ class Statistics(unittest.TestCase):
     def test_steady_is_a_median_that_is_known(self):
         self.assertIsNone(steady.is_steady([100] * 4))
         self.assertIs(steady.is_steady([100, 101, 104, 96, 99]), True)
-        self.assertIs(steady.is_steady([100, 101, 112, 96, 99]), False)
+        self.assertIs(steady.is_steady([100, 101, 112, 96, 99]), True)
+        self.assertIs(steady.is_steady([100, 101, 112, 96, 99], steady.KNOWN), False)
+        self.assertIs(steady.is_steady([100, 101, 119, 96, 99]), False)
         # Of 21, the 7th and the 15th count, whatever the others are.
         self.assertIs(steady.is_steady([1] * 3 + [100 + i / 10 for i in range(15)]
                                       + [900] * 3), True)

@@ -88,13 +88,14 @@ def modes(slices):
     return steady.modes([median(values) for values in rounds])
 
 
-def is_steady(slices, reference=()):
-    """Whether a cell is known to 5 %, or None for too few rounds: its ratio to the
+def is_steady(slices, reference=(), within=steady.STEADY):
+    """Whether a cell is known to 10 %, or None for too few rounds: its ratio to the
     reference, where there is one in the same rounds, and its time otherwise."""
     if modes(slices):
         return False
     values = list(ratios(slices, reference).values())
-    return steady.is_steady(values or [value for value in map(figure, slices) if value])
+    return steady.is_steady(values or [value for value in map(figure, slices) if value],
+                            within)
 
 
 def rejected(slices):

@@ -305,7 +305,7 @@ def marks_explained(cells, escape=str):
     if any(UNSTEADY in quality_marks(cell) for cell in cells):
         found.append(escape(
             "%s not steady: its ratio to condvar, or its rate where it has none, is known "
-            "to within more than 5 %%." % UNSTEADY))
+            "to within more than 10 %%." % UNSTEADY))
     if any(cell.get("near_floor") for cell in cells):
         found.append("%s not well above the floor, what the harness costs by itself."
                      % NEAR_FLOOR)

@@ -358,7 +358,7 @@ def reading(run):
                          for record in slices),
         "%s more tasks than CPUs: the scheduler is measured too." % MARK,
         "~ not steady: its ratio to condvar, or its rate where it has none, is known to "
-        "within more than 5 %%; ≈ not well above the floor; %s saturated: more was offered "
+        "within more than 10 %%; ≈ not well above the floor; %s saturated: more was offered "
         "than came through, so that the latency is that of an overloaded queue."
         % SATURATED,
         "a | b: two modes, each with its share of the samples.",

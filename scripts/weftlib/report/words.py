@@ -273,7 +273,7 @@ def quality(run):
     judged = [cell for cell in cells if cell.get("steady") is not None]
     if judged:
         parts.append("%d of %d cells are steady (their ratio to condvar, or their rate where they "
-                     "have none, is known to 5 %%); the others are marked ~." % (
+                     "have none, is known to 10 %%); the others are marked ~." % (
             sum(cell["steady"] for cell in judged), len(judged)))
     for count, text in (
             (sum(bool(cell.get("modes")) for cell in cells),
