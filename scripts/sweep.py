@@ -126,6 +126,7 @@ def measure(run, info, done, cells, budget, weft, options, interrupt):
                     run.append, progress, interrupt, done,
                     None if options.keep_disturbed else Watch())
     runner.by_turns = takes_turns(weft)
+    runner.work_rate = info.get("work_rate")
     try:
         complete = runner.run()
     except Problem as problem:

@@ -351,23 +351,32 @@ class Runs(FakeRuns):
         self.assertEqual(compared["against_threads"]["peer"], "kanal")
 
     def test_raw_work_is_asked_of_all_alike(self):
-        for turns, repetitions in (("turns", "--time=5 --reps=6"),
-                                   ("", "--time=30 --reps=1")):
+        row = Row(4, 1, 64, False)
+        count, each = plan.turns(peers.PeerCell("p", "c", (), 30, 2, 0, "s", row=row),
+                                 row.crowd())
+        whole = "--time=30 --reps=1"
+        for turns, later in (("turns", "--time=%d --reps=%d" % (each, count)), ("", whole)):
             with self.subTest(turns):
-                self.check_what_is_asked(turns, repetitions)
+                self.check_what_is_asked(turns, {whole, later})
 
     def check_what_is_asked(self, turns, repetitions):
         (self.dir / "log").unlink(missing_ok=True)
-        self.run_peers("--rounds=1", "--cells=^4:1 cap 64", "--seed=7", "--time=30",
+        self.run_peers("--rounds=2", "--cells=^4:1 cap 64", "--seed=7", "--time=30",
                        turns=turns and str(self.dir / turns))
-        asked = {line.replace(re.search(r"--chan=\S+ ", line).group(), "")
+        asked = {re.sub(r"--(chan|items)=\S+ ", "", line)
                  for line in (self.dir / "log").read_text().splitlines()
                  if line.startswith("run ")}
         self.assertEqual(asked, {
             "run producer_consumer --producers=4 --consumers=1 --cap=64 "
-            "--variant=bare %s --seed=7 --json --latency=0 %s%s--timeout=15" % (
-                repetitions, "--turns " * bool(turns), ours)
-            for ours in ("", "--cost=0 --placement=free ")})
+            "--variant=bare %s --seed=7 --json --latency=0 %s--timeout=15%s" % (
+                how, ours, " --turns" * bool(turns))
+            for how in repetitions for ours in ("", "--cost=0 --placement=free ")})
+
+    def test_all_of_a_row_have_turns_of_one_length(self):
+        cpus = len(os.sched_getaffinity(0))
+        self.assertEqual(Row(cpus, cpus, 64, False).crowd(), 2)
+        self.assertEqual(Row(1, 1, 64, True).crowd(), 2)
+        self.assertEqual(Row(0, 0, 0, False, "semaphore", (("workers", "1"),)).crowd(), 1)
 
     def test_one_cpu_is_one_cpu(self):
         self.run_peers("--rounds=1", "--cells=2:2 cap 64")

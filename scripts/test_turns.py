@@ -134,6 +134,42 @@ class Processes(unittest.TestCase):
         self.assertFalse(wants(2, 0.100))
 
 
+class Learning(unittest.TestCase):
+    """What the first slice of a cell says of the later ones."""
+
+    def arguments(self, ms=50, knobs=(), **entry):
+        """What the second slice is asked, after a first one that lasted so long."""
+        cell = Plans().cell(50, knobs=knobs)
+        found = runner.Runner(unittest.mock.Mock(asleep=0), [cell], 7, 60, None, None,
+                              unittest.mock.Mock(), None)
+        found.by_turns, found.work_rate = True, entry.pop("rate", None)
+        found.keep(cell, {"verdict": "VERIFIED", "round": 0, "tasks": 2, "cpus": 2,
+                          "params": {"items": 3000},
+                          "samples": [{"ns": int(ms * 1e6), "messages": 3000}], **entry}, 0)
+        return dict(word[2:].partition("=")[::2] for word in found.arguments(cell, 1)
+                    if word.startswith("--"))
+
+    def check(self, asked, **wanted):
+        self.assertEqual({key: asked.get(key.replace("_", "-")) for key in wanted}, wanted)
+
+    def test_a_turn_has_a_part_of_the_items(self):
+        self.check(self.arguments(), items="300", reps="10", time="5")
+
+    def test_as_many_as_the_pattern_wants_are_not_divided(self):
+        for ms in (12, 200):
+            self.check(self.arguments(ms), items="3000", reps="10")
+        self.check(self.arguments(knobs=(("items", "70"),)), items="70")
+
+    def test_a_crowd_has_longer_turns(self):
+        self.check(self.arguments(tasks=8), items="1500", reps="2", time="25")
+        self.check(self.arguments(tasks=3), items="600", reps="5", time="10")
+        self.check(self.arguments(tasks=3, cpus=1), items="1000", reps="3", time="16")
+
+    def test_work_is_the_same_in_all_processes(self):
+        self.check(self.arguments(), work_rate=None)
+        self.check(self.arguments(rate=812), work_rate="812")
+
+
 class Plans(unittest.TestCase):
     def cell(self, time_ms, **more):
         return cells.Cell(**{**dict(pattern="p", chan="ring", knobs=(), time_ms=time_ms,
@@ -142,6 +178,8 @@ class Plans(unittest.TestCase):
     def test_a_slice_is_divided(self):
         self.assertEqual([plan.turns(self.cell(ms)) for ms in (1, 5, 16, 50, 100, 250)],
                          [(1, 1), (1, 5), (3, 5), (10, 5), (10, 10), (10, 25)])
+        self.assertEqual([plan.turns(self.cell(50), crowd) for crowd in (1, 2, 4, 16)],
+                         [(10, 5), (5, 10), (2, 25), (1, 50)])
 
     def test_each_is_as_early_as_it_is_late(self):
         for count in (1, 2, 3, 9):
@@ -325,27 +363,26 @@ class Runs(FakeRuns):
         # So long a slice that it is not over before ten turns of the fake.
         self.sweep("time=9000\n" + self.TEXT, channels="condvar,alpha")
         words = (self.dir / "turns").read_text().split("\n")[:-1]
-        self.assertEqual(len(words), 2 * 2 * 11)
-        for at in range(0, 44, 22):
-            chans, told = zip(*(word.split() for word in words[at:at + 22]))
-            self.assertEqual(told, (*(str(turn // 2) for turn in range(20)), "end", "end"))
-            pairs = [chans[i:i + 2] for i in range(0, 20, 2)]
-            self.assertEqual({frozenset(pair) for pair in pairs},
-                             {frozenset(("condvar", "alpha"))})
-            self.assertEqual(pairs.count(("condvar", "alpha")), 5)
-        for call in self.calls():
-            self.assertRegex(call, "--time=900 --reps=10 .*--turns")
-        self.assertEqual(["--latency-time=9000" in call for call in self.calls()],
-                         [True, True, False, False])
+        # The first slice of a cell is whole.
+        self.assertEqual([word.split()[1] for word in words[:4]], ["0", "0", "end", "end"])
+        chans, told = zip(*(word.split() for word in words[4:]))
+        self.assertEqual(told, (*(str(turn // 2) for turn in range(20)), "end", "end"))
+        pairs = [chans[i:i + 2] for i in range(0, 20, 2)]
+        self.assertEqual({frozenset(pair) for pair in pairs},
+                         {frozenset(("condvar", "alpha"))})
+        self.assertEqual(pairs.count(("condvar", "alpha")), 5)
+        for call, how in zip(self.calls(), 2 * ["--time=9000 --reps=1 "]
+                             + 2 * ["--time=900 --reps=10 "]):
+            self.assertRegex(call, how + ".*--turns")
         records = self.records()
-        self.assertEqual([len(entry["samples"]) for entry in records], [10] * 4)
+        self.assertEqual([len(entry["samples"]) for entry in records], [1, 1, 10, 10])
         self.assertEqual(len({entry["group"] for entry in records}), 2)
         for cell in self.read()["cells"]:
             self.assertEqual(cell["messages_per_second"]["n"], 2)
         rows = [row for row in self.read("benchmark.json")["benchmarks"]
                 if row["run_type"] == "iteration"]
         self.assertEqual([(row["repetitions"], row["iterations"]) for row in rows],
-                         [(2, 10000)] * 4)
+                         [(2, 1000), (2, 10000)] * 2)
 
     def test_an_older_weft_measures_whole_slices(self):
         self.sweep(self.TEXT, channels="condvar,alpha", FAKE_TURNS="")

@@ -9,6 +9,7 @@ that need no channel; there one of ours stands for all.
 import os
 import random
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import Optional
 
@@ -142,6 +143,13 @@ class Row:
         paused = (("pause", str(self.pause)), ("items", str(PAUSED_ITEMS)))
         return (("producers", str(self.producers)), ("consumers", str(self.consumers)),
                 ("cap", str(self.cap))) + paused * bool(self.pause) + RAW
+
+
+    def crowd(self):
+        """Tasks for each CPU."""
+        tasks = self.producers + self.consumers or int(dict(self.own).get("workers", 1))
+        cpus = 1 if self.one_cpu else len(os.sched_getaffinity(0))
+        return max(1, ceil(tasks / cpus))
 
 
 @dataclass(frozen=True)
@@ -343,6 +351,11 @@ class PeerRunner(Runner):
         if found:
             row = self.rates.setdefault(cell.row, {})
             row.setdefault(cell.name, []).append(found)
+
+    def learn(self, cell, entry):
+        """All of a row have turns of one length, whatever each calls a task."""
+        super().learn(cell, entry)
+        self.crowds[cell.name] = cell.row.crowd()
 
     def give_up_on(self, cell):
         ended = self.ended.setdefault(cell.who, [])

@@ -9,11 +9,11 @@ from . import whole
 SLICE_SECONDS = 0.020
 #: What it takes to get warm, in repetitions: mostly three parts of an eighth each.
 WARMUP = 0.4
-#: A slice is divided into so many turns at most, none shorter than that; and what a turn
-#: costs beside its repetition: the message to the process and a computation that tells
-#: the speed of the CPU, before and after.
+#: A slice is divided into so many turns at most, none shorter than that, or so many times
+#: that as there are tasks for each CPU: the last of them begins when others have used up
+#: their time slices. And what a turn costs beside its repetition.
 MOST_TURNS, TURN_MS = 10, 5
-TURN_SECONDS = 0.0015
+TURN_SECONDS = 0.0008
 #: Of the budget, what is kept for more rounds of cells that are not steady.
 RESERVE = 0.4
 #: Repetitions run a little longer than asked; this much was seen.
@@ -42,15 +42,17 @@ def slice_seconds(cell, turn):
     another repetition; one for latency is as long as the slice, if it has no length of
     its own.
     """
-    count, each_ms = turns(cell)
+    count, each_ms = turns(cell) if turn else (1, cell.time_ms)
     repetitions = count + WARMUP * cell.warms_up + (turn == 0)
     ms = repetitions * each_ms + cell.measures_latency(turn) * latency_ms(cell)
     return SLICE_SECONDS + count * TURN_SECONDS + STRETCH * ms / 1000.0
 
 
-def turns(cell):
-    """(how many turns its slice is divided into, how many ms each is)."""
-    count = max(1, min(MOST_TURNS, cell.time_ms // TURN_MS)) if cell.by_turns else 1
+def turns(cell, crowd=1):
+    """(how many turns its slice is divided into, how many ms each is), with so many tasks
+    for each CPU."""
+    most = min(MOST_TURNS, cell.time_ms // (TURN_MS * crowd))
+    count = max(1, most) if cell.by_turns else 1
     return count, cell.time_ms // count
 
 

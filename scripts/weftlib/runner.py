@@ -4,12 +4,17 @@ import signal
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
+from math import ceil
 
 from . import Refused, figures, plan, turns, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
 from .plan import FEWEST_ROUNDS, slice_limit, slice_seconds
+from .steady import KNOWN
 from .watch import reject
 
+#: A slice that lasts so many times as long as it should, or as short, was not made to last
+#: that long.
+ABOUT = 3.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -69,10 +74,13 @@ class Runner:
         self.interrupt = interrupt
         self.watch = watch
         self.by_turns = False
+        self.work_rate = None  # how fast a CPU computes, to all processes
         self.rejected = {}  # cell name: how many of its own rounds were rejected
         self.owed = set()  # cells whose latency was rejected, and not measured since
         self.done = {(entry["cell"], entry["round"]): entry for entry in done}
         self.items = {}  # cell name: the work its first slice chose
+        self.divisible = set()  # cells whose turns each do a part of that
+        self.crowds = {}  # cell name: tasks for each CPU, as its first slice has it
         self.told = {}  # cell name: what its slices say of its speed
         self.over = set()  # cells that are not run again
         self.slices = 0
@@ -119,15 +127,15 @@ class Runner:
         """The cells that get a round `turn` beyond their own, and those that they are
         compared with."""
         wanted = {cell.name for cell in self.cells if cell.rounds <= turn < cell.limit
-                  and cell.name not in self.over and not self.is_steady(cell)}
+                  and cell.name not in self.over and not self.is_known(cell)}
         beside = {cell.reference for cell in self.cells if cell.name in wanted}
         return [cell for cell in self.cells if cell.rounds <= turn
                 and (cell.name in wanted or cell.name in beside)]
 
-    def is_steady(self, cell):
+    def is_known(self, cell):
         """Whether what is told of it is known well enough."""
         reference = [] if cell.reference == cell.name else self.told.get(cell.reference, [])
-        return figures.is_steady(self.told.get(cell.name, []), reference) is True
+        return figures.is_steady(self.told.get(cell.name, []), reference, KNOWN) is True
 
     def fits(self, part, turn):
         """Whether there is time for one more slice of each, going by those so far."""
@@ -237,7 +245,7 @@ class Runner:
         if self.by_turns:
             members = [self.member(cell, self.arguments(cell, turn) + ["--turns"], limit)
                        for cell, limit in zip(part, limits)]
-            return turns.run(members, self.repetitions(part[0])[0],
+            return turns.run(members, max(self.repetitions(cell)[0] for cell in part),
                              lambda one: plan.rotated(list(range(len(part))), one))
         return [self.ask(cell, self.arguments(cell, turn), limit)
                 for cell, limit in zip(part, limits)]
@@ -249,17 +257,21 @@ class Runner:
         return self.weft.run(args, limit)
 
     def repetitions(self, cell):
-        """(how many, how many ms each is)"""
-        return plan.turns(cell) if self.by_turns else (1, cell.time_ms)
+        """(how many, how many ms each is). The first slice is whole: it tells how many
+        items it takes, and how many tasks there are."""
+        if not self.by_turns or cell.name not in self.crowds:
+            return 1, cell.time_ms
+        return plan.turns(cell, self.crowds[cell.name])
 
     def arguments(self, cell, turn):
         """The command line of one slice, without the binary."""
         args = ["run", cell.pattern,
                 "--load=" + cell.load if cell.load else "--chan=" + cell.chan]
         args += ["--%s=%s" % knob for knob in cell.knobs]
-        if cell.name in self.items:
-            args.append("--items=%d" % self.items[cell.name])
         count, each_ms = self.repetitions(cell)
+        if cell.name in self.items:
+            parts = count if cell.name in self.divisible else 1
+            args.append("--items=%d" % max(1, self.items[cell.name] // parts))
         args += ["--time=%d" % each_ms, "--reps=%d" % count,
                  "--seed=%d" % self.seed, "--json"]
         if not self.asks_latency(cell, turn):
@@ -269,6 +281,8 @@ class Runner:
             args += ["--latency-%s=%d" % option for option in (
                 ("time", latency_ms), ("items", cell.latency_items)) if option[1]]
         args.append("--cost=%d" % (turn == 0))
+        if self.work_rate:
+            args.append("--work-rate=%d" % self.work_rate)
         if cell.warms_up:
             args.append("--warmup=%d" % cell.time_ms)
         return args
@@ -285,13 +299,28 @@ class Runner:
             self.owed.discard(cell.name)
         if verdict not in MEASURED:
             self.over.add(cell.name)
-        elif "items" not in dict(cell.knobs):
-            items = (entry.get("params") or {}).get("items")
-            if isinstance(items, int) and items > 0:
-                self.items.setdefault(cell.name, items)
+        else:
+            self.learn(cell, entry)
         if verdict in BAD:
             self.progress.say("%s %s%s" % (verdict, cell.name,
                                            ": " + why if why else ""))
+
+
+    def learn(self, cell, entry):
+        """From the first slice: what it did, and with how many tasks. If it took about as
+        long as it should, a part of that takes a part of the time; what is as much as
+        the pattern wants is not divided."""
+        if cell.name in self.crowds:
+            return
+        self.crowds[cell.name] = max(1, ceil(
+            (entry.get("tasks") or 1) / max(1, entry.get("cpus") or 1)))
+        items = (entry.get("params") or {}).get("items")
+        if "items" in dict(cell.knobs) or not isinstance(items, int) or items < 1:
+            return
+        self.items[cell.name] = items
+        took = [sample["ns"] / 1e6 for sample in figures.usable_samples(entry)]
+        if took and 1 / ABOUT < took[0] / cell.time_ms < ABOUT:
+            self.divisible.add(cell.name)
 
 
 def takes_turns(weft):
