@@ -8,8 +8,8 @@ from math import ceil, log
 from .stats import median, median_ci
 
 #: Half the interval of the median of a steady cell, as a share of it; of one that needs
-#: no more rounds; and how sure both are. What is as steady as that by the end of a sweep
-#: agrees within 10 % from run to run in nine of ten cells (docs/adr/0018).
+#: no more rounds; and how sure both are. docs/adr/0018 says how far what is as steady as
+#: that agrees from run to run.
 STEADY, KNOWN, STEADY_LEVEL = 0.10, 0.05, 0.90
 #: The fewest samples that are called steady or not; that are told apart into two modes;
 #: and the fewest of a mode, as a number and as a share.
