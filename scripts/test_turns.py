@@ -160,6 +160,10 @@ class Learning(unittest.TestCase):
             self.check(self.arguments(ms), items="3000", reps="10")
         self.check(self.arguments(knobs=(("items", "70"),)), items="70")
 
+    def test_what_was_rejected_teaches_as_much(self):
+        aside = {"why": "x", "samples": [{"ns": 50_000_000, "messages": 3000}]}
+        self.check(self.arguments(samples=[], rejected=aside), items="300", reps="10")
+
     def test_a_crowd_has_longer_turns(self):
         self.check(self.arguments(tasks=8), items="1500", reps="2", time="25")
         self.check(self.arguments(tasks=3), items="600", reps="5", time="10")

@@ -105,6 +105,11 @@ def rejected(slices):
     return sum(map(count_rejected, slices))
 
 
+def as_measured(slice_):
+    """With what was set aside, where it was measured, if the slice was rejected."""
+    return {**slice_, **(slice_.get("rejected") or {})}
+
+
 def count_rejected(slice_):
     return len((slice_.get("rejected") or {}).get("samples") or [])
 

@@ -305,11 +305,10 @@ class Runner:
             self.progress.say("%s %s%s" % (verdict, cell.name,
                                            ": " + why if why else ""))
 
-
     def learn(self, cell, entry):
-        """From the first slice: what it did, and with how many tasks. If it took about as
-        long as it should, a part of that takes a part of the time; what is as much as
-        the pattern wants is not divided."""
+        """From the first slice, rejected or not: what it did, and with how many tasks. If
+        it took about as long as it should, a part of that takes a part of the time; what
+        is as much as the pattern wants is not divided."""
         if cell.name in self.crowds:
             return
         self.crowds[cell.name] = max(1, ceil(
@@ -318,7 +317,8 @@ class Runner:
         if "items" in dict(cell.knobs) or not isinstance(items, int) or items < 1:
             return
         self.items[cell.name] = items
-        took = [sample["ns"] / 1e6 for sample in figures.usable_samples(entry)]
+        took = [sample["ns"] / 1e6
+                for sample in figures.usable_samples(figures.as_measured(entry))]
         if took and 1 / ABOUT < took[0] / cell.time_ms < ABOUT:
             self.divisible.add(cell.name)
 

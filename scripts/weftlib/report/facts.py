@@ -44,7 +44,7 @@ class Run:
 
     def rejected(self, cell):
         """The slices that were not used, as they were, and why: [(record, why)]."""
-        return [({**record, **record["rejected"]}, record["rejected"]["why"])
+        return [(figures.as_measured(record), record["rejected"]["why"])
                 for record in self.records.get(cell["name"], []) if record.get("rejected")]
 
     def is_unbounded(self, cell):
