@@ -124,7 +124,8 @@ def gather(options, weft, question):
     return candidates, unable
 
 
-def measure(weft, candidates, cells, options, seed, kind=advise.AdviseRunner):
+def measure(weft, candidates, cells, options, seed, work_rate,
+            kind=advise.AdviseRunner):
     """Runs the rounds. Returns (the runner, whether it was not interrupted, the
     records)."""
     records = []
@@ -135,6 +136,7 @@ def measure(weft, candidates, cells, options, seed, kind=advise.AdviseRunner):
         runner = kind(weft, candidates, cells, seed, PATIENCE, options.seconds,
                       records.append, progress, interrupt)
         runner.by_turns = takes_turns(weft)
+        runner.work_rate = work_rate
         try:
             complete = runner.run()
         except Refused as problem:
@@ -267,7 +269,8 @@ def advise_on(options, argv):
     cells = advise.cells(candidates, question, options.seconds)
     info = context.capture(machine, weft, SimpleNamespace(name="advise", text=""), cells,
                            seed, shown_argv(NAME, argv))
-    runner, complete, records = measure(weft, candidates, cells, options, seed)
+    runner, complete, records = measure(weft, candidates, cells, options, seed,
+                                        machine.get("work_rate"))
     context.finish(info, runner.rounds_done, complete, records)
     if not complete:
         command.complain(NAME, "interrupted after %d rounds" % runner.rounds_done)

@@ -14,7 +14,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 import advise as asking
-from weftlib import Problem, advise, binary, command
+from weftlib import Problem, advise, binary, command, shape
 from weftlib.command import INTERRUPTED, number_in, output
 from weftlib.stats import three_digits
 
@@ -80,7 +80,9 @@ def measure_long(options, weft, words):
     candidates, _ = asking.gather(asked, weft, question)
     candidates = [one for one in candidates if one.qualifies]
     cells = advise.cells(candidates, question, options.long)
-    _, complete, _ = asking.measure(weft, candidates, cells, asked, 1, Thorough)
+    machine = weft.ask(shape.has(), "context", "--json")
+    _, complete, _ = asking.measure(weft, candidates, cells, asked, 1,
+                                    machine.get("work_rate"), Thorough)
     if not complete:
         return None
     bad = [one for one in candidates if one.bad]

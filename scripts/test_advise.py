@@ -233,6 +233,12 @@ class Commands(FakeRuns):
                          ("beta", 0.5, 2000))
         self.assertEqual(found["context"]["seed"], 1)
 
+    def test_work_is_the_same_in_all_processes(self):
+        self.advise("--work=1000", "--quiet", FAKE_CONTEXT='{"work_rate": 812}')
+        runs = [line for line in (self.dir / "log").read_text().split("\n")
+                if line.startswith("run ")]
+        self.assertTrue(runs and all("--work-rate=812" in line for line in runs))
+
     def test_what_cannot_be_told_is_said(self):
         done = self.advise(FAKE_NS='{"beta": 100}')
         self.assertIn("The data cannot tell whether", done.stdout)
