@@ -19,8 +19,8 @@ READY = b"ready\n"
 #: What a process is told: one repetition, or no more of them.
 GO, END = b"\n", b"end\n"
 CHUNK = 1 << 16
-#: Turns that a process has even if they take longer than they should, and so many times
-#: as long they may then take.
+#: Turns that a process has even if they take longer than they should, while those before
+#: took less than so many times as long.
 FEWEST, LONGER = 3, 2
 
 
