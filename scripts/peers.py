@@ -3,7 +3,7 @@
 
 Raw work, the same for all: producer_consumer over one channel, every message
 checked. Each slice is one process. In every round each cell is run by all
-participants one after the other, in an order that turns from round to round.
+participants by turns, in an order that turns from round to round.
 `make peers` builds the channels of other languages first, where those are found;
 docs/peers.md says which they are and what was added to them.
 """
