@@ -568,6 +568,15 @@ class Alike(unittest.TestCase):
         self.assertTrue(rounds.alike({"base": [new], "head": [new]})[1])
         self.assertFalse(rounds.alike({"base": [old], "head": [new]})[1])
 
+    def test_a_signal_is_an_end_whatever_it_made_of_the_answer(self):
+        def cut_off():
+            rounds.STOP.stop()
+            raise Problem("killed by SIGKILL")
+        self.addCleanup(setattr, rounds.STOP, "asked", False)
+        with self.assertRaises(KeyboardInterrupt):
+            rounds.attended([self.Weft("")], cut_off)
+        self.assertEqual(rounds.STOP.running, [])
+
 
 class Benchmarks(unittest.TestCase):
     def test_rows_of_google_benchmark_become_times(self):

@@ -52,16 +52,16 @@ def run(program, args, limit):
 
 
 def attended(programs, what):
-    """What `what` returns, which runs these programs; likewise."""
+    """What `what` returns, which runs these programs; likewise, whatever it made of
+    their end."""
     STOP.running.extend(programs)
     try:
         STOP.check()
-        found = what()
+        return what()
     finally:
         for program in programs:
             STOP.running.remove(program)
-    STOP.check()
-    return found
+        STOP.check()
 
 
 def alike(binaries):
@@ -71,8 +71,7 @@ def alike(binaries):
              for arm, links in binaries.items()}
     warms = {arm: "--warmup" in text for arm, text in helps.items()}
     warmup = WARMUP_MS if all(warms.values()) else 0
-    return ({arm: ["--warmup=%d" % warmup] if knows else []
-             for arm, knows in warms.items()},
+    return ({arm: ["--warmup=%d" % warmup] * knows for arm, knows in warms.items()},
             all("--turns" in text for text in helps.values()))
 
 
