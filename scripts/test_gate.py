@@ -553,6 +553,10 @@ class Alike(unittest.TestCase):
             assert args == ["help", "run"]
             return Answer(0, self.helps, "", 0.0, False)
 
+        def ask(self, _check, *args):
+            assert args == ("context", "--json")
+            return {"work_rate": 812}
+
         def stop(self):
             pass
 
@@ -576,6 +580,13 @@ class Alike(unittest.TestCase):
         with self.assertRaises(KeyboardInterrupt):
             rounds.attended([self.Weft("")], cut_off)
         self.assertEqual(rounds.STOP.running, [])
+
+    def test_all_arms_work_at_one_rate_where_all_can(self):
+        old, new = self.Weft("--turns"), self.Weft("--work-rate=N")
+        self.assertEqual(rounds.alike({"base": [new], "head": [new]})[0],
+                         {"base": ["--work-rate=812"], "head": ["--work-rate=812"]})
+        self.assertEqual(rounds.alike({"base": [new], "head": [old]})[0],
+                         {"base": [], "head": []})
 
 
 class Benchmarks(unittest.TestCase):

@@ -66,13 +66,23 @@ def attended(programs, what):
 
 def alike(binaries):
     """({arm: options} with which all arms measure in the same way, whether they can do so
-    by turns): one that cannot warm up would be compared with one that has."""
+    by turns): one that cannot warm up would be compared with one that has, and each
+    process by itself finds another rate of work."""
     helps = {arm: run(links[0], ["help", "run"], PATIENCE).stdout
              for arm, links in binaries.items()}
     warms = {arm: "--warmup" in text for arm, text in helps.items()}
     warmup = WARMUP_MS if all(warms.values()) else 0
-    return ({arm: ["--warmup=%d" % warmup] * knows for arm, knows in warms.items()},
+    work = (work_options(binaries["base"][0])
+            if all("--work-rate" in text for text in helps.values()) else [])
+    return ({arm: ["--warmup=%d" % warmup] * knows + work for arm, knows in warms.items()},
             all("--turns" in text for text in helps.values()))
+
+
+def work_options(weft):
+    """That it computes as fast as this one says a CPU does."""
+    found = attended([weft], lambda: weft.ask(shape.has(work_rate=shape.count), "context",
+                                              "--json"))
+    return ["--work-rate=%d" % found["work_rate"]]
 
 
 def beside(slices):
