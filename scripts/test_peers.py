@@ -90,6 +90,13 @@ class Ratios(unittest.TestCase):
         alone = by_turns(GO, (20, 20, 40), (60, 20, 20), group=None)
         self.assertNotEqual(versus.ratio(ring, alone).value, 2)
 
+    def test_a_round_has_the_rate_that_the_summary_says(self):
+        record = {"cell": "c", "pattern": "p", "chan": "go", "knobs": {}, "round": 0,
+                  "verdict": "VERIFIED", "samples": [{"ns": ns, "messages": 1}
+                                                     for ns in (10, 30)]}
+        told, = summary.build({}, [record])["cells"]
+        self.assertEqual(peers.rate(record), told["messages_per_second"]["median"])
+
     def test_one_side_missing_is_no_ratio(self):
         self.assertIsNone(versus.ratio(entry(RING, 1), None))
         self.assertIsNone(versus.ratio(None, entry(RING, 1)))

@@ -13,11 +13,10 @@ from math import ceil
 from pathlib import Path
 from typing import Optional
 
-from . import Problem, plan, shape, shown, turns
+from . import Problem, figures, plan, shape, shown, turns
 from .binary import MEASURED, Weft
 from .cells import Cell
 from .runner import Runner
-from .stats import median
 
 #: Those of our channels that are to be as fast as anybody's, and one that is
 #: shown for scale.
@@ -421,9 +420,7 @@ def cpus_of(cell):
     return {cell.cpu} if cell.row.one_cpu else None
 
 
-def rate(result):
+def rate(slice_):
     """Messages per second of one slice, or None."""
-    rates = [sample["messages"] * 1e9 / sample["ns"]
-             for sample in (result or {}).get("samples") or []
-             if sample.get("ns") and sample.get("messages")]
-    return median(rates) if rates else None
+    time = figures.figure(slice_)
+    return 1e9 / time if time else None
