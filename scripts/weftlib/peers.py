@@ -9,7 +9,6 @@ that need no channel; there one of ours stands for all.
 import os
 import random
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path
 from typing import Optional
 
@@ -143,12 +142,11 @@ class Row:
         return (("producers", str(self.producers)), ("consumers", str(self.consumers)),
                 ("cap", str(self.cap))) + paused * bool(self.pause) + RAW
 
-
     def crowd(self):
         """Tasks for each CPU."""
         tasks = self.producers + self.consumers or int(dict(self.own).get("workers", 1))
         cpus = 1 if self.one_cpu else len(os.sched_getaffinity(0))
-        return max(1, ceil(tasks / cpus))
+        return plan.tasks_for_each_cpu(tasks, cpus)
 
 
 @dataclass(frozen=True)

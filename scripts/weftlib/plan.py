@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from math import ceil
 
 from . import whole
 
@@ -54,6 +55,11 @@ def turns(cell, crowd=1):
     most = min(MOST_TURNS, cell.time_ms // (TURN_MS * crowd))
     count = max(1, most) if cell.by_turns else 1
     return count, cell.time_ms // count
+
+
+def tasks_for_each_cpu(tasks, cpus):
+    """Rounded up; of what is not known there is one."""
+    return max(1, ceil((tasks or 1) / max(1, cpus or 1)))
 
 
 def latency_ms(cell):

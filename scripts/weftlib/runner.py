@@ -4,7 +4,6 @@ import signal
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
-from math import ceil
 
 from . import Refused, figures, plan, turns, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
@@ -311,8 +310,7 @@ class Runner:
         is as much as the pattern wants is not divided."""
         if cell.name in self.crowds:
             return
-        self.crowds[cell.name] = max(1, ceil(
-            (entry.get("tasks") or 1) / max(1, entry.get("cpus") or 1)))
+        self.crowds[cell.name] = plan.tasks_for_each_cpu(entry.get("tasks"), entry.get("cpus"))
         items = (entry.get("params") or {}).get("items")
         if "items" in dict(cell.knobs) or not isinstance(items, int) or items < 1:
             return
