@@ -245,12 +245,7 @@ class AdviseRunner(Runner):
         super().__init__(weft, *args)
         self.candidates = {one.name: one for one in candidates}
         self.decided = False
-        self.turn = 0
         self.round_begun = self.now()
-
-    def measure(self, part, turn, places):
-        self.turn = turn
-        super().measure(part, turn, places)
 
     def arguments(self, cell, turn):
         """What a channel costs beside its runs is not asked."""
@@ -274,7 +269,7 @@ class AdviseRunner(Runner):
         one.records.append(entry)
         found = rate(entry)
         if found:
-            one.rates[self.turn], one.slices[self.turn] = found, entry
+            one.rates[turn], one.slices[turn] = found, entry
 
     def round_ends(self, turn):
         if turn + 1 < FAR_ROUNDS:
