@@ -142,10 +142,8 @@ class Candidate:
 
 
 def cpu_ns(record):
-    costs = [1e9 * sample["cpu_seconds"] / sample["messages"]
-             for sample in record.get("samples") or []
-             if sample.get("messages") and sample.get("cpu_seconds") is not None]
-    return median(costs) if costs else None
+    seconds = figures.cost(record, "cpu_seconds")
+    return None if seconds is None else 1e9 * seconds
 
 
 class AdviseCell(Cell):
