@@ -89,7 +89,7 @@ def modes(slices):
 
 
 def is_steady(slices, reference=(), within=steady.STEADY):
-    """Whether a cell is known to 10 %, or None for too few rounds: its ratio to the
+    """Whether a cell is known that well, or None for too few rounds: its ratio to the
     reference, where there is one in the same rounds, and its time otherwise."""
     if modes(slices):
         return False
