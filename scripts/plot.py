@@ -83,8 +83,15 @@ def provenance(context):
     commit = git["commit"] + (" with changes" if git["dirty"] is True else "")
     parts = [str(context.get("cpu", "unknown CPU")),
              "%s CPUs" % context.get("cpus_online", "?"), "commit " + commit,
-             "%s rounds" % context.get("rounds_done", "?"), context["started"][:10]]
+             rounds_text(context), context["started"][:10]]
     return "  ·  ".join(parts)
+
+
+def rounds_text(context):
+    done, most = context.get("rounds_done", "?"), context.get("rounds_most") or 0
+    if isinstance(done, int) and most > done:
+        return "%d rounds, up to %d where needed" % (done, most)
+    return "%s rounds" % done
 
 
 def wrap(text, width):

@@ -509,26 +509,31 @@ def counted_tasks(cell):
 def row_panel(rows, metric, values, styles):
     """Rows from the top, each below its title; y counts pixels from below."""
     height = sum(row.height for row in rows) + 8
-    y, titles, points, shares = height - 4, [], {}, []
+    y, titles, points, shares = height - 4, [], {}, {"left": [], "right": []}
     for row in rows:
         titles.append([y - ROW_TEXT / 2, row.title])
         y -= ROW_TEXT
         for cell in row.cells:
             y -= ROW_POINT
-            for value, share in row_points(cell, metric):
+            found = row_points(cell, metric)
+            least = min(value[0] for value, _ in found)
+            for value, share in found:
                 points.setdefault(cell["chan"], []).append(
                     [value[0], y + ROW_POINT / 2, *value[1:]])
-                if share:
-                    shares.append([value[0], y + ROW_POINT / 2, share])
+                if share:  # on the side where the other mode is not
+                    shares["right" if value[0] == least else "left"].append(
+                        [value[0], y + ROW_POINT / 2, share])
     low = x_start(values, metric)
     lines = [(block("titles", [[low, *title] for title in titles]),
               "$titles with labels left offset 0.3,0 notitle")]
     for place, (chan, some) in enumerate(sorted(points.items())):
         lines.append((block("d%d" % place, some), "$d%d with xerrorbars %s notitle" % (
             place, look(styles[chan]))))
-    if shares:
-        lines.append((block("s", shares), "$s with labels left offset 0.8,0 "
-                      "font ',9' notitle"))
+    for align, some in shares.items():
+        if some:
+            lines.append((block("s_" + align, some), "$s_%s with labels %s offset %s,0 "
+                          "font ',9' notitle" % (
+                              align, align, "-0.8" if align == "right" else "0.8")))
     return Panel("", ROW_FRAME + x_values(values, metric) + [
         "set yrange [0:%d]" % height], plotted(lines), metric.axis, "",
         sorted(points), height)
