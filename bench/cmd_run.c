@@ -135,7 +135,13 @@ static bool wait_for_turn(void)
 
 	puts("ready");
 	fflush(stdout);
-	return !fgets(line, sizeof(line), stdin) || strcmp(line, "end\n") != 0;
+	if (!fgets(line, sizeof(line), stdin))
+		return true;
+	/* The rest of a longer line. */
+	if (!strchr(line, '\n'))
+		for (int c = getchar(); c != EOF && c != '\n';)
+			c = getchar();
+	return strcmp(line, "end\n") != 0;
 }
 
 static int set_turns(struct request *r, const struct arg *arg)

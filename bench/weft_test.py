@@ -260,6 +260,7 @@ class Run(unittest.TestCase):
         for chan in ("--chan=ring", broken("timed")):  # the second in a child
             self.assertEqual(len(self.by_turns(*[""] * 4, chan=chan)["samples"]), 3)
             self.assertEqual(len(self.by_turns("", "", "end", chan=chan)["samples"]), 2)
+        self.assertEqual(len(self.by_turns("repeat it", "the end", "end")["samples"]), 2)
         # The first is made in any case.
         self.assertEqual(len(self.by_turns("end", "end")["samples"]), 1)
 
