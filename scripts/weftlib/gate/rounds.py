@@ -187,17 +187,20 @@ class WeftBench(Bench):
     def run_all(self, turn, start, chosen, cells):
         if not self.by_turns:
             return super().run_all(turn, start, chosen, cells)
-        arms = [arm for arm in self.arms(cells) if arm in self.order(turn, start, cells)]
-        members = [self.member(*self.how(arm, cells), chosen[arm]) for arm in arms]
 
         def order(part):
-            return [arms.index(arm) for arm in
-                    self.order(turn * TURNS + part, start, cells)]
+            return self.order(turn * TURNS + part, start, cells)
 
-        answers = attended([one.weft for one in members],
-                           lambda: turns.run(members, TURNS, order))
-        return {arm: self.shared(arm, cells, self.slice_of(answer, *self.how(arm, cells)))
-                for arm, answer in zip(arms, answers)}, [arms[at] for at in order(0)]
+        first = order(0)
+        arms = [arm for arm in self.arms(cells) if arm in first]
+        members = [self.member(*self.how(arm, cells), chosen[arm]) for arm in arms]
+        answers = attended([one.weft for one in members], lambda: turns.run(
+            members, TURNS, lambda part: [arms.index(arm) for arm in order(part)]))
+        found = {}
+        for arm, answer in zip(arms, answers):
+            name, _, share = self.how(arm, cells)
+            found[arm] = self.shared(arm, cells, self.slice_of(answer, name, share))
+        return found, first
 
     def run(self, arm, link, cells):
         name, arm_run, share = self.how(arm, cells)
@@ -211,9 +214,9 @@ class WeftBench(Bench):
         """One process, which handles so much more than it reports."""
         answer = self.ask(self.by_name[name], self.binaries[arm][link],
                           self.items.get(name), share, self.options[arm])
-        return self.slice_of(answer, name, arm, share)
+        return self.slice_of(answer, name, share)
 
-    def slice_of(self, answer, name, _arm, share):
+    def slice_of(self, answer, name, share):
         found = self.read(answer, self.by_name[name])
         if found.ns is not None:
             found.ns *= 1 + share
