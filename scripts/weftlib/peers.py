@@ -15,7 +15,7 @@ from typing import Optional
 from . import Problem, figures, plan, shape, shown, turns
 from .binary import MEASURED, Weft
 from .cells import Cell
-from .runner import Runner
+from .runner import Runner, takes_turns
 
 #: Those of our channels that are to be as fast as anybody's, and one that is
 #: shown for scale.
@@ -191,10 +191,10 @@ class Fleet:
             binary.stop()
 
     def takes_turns(self):
-        """Whether all of them can: older ones cannot."""
-        return all("--turns" in binary.run(
-            ["run", "--help"] if name == "weft" else ["--help"], 60).stdout
-            for name, binary in self.binaries.items())
+        """Whether all of them can. Those of other languages have one help for all."""
+        return all(takes_turns(binary) if name == "weft" else
+                   takes_turns(binary, ["--help"])
+                   for name, binary in self.binaries.items())
 
     def hashes(self):
         return {name: binary.sha256() for name, binary in self.binaries.items()}

@@ -321,9 +321,10 @@ class Runner:
             self.divisible.add(cell.name)
 
 
-def takes_turns(weft):
-    """Whether this binary can measure by turns: older ones cannot."""
-    return "--turns" in weft.run(["run", "--help"], 60).stdout
+def takes_turns(weft, words=("run", "--help")):
+    """Whether this binary, whose help these words print, can measure by turns: older ones
+    cannot."""
+    return "--turns" in weft.run(list(words), 60).stdout
 
 
 def name_of(part):
