@@ -119,8 +119,7 @@ def measure(run, info, cells, budget, fleet, options, interrupt):
     records = rundir.read_samples(run.path / rundir.SAMPLES)[1]
     context.finish(info, runner.rounds_done, complete, records)
     info["left_out"] = [cell.name for cell in runner.left_out]
-    run.rewrite_context(info)
-    return files.loads(files.dumps(info)), records
+    return run.rewrite_context(info), records
 
 
 def write_results(run, info, records, cells, chosen, missing):

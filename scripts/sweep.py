@@ -137,8 +137,7 @@ def measure(run, info, done, cells, budget, weft, options, interrupt):
     progress.finish(runner.slices)
     records = rundir.read_samples(run.path / rundir.SAMPLES)[1]
     context.finish(info, runner.rounds_done, complete, records)
-    run.rewrite_context(info)
-    return write_results(run, files.loads(files.dumps(info)), records, weft, options)
+    return write_results(run, run.rewrite_context(info), records, weft, options)
 
 
 def write_results(run, info, records, weft, options):

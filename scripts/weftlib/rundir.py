@@ -81,14 +81,17 @@ class RunDir:
             raise cannot_write(self.path / SAMPLES, error)
 
     def rewrite_context(self, context):
-        """Replaces the first line of samples.jsonl by the final context."""
+        """Replaces the first line of samples.jsonl by the final context, which is returned
+        as a reader of that line has it."""
         self.samples.close()
         try:
             rest = (self.path / SAMPLES).read_bytes().partition(b"\n")[2]
         except OSError as error:
             raise Problem("cannot read '%s' again: %s"
                           % (self.path / SAMPLES, error.strerror))
-        save(self.path / SAMPLES, utf8(dumps(context) + "\n") + rest)
+        text = dumps(context)
+        save(self.path / SAMPLES, utf8(text + "\n") + rest)
+        return loads(text)
 
     def write(self, name, text):
         save(self.path / name, text)
