@@ -860,6 +860,14 @@ class Proof(unittest.TestCase):
             self.assertAlmostEqual(found[0], low, 4)
             self.assertAlmostEqual(found[1], high, 4)
 
+    def test_the_binomial_interval_of_many_leaves_a_fortieth_to_either_side(self):
+        hits, n = 25, 1200
+        low, high = map(Fraction, stats.binomial_interval(hits, n))
+        for most, p, left in ((hits - 1, low, Fraction(39, 40)),
+                              (hits, high, Fraction(1, 40))):
+            exact = sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(most + 1))
+            self.assertAlmostEqual(float(exact), float(left), 9)
+
     def test_what_is_written_is_read_again(self):
         with tempfile.TemporaryDirectory() as folder:
             path = records.path_of(folder, "loop", 3)

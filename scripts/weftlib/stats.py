@@ -6,7 +6,7 @@ resampling, and the same samples always give the same numbers.
 """
 
 from functools import lru_cache
-from math import comb
+from math import comb, exp, fsum, lgamma, log, log1p
 
 
 def median(values):
@@ -75,8 +75,10 @@ def binomial_interval(hits, n, confidence=0.95):
 
 
 def binomial_below(hits, n, p):
-    """The chance of fewer than so many hits of n."""
-    return sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(hits))
+    """The chance of fewer than so many hits of n, 0 < p < 1."""
+    # By logarithms: of thousands the coefficients are too large for a float.
+    return fsum(exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) +
+                    k * log(p) + (n - k) * log1p(-p)) for k in range(hits))
 
 
 def bisect_chance(too_low):
