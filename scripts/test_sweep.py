@@ -458,6 +458,34 @@ class Statistics(unittest.TestCase):
         self.assertIs(steady.is_steady([100, 101, 112, 96, 99]), True)
         self.assertIs(steady.is_steady([100, 101, 112, 96, 99], steady.KNOWN), False)
         self.assertIs(steady.is_steady([100, 101, 119, 96, 99]), False)
+
+    def test_how_many_more_rounds_it_takes(self):
+        self.assertEqual(steady.further([100] * 2, 0.07), 3)
+        calm = [98, 99, 100, 101, 102] * 4
+        self.assertEqual(steady.further(calm, 0.07), 1)
+        # 20 of them reach 1 % to either side; a quarter of that takes 16 times as many.
+        self.assertAlmostEqual(steady.known_to(calm), 0.01)
+        self.assertEqual(steady.further(calm, 0.0025), 15 * 20)
+        with_modes = [{"round": turn, "times": [100 + 100 * (turn % 2)]}
+                      for turn in range(12)]
+        self.assertIsNone(figures.further(with_modes, [], 0.07))
+
+    def test_what_can_be_known_in_the_time_is_seen_to_first(self):
+        needs = [plan.Need("far", 50, 1.0), plan.Need("near", 3, 1.0),
+                 plan.Need("dear", 4, 10.0), plan.Need("next", 5, 1.0)]
+        self.assertEqual(plan.affordable(needs, 10), {"near", "next"})
+        self.assertEqual(plan.affordable(needs, 7), {"near"})
+        self.assertEqual(plan.affordable(needs, 2), set())
+        self.assertEqual(plan.affordable(needs, 48), {"near", "next", "dear"})
+
+    def test_a_reference_serves_all_that_are_told_against_it(self):
+        needs = [plan.Need(name, 4, 1.0, "it", 1.0) for name in "abc"]
+        self.assertEqual(plan.affordable(needs, 8), {"a"})  # 4 and 4, then 4 each
+        self.assertEqual(plan.affordable(needs, 12), {"a", "b"})
+        # Nor does it need rounds of its own beside these, nor they beside its own.
+        needs.append(plan.Need("it", 3, 1.0))
+        self.assertEqual(plan.affordable(needs, 16), {"a", "b", "c", "it"})
+        self.assertEqual(plan.affordable(needs, 15), {"a", "b", "it"})
         # Of 21, the 7th and the 15th count, whatever the others are.
         self.assertIs(steady.is_steady([1] * 3 + [100 + i / 10 for i in range(15)]
                                       + [900] * 3), True)

@@ -93,9 +93,21 @@ def is_steady(slices, reference=(), within=steady.STEADY):
     reference, where there is one in the same rounds, and its time otherwise."""
     if modes(slices):
         return False
-    values = list(ratios(slices, reference).values())
-    return steady.is_steady(values or [value for value in map(figure, slices) if value],
-                            within)
+    return steady.is_steady(told(slices, reference), within)
+
+
+def further(slices, reference, within):
+    """How many more rounds it takes, at a guess, until a cell is known that well; None of
+    one that has two modes, which no number of rounds makes one."""
+    if modes(slices):
+        return None
+    return steady.further(told(slices, reference), within)
+
+
+def told(slices, reference):
+    """What is told of a cell, round by round."""
+    return (list(ratios(slices, reference).values())
+            or [value for value in map(figure, slices) if value])
 
 
 def rejected(slices):

@@ -1,7 +1,7 @@
 """How long a sweep takes, how to make it fit, and in which order it runs."""
 
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 
 from . import whole
@@ -156,6 +156,37 @@ def shrink_rounds(cells, budget):
         cells = [replace(cell, rounds=min(cell.rounds, most - 1))
                  for cell in cells]
     return cells
+
+
+@dataclass(frozen=True)
+class Need:
+    """What it takes until a cell is known well enough."""
+
+    name: str
+    rounds: int  #: further ones, at a guess; those of its reference go with them
+    price: float  #: seconds for each
+    reference: str = ""  #: the cell that it is told against, if that is another
+    reference_price: float = 0.0
+
+
+def affordable(needs, left):
+    """The names of the cells that will be known in `left` seconds, if those that take
+    least are seen to first. A round of a reference serves all cells told against it."""
+    rounds, found = {}, set()
+
+    def more(name, wanted):
+        return max(0, wanted - rounds.get(name, 0))
+
+    for need in sorted(needs, key=lambda need: (need.rounds * need.price, need.name)):
+        cost = (more(need.name, need.rounds) * need.price
+                + more(need.reference, need.rounds) * need.reference_price)
+        if cost > left:
+            continue
+        left -= cost
+        found.add(need.name)
+        for name in (need.name, need.reference):
+            rounds[name] = max(rounds.get(name, 0), need.rounds)
+    return found
 
 
 def groups(cells):

@@ -1,5 +1,6 @@
 """Running the rounds: one process per slice, every cell once per round."""
 
+import itertools
 import signal
 import time
 from dataclasses import replace
@@ -52,7 +53,8 @@ class Runner:
 
     Every cell gets its rounds. One that may have more, and whose median is not known
     well enough by then, gets them while the budget lasts, together with the cell that
-    its speed is told against.
+    its speed is told against. Before each such round those cells are chosen that will be
+    known in the time that is left, as many as can be; the rest get what that leaves.
 
     `done` holds records of the same cells from before an interruption: what they say is
     taken for measured.
@@ -116,35 +118,68 @@ class Runner:
 
     def more_rounds(self):
         """Those of cells that need them; likewise."""
-        for turn in range(max(cell.limit for cell in self.cells)):
-            parts = self.arranged(self.unsteady(turn), turn)
+        last_done = max((turn for _, turn in self.done), default=-1)
+        for turn in itertools.count(max(cell.rounds for cell in self.cells)):
+            before = self.slices
+            parts = self.arranged(self.wanted(turn), turn)
             if not self.round(turn, parts, lambda part: self.fits(part, turn)):
                 return False
-        return True
+            if self.slices == before and turn >= last_done:
+                return True
 
-    def unsteady(self, turn):
+    def wanted(self, turn):
         """The cells that get a round `turn` beyond their own, and those that they are
         compared with."""
-        wanted = {cell.name for cell in self.cells if cell.rounds <= turn < cell.limit
-                  and cell.name not in self.over and not self.is_known(cell)}
-        beside = {cell.reference for cell in self.cells if cell.name in wanted}
-        return [cell for cell in self.cells if cell.rounds <= turn
-                and (cell.name in wanted or cell.name in beside)]
+        wanted = self.unknown_cells()
+        if self.budget is not None:
+            wanted = self.worth_it(wanted) or wanted
+        names = {cell.name for cell in wanted} | {name for name, one in self.done if one == turn}
+        names |= {cell.reference for cell in wanted}
+        return [cell for cell in self.cells if cell.name in names]
+
+    def unknown_cells(self):
+        """That may have more rounds, and are not known well enough."""
+        return [cell for cell in self.cells if cell.name not in self.over
+                and cell.rounds < cell.limit
+                and len(self.told.get(cell.name, [])) < cell.limit
+                and not self.is_known(cell)]
+
+    def worth_it(self, cells):
+        """Those of them that will be known well enough in the time that is left."""
+        needs = [need for need in map(self.need, cells) if need]
+        names = plan.affordable(needs, self.budget - (self.now() - self.begun))
+        return [cell for cell in cells if cell.name in names]
+
+    def need(self, cell):
+        """None where all the rounds that it may have will not do."""
+        slices = self.told.get(cell.name, [])
+        rounds = figures.further(slices, self.told_of_reference(cell), KNOWN)
+        if rounds is None or len(slices) + rounds > cell.limit:
+            return None
+        price = self.pace() * slice_seconds(cell, cell.rounds)
+        if cell.reference == cell.name or cell.reference not in self.told:
+            return plan.Need(cell.name, rounds, price)
+        return plan.Need(cell.name, rounds, price, cell.reference, price)
 
     def is_known(self, cell):
         """Whether what is told of it is known well enough."""
-        reference = [] if cell.reference == cell.name else self.told.get(cell.reference, [])
-        return figures.is_steady(self.told.get(cell.name, []), reference, KNOWN) is True
+        return figures.is_steady(self.told.get(cell.name, []), self.told_of_reference(cell),
+                                 KNOWN) is True
+
+    def told_of_reference(self, cell):
+        return [] if cell.reference == cell.name else self.told.get(cell.reference, [])
+
+    def pace(self):
+        """How much longer slices take than they should."""
+        return (self.now() - self.begun) / self.cost if self.cost else 1.0
 
     def fits(self, part, turn):
         """Whether there is time for one more slice of each, going by those so far."""
         missing = [cell for cell in part if (cell.name, turn) not in self.done]
         if self.budget is None or not missing:
             return True
-        elapsed = self.now() - self.begun
-        pace = elapsed / self.cost if self.cost else 1.0
-        return elapsed + pace * sum(slice_seconds(cell, turn)
-                                    for cell in missing) <= self.budget
+        more = self.pace() * sum(slice_seconds(cell, turn) for cell in missing)
+        return self.now() - self.begun + more <= self.budget
 
     def round_ends(self, turn):
         """For what is learned from a whole round."""

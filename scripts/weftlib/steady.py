@@ -10,7 +10,7 @@ from .stats import median, median_ci
 #: Half the interval of the median of a steady cell, as a share of it; of one that needs
 #: no more rounds; and how sure both are. docs/adr/0018 says how far what is as steady as
 #: that agrees from run to run.
-STEADY, KNOWN, STEADY_LEVEL = 0.10, 0.05, 0.90
+STEADY, KNOWN, STEADY_LEVEL = 0.10, 0.07, 0.90
 #: The fewest samples that are called steady or not; that are told apart into two modes;
 #: and the fewest of a mode, as a number and as a share.
 FEW_STEADY, FEW_MODES, FEW_OF_MODE, SHARE_OF_MODE = 5, 8, 3, 0.15
@@ -28,8 +28,22 @@ def is_steady(values, within=STEADY):
     """
     if len(values) < FEW_STEADY:
         return None
+    return known_to(values) <= within and not modes(values)
+
+
+def known_to(values):
+    """Half the interval of their median, as a share of it; of five values or more."""
     low, high, _ = median_ci(values, STEADY_LEVEL)
-    return (high - low) / 2 <= within * median(values) and not modes(values)
+    return (high - low) / 2 / median(values)
+
+
+def further(values, within):
+    """How many more of them it will take, at a guess, until their median is known so
+    well: an interval shrinks with the root of their number. At least one."""
+    n = len(values)
+    if n < FEW_STEADY:
+        return FEW_STEADY - n
+    return max(1, ceil(n * (known_to(values) / within) ** 2) - n)
 
 
 def modes(values):
