@@ -15,7 +15,9 @@
 #include <weft/atomic.h>
 #include <weft/chan.h>
 
+#include "task/internal.h"
 #include "task/spin.h"
+#include "task/spinner.h"
 #include "task/testing.h"
 
 static _Atomic int naps;
@@ -113,6 +115,27 @@ static void the_count_of_turns_may_wrap(void **state)
 	assert_true(weft_load_relaxed(&longest_ns) <= 5 * WEFT_MS);
 }
 
+/* --- before a park --- */
+
+/* One that gave up yields for a while waits for a peer that may be running all
+ * the same: at a deep buffer, too, it pauses before it parks. */
+static void a_wait_without_yields_still_pauses(void **state)
+{
+	struct spinner s;
+	int turns = 0;
+
+	(void)state;
+	weft_cpus_hold(2);
+	weft_self()->yield_ban = 1;
+	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 64, WEFT_FOREVER);
+	assert_int_equal(s.yields, 0);
+	while (weft_spinner_turn(&s))
+		turns++;
+	weft_self()->yield_ban = 0;
+	weft_cpus_hold(0);
+	assert_in_range(turns, 1, 400);
+}
+
 /* --- with priorities --- */
 
 struct inversion {
@@ -202,6 +225,8 @@ int main(void)
 		                       begin),
 		cmocka_unit_test_setup(a_short_spin_does_not_sleep, begin),
 		cmocka_unit_test_setup(the_count_of_turns_may_wrap, begin),
+		cmocka_unit_test_setup(a_wait_without_yields_still_pauses,
+		                       begin),
 		cmocka_unit_test_setup(a_lock_of_a_lower_priority_is_had,
 		                       begin),
 	};

@@ -45,7 +45,9 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 	if (gap < DEEP_GAP)
 		return;
 	if (me->yield_ban) {
-		s->pauses = s->yields = 0;
+		/* The pauses stay: the peer may be running all the same, and
+		 * then it answers sooner than a park takes. */
+		s->yields = 0;
 		return;
 	}
 	s->yields = DEEP_YIELDS;
