@@ -2,8 +2,6 @@
 """`weft bench` and what every command writes, from outside.
 
     bench_test.py WEFT BROKEN_DIR [unittest arguments]
-
-As weft_test.py.
 """
 
 import csv
@@ -13,14 +11,62 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
-import weft_test
-from weft_test import PATIENCE, Answer, SHORT, broken, sanitizer, strict, weft
+import weft_command
+from weft_command import PATIENCE, SHORT, Answer, broken, sanitizer, strict, weft
+
+
+class Bench(unittest.TestCase):
+    #: One cell of each channel, the quickest, whatever else the machine does.
+    FILTER = "--benchmark_filter=^pipeline/chan:%s/.*/batch:256/"
+
+    def names(self, *args):
+        answer = weft("bench", "--benchmark_list_tests", *args)
+        self.assertEqual(answer.status, 0, answer.err)
+        return answer.out.split()
+
+    def test_the_cells(self):
+        names = self.names()
+        self.assertEqual(len(names), len(set(names)))
+        for name in names:
+            self.assertRegex(name, r"^[a-z_]+/chan:[a-z0-9_-]+(/[a-z_]+:\w+)*/"
+                                   r"iterations:1/repeats:3/manual_time$")
+        self.assertTrue(any(re.match("pipeline/chan:handoff/.*cap:0/", n)
+                            for n in names))
+        self.assertFalse(any(re.match("pipeline/chan:condvar/.*cap:0/", n)
+                             for n in names))
+
+    def test_json(self):
+        answer = weft("bench", self.FILTER % "handoff", "--time=1",
+                      "--benchmark_format=json", "--benchmark_repetitions=2")
+        self.assertEqual(answer.status, 0, answer.err)
+        document = strict(answer.out)
+        self.assertIn("weft_version", document["context"])
+        rows = [row for row in document["benchmarks"]
+                if row["run_type"] == "iteration"]
+        self.assertTrue(rows)
+        for row in rows:
+            self.assertEqual(row["repetitions"], 2)
+            self.assertAlmostEqual(row["real_time"], row["ns_per_message"], 3)
+            self.assertGreater(row["messages_per_second"], 0)
+            self.assertGreater(row["latency_p50_ns"], 0)
+
+    def test_one_that_fails_is_an_error_and_the_rest_is_measured(self):
+        answer = weft("bench", broken("deaf"), "--timeout=5", "--time=1",
+                      self.FILTER % "(deaf|handoff)",
+                      "--benchmark_repetitions=1", "--benchmark_format=json")
+        rows = strict(answer.out)["benchmarks"]
+        self.assertEqual(answer.status, 1)
+        failed = [row for row in rows if row.get("error_occurred")]
+        self.assertTrue(failed)
+        self.assertLess(len(failed), len(rows))
+        for row in failed:
+            self.assertIn("chan:deaf", row["name"])
+            self.assertRegex(row["error_message"], "^HUNG: ")
 
 
 class Moods(unittest.TestCase):
@@ -100,7 +146,7 @@ class Output(unittest.TestCase):
     def shell(self, redirections, *args):
         """`weft ARGS REDIRECTIONS`, as a shell runs it."""
         line = 'exec "$0" "$@" ' + redirections
-        done = subprocess.run(["sh", "-c", line, weft_test.WEFT, *args],
+        done = subprocess.run(["sh", "-c", line, weft_command.WEFT, *args],
                               timeout=PATIENCE, capture_output=True, text=True)
         return Answer(done.returncode, done.stdout, done.stderr)
 
@@ -157,7 +203,7 @@ class Output(unittest.TestCase):
         """Status and stdout of a bench that goes on for ever, ended when its
         file has some rows. Where it is whole at any time, it is so then."""
         child = subprocess.Popen(
-            [weft_test.WEFT, "bench", "--time=1", "--benchmark_repetitions=1",
+            [weft_command.WEFT, "bench", "--time=1", "--benchmark_repetitions=1",
              "--benchmark_out=%s" % self.file, *args],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         rows = 0
@@ -198,8 +244,8 @@ class Output(unittest.TestCase):
 
     def test_bytes_that_are_no_text_do_no_harm_to_json(self):
         path = self.folder.joinpath(os.fsdecode(b"c\xe9.so"))
-        shutil.copy("%s/foreign.so" % weft_test.BROKEN, path)
-        run = [os.fsencode(weft_test.WEFT), b"bench", b"--load=" + os.fsencode(path),
+        shutil.copy("%s/foreign.so" % weft_command.BROKEN, path)
+        run = [os.fsencode(weft_command.WEFT), b"bench", b"--load=" + os.fsencode(path),
                b"--benchmark_context=k\x01=v\xe9\xe2\x82",
                b"--benchmark_out=" + os.fsencode(self.file),
                b"--benchmark_format=json",
@@ -213,7 +259,7 @@ class Output(unittest.TestCase):
 
     def test_without_proc_the_cpus_are_counted_all_the_same(self):
         hidden = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs none /proc && "
-                  'exec "$0" "$@"', weft_test.WEFT]
+                  'exec "$0" "$@"', weft_command.WEFT]
         if subprocess.run([*hidden[:-1], "true"],
                           stderr=subprocess.DEVNULL).returncode:
             self.skipTest("no /proc can be hidden here")
@@ -400,5 +446,4 @@ END LC_NUMERIC
 
 
 if __name__ == "__main__":
-    weft_test.WEFT, weft_test.BROKEN = sys.argv[1:3]
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
+    weft_command.main()
