@@ -17,8 +17,8 @@
  *
  * A yield that is slow to return went to a task that is not waiting for us and
  * used up a time slice. Then yielding is given up for a while, and a wait goes
- * from its pauses to the park: a parked task gets its CPU back at once when it is
- * woken. docs/adr/0004 has figures.
+ * from its pauses to the park: a parked task gets its CPU back at once when it
+ * is woken. docs/adr/0004 has figures.
  *
  *	spinner_init(&s, policy, gap, deadline_ns);
  *	while (!ready && spinner_turn(&s))
