@@ -7,10 +7,16 @@ child and the line that remembers it. It ends what runs, and `check` raises.
 import os
 import signal
 import subprocess
+import time
+from pathlib import Path
 
 from .. import Problem
 from ..binary import as_text
+from ..child import talk
 from ..command import reason
+
+#: What was killed is gone in much less, unless the system holds on to it.
+KILL_SECONDS = 5
 
 
 class Stop:
@@ -45,30 +51,59 @@ class Child:
             self.stop()
 
     def stop(self):
+        """Its session and not its group: a build gives each of its jobs a group."""
         if self.process.returncode is None:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            end_session(self.process.pid)
 
-    def finish(self):
+    def finish(self, limit):
         try:
-            out, _ = self.process.communicate()
+            out = (self.process.communicate() if limit is None
+                   else talk(self.process, limit))[0]
         except BaseException:
             self.stop()
+            self.process.wait()
+            if self.process.stdout:
+                self.process.stdout.close()
             raise
         finally:
             STOP.running.remove(self)
         return self.process.returncode, as_text(out or b"")
 
 
-def attend(command, cwd=None, **streams):
-    """(exit status, output) of a command that ends, with all it started, when we do."""
+def end_session(session):
+    """Kills all its processes, those too that are started meanwhile."""
+    until = time.monotonic() + KILL_SECONDS
+    while (found := members(session)) and time.monotonic() < until:
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.01)
+
+
+def members(session):
+    """The processes of a session, but for those that have ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name before it may have blanks and brackets.
+            state, _, _, of = path.read_text(errors="replace").rpartition(")")[2].split()[:4]
+        except (OSError, ValueError):
+            continue
+        if int(of) == session and state not in "ZX":
+            found.append(int(path.parent.name))
+    return found
+
+
+def attend(command, cwd=None, limit=None, **streams):
+    """(exit status, output) of a command that ends, with all it started, when we do; with
+    a limit also after so many seconds: subprocess.TimeoutExpired."""
     STOP.check()
     command = [str(word) for word in command]
     streams = streams or {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
-        found = Child(command, cwd, **streams).finish()
+        found = Child(command, cwd, **streams).finish(limit)
     except OSError as error:
         raise Problem("%s does not run: %s; scripts/setup.sh installs what is missing"
                       % (command[0], reason(error)))
