@@ -35,6 +35,8 @@ its check, whatever its speed; 2 confirmed to be slower; 3 cells were not execut
 stored is of another one; 130 interrupted
 """
 FLOOR = ROOT / "results" / "gate" / "floor.json"
+#: Options that mean nothing to other programs.
+OF_WEFT = ("inject", "list", "sweep", "links", "cache")
 
 
 def parse_arguments(argv):
@@ -59,7 +61,8 @@ def parse_arguments(argv):
     add("--floor", metavar="FILE", help="by how much identical code was seen to differ on "
         "this machine (default: results/gate/floor.json, where that is of this machine)")
     add("--inject", type=injection, metavar="PERCENT@REGEX",
-        help="let the head do so much more in these cells, to see the gate find it")
+        help="let the head do so much more in these cells (without @REGEX in all), to see "
+        "the gate find it")
     add("--keep-disturbed", action="store_true",
         help="reject no round for what else the machine did meanwhile")
     add("--strict", action="store_true", help="exit 3 while a cell is undecided")
@@ -93,13 +96,18 @@ def check_sides(parser, options):
         parser.error("--base-cmd and --head-cmd belong together")
     if bool(options.base) == all(given):
         parser.error("give either --base REF or --base-cmd and --head-cmd")
-    if all(given) and options.inject:
-        parser.error("--inject works with cells of weft, not with --base-cmd")
+    if not all(given):
+        if options.control_cmd:
+            parser.error("--control-cmd belongs to --base-cmd")
+        return
+    for name in OF_WEFT:
+        if getattr(options, name) != parser.get_default(name):
+            parser.error("--%s works with cells of weft, not with --base-cmd" % name)
 
 
 def stored_floor(options):
     """That which was asked for must fit; the one that may lie around is used if so."""
-    if options.floor:
+    if options.floor is not None:
         return host.load_floor(options.floor)
     if not FLOOR.exists():
         return {}
@@ -113,7 +121,10 @@ def stored_floor(options):
 
 
 def program(option, text):
-    words = shlex.split(text)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise Problem("%s '%s': %s" % (option, text, str(error).lower()))
     path = shutil.which(words[0]) if words else None
     if path is None:
         raise Problem("%s '%s': no such program" % (option, text))
@@ -128,9 +139,8 @@ def command_bench(options, seed):
     return CommandBench(commands, seed, options.timeout, options.filter)
 
 
-def choose_cells(options, weft):
+def choose_cells(options, sweep, weft):
     """Of the base's patterns and channels, so that the head cannot lose one unseen."""
-    sweep = sweepfile.load(sweepfile.find(options.sweep))
     found = cellmaker.build(sweep, weft.entries("patterns"), weft.entries("channels"))
     if options.filter:
         found = [cell for cell in found if options.filter.search(cell.name)]
@@ -139,7 +149,7 @@ def choose_cells(options, weft):
     return found
 
 
-def weft_bench(options, made, folders, seed):
+def weft_bench(options, sweep, made, folders, seed):
     generation = [0]
 
     def link():
@@ -147,7 +157,7 @@ def weft_bench(options, made, folders, seed):
         return made.link_all(*folders, seed, generation[0] - 1)
 
     binaries = link()
-    cells = choose_cells(options, binaries["base"][0])
+    cells = choose_cells(options, sweep, binaries["base"][0])
     inflate = {cell.name: options.inject[0] for cell in cells
                if options.inject and options.inject[1].search(cell.name)}
     if options.inject and not inflate:
@@ -197,7 +207,8 @@ class Report:
 
 def measure(options, bench, stored, seed, kept, outcome):
     """Prepares the cells and runs the rounds; returns the source."""
-    bench.prepare()
+    if not bench.failures:
+        bench.prepare()
     outcome.expected = len(bench.cells)
     live = Live(bench, kept.keep, GateProgress(sys.stderr, len(bench.cells), options.quiet),
                 (lambda: None) if options.keep_disturbed else evidence.now)
@@ -221,7 +232,7 @@ def finish(options, outcome, live, kept, seed, begun, sides):
     missing = kept.write(outcome, info, not options.no_plot)
     output.say(report.terminal(outcome, info))
     output.say("report    %s/ (gate.md, gate.json, rounds.jsonl%s)" % (
-        relative(kept.folder), "" if options.no_plot or missing else ", gate.svg"))
+        relative(kept.folder), ", gate.svg" if (kept.folder / "gate.svg").exists() else ""))
     if missing:
         command.complain(NAME, missing)
     return outcome.conclude()[0]
@@ -237,6 +248,7 @@ def gate_commands(options, stored, seed):
 
 
 def gate_builds(options, stored, seed):
+    sweep = sweepfile.load(sweepfile.find(options.sweep))
     sides = (builds.side("--base", options.base), builds.side("--head", options.head))
     outcome = Outcome(strict=options.strict)
     say = output.say if not options.quiet else lambda line: None
@@ -244,7 +256,7 @@ def gate_builds(options, stored, seed):
         folders = [made.build(one) for one in sides]
         made.prune(folders)
         begun = time.monotonic()
-        bench = weft_bench(options, made, folders, seed)
+        bench = weft_bench(options, sweep, made, folders, seed)
         if options.list:
             for name in bench.cells:
                 output.say(name)
@@ -252,9 +264,11 @@ def gate_builds(options, stored, seed):
         kept = Report(options.out)
         counted = exact.Exact()
         if not options.no_exact:
+            say("counting instructions and calls of the fast paths")
             with files.written_to(made.cache):
                 counted = exact.measure(*folders, made.scratch)
             outcome.exact, outcome.unseen = counted.worse, counted.unseen
+            bench.failures += counted.failures
         live = measure(options, bench, stored, seed, kept, outcome)
         return finish(options, outcome, live, kept, seed, begun, {
             "base": sides[0].name, "head": sides[1].name,

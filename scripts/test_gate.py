@@ -17,6 +17,7 @@ from dataclasses import replace
 from fractions import Fraction
 from math import comb, exp, expm1, inf, log, log1p, prod
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
@@ -30,8 +31,8 @@ from weftlib.gate.processes import STOP
 from weftlib.gate.progress import GateProgress
 from weftlib.gate.records import Record
 from weftlib.gate.trial import CONFIRM, LOOKS, Disturbed, Trial
-from weftlib.gate.verdict import (EQUIVALENT, IMPROVED, INCONCLUSIVE, REGRESSED, Limits,
-                                  judge)
+from weftlib.gate.verdict import (CONTROL, EQUIVALENT, IMPROVED, INCONCLUSIVE, REGRESSED,
+                                  Limits, judge)
 
 
 def samples(head=0.0, control=0.0, jitter=0.001, n=21, base=100.0, seed=1):
@@ -74,7 +75,7 @@ class Interval(unittest.TestCase):
 
     def test_ranks_are_the_narrowest_that_are_sure_enough(self):
         for n in range(1, 60):
-            for confidence in (0.9, 0.95, 0.98, 0.9884, 0.9927, 0.999):
+            for confidence in (CONTROL, 0.9, 0.95, CONFIRM[0][1], 0.98, 0.9884, 0.9927, 0.999):
                 enough = [k for k in range(1, n // 2 + 1)
                           if self.level(n, k) >= Fraction(confidence)]
                 found = stats.sign_test_rank(n, confidence)
@@ -597,10 +598,23 @@ class Benchmarks(unittest.TestCase):
             {"name": "a", "run_type": "iteration", "real_time": 9.0, "time_unit": "us"},
             {"name": "a_median", "run_type": "aggregate", "real_time": 7.0},
             {"name": "old", "real_time": 5.0},
-            {"name": "bad", "error_occurred": True, "error_message": "lost 3"}])
+            {"name": "bad", "error_occurred": True, "error_message": "lost 3"},
+            {"name": "none", "real_time": 0}, {"name": "less", "real_time": -1.0},
+            {"name": "more", "real_time": inf}])
         self.assertEqual({name: one.ns for name, one in found.items()},
-                         {"a": 4000.0, "old": 5.0, "bad": None})
+                         {"a": 4000.0, "old": 5.0, "bad": None, "none": None, "less": None,
+                          "more": None})
         self.assertEqual(found["bad"].failure, "lost 3")
+        self.assertEqual([found[name].missing.split(",")[0] for name in
+                          ("none", "less", "more")],
+                         ["its real_time is 0", "its real_time is -1", "its real_time is inf"])
+
+    def test_an_error_that_is_only_announced_is_told(self):
+        self.assertEqual(builds.complaint("a\nCMake Error at x:14 (message):\n\n  no y\nz"),
+                         "CMake Error at x:14 (message): no y")
+        self.assertEqual(builds.complaint("a\nx.c:1: error: no y\nz"),
+                         "x.c:1: error: no y")
+        self.assertEqual(builds.complaint("a\nb\n"), "b")
 
 
 class Exact(unittest.TestCase):
@@ -652,6 +666,24 @@ calls=1000 5
             path for path in found if path.startswith("there_and_back_")))
         for name in names:
             self.assertEqual(found[name]["parks"], 2.1)
+
+    def counted(self, script):
+        """What is found of a head whose fast paths do that."""
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder, "head")
+            program.write_text("#!/bin/sh\n" + script)
+            program.chmod(0o755)
+            found = exact.Exact()
+            exact.count(found, program)
+            return found
+
+    def test_a_head_that_hangs_or_is_wrong_fails(self):
+        with mock.patch.object(exact, "PATIENCE", 0.3):
+            found = self.counted("sleep 100 & sleep 100; echo late\n")
+        self.assertIn("HUNG", found.failures[0])
+        found = self.counted("exit 3\n")
+        self.assertEqual(found.failures, ["fast paths: head: wrong results: exit status 3"])
+        self.assertEqual(found.counts, {})
 
 
 class FakeLoop(loop.LoopBench):

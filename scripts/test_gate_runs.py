@@ -226,12 +226,20 @@ class Builds(Gates):
         self.interrupted("--base", self.at(self.base, "b"), "--head",
                          self.at(self.base, "b"), "--sweep", str(self.dir / "sweep"))
 
-    def test_a_signal_while_it_builds_leaves_no_process_and_no_half_of_a_build(self):
-        stuck = self.commit(("CMakeLists.txt", CMAKE + (
+    def test_a_signal_while_it_configures_leaves_no_process_and_no_half_of_a_build(self):
+        self.interrupted_at("configured", (
             "file(TOUCH $ENV{FAKE_GATED_MARK})\n"
-            "execute_process(COMMAND sh -c \"sleep 100\")\n")))
-        self.interrupted("--base", self.at(stuck, "stuck"), "--head", self.at(
-            self.base, "b"))
+            "execute_process(COMMAND sh -c \"sleep 100\")\n"))
+
+    def test_a_signal_while_it_builds_leaves_neither(self):
+        """A build gives its jobs groups of their own, and does not end with them."""
+        self.interrupted_at("built", (
+            "add_custom_target(stuck sh -c \"touch $FAKE_GATED_MARK; sleep 100; : ${"
+            "PROJECT_BINARY_DIR}\" VERBATIM)\nadd_dependencies(weft_cmd stuck)\n"))
+
+    def interrupted_at(self, name, more):
+        stuck = self.commit(("CMakeLists.txt", CMAKE + more))
+        self.interrupted("--base", self.at(stuck, name), "--head", self.at(self.base, "b"))
         self.assertEqual(list((self.dir / "cache" / stuck[:12]).iterdir()),
                          [self.dir / "cache" / stuck[:12] / "log"])
 
@@ -357,6 +365,12 @@ class Commands(Gates):
                 (("--base-cmd", cat, "--head-cmd", cat, "--filter=zzz"), "match 'zzz'"),
                 (("--base-cmd", cat, "--head-cmd", cat, "--floor=/none"), "cannot read"),
                 (("--base", "x", "--inject=0@a"), "from 1 to 1000"),
+                (("--base-cmd", "a \"b", "--head-cmd", cat), "no closing quotation"),
+                (("--base-cmd", cat, "--head-cmd", cat, "--list"), "--list works with"),
+                (("--base-cmd", cat, "--head-cmd", cat, "--links=2"), "--links works with"),
+                (("--base-cmd", cat, "--head-cmd", cat, "--floor="), "cannot read"),
+                (("--base", "HEAD", "--control-cmd", cat), "belongs to --base-cmd"),
+                (("--base", "HEAD", "--sweep", "no-such-sweep"), "no-such-sweep"),
                 (("--nonsense",), "unrecognized arguments")):
             self.assertIn(part, self.complaint(*words))
 

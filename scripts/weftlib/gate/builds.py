@@ -306,10 +306,13 @@ def compiler():
 
 
 def complaint(text):
-    """The first line that says what is wrong, or the last of all."""
+    """The first line that says what is wrong, with the next if it only announces that;
+    or the last of all."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    wrong = [line for line in lines if re.search(r"\berror\b", line, re.I)]
-    return (wrong or lines[-1:] or ["it says nothing"])[0]
+    for place, line in enumerate(lines):
+        if re.search(r"\berror\b", line, re.I):
+            return " ".join(lines[place:place + 2] if line.endswith(":") else [line])
+    return (lines[-1:] or ["it says nothing"])[0]
 
 
 def read(path):

@@ -7,7 +7,7 @@ that prints Google Benchmark's JSON.
 
 from collections import Counter
 from dataclasses import dataclass, field
-from math import exp, log
+from math import exp, inf, log
 
 from .. import Problem, shape, turns
 from ..binary import MEASURED, judge, last_lines
@@ -325,7 +325,12 @@ def rows_of(benchmarks):
             continue
         if row.get("error_occurred"):
             found[row["name"]] = Slice(failure=row.get("error_message") or "error_occurred")
-        elif row.get("real_time"):
+        elif row.get("real_time") is None:
+            continue
+        elif not 0 < row["real_time"] < inf:
+            found[row["name"]] = Slice(missing="its real_time is %g, of which there is no "
+                                       "ratio" % row["real_time"])
+        else:
             times.setdefault(row["name"], []).append(
                 row["real_time"] * UNITS[row.get("time_unit") or "ns"])
     found.update((name, Slice(median(ns))) for name, ns in times.items()
