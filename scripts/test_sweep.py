@@ -257,6 +257,44 @@ class Plans(unittest.TestCase):
         self.assertFalse(any(silent.measures_latency(t) for t in range(7)))
 
 
+class MoreRounds(unittest.TestCase):
+    """Which cells get more rounds than their own."""
+
+    def five_rounds(self, seconds, most=61, **scatter):
+        """One after five rounds of a cell for each channel, whose times scatter so far,
+        with time for so much more."""
+        made = [cells.Cell("p", chan, (), 50, 5, 0, "x:1", most=most) for chan in scatter]
+        found = runner.Runner(unittest.mock.Mock(asleep=0), made, 1, 60, 0, None, None,
+                              None)
+        found.cost = sum(plan.slice_seconds(cell, 1) for cell in made) * 5
+        found.begun = found.now() - found.cost
+        found.budget = found.cost + seconds
+        for cell in made:
+            spread = scatter[cell.chan]
+            found.told[cell.name] = [
+                {"round": turn, "times": [100 * (1 + spread * part)]}
+                for turn, part in enumerate((-1, 0, 0.1, -0.1, 1))]
+        return found
+
+    def chosen(self, *args, **more):
+        return [cell.chan for cell in self.five_rounds(*args, **more).wanted(5)]
+
+    def test_what_is_known_gets_none(self):
+        self.assertEqual(self.chosen(60, calm=0.01, wild=0.1), ["wild"])
+
+    def test_those_that_time_makes_known_come_first(self):
+        self.assertEqual(self.chosen(2, near=0.1, far=0.2), ["near"])
+        self.assertEqual(self.chosen(4, near=0.1, far=0.2), ["near", "far"])
+
+    def test_then_those_that_it_makes_steady(self):
+        # 0.11 and 0.15 take 8 and 18 rounds to be known, 2 and 7 to be steady.
+        self.assertEqual(self.chosen(0.35, near=0.11, far=0.15), ["near"])
+
+    def test_and_then_all(self):
+        self.assertEqual(self.chosen(0.1, near=0.11, far=0.15), ["near", "far"])
+        self.assertEqual(self.chosen(60, most=6, near=0.11, far=0.15), ["near", "far"])
+
+
 class Limits(unittest.TestCase):
     """How long a slice may take, and which time counts."""
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from . import Refused, figures, plan, turns, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
 from .plan import FEWEST_ROUNDS, slice_limit, slice_seconds
-from .steady import KNOWN
+from .steady import KNOWN, STEADY
 from .watch import reject
 
 #: A slice that lasts so many times as long as it should, or as short, was not made to last
@@ -54,7 +54,8 @@ class Runner:
     Every cell gets its rounds. One that may have more, and whose median is not known
     well enough by then, gets them while the budget lasts, together with the cell that
     its speed is told against. Before each such round those cells are chosen that will be
-    known in the time that is left, as many as can be; the rest get what that leaves.
+    known in the time that is left, as many as can be; then those that will at least be
+    steady; the rest get what that leaves.
 
     `done` holds records of the same cells from before an interruption: what they say is
     taken for measured.
@@ -130,30 +131,31 @@ class Runner:
     def wanted(self, turn):
         """The cells that get a round `turn` beyond their own, and those that they are
         compared with."""
-        wanted = self.unknown_cells()
+        wanted = self.unknown_cells(KNOWN)
         if self.budget is not None:
-            wanted = self.worth_it(wanted) or wanted
+            wanted = self.worth_it(KNOWN) or self.worth_it(STEADY) or wanted
         names = {cell.name for cell in wanted} | {name for name, one in self.done if one == turn}
         names |= {cell.reference for cell in wanted}
         return [cell for cell in self.cells if cell.name in names]
 
-    def unknown_cells(self):
-        """That may have more rounds, and are not known well enough."""
+    def unknown_cells(self, within):
+        """That may have more rounds, and are not known so well."""
         return [cell for cell in self.cells if cell.name not in self.over
                 and cell.rounds < cell.limit
                 and len(self.told.get(cell.name, [])) < cell.limit
-                and not self.is_known(cell)]
+                and not self.is_known(cell, within)]
 
-    def worth_it(self, cells):
-        """Those of them that will be known well enough in the time that is left."""
-        needs = [need for need in map(self.need, cells) if need]
+    def worth_it(self, within):
+        """Those of them that will be known so well in the time that is left."""
+        cells = self.unknown_cells(within)
+        needs = [need for need in (self.need(cell, within) for cell in cells) if need]
         names = plan.affordable(needs, self.budget - (self.now() - self.begun))
         return [cell for cell in cells if cell.name in names]
 
-    def need(self, cell):
+    def need(self, cell, within):
         """None where all the rounds that it may have will not do."""
         slices = self.told.get(cell.name, [])
-        rounds = figures.further(slices, self.told_of_reference(cell), KNOWN)
+        rounds = figures.further(slices, self.told_of_reference(cell), within)
         if rounds is None or len(slices) + rounds > cell.limit:
             return None
         price = self.pace() * slice_seconds(cell, cell.rounds)
@@ -161,10 +163,10 @@ class Runner:
             return plan.Need(cell.name, rounds, price)
         return plan.Need(cell.name, rounds, price, cell.reference, price)
 
-    def is_known(self, cell):
-        """Whether what is told of it is known well enough."""
+    def is_known(self, cell, within):
+        """Whether what is told of it is known so well."""
         return figures.is_steady(self.told.get(cell.name, []), self.told_of_reference(cell),
-                                 KNOWN) is True
+                                 within) is True
 
     def told_of_reference(self, cell):
         return [] if cell.reference == cell.name else self.told.get(cell.reference, [])
