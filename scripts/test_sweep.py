@@ -294,6 +294,22 @@ class MoreRounds(unittest.TestCase):
         self.assertEqual(self.chosen(0.1, near=0.11, far=0.15), ["near", "far"])
         self.assertEqual(self.chosen(60, most=6, near=0.11, far=0.15), ["near", "far"])
 
+    def test_a_round_from_before_an_interruption_has_what_it_had(self):
+        found = self.five_rounds(60, near=0.1, far=0.1)
+        near, far = found.cells
+        found.done, found.last_done = {(far.name, 5): {}, (far.name, 6): {}}, 6
+        self.assertEqual(found.wanted(5), [far])
+        self.assertEqual(found.wanted(6), [near, far])
+        self.assertTrue(found.another_fits(5))
+
+    def test_what_can_not_be_told_any_more_gets_none(self):
+        """Its reference hung."""
+        found = self.five_rounds(60, condvar=0.01, wild=0.2)
+        reference, wild = found.cells
+        self.assertEqual(found.wanted(5), [reference, wild])
+        found.over.add(reference.name)
+        self.assertEqual(found.wanted(5), [])
+
 
 class Limits(unittest.TestCase):
     """How long a slice may take, and which time counts."""
@@ -496,6 +512,9 @@ class Statistics(unittest.TestCase):
         self.assertIs(steady.is_steady([100, 101, 112, 96, 99]), True)
         self.assertIs(steady.is_steady([100, 101, 112, 96, 99], steady.KNOWN), False)
         self.assertIs(steady.is_steady([100, 101, 119, 96, 99]), False)
+        # Of 21, the 7th and the 15th count, whatever the others are.
+        self.assertIs(steady.is_steady([1] * 3 + [100 + i / 10 for i in range(15)]
+                                      + [900] * 3), True)
 
     def test_how_many_more_rounds_it_takes(self):
         self.assertEqual(steady.further([100] * 2, 0.07), 3)
@@ -517,16 +536,13 @@ class Statistics(unittest.TestCase):
         self.assertEqual(plan.affordable(needs, 48), {"near", "next", "dear"})
 
     def test_a_reference_serves_all_that_are_told_against_it(self):
-        needs = [plan.Need(name, 4, 1.0, "it", 1.0) for name in "abc"]
+        needs = [plan.Need(name, 4, 1.0, "it") for name in "abc"]
         self.assertEqual(plan.affordable(needs, 8), {"a"})  # 4 and 4, then 4 each
         self.assertEqual(plan.affordable(needs, 12), {"a", "b"})
         # Nor does it need rounds of its own beside these, nor they beside its own.
         needs.append(plan.Need("it", 3, 1.0))
         self.assertEqual(plan.affordable(needs, 16), {"a", "b", "c", "it"})
         self.assertEqual(plan.affordable(needs, 15), {"a", "b", "it"})
-        # Of 21, the 7th and the 15th count, whatever the others are.
-        self.assertIs(steady.is_steady([1] * 3 + [100 + i / 10 for i in range(15)]
-                                      + [900] * 3), True)
 
     def test_two_modes_are_told_with_their_shares(self):
         fast, slow = [100, 101, 103, 99, 102, 100], [300, 305, 298]

@@ -164,27 +164,23 @@ class Need:
 
     name: str
     rounds: int  #: further ones, at a guess; those of its reference go with them
-    price: float  #: seconds for each
+    price: float  #: seconds for each, and as much for each of the reference
     reference: str = ""  #: the cell that it is told against, if that is another
-    reference_price: float = 0.0
 
 
 def affordable(needs, left):
     """The names of the cells that will be known in `left` seconds, if those that take
-    least are seen to first. A round of a reference serves all cells told against it."""
+    least by themselves are seen to first. A round of a reference serves all cells told
+    against it."""
     rounds, found = {}, set()
-
-    def more(name, wanted):
-        return max(0, wanted - rounds.get(name, 0))
-
     for need in sorted(needs, key=lambda need: (need.rounds * need.price, need.name)):
-        cost = (more(need.name, need.rounds) * need.price
-                + more(need.reference, need.rounds) * need.reference_price)
+        names = [name for name in (need.name, need.reference) if name]
+        cost = need.price * sum(max(0, need.rounds - rounds.get(name, 0)) for name in names)
         if cost > left:
             continue
         left -= cost
         found.add(need.name)
-        for name in (need.name, need.reference):
+        for name in names:
             rounds[name] = max(rounds.get(name, 0), need.rounds)
     return found
 

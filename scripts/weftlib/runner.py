@@ -80,10 +80,12 @@ class Runner:
         self.rejected = {}  # cell name: how many of its own rounds were rejected
         self.owed = set()  # cells whose latency was rejected, and not measured since
         self.done = {(entry["cell"], entry["round"]): entry for entry in done}
+        self.last_done = max((turn for _, turn in self.done), default=-1)
         self.items = {}  # cell name: the work its first slice chose
         self.divisible = set()  # cells whose turns each do a part of that
         self.crowds = {}  # cell name: tasks for each CPU, as its first slice has it
         self.told = {}  # cell name: what its slices say of its speed
+        self.guesses = {}  # (cell name, how well): (slices seen, rounds it still takes)
         self.over = set()  # cells that are not run again
         self.slices = 0
         self.cost = 0.0
@@ -119,34 +121,40 @@ class Runner:
 
     def more_rounds(self):
         """Those of cells that need them; likewise."""
-        last_done = max((turn for _, turn in self.done), default=-1)
         for turn in itertools.count(max(cell.rounds for cell in self.cells)):
             before = self.slices
             parts = self.arranged(self.wanted(turn), turn)
             if not self.round(turn, parts, lambda part: self.fits(part, turn)):
                 return False
-            if self.slices == before and turn >= last_done:
+            if self.slices == before and turn >= self.last_done:
                 return True
 
     def wanted(self, turn):
         """The cells that get a round `turn` beyond their own, and those that they are
-        compared with."""
-        wanted = self.unknown_cells(KNOWN)
-        if self.budget is not None:
-            wanted = self.worth_it(KNOWN) or self.worth_it(STEADY) or wanted
-        names = {cell.name for cell in wanted} | {name for name, one in self.done if one == turn}
-        names |= {cell.reference for cell in wanted}
+        compared with. A round from before an interruption has those that it had."""
+        names = {name for name, one in self.done if one == turn}
+        if turn >= self.last_done:
+            wanted = self.unknown_cells(KNOWN)
+            if self.budget is not None:
+                wanted = self.worth_it(KNOWN) or self.worth_it(STEADY) or wanted
+            names |= {name for cell in wanted for name in (cell.name, cell.reference)}
         return [cell for cell in self.cells if cell.name in names]
 
     def unknown_cells(self, within):
-        """That may have more rounds, and are not known so well."""
+        """Cells that may have more rounds, and are not known so well."""
         return [cell for cell in self.cells if cell.name not in self.over
                 and cell.rounds < cell.limit
                 and len(self.told.get(cell.name, [])) < cell.limit
-                and not self.is_known(cell, within)]
+                and not self.is_told_no_more(cell)
+                and self.further(cell, within) != 0]
+
+    def is_told_no_more(self, cell):
+        """Whether it has ratios to a reference that is not run again."""
+        return cell.reference != cell.name and cell.reference in self.over and bool(
+            figures.ratios(self.told.get(cell.name, []), self.told_of_reference(cell)))
 
     def worth_it(self, within):
-        """Those of them that will be known so well in the time that is left."""
+        """The cells that are not known so well, and will be in the time that is left."""
         cells = self.unknown_cells(within)
         needs = [need for need in (self.need(cell, within) for cell in cells) if need]
         names = plan.affordable(needs, self.budget - (self.now() - self.begun))
@@ -154,19 +162,24 @@ class Runner:
 
     def need(self, cell, within):
         """None where all the rounds that it may have will not do."""
-        slices = self.told.get(cell.name, [])
-        rounds = figures.further(slices, self.told_of_reference(cell), within)
-        if rounds is None or len(slices) + rounds > cell.limit:
+        rounds = self.further(cell, within)
+        if rounds is None or len(self.told.get(cell.name, [])) + rounds > cell.limit:
             return None
-        price = self.pace() * slice_seconds(cell, cell.rounds)
-        if cell.reference == cell.name or cell.reference not in self.told:
-            return plan.Need(cell.name, rounds, price)
-        return plan.Need(cell.name, rounds, price, cell.reference, price)
+        with_reference = (cell.reference in self.told and cell.reference not in self.over
+                          and cell.reference != cell.name)
+        return plan.Need(cell.name, rounds, self.pace() * slice_seconds(cell, cell.rounds),
+                         cell.reference if with_reference else "")
 
-    def is_known(self, cell, within):
-        """Whether what is told of it is known so well."""
-        return figures.is_steady(self.told.get(cell.name, []), self.told_of_reference(cell),
-                                 within) is True
+    def further(self, cell, within):
+        """How many more rounds it takes, at a guess, until a cell is known so well: 0 when
+        it is, None where none will do. Worked out anew only when it has more slices."""
+        slices, reference = self.told.get(cell.name, []), self.told_of_reference(cell)
+        key, seen = (cell.name, within), (len(slices), len(reference))
+        if self.guesses.get(key, ((), 0))[0] != seen:
+            known = figures.is_steady(slices, reference, within) is True
+            self.guesses[key] = seen, 0 if known else figures.further(
+                slices, reference, within)
+        return self.guesses[key][1]
 
     def told_of_reference(self, cell):
         return [] if cell.reference == cell.name else self.told.get(cell.reference, [])
@@ -201,7 +214,7 @@ class Runner:
 
         The estimate cannot know how slow a machine or a channel is; this can.
         """
-        if self.budget is None or turn < FEWEST_ROUNDS:
+        if self.budget is None or turn < FEWEST_ROUNDS or turn < self.last_done:
             return True
         elapsed = self.now() - self.begun
         return elapsed * (turn + 1) / turn <= self.budget

@@ -20,7 +20,7 @@ APART, GAP = 1.1, 9.0
 
 
 def is_steady(values, within=STEADY):
-    """Whether their median is known to 10 %, or None for too few to tell.
+    """Whether their median is known so well, or None for too few to tell.
 
     It is when the sign test's interval, at least 90 % sure (of five values: from the
     smallest to the largest), reaches no further on average to either side, and the
