@@ -58,7 +58,8 @@ class Peers(unittest.TestCase):
         names = [c["name"] for c in strict(self.ask("list", "channels", "--json").out)]
         self.assertNotIn("lumpy", names)
         peers = strict(self.ask("list", "peers", "--json").out)
-        self.assertEqual([p["name"] for p in peers], ["dropping", "gone", "lumpy", "odd", "other"])
+        self.assertEqual([p["name"] for p in peers],
+                         ["dropping", "gone", "lumpy", "odd", "other"])
         self.assertEqual([p["name"] for p in peers if not p["why_not"]],
                          ["dropping", "lumpy"])
         self.assertIn("bounded", peers[2]["caps"])

@@ -36,7 +36,9 @@ stored is of another one; 130 interrupted
 """
 FLOOR = ROOT / "results" / "gate" / "floor.json"
 #: Options that mean nothing to other programs.
-OF_WEFT = ("inject", "list", "sweep", "links", "cache")
+OF_WEFT = ("inject", "list", "sweep", "links", "cache", "no_exact")
+#: And those that mean nothing without them.
+OF_COMMANDS = ("control_cmd", "timeout")
 
 
 def parse_arguments(argv):
@@ -96,13 +98,10 @@ def check_sides(parser, options):
         parser.error("--base-cmd and --head-cmd belong together")
     if bool(options.base) == all(given):
         parser.error("give either --base REF or --base-cmd and --head-cmd")
-    if not all(given):
-        if options.control_cmd:
-            parser.error("--control-cmd belongs to --base-cmd")
-        return
-    for name in OF_WEFT:
+    for name in OF_WEFT if all(given) else OF_COMMANDS:
         if getattr(options, name) != parser.get_default(name):
-            parser.error("--%s works with cells of weft, not with --base-cmd" % name)
+            parser.error(("--%s works with cells of weft, not with --base-cmd" if all(given)
+                          else "--%s belongs to --base-cmd") % name.replace("_", "-"))
 
 
 def stored_floor(options):

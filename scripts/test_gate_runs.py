@@ -85,7 +85,8 @@ class Gates(unittest.TestCase):
     def arguments(self, *args):
         # Python's own site would take longer to load than all of a command (-S).
         return [sys.executable, "-S", str(SCRIPTS / "gate.py"), "--out",
-                str(self.dir / "out"), "--quiet", "--no-plot", "--no-exact",
+                str(self.dir / "out"), "--quiet", "--no-plot",
+                *([] if "--base-cmd" in args else ["--no-exact"]),
                 "--keep-disturbed", "--seed=3", *args]
 
     def gate(self, *args, status=0):
@@ -368,6 +369,8 @@ class Commands(Gates):
                 (("--base-cmd", "a \"b", "--head-cmd", cat), "no closing quotation"),
                 (("--base-cmd", cat, "--head-cmd", cat, "--list"), "--list works with"),
                 (("--base-cmd", cat, "--head-cmd", cat, "--links=2"), "--links works with"),
+                (("--base-cmd", cat, "--head-cmd", cat, "--no-exact"), "--no-exact works with"),
+                (("--base", "HEAD", "--timeout=9"), "--timeout belongs to"),
                 (("--base-cmd", cat, "--head-cmd", cat, "--floor="), "cannot read"),
                 (("--base", "HEAD", "--control-cmd", cat), "belongs to --base-cmd"),
                 (("--base", "HEAD", "--sweep", "no-such-sweep"), "no-such-sweep"),

@@ -55,7 +55,7 @@ def measure(base, head, scratch):
         elif shutil.which("valgrind") is None:
             found.unseen.append("instructions: valgrind is not here")
         else:
-            instructions(found, *(executed(programs[name], Path(folder, name + ".out"))
+            instructions(found, *(executed(name, programs[name], Path(folder, name + ".out"))
                                   for name in ("base", "head")))
     return found
 
@@ -116,7 +116,7 @@ def ceilings(path=CEILINGS):
     return limits
 
 
-def executed(program, out):
+def executed(side, program, out):
     """{path: instructions per operation} of one run under callgrind, or None."""
     if program is None:
         return None
@@ -124,9 +124,10 @@ def executed(program, out):
         status, said = attend(["valgrind", "--tool=callgrind",
                                "--callgrind-out-file=%s" % out, program], limit=PATIENCE)
     except subprocess.TimeoutExpired:
-        raise Problem("callgrind: no end within %d s" % PATIENCE)
+        raise Problem("%s: callgrind: no end within %d s" % (side, PATIENCE))
     if status:
-        raise Problem("callgrind: %s" % (said.strip().splitlines() or ["no word"])[-1])
+        raise Problem("%s: callgrind: %s" % (
+            side, (said.strip().splitlines() or ["no word"])[-1]))
     costs = inclusive(out.read_text(errors="replace"))
     return {path: cost / OPERATIONS for path, cost in costs.items()}
 

@@ -77,7 +77,7 @@ def end_session(session):
         for pid in found:
             try:
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
+            except OSError:  # it has ended, or is another user's by now
                 pass
         time.sleep(0.01)
 
