@@ -35,9 +35,12 @@ typedef void (*cost_fn)(void *arg);
 
 #define COST_ROUNDS 201
 
-/* The medians of all rounds, in nanoseconds. */
+/* The medians of all rounds: in nanoseconds, and of how many times as long the
+ * second took as the first beside it. The speed of a CPU changes within a
+ * comparison, so the ratio of the two medians may be one of different speeds. */
 struct cost_times {
 	int64_t first, second;
+	double ratio;
 };
 
 static inline int cost_by_value(const void *a, const void *b)
@@ -45,6 +48,12 @@ static inline int cost_by_value(const void *a, const void *b)
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
 	return x < y ? -1 : x > y;
+}
+
+static inline int64_t cost_median(int64_t *rounds)
+{
+	qsort(rounds, COST_ROUNDS, sizeof(*rounds), cost_by_value);
+	return rounds[COST_ROUNDS / 2];
 }
 
 static inline int64_t cost_timed(cost_fn before, cost_fn fn, void *arg)
@@ -63,15 +72,15 @@ static inline int64_t cost_timed(cost_fn before, cost_fn fn, void *arg)
 static inline struct cost_times cost_compare(cost_fn before, cost_fn first,
                                              cost_fn second, void *arg)
 {
-	static int64_t a[COST_ROUNDS], b[COST_ROUNDS];
+	static int64_t a[COST_ROUNDS], b[COST_ROUNDS], millionths[COST_ROUNDS];
 
 	for (int r = 0; r < COST_ROUNDS; r++) {
 		a[r] = cost_timed(before, first, arg);
 		b[r] = cost_timed(before, second, arg);
+		millionths[r] = b[r] * 1000000 / (a[r] > 0 ? a[r] : 1);
 	}
-	qsort(a, COST_ROUNDS, sizeof(*a), cost_by_value);
-	qsort(b, COST_ROUNDS, sizeof(*b), cost_by_value);
-	return (struct cost_times){ a[COST_ROUNDS / 2], b[COST_ROUNDS / 2] };
+	return (struct cost_times){ cost_median(a), cost_median(b),
+		                    (double)cost_median(millionths) / 1e6 };
 }
 
 /* --- system calls --- */
