@@ -37,7 +37,8 @@ typedef void (*cost_fn)(void *arg);
 
 /* The medians of all rounds: in nanoseconds, and of how many times as long the
  * second took as the first beside it. The speed of a CPU changes within a
- * comparison, so the ratio of the two medians may be one of different speeds. */
+ * comparison, so the ratio of the two medians may be one of different speeds.
+ */
 struct cost_times {
 	int64_t first, second;
 	double ratio;
