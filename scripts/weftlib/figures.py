@@ -97,11 +97,12 @@ def is_steady(slices, reference=(), within=steady.STEADY):
 
 
 def further(slices, reference, within):
-    """How many more rounds it takes, at a guess, until a cell is known that well; None of
-    one that has two modes, which no number of rounds makes one."""
+    """How many more rounds it takes, at a guess, until a cell is known that well: 0 of
+    one that is, None of one that has two modes, which no number of rounds makes one."""
     if modes(slices):
         return None
-    return steady.further(told(slices, reference), within)
+    values = told(slices, reference)
+    return 0 if steady.is_steady(values, within) else steady.further(values, within)
 
 
 def told(slices, reference):

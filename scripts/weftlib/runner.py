@@ -150,8 +150,9 @@ class Runner:
 
     def is_told_no_more(self, cell):
         """Whether it has ratios to a reference that is not run again."""
-        return cell.reference != cell.name and cell.reference in self.over and bool(
-            figures.ratios(self.told.get(cell.name, []), self.told_of_reference(cell)))
+        reference = self.other_reference(cell)
+        return reference in self.over and bool(
+            figures.ratios(self.told.get(cell.name, []), self.told.get(reference, [])))
 
     def worth_it(self, within):
         """The cells that are not known so well, and will be in the time that is left."""
@@ -165,24 +166,23 @@ class Runner:
         rounds = self.further(cell, within)
         if rounds is None or len(self.told.get(cell.name, [])) + rounds > cell.limit:
             return None
-        with_reference = (cell.reference in self.told and cell.reference not in self.over
-                          and cell.reference != cell.name)
+        reference = self.other_reference(cell)
         return plan.Need(cell.name, rounds, self.pace() * slice_seconds(cell, cell.rounds),
-                         cell.reference if with_reference else "")
+                         "" if reference in self.over else reference)
 
     def further(self, cell, within):
-        """How many more rounds it takes, at a guess, until a cell is known so well: 0 when
-        it is, None where none will do. Worked out anew only when it has more slices."""
-        slices, reference = self.told.get(cell.name, []), self.told_of_reference(cell)
+        """As figures.further(); worked out anew only when it has more slices."""
+        slices = self.told.get(cell.name, [])
+        reference = self.told.get(self.other_reference(cell), [])
         key, seen = (cell.name, within), (len(slices), len(reference))
         if self.guesses.get(key, ((), 0))[0] != seen:
-            known = figures.is_steady(slices, reference, within) is True
-            self.guesses[key] = seen, 0 if known else figures.further(
-                slices, reference, within)
+            self.guesses[key] = seen, figures.further(slices, reference, within)
         return self.guesses[key][1]
 
-    def told_of_reference(self, cell):
-        return [] if cell.reference == cell.name else self.told.get(cell.reference, [])
+    def other_reference(self, cell):
+        """The name of its reference, if that is another cell that has been measured; ""."""
+        other = cell.reference != cell.name and cell.reference in self.told
+        return cell.reference if other else ""
 
     def pace(self):
         """How much longer slices take than they should."""
