@@ -98,7 +98,8 @@ struct weft_loop_opts {
 	unsigned batch;      /* events of a turn; 0 = 16 */
 	uint64_t age;        /* as said above; 0 = 64; WEFT_LOOP_STRICT */
 	unsigned post_prio;  /* of posted functions */
-	enum weft_wait wait; /* how senders wait; select: the loop, too */
+	enum weft_wait wait; /* how senders wait, and the loop; a queue's ends
+	                        up in the kernel with WEFT_WAIT_SPIN, too */
 
 	/* Tasks that send at a time, to one source or, of a queue, to all, so
 	 * many of which the implementation must allow as senders; 0: any. */

@@ -14,6 +14,7 @@
 
 #include "base/barrier.h"
 #include "internal.h"
+#include "task/spinner.h"
 
 /* --- waking --- */
 
@@ -55,10 +56,34 @@ static bool has_news(struct weft_loop *l)
 	       !l->live;
 }
 
+/* Looks around for as long as any wait does before it parks: to be rung for
+ * each event costs both sides a call into the kernel, and on one CPU two
+ * switches. Whether there is something. */
+static bool spin(struct weft_loop *l, int64_t deadline_ns)
+{
+	struct spinner s;
+	bool found = false;
+
+	/* The owner's turn looks at descriptors, so it does not spin for ever.
+	 */
+	weft_spinner_init(&s,
+	                  l->opts.wait == WEFT_WAIT_PARK ? WEFT_WAIT_PARK
+	                                                 : WEFT_WAIT_ADAPTIVE,
+	                  spinner_gap(l->opts.cap), false, deadline_ns);
+	while (!found && weft_spinner_turn(&s))
+		found = weft_loop_hold_any(l) || has_news(l);
+	return found;
+}
+
 int weft_loop_wait_fd(struct weft_loop *l, int64_t deadline_ns)
 {
 	bool rung = false;
 	int err = 0;
+
+	if (spin(l, deadline_ns)) {
+		l->now_ns = weft_now();
+		return 0;
+	}
 
 	weft_fetch_add_acq_rel(&l->asleep, 1u);
 	weft_barrier_registered();
