@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "chan/internal.h"
+#include "chan/front.h"
 #include "task/await.h"
 
 static size_t chan_cap_of(const struct weft_chan_impl *impl, const void *state,
@@ -40,6 +40,17 @@ bool weft_chan_impl_can_select(const struct weft_chan_impl *impl, size_t cap)
 	        (impl->poll && cap));
 }
 
+static const struct chan_front chan_front_any = { weft_chan_send_any,
+	                                          weft_chan_recv_any };
+
+static const struct chan_front *chan_front_of(const struct weft_chan_impl *impl,
+                                              size_t elem_size)
+{
+	const struct chan_front *own = impl->reserved[CHAN_RESERVED_FRONT];
+
+	return own && elem_size == FRONT_ELEM ? own : &chan_front_any;
+}
+
 /* Everything but the options. */
 static void chan_init(struct weft_chan *c, const struct weft_chan_impl *impl,
                       void *state, size_t cap, size_t elem_size)
@@ -47,6 +58,7 @@ static void chan_init(struct weft_chan *c, const struct weft_chan_impl *impl,
 	c->impl = impl;
 	c->completing = impl->reserved[CHAN_RESERVED_COMPLETING];
 	c->state = state;
+	c->front = *chan_front_of(impl, elem_size);
 	c->elem_size = elem_size;
 	c->cap = chan_cap_of(impl, state, cap);
 	c->selectable = weft_chan_impl_can_select(impl, cap);
@@ -253,39 +265,62 @@ __attribute__((noinline)) static int chan_wait_for(struct weft_chan *c,
 	return err;
 }
 
-int weft_chan_send(struct weft_chan *c, const void *elem, int64_t deadline_ns)
+int weft_chan_relay_slow(struct waitq *peers)
+{
+	weft_waitq_relay_slow(peers);
+	return 0;
+}
+
+int weft_chan_send_rest(struct weft_chan *c, const void *elem,
+                        int64_t deadline_ns, int err)
+{
+	if (err == -EAGAIN)
+		return chan_wait_for(c, WEFT_CASE_SEND, (void *)(uintptr_t)elem,
+		                     deadline_ns);
+	return err ? err : front_done(&c->receivers);
+}
+
+int weft_chan_recv_rest(struct weft_chan *c, void *elem, int64_t deadline_ns,
+                        int err)
+{
+	if (err == -EAGAIN)
+		return chan_wait_for(c, WEFT_CASE_RECV, elem, deadline_ns);
+	return err ? err : front_done(&c->senders);
+}
+
+int weft_chan_send_any(struct weft_chan *c, const void *elem,
+                       int64_t deadline_ns)
 {
 	int err;
 
-	if (!chan_usable(c, elem))
-		return -EINVAL;
 	if (c->impl->send)
 		err = c->impl->send(c->state, elem, deadline_ns);
 	else
 		err = c->impl->try_send(c->state, elem);
-	if (err == -EAGAIN)
-		return chan_wait_for(c, WEFT_CASE_SEND, (void *)(uintptr_t)elem,
-		                     deadline_ns);
-	if (!err)
-		waitq_relay(&c->receivers);
-	return err;
+	return weft_chan_send_rest(c, elem, deadline_ns, err);
 }
 
-int weft_chan_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
+int weft_chan_recv_any(struct weft_chan *c, void *elem, int64_t deadline_ns)
 {
 	int err;
 
-	if (!chan_usable(c, elem))
-		return -EINVAL;
 	if (c->impl->recv)
 		err = c->impl->recv(c->state, elem, deadline_ns);
 	else
 		err = c->impl->try_recv(c->state, elem);
-	if (err == -EAGAIN)
-		return chan_wait_for(c, WEFT_CASE_RECV, elem, deadline_ns);
-	if (!err)
-		waitq_relay(&c->senders);
-	return err;
+	return weft_chan_recv_rest(c, elem, deadline_ns, err);
+}
+
+int weft_chan_send(struct weft_chan *c, const void *elem, int64_t deadline_ns)
+{
+	return chan_usable(c, elem) ? c->front.send(c, elem, deadline_ns)
+	                            : -EINVAL;
+}
+
+int weft_chan_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
+{
+	return chan_usable(c, elem) ? c->front.recv(c, elem, deadline_ns)
+	                            : -EINVAL;
 }
 
 /* --- many elements --- */

@@ -20,7 +20,7 @@
 
 #include "base/cacheline.h"
 #include "chan/elem.h"
-#include "chan/internal.h"
+#include "chan/front.h"
 
 /* Peers that one hold of the lock may serve in a batch, to be woken after it.
  */
@@ -68,24 +68,25 @@ static void handoff_destroy(void *state)
 
 /* --- under the lock --- */
 
-static unsigned char *handoff_slot(struct handoff *h, size_t i)
-{
-	size_t at = h->head + i;
+/* The size is the channel's, which a caller may know without a look. */
 
-	return h->buffer + (at < h->cap ? at : at - h->cap) * h->elem_size;
+FRONT_INLINE void handoff_push(struct handoff *h, const void *elem,
+                               size_t elem_size)
+{
+	size_t len = h->len, at = h->head + len;
+
+	at = at < h->cap ? at : at - h->cap;
+	h->len = len + 1;
+	elem_copy(h->buffer + at * elem_size, elem, elem_size);
 }
 
-static void handoff_push(struct handoff *h, const void *elem)
+FRONT_INLINE void handoff_pop(struct handoff *h, void *elem, size_t elem_size)
 {
-	elem_copy(handoff_slot(h, h->len), elem, h->elem_size);
-	h->len++;
-}
+	size_t at = h->head;
 
-static void handoff_pop(struct handoff *h, void *elem)
-{
-	elem_copy(elem, handoff_slot(h, 0), h->elem_size);
-	h->head = h->head + 1 < h->cap ? h->head + 1 : 0;
+	h->head = at + 1 < h->cap ? at + 1 : 0;
 	h->len--;
+	elem_copy(elem, h->buffer + at * elem_size, elem_size);
 }
 
 /* The longest waiting task of a queue whose wait is still open, unlinked and
@@ -130,7 +131,7 @@ static int handoff_send_now(struct handoff *h, const void *elem,
 	}
 	if (h->len == h->cap)
 		return -EAGAIN;
-	handoff_push(h, elem);
+	handoff_push(h, elem, h->elem_size);
 	return 0;
 }
 
@@ -141,12 +142,12 @@ static int handoff_recv_now(struct handoff *h, void *elem,
 	struct waiter *w;
 
 	if (buffered)
-		handoff_pop(h, elem);
+		handoff_pop(h, elem, h->elem_size);
 	/* Senders that wait at a close have failed, told so or not. */
 	w = h->closed ? NULL : handoff_claim_first(&h->senders, &parked);
 	if (w) {
 		if (buffered)
-			handoff_push(h, w->elem);
+			handoff_push(h, w->elem, h->elem_size);
 		else
 			elem_copy(elem, w->elem, h->elem_size);
 		*wake = handoff_finish(w, 0, parked);
@@ -247,16 +248,36 @@ handoff_recv_slow(struct handoff *h, void *elem, int64_t deadline_ns)
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
+/* What needs nobody else, and the release of the lock. False: nothing was done,
+ * and the lock is still held. */
+
+FRONT_INLINE bool handoff_put(struct handoff *h, const void *elem,
+                              size_t elem_size)
+{
+	if (h->closed || h->len == h->cap || !list_is_empty(&h->receivers))
+		return false;
+	handoff_push(h, elem, elem_size);
+	spin_unlock(&h->lock);
+	return true;
+}
+
+FRONT_INLINE bool handoff_take(struct handoff *h, void *elem, size_t elem_size)
+{
+	if (h->len == 0 || !list_is_empty(&h->senders))
+		return false;
+	handoff_pop(h, elem, elem_size);
+	spin_unlock(&h->lock);
+	return true;
+}
+
 static int handoff_send(void *state, const void *elem, int64_t deadline_ns)
 {
 	struct handoff *h = state;
 
 	spin_lock(&h->lock);
-	if (h->closed || h->len == h->cap || !list_is_empty(&h->receivers))
-		return handoff_send_slow(h, elem, deadline_ns);
-	handoff_push(h, elem);
-	spin_unlock(&h->lock);
-	return 0;
+	return handoff_put(h, elem, h->elem_size)
+	               ? 0
+	               : handoff_send_slow(h, elem, deadline_ns);
 }
 
 static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
@@ -264,12 +285,56 @@ static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
 	struct handoff *h = state;
 
 	spin_lock(&h->lock);
-	if (h->len == 0 || !list_is_empty(&h->senders))
-		return handoff_recv_slow(h, elem, deadline_ns);
-	handoff_pop(h, elem);
-	spin_unlock(&h->lock);
-	return 0;
+	return handoff_take(h, elem, h->elem_size)
+	               ? 0
+	               : handoff_recv_slow(h, elem, deadline_ns);
 }
+
+/* --- the front --- */
+
+__attribute__((noinline)) static int
+handoff_front_send_slow(struct weft_chan *c, const void *elem,
+                        int64_t deadline_ns)
+{
+	return weft_chan_send_rest(
+	        c, elem, deadline_ns,
+	        handoff_send_slow(c->state, elem, deadline_ns));
+}
+
+__attribute__((noinline)) static int
+handoff_front_recv_slow(struct weft_chan *c, void *elem, int64_t deadline_ns)
+{
+	return weft_chan_recv_rest(
+	        c, elem, deadline_ns,
+	        handoff_recv_slow(c->state, elem, deadline_ns));
+}
+
+static int handoff_front_send(struct weft_chan *c, const void *elem,
+                              int64_t deadline_ns)
+{
+	struct handoff *h = c->state;
+
+	if (!spin_try_lock(&h->lock))
+		return weft_chan_send_any(c, elem, deadline_ns);
+	return handoff_put(h, elem, FRONT_ELEM)
+	               ? front_done(&c->receivers)
+	               : handoff_front_send_slow(c, elem, deadline_ns);
+}
+
+static int handoff_front_recv(struct weft_chan *c, void *elem,
+                              int64_t deadline_ns)
+{
+	struct handoff *h = c->state;
+
+	if (!spin_try_lock(&h->lock))
+		return weft_chan_recv_any(c, elem, deadline_ns);
+	return handoff_take(h, elem, FRONT_ELEM)
+	               ? front_done(&c->senders)
+	               : handoff_front_recv_slow(c, elem, deadline_ns);
+}
+
+static const struct chan_front handoff_front = { handoff_front_send,
+	                                         handoff_front_recv };
 
 static int handoff_try_send(void *state, const void *elem)
 {
@@ -441,5 +506,6 @@ const struct weft_chan_impl weft_chan_impl_handoff = {
 	.try_send_many = handoff_try_send_many,
 	.try_recv_many = handoff_try_recv_many,
 	.stats = handoff_stats,
-	.reserved = { [CHAN_RESERVED_COMPLETING] = &completing },
+	.reserved = { [CHAN_RESERVED_COMPLETING] = &completing,
+	              [CHAN_RESERVED_FRONT] = &handoff_front },
 };

@@ -36,11 +36,23 @@ struct chan_completing {
  * in one that notifies, and in every plug-in. */
 #define CHAN_RESERVED_COMPLETING 0
 
+/* Send and receive of one element, the whole of them, for usable arguments: see
+ * front.h. */
+struct chan_front {
+	int (*send)(struct weft_chan *c, const void *elem, int64_t deadline_ns);
+	int (*recv)(struct weft_chan *c, void *elem, int64_t deadline_ns);
+};
+
+/* Which of impl->reserved has the implementation's own, for elements of 8
+ * bytes; NULL where the general one does, and in every plug-in. */
+#define CHAN_RESERVED_FRONT 1
+
 struct weft_chan {
 	/* Constant once made. */
 	const struct weft_chan_impl *impl;
 	const struct chan_completing *completing; /* NULL: it notifies */
 	void *state;
+	struct chan_front front;
 	size_t elem_size;
 	bool selectable; /* may stand in a select */
 	size_t cap;

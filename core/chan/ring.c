@@ -27,13 +27,10 @@
 #include "base/cacheline.h"
 #include "chan/ahead.h"
 #include "chan/elem.h"
-#include "chan/internal.h"
+#include "chan/front.h"
 #include "task/spin.h"
 
 #define CLOSED UINT64_C(1)
-
-/* For what each element takes: a call more would be a tenth of it. */
-#define RING_INLINE static inline __attribute__((always_inline))
 
 struct slot {
 	_Atomic uint64_t seq;
@@ -53,6 +50,11 @@ struct ring {
 
 	_Alignas(WEFT_CACHE_LINE) unsigned char slots[];
 };
+
+FRONT_INLINE size_t ring_slot_size(size_t elem_size)
+{
+	return (sizeof(struct slot) + elem_size + 7) & ~(size_t)7;
+}
 
 static struct slot *ring_slot_at(const struct ring *r, uint64_t pos)
 {
@@ -96,8 +98,7 @@ static uint64_t ring_lap_for(uint64_t cap)
 
 static int ring_create(void **state, const struct weft_chan_config *config)
 {
-	size_t slot_size =
-	        (sizeof(struct slot) + config->elem_size + 7) & ~(size_t)7;
+	size_t slot_size = ring_slot_size(config->elem_size);
 	struct ring *r;
 	uint64_t pos;
 
@@ -209,40 +210,39 @@ static uint64_t ring_claim_head(struct ring *r, uint64_t n, uint64_t *pos,
 	}
 }
 
-RING_INLINE void ring_write(const struct ring *r, struct slot *s, uint64_t pos,
-                            const void *elem)
+FRONT_INLINE void ring_write(struct slot *s, uint64_t pos, const void *elem,
+                             size_t elem_size)
 {
-	elem_copy(s->elem, elem, r->elem_size);
+	elem_copy(s->elem, elem, elem_size);
 	weft_store_release(&s->seq, pos + 1); /* pairs with [slot] */
 }
 
-RING_INLINE void ring_read(const struct ring *r, struct slot *s, uint64_t pos,
-                           void *elem)
+FRONT_INLINE void ring_read(const struct ring *r, struct slot *s, uint64_t pos,
+                            void *elem, size_t elem_size)
 {
-	elem_copy(elem, s->elem, r->elem_size);
+	elem_copy(elem, s->elem, elem_size);
 	weft_store_release(&s->seq, pos + r->lap); /* pairs with [slot] */
 }
 
-__attribute__((noinline)) static int ring_send_slow(struct ring *r,
-                                                    const void *elem)
+static int ring_send_slow(struct ring *r, const void *elem)
 {
 	uint64_t pos;
 	int err;
 
 	if (!ring_claim_tail(r, 1, &pos, &err))
 		return err;
-	ring_write(r, ring_slot_at(r, pos), pos, elem);
+	ring_write(ring_slot_at(r, pos), pos, elem, r->elem_size);
 	return 0;
 }
 
-__attribute__((noinline)) static int ring_recv_slow(struct ring *r, void *elem)
+static int ring_recv_slow(struct ring *r, void *elem)
 {
 	uint64_t pos;
 	int err;
 
 	if (!ring_claim_head(r, 1, &pos, &err))
 		return err;
-	ring_read(r, ring_slot_at(r, pos), pos, elem);
+	ring_read(r, ring_slot_at(r, pos), pos, elem, r->elem_size);
 	return 0;
 }
 
@@ -250,36 +250,89 @@ __attribute__((noinline)) static int ring_recv_slow(struct ring *r, void *elem)
  * One element, and the usual case of it: the slot is ready and nobody else
  * claims it at the same time. Anything else, a close among it, takes the
  * general way from the start; the CAS has not changed anything then.
+ *
+ * The sizes are the ring's, which a caller may know without a look.
  */
-static int ring_try_send(void *state, const void *elem)
+FRONT_INLINE bool ring_put(struct ring *r, const void *elem, size_t elem_size,
+                           size_t slot_size)
 {
-	struct ring *r = state;
 	uint64_t tail = weft_load_acquire(&r->tail), pos = tail >> 1;
-	uint64_t next = ring_next(r, pos) << 1;
-	struct slot *s = ring_slot_at(r, pos);
+	uint64_t index = pos & (r->lap - 1), next = ring_next(r, pos) << 1;
+	struct slot *s = (void *)(r->slots + index * slot_size);
 
 	if (tail & CLOSED || weft_load_acquire(&s->seq) != pos || /* [slot] */
 	    !weft_cas_acq_rel(&r->tail, &tail, next))
-		return ring_send_slow(r, elem);
-	ahead_fetch(r->slots, pos & (r->lap - 1), r->ahead, r->cap,
-	            r->slot_size);
-	ring_write(r, s, pos, elem);
-	return 0;
+		return false;
+	ahead_fetch(r->slots, index, r->ahead, r->cap, slot_size);
+	ring_write(s, pos, elem, elem_size);
+	return true;
+}
+
+FRONT_INLINE bool ring_take(struct ring *r, void *elem, size_t elem_size,
+                            size_t slot_size)
+{
+	uint64_t head = weft_load_acquire(&r->head), pos = head >> 1;
+	uint64_t index = pos & (r->lap - 1), next = ring_next(r, pos) << 1;
+	struct slot *s = (void *)(r->slots + index * slot_size);
+
+	if (weft_load_acquire(&s->seq) != pos + 1 || /* [slot] */
+	    !weft_cas_acq_rel(&r->head, &head, next))
+		return false;
+	ring_read(r, s, pos, elem, elem_size);
+	return true;
+}
+
+static int ring_try_send(void *state, const void *elem)
+{
+	struct ring *r = state;
+
+	return ring_put(r, elem, r->elem_size, r->slot_size)
+	               ? 0
+	               : ring_send_slow(r, elem);
 }
 
 static int ring_try_recv(void *state, void *elem)
 {
 	struct ring *r = state;
-	uint64_t head = weft_load_acquire(&r->head), pos = head >> 1;
-	uint64_t next = ring_next(r, pos) << 1;
-	struct slot *s = ring_slot_at(r, pos);
 
-	if (weft_load_acquire(&s->seq) != pos + 1 || /* [slot] */
-	    !weft_cas_acq_rel(&r->head, &head, next))
-		return ring_recv_slow(r, elem);
-	ring_read(r, s, pos, elem);
-	return 0;
+	return ring_take(r, elem, r->elem_size, r->slot_size)
+	               ? 0
+	               : ring_recv_slow(r, elem);
 }
+
+/* --- the front --- */
+
+__attribute__((noinline)) static int
+ring_front_send_slow(struct weft_chan *c, const void *elem, int64_t deadline_ns)
+{
+	return weft_chan_send_rest(c, elem, deadline_ns,
+	                           ring_send_slow(c->state, elem));
+}
+
+__attribute__((noinline)) static int
+ring_front_recv_slow(struct weft_chan *c, void *elem, int64_t deadline_ns)
+{
+	return weft_chan_recv_rest(c, elem, deadline_ns,
+	                           ring_recv_slow(c->state, elem));
+}
+
+static int ring_front_send(struct weft_chan *c, const void *elem,
+                           int64_t deadline_ns)
+{
+	return ring_put(c->state, elem, FRONT_ELEM, ring_slot_size(FRONT_ELEM))
+	               ? front_done(&c->receivers)
+	               : ring_front_send_slow(c, elem, deadline_ns);
+}
+
+static int ring_front_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
+{
+	return ring_take(c->state, elem, FRONT_ELEM, ring_slot_size(FRONT_ELEM))
+	               ? front_done(&c->senders)
+	               : ring_front_recv_slow(c, elem, deadline_ns);
+}
+
+static const struct chan_front ring_front = { ring_front_send,
+	                                      ring_front_recv };
 
 static int ring_try_send_many(void *state, const void *elems, size_t n,
                               size_t *done)
@@ -291,8 +344,8 @@ static int ring_try_send_many(void *state, const void *elems, size_t n,
 
 	*done = ring_claim_tail(r, n < r->cap ? n : r->cap, &pos, &err);
 	for (size_t i = 0; i < *done; i++, pos = ring_next(r, pos))
-		ring_write(r, ring_slot_at(r, pos), pos,
-		           from + i * r->elem_size);
+		ring_write(ring_slot_at(r, pos), pos, from + i * r->elem_size,
+		           r->elem_size);
 	return err;
 }
 
@@ -305,7 +358,8 @@ static int ring_try_recv_many(void *state, void *elems, size_t n, size_t *done)
 
 	*done = ring_claim_head(r, n < r->cap ? n : r->cap, &pos, &err);
 	for (size_t i = 0; i < *done; i++, pos = ring_next(r, pos))
-		ring_read(r, ring_slot_at(r, pos), pos, to + i * r->elem_size);
+		ring_read(r, ring_slot_at(r, pos), pos, to + i * r->elem_size,
+		          r->elem_size);
 	return err;
 }
 
@@ -368,4 +422,5 @@ const struct weft_chan_impl weft_chan_impl_ring = {
 	.close = ring_close,
 	.len = ring_len,
 	.poll = ring_poll,
+	.reserved = { [CHAN_RESERVED_FRONT] = &ring_front },
 };

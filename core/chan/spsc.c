@@ -27,7 +27,7 @@
 
 #include "base/cacheline.h"
 #include "chan/elem.h"
-#include "chan/internal.h"
+#include "chan/front.h"
 #include "task/spin.h"
 
 /* Bit 0 of tail, in the form without the asymmetric barrier only. */
@@ -92,21 +92,34 @@ static uint64_t spsc_final_of(struct spsc *q)
 	return final - 1;
 }
 
+/* With the asymmetric barrier. Whether the n elements past position t are
+ * delivered for sure: no close has begun. */
+FRONT_INLINE bool spsc_advance(struct spsc *q, uint64_t t, uint64_t n)
+{
+	weft_store_release(&q->tail, (t + n) << 1); /* [tail] */
+	weft_barrier_compiler(); /* light half: see spsc_close() */
+	return __builtin_expect(!weft_load_relaxed(&q->closing), 1);
+}
+
+/* Of n elements published past position t, how many will be delivered; the
+ * sender has seen `closing` after it. */
+static uint64_t spsc_delivered(struct spsc *q, uint64_t t, uint64_t n)
+{
+	uint64_t final = spsc_final_of(q);
+
+	return final <= t ? 0 : final - t < n ? final - t : n;
+}
+
 /* Publish `n` elements past position t. Returns how many will be delivered. */
 static uint64_t spsc_publish(struct spsc *q, uint64_t t, uint64_t n)
 {
-	uint64_t open = t << 1, final;
+	uint64_t open = t << 1;
 
 	if (!q->asymmetric) {
 		/* [tail] releases the slots; fails once frozen. */
 		return weft_cas_seq_cst(&q->tail, &open, (t + n) << 1) ? n : 0;
 	}
-	weft_store_release(&q->tail, (t + n) << 1); /* [tail] */
-	weft_barrier_compiler(); /* light half: see spsc_close() */
-	if (__builtin_expect(!weft_load_relaxed(&q->closing), 1))
-		return n;
-	final = spsc_final_of(q);
-	return final <= t ? 0 : final - t < n ? final - t : n;
+	return spsc_advance(q, t, n) ? n : spsc_delivered(q, t, n);
 }
 
 /* Free positions from t on, at least one if there is any. */
@@ -149,6 +162,27 @@ static int spsc_try_send_many(void *state, const void *elems, size_t n,
 	return sent < room ? -EPIPE : room < n ? -EAGAIN : 0;
 }
 
+/* One element, its size the channel's, which a caller may know without a look.
+ */
+
+FRONT_INLINE void spsc_write(struct spsc *q, const void *elem, size_t elem_size)
+{
+	size_t at = q->write_at;
+
+	q->write_at = at + 1 < q->cap ? at + 1 : 0;
+	elem_copy(q->buffer + at * elem_size, elem, elem_size);
+}
+
+FRONT_INLINE void spsc_read(struct spsc *q, uint64_t h, void *elem,
+                            size_t elem_size)
+{
+	size_t at = q->read_at;
+
+	q->read_at = at + 1 < q->cap ? at + 1 : 0;
+	elem_copy(elem, q->buffer + at * elem_size, elem_size);
+	weft_store_release(&q->head, h + 1); /* [head] */
+}
+
 static int spsc_try_send(void *state, const void *elem)
 {
 	struct spsc *q = state;
@@ -158,8 +192,7 @@ static int spsc_try_send(void *state, const void *elem)
 		return -EPIPE;
 	if (spsc_space(q, t) == 0)
 		return -EAGAIN;
-	elem_copy(q->buffer + q->write_at * q->elem_size, elem, q->elem_size);
-	q->write_at = q->write_at + 1 < q->cap ? q->write_at + 1 : 0;
+	spsc_write(q, elem, q->elem_size);
 	return spsc_publish(q, t, 1) ? 0 : -EPIPE;
 }
 
@@ -216,11 +249,47 @@ static int spsc_try_recv(void *state, void *elem)
 
 	if (spsc_filled(q, h, 1, &err) == 0)
 		return err;
-	elem_copy(elem, q->buffer + q->read_at * q->elem_size, q->elem_size);
-	q->read_at = q->read_at + 1 < q->cap ? q->read_at + 1 : 0;
-	weft_store_release(&q->head, h + 1); /* [head] */
+	spsc_read(q, h, elem, q->elem_size);
 	return 0;
 }
+
+/* --- the front, with the asymmetric barrier --- */
+
+/* The element at t was published, and a close has begun. */
+__attribute__((noinline)) static int spsc_front_sent(struct weft_chan *c,
+                                                     uint64_t t)
+{
+	return spsc_delivered(c->state, t, 1) ? front_done(&c->receivers)
+	                                      : -EPIPE;
+}
+
+static int spsc_front_send(struct weft_chan *c, const void *elem,
+                           int64_t deadline_ns)
+{
+	struct spsc *q = c->state;
+	uint64_t t = weft_load_relaxed(&q->tail) >> 1;
+
+	if (!q->asymmetric || t - q->head_seen == q->cap ||
+	    weft_load_acquire(&q->closing))
+		return weft_chan_send_any(c, elem, deadline_ns);
+	spsc_write(q, elem, FRONT_ELEM);
+	return spsc_advance(q, t, 1) ? front_done(&c->receivers)
+	                             : spsc_front_sent(c, t);
+}
+
+static int spsc_front_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
+{
+	struct spsc *q = c->state;
+	uint64_t h = weft_load_relaxed(&q->head);
+
+	if (q->tail_seen == h)
+		return weft_chan_recv_any(c, elem, deadline_ns);
+	spsc_read(q, h, elem, FRONT_ELEM);
+	return front_done(&c->senders);
+}
+
+static const struct chan_front spsc_front = { spsc_front_send,
+	                                      spsc_front_recv };
 
 static int spsc_close(void *state)
 {
@@ -284,4 +353,5 @@ const struct weft_chan_impl weft_chan_impl_spsc = {
 	.close = spsc_close,
 	.len = spsc_len,
 	.poll = spsc_poll,
+	.reserved = { [CHAN_RESERVED_FRONT] = &spsc_front },
 };

@@ -9,6 +9,8 @@
 #ifndef WEFT_TASK_SPIN_H
 #define WEFT_TASK_SPIN_H
 
+#include <stdbool.h>
+
 #include <weft/atomic.h>
 #include <weft/task.h>
 
@@ -24,12 +26,17 @@ static inline void spin_init(struct spin *l)
 /* The contended part of spin_lock(). */
 void weft_spin_lock_slow(struct spin *l);
 
-static inline void spin_lock(struct spin *l)
+static inline bool spin_try_lock(struct spin *l)
 {
 	uint32_t open = 0;
 
 	/* [spin] acquires what the last spin_unlock() released. */
-	if (!weft_cas_weak_acquire(&l->held, &open, 1u))
+	return weft_cas_weak_acquire(&l->held, &open, 1u);
+}
+
+static inline void spin_lock(struct spin *l)
+{
+	if (!spin_try_lock(l))
 		weft_spin_lock_slow(l);
 }
 

@@ -86,9 +86,7 @@ chan_mutant(ring forgets_the_size chan/ring.c "every_byte_of_every_size_arrives;
 
 chan_mutant(spsc send_does_not_ask_for_the_end chan/spsc.c
   "a_send_that_races_with_close_is_kept_or_refused;close_waits_for_what_is_being_sent"
-  "	if (__builtin_expect(!weft_load_relaxed(&q->closing), 1))
-		return n;" "	if (n)
-		return n;")
+  "	return __builtin_expect(!weft_load_relaxed(&q->closing), 1);" "	return q->asymmetric;")
 chan_mutant(spsc close_without_a_barrier chan/spsc.c
   "a_send_that_races_with_close_is_kept_or_refused;close_waits_for_what_is_being_sent"
   "		weft_barrier_heavy();
