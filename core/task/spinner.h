@@ -46,7 +46,9 @@ struct spinner {
  * a poll should leave the peer alone with it. */
 static inline uint32_t spinner_gap(size_t cap)
 {
-	return cap / 2 < 64 ? (uint32_t)(cap / 2) : 64;
+	size_t gap = cap < 64 ? cap / 2 : cap / 4 * 3;
+
+	return gap < 64 ? (uint32_t)gap : 64;
 }
 
 /* gap: the fewest pauses between polls; more where a poll disturbs a peer
