@@ -67,6 +67,8 @@ static void chan_init(struct weft_chan *c, const struct weft_chan_impl *impl,
 	c->signal = false;
 	c->gone = NULL;
 	weft_store_relaxed(&c->refs, 1u);
+	weft_store_relaxed(&c->last_sender, NULL);
+	weft_store_relaxed(&c->last_receiver, NULL);
 	weft_waitq_init(&c->senders);
 	weft_waitq_init(&c->receivers);
 }
@@ -240,6 +242,19 @@ static bool chan_pass_on(void *arg, int err)
 	return weft_chan_must_pass_on(call->c, call->op, err);
 }
 
+/* Whether the last wait for the same was another task's. */
+static bool chan_is_shared(struct weft_chan *c, enum weft_case_op op)
+{
+	_Atomic(struct weft_task *) *last =
+	        op == WEFT_CASE_SEND ? &c->last_sender : &c->last_receiver;
+	struct weft_task *me = weft_self(), *before = weft_load_relaxed(last);
+
+	if (before == me)
+		return false;
+	weft_store_relaxed(last, me);
+	return before != NULL;
+}
+
 /* The slow half of a call, kept out of its way. */
 __attribute__((noinline)) static int chan_wait_for(struct weft_chan *c,
                                                    enum weft_case_op op,
@@ -255,7 +270,8 @@ __attribute__((noinline)) static int chan_wait_for(struct weft_chan *c,
 		              .relay = true,
 		              .arg = &call,
 		              .policy = c->opts.wait,
-		              .gap = c->gap };
+		              .gap = c->gap,
+		              .shared = chan_is_shared(c, op) };
 	int err;
 
 	err = weft_await(&w, NULL,

@@ -72,6 +72,10 @@ struct weft_chan {
 
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t refs;
 
+	/* The last task that waited to send and the last that waited to
+	 * receive, for comparison only. Off the lines that calls look at. */
+	_Atomic(struct weft_task *) last_sender, last_receiver;
+
 	struct waitq senders;   /* wait for space */
 	struct waitq receivers; /* wait for an element */
 };

@@ -428,7 +428,7 @@ static int spin_for_one(struct selection *s)
 	struct spinner sp;
 	int k = -EAGAIN;
 
-	weft_spinner_init(&sp, policy_of(s), gap_of(s), s->until_ns);
+	weft_spinner_init(&sp, policy_of(s), gap_of(s), false, s->until_ns);
 	if (s->completing)
 		sp.gap = 1; /* as in weft_claim_wait() */
 	while (k == -EAGAIN && weft_spinner_turn(&sp))

@@ -20,7 +20,7 @@ static int await_spin(const struct awaiting *w, const struct stop *stop,
 	struct spinner s;
 	int err = -EAGAIN;
 
-	weft_spinner_init(&s, w->policy, w->gap, deadline_ns);
+	weft_spinner_init(&s, w->policy, w->gap, w->shared, deadline_ns);
 	while (err == -EAGAIN && weft_spinner_turn(&s))
 		err = await_look(w, stop);
 	return err;

@@ -34,6 +34,7 @@ struct awaiting {
 
 	enum weft_wait policy; /* of the spin: see spinner.h */
 	uint32_t gap;
+	bool shared; /* other tasks wait for the same: see spinner.h */
 
 	bool relay; /* told by waitq_relay() */
 	/* The change that is waited for, the look and waitq_notify_seq_cst()

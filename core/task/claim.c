@@ -80,7 +80,7 @@ int weft_claim_wait(struct claim *c, enum weft_wait policy, uint32_t gap,
 	int which, err = 0;
 
 	if (deadline_ns > WEFT_NOW) {
-		weft_spinner_init(&s, policy, gap, deadline_ns);
+		weft_spinner_init(&s, policy, gap, false, deadline_ns);
 		s.gap = 1; /* nobody is disturbed by a look at one's own word */
 		do {
 			which = weft_claim_case(c);

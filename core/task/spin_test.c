@@ -127,13 +127,34 @@ static void a_wait_without_yields_still_pauses(void **state)
 	(void)state;
 	weft_cpus_hold(2);
 	weft_self()->yield_ban = 1;
-	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 64, WEFT_FOREVER);
+	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 64, false, WEFT_FOREVER);
 	assert_int_equal(s.yields, 0);
 	while (weft_spinner_turn(&s))
 		turns++;
 	weft_self()->yield_ban = 0;
 	weft_cpus_hold(0);
 	assert_in_range(turns, 1, 400);
+}
+
+/* Where yields find company, a deep wait begins with them; unless another task
+ * waits for the same, when it leaves the peers alone for one pause first. */
+static void a_shared_wait_pauses_once_before_it_yields(void **state)
+{
+	struct spinner lone, shared;
+
+	(void)state;
+	weft_cpus_hold(2);
+	weft_self()->company = 16;
+	weft_spinner_init(&lone, WEFT_WAIT_ADAPTIVE, 48, false, WEFT_FOREVER);
+	weft_spinner_init(&shared, WEFT_WAIT_ADAPTIVE, 48, true, WEFT_FOREVER);
+	weft_self()->company = 0;
+	weft_cpus_hold(0);
+	assert_int_equal(lone.pauses, 0);
+	assert_int_equal(shared.pauses, 48);
+	assert_int_equal(shared.yields, lone.yields);
+	assert_true(weft_spinner_turn(&shared));
+	assert_int_equal(shared.pauses, 0);
+	assert_int_equal(shared.yields, lone.yields);
 }
 
 /* --- with priorities --- */
@@ -227,6 +248,8 @@ int main(void)
 		cmocka_unit_test_setup(the_count_of_turns_may_wrap, begin),
 		cmocka_unit_test_setup(a_wait_without_yields_still_pauses,
 		                       begin),
+		cmocka_unit_test_setup(
+		        a_shared_wait_pauses_once_before_it_yields, begin),
 		cmocka_unit_test_setup(a_lock_of_a_lower_priority_is_had,
 		                       begin),
 	};

@@ -32,7 +32,7 @@
 #define WOKEN_YIELDS 4u
 
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
-                       int64_t deadline_ns)
+                       bool shared, int64_t deadline_ns)
 {
 	const struct weft_task *me = weft_self();
 
@@ -52,7 +52,7 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 	}
 	s->yields = DEEP_YIELDS;
 	if (!s->alone && me->company) {
-		s->pauses = 0;
+		s->pauses = shared ? s->gap : 0;
 		s->yields += COMPANY_YIELDS;
 	}
 }

@@ -55,7 +55,7 @@ static inline uint32_t spinner_gap(size_t cap)
  * that is making progress, 1 where each poll counts. It also tells how deep the
  * buffer is: see above. */
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
-                       int64_t deadline_ns);
+                       bool shared, int64_t deadline_ns);
 
 /* For a task that has parked and was woken. */
 void weft_spinner_init_woken(struct spinner *s, enum weft_wait policy,
