@@ -124,6 +124,14 @@ static void load_plugin(void)
 	}
 }
 
+/* What a check forks ends with the thread that forked it: else a channel whose
+ * own handlers of forks hang would leave processes behind that spin for ever.
+ * This one is there first, so it runs before those. */
+static void end_with_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 WEFT_NORETURN static void be_child(int (*fn)(void *arg), void *arg, int out_fd,
                                    const int *alarm_fd)
 {
@@ -131,7 +139,8 @@ WEFT_NORETURN static void be_child(int (*fn)(void *arg), void *arg, int out_fd,
 	int status;
 
 	default_signals();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	end_with_parent();
+	pthread_atfork(NULL, NULL, end_with_parent);
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (dup2(out_fd, STDOUT_FILENO) < 0 || dup2(out_fd, STDERR_FILENO) < 0)
 		_exit(1);

@@ -4,6 +4,7 @@
  * the way in which that was come by.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +121,7 @@ static int leaves_a_child_behind(void *arg)
 	char word;
 
 	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, 0);
 		close(taken[1]);
 		_exit(read(taken[0], &word, 1) != 1);
 	}
@@ -145,6 +148,39 @@ static void a_lost_status_is_an_error(void **state)
 	                 -ECHILD);
 	close(taken[0]);
 	close(taken[1]);
+}
+
+static void hangs_in_the_fork(void)
+{
+	for (;;)
+		pause();
+}
+
+/* Its own child holds an end of the pipe, and never gets out of its fork. */
+static int forks_for_ever(void *arg)
+{
+	(void)arg;
+	pthread_atfork(NULL, NULL, hangs_in_the_fork);
+	if (fork() < 0)
+		return CHILD_FAILED;
+	for (;;)
+		pause();
+}
+
+static void what_a_child_forked_ends_with_it(void **state)
+{
+	struct pollfd end = { .events = POLLIN };
+	int held[2];
+
+	(void)state;
+	assert_int_equal(pipe(held), 0);
+	assert_string_equal(verdict_on(forks_for_ever, NULL, WEFT_SEC / 2),
+	                    "HUNG");
+	close(held[1]);
+	end.fd = held[0];
+	assert_int_equal(poll(&end, 1, 10000), 1);
+	assert_int_equal(end.revents, POLLHUP);
+	close(held[0]);
 }
 
 /* --- an exit that is none --- */
@@ -317,6 +353,7 @@ int main(void)
 		TEST(a_crash_is_seen_whatever_happens_to_statuses),
 		TEST(a_crashing_channel_does_not_pass_unseen),
 		TEST(a_lost_status_is_an_error),
+		TEST(what_a_child_forked_ends_with_it),
 		TEST(an_exit_in_the_middle_is_no_pass),
 		TEST(what_does_not_apply_says_so),
 		TEST(a_task_without_a_thread_is_not_the_channels_fault),
