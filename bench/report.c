@@ -461,7 +461,7 @@ static const char *placed(const struct result *r)
 	static const char *const words[] = {
 		[PLACE_FREE] = "placed by the system",
 		[PLACE_SAME] = "all on the same one",
-		[PLACE_APART] = "kept apart",
+		[PLACE_APART] = "each kept on one",
 	};
 
 	return words[r->placement];

@@ -93,7 +93,7 @@
 /* The end of the table, before which comes what every pattern has. */
 #define KNOB_END                                                               \
 	KNOB_CHOICE("placement",                                               \
-	            "CPUs of the tasks; auto: apart where each has its own",   \
+	            "CPUs of the tasks; auto: apart, each kept on one",        \
 	            PLACE_AUTO, PLACE_APART, kernel_placements, ""),           \
 	{                                                                      \
 		.name = NULL                                                   \

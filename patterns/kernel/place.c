@@ -49,15 +49,16 @@ int place_accepts(const struct params *p, struct text *why)
 	return -EINVAL;
 }
 
-/* A quota may grant less than what each task would use of its CPU. */
+/* A quota may grant less than what the tasks would use of their CPUs: then one
+ * that has used up its part should not keep its CPU from the others. */
 static enum placement choose(const struct params *p)
 {
-	unsigned cpu[WEFT_CPUS_MAX], tasks = tasks_of(p);
+	unsigned cpu[WEFT_CPUS_MAX], n = weft_cpu_list("", NULL, cpu);
+	unsigned allowed = weft_cpus_allowed(), tasks = tasks_of(p);
 
-	return tasks <= weft_cpus_allowed() &&
-	                       tasks <= weft_cpu_list("", NULL, cpu)
-	               ? PLACE_APART
-	               : PLACE_FREE;
+	if (tasks <= allowed && tasks <= n)
+		return PLACE_APART;
+	return n > 1 && n <= allowed ? PLACE_APART : PLACE_FREE;
 }
 
 enum placement place_of(const struct params *p)

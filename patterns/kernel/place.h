@@ -4,9 +4,9 @@
  *
  * free   wherever the system puts them
  * same   all of them on one CPU
- * apart  spread over the CPUs that are allowed, one after the other, one
- *        hardware thread of each core first
- * auto   apart where each task can have a CPU to itself, free otherwise
+ * apart  each on one CPU: they are dealt to those that are allowed, one
+ * hardware thread of each core first auto   apart; free where there is one CPU,
+ * or where a quota pays for less than the tasks could use
  *
  * Where two tasks that wake each other may be on one CPU or on two, a cell has
  * two speeds, and which of them is seen is a matter of luck.
