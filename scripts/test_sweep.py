@@ -931,7 +931,19 @@ class Runs(FakeRuns):
             runs = sorted(map(str, self.results.iterdir()))
             done = self.sweep(text, "--agree", runs[0], runs[-1], status=status)
             self.assertIn("100 % and 100 % of the cells are steady", done.stdout)
-        self.assertIn("1.50 times  pipeline/chan:beta", done.stdout)
+        self.assertIn("1.50 times the ratio  pipeline/chan:beta", done.stdout)
+
+    def test_a_machine_that_is_faster_changes_rates_but_no_ratios(self):
+        text = "rounds=5\nlatency=0\npattern=pipeline cap=0,1"
+        for speed in (200, 300):
+            self.sweep(text, channels="condvar,beta",
+                       FAKE_NS=json.dumps({"condvar": speed, "beta": speed}))
+        runs = sorted(map(str, self.results.iterdir()))
+        done = self.sweep(text, "--agree", *runs)
+        self.assertIn("1.50 times the rate  pipeline/chan:condvar", done.stdout)
+        self.assertIn("100 % of the 2 ratios of cells that are steady in both agree within "
+                      "10 %; at least 90 % are wanted", done.stdout)
+        self.assertIn("0 % of the 2 rates without a ratio of cells", done.stdout)
 
     def test_a_silent_slice_is_hung(self):
         self.sweep("rounds=3\npattern=pipeline cap=0", "--slice-timeout=6", status=1,
