@@ -57,6 +57,9 @@ struct weft_task {
 	uint32_t yields;    /* rounds before a park: see spinner.h */
 	uint32_t yield_ban; /* parks until yielding is tried again */
 	uint32_t company;   /* not 0: others want this CPU, as yields tell */
+	/* Of waits at small buffers, for spinner.c: how the last one ended, and
+	 * how many in a row found their pauses to be in vain. */
+	uint8_t wait_end, futile;
 	weft_task_fn fn;
 	void *arg;
 	int status; /* published by `ended` */

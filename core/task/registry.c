@@ -49,6 +49,8 @@ static void record_reset(struct weft_task *t, const char *name)
 	t->yields = 0;
 	t->yield_ban = 0;
 	t->company = 0;
+	t->wait_end = 0;
+	t->futile = 0;
 	t->fn = NULL;
 	t->arg = NULL;
 	t->status = 0;

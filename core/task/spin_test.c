@@ -157,6 +157,68 @@ static void a_shared_wait_pauses_once_before_it_yields(void **state)
 	assert_int_equal(shared.yields, lone.yields);
 }
 
+/* One wait at a small buffer, for which the peer comes at the turn of that
+ * number. */
+static void wait_ends_at(int turn)
+{
+	struct spinner s;
+
+	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 1, false, WEFT_FOREVER);
+	for (int i = 0; i < turn; i++)
+		assert_true(weft_spinner_turn(&s));
+}
+
+/* The turns of a wait until it yields after its pauses. */
+static int turns_to_the_yield(void)
+{
+	struct spinner s;
+	int n = 1;
+
+	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 1, false, WEFT_FOREVER);
+	for (; s.pauses; n++)
+		assert_true(weft_spinner_turn(&s));
+	return n;
+}
+
+static uint32_t first_of_the_next_wait(void)
+{
+	struct spinner s;
+
+	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 1, false, WEFT_FOREVER);
+	return s.first;
+}
+
+/* The peer is on the same CPU, so it can come only with a yield: after a few
+ * waits the task yields first, and now and then it tries whether that is still
+ * so. */
+static void what_comes_with_a_yield_is_yielded_for_first(void **state)
+{
+	int waits = 0, probes = 0, turns;
+
+	(void)state;
+	weft_cpus_hold(2);
+	weft_self()->yields = 256;
+	turns = turns_to_the_yield();
+	for (; waits < 20 && !first_of_the_next_wait(); waits++)
+		wait_ends_at(turns);
+	assert_in_range(waits, 2, 8);
+	for (int i = 0; i < 100; i++) {
+		probes += !first_of_the_next_wait();
+		wait_ends_at(first_of_the_next_wait() ? 1 : turns);
+	}
+	assert_in_range(probes, 2, 12);
+	/* It has gone to another CPU, and comes during the pauses. */
+	while (first_of_the_next_wait())
+		wait_ends_at(1);
+	wait_ends_at(3);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(first_of_the_next_wait(), 0);
+		wait_ends_at(3);
+	}
+	weft_self()->yields = 0;
+	weft_cpus_hold(0);
+}
+
 /* --- with priorities --- */
 
 struct inversion {
@@ -250,6 +312,8 @@ int main(void)
 		                       begin),
 		cmocka_unit_test_setup(
 		        a_shared_wait_pauses_once_before_it_yields, begin),
+		cmocka_unit_test_setup(
+		        what_comes_with_a_yield_is_yielded_for_first, begin),
 		cmocka_unit_test_setup(a_lock_of_a_lower_priority_is_had,
 		                       begin),
 	};

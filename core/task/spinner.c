@@ -31,19 +31,53 @@
 /* Rounds of a task that was woken and finds nothing, before it parks again. */
 #define WOKEN_YIELDS 4u
 
+/* How a wait at a small buffer ended: during its pauses, with a yield before
+ * them or with the first one after them, or in another way. */
+enum wait_end { END_OTHER, END_PAUSES, END_FIRST, END_YIELD };
+
+/* After so many waits in a row that ended with the first yield, all pauses
+ * having been in vain, a task takes it that its peer is on its own CPU, and
+ * yields so often before it pauses. */
+#define FUTILE 4u
+#define FIRST_YIELDS 2u
+/* Waits that end with those before the pauses are tried again. */
+#define FIRST_WAITS 16u
+
+/* Yields that a wait at a small buffer begins with, by how those before it
+ * ended. */
+static uint32_t spinner_first(struct weft_task *me)
+{
+	if (me->wait_end == END_PAUSES)
+		me->futile = 0;
+	else if (me->wait_end == END_YIELD && me->futile < FUTILE)
+		me->futile++;
+	else if (me->wait_end == END_FIRST &&
+	         ++me->futile >= FUTILE + FIRST_WAITS)
+		me->futile = FUTILE - 1;
+	me->wait_end = END_OTHER;
+	return me->futile < FUTILE ? 0 : FIRST_YIELDS;
+}
+
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
                        bool shared, int64_t deadline_ns)
 {
-	const struct weft_task *me = weft_self();
+	struct weft_task *me = weft_self();
 
 	s->policy = policy;
+	s->learns = false;
+	s->first = 0;
 	s->alone = weft_cpus() < 2;
 	s->gap = gap < 1 ? 1 : gap > GAP_MAX ? GAP_MAX : gap;
 	s->pauses = s->alone ? 0 : PAUSES;
 	s->yields = s->alone ? !me->yield_ban : me->yields;
 	s->deadline_ns = deadline_ns;
-	if (gap < DEEP_GAP)
+	if (gap < DEEP_GAP) {
+		s->learns = policy == WEFT_WAIT_ADAPTIVE && !s->alone &&
+		            !me->yield_ban;
+		if (s->learns)
+			s->first = spinner_first(me);
 		return;
+	}
 	if (me->yield_ban) {
 		/* The pauses stay: the peer may be running all the same, and
 		 * then it answers sooner than a park takes. */
@@ -97,11 +131,33 @@ static void spinner_yield(struct spinner *s)
 	s->yields = 0;
 }
 
+/* What comes of the turn that is about to begin is how the wait ended, so far.
+ */
+static void spinner_ends(const struct spinner *s, enum wait_end end)
+{
+	if (s->learns)
+		weft_self()->wait_end = (uint8_t)end;
+}
+
+/* The first yield after the pauses; of further ones it cannot be said for what
+ * they waited. */
+static enum wait_end end_of_yield(void)
+{
+	return weft_self()->wait_end == END_PAUSES ? END_YIELD : END_OTHER;
+}
+
 bool weft_spinner_turn(struct spinner *s)
 {
 	if (s->policy == WEFT_WAIT_PARK || s->deadline_ns <= WEFT_NOW)
 		return false;
+	if (s->first) {
+		s->first--;
+		spinner_ends(s, END_FIRST);
+		spinner_yield(s);
+		return true;
+	}
 	if (s->pauses) {
+		spinner_ends(s, END_PAUSES);
 		spinner_pause(s);
 		return true;
 	}
@@ -111,6 +167,7 @@ bool weft_spinner_turn(struct spinner *s)
 		return false;
 	if (s->yields)
 		s->yields--;
+	spinner_ends(s, end_of_yield());
 	spinner_yield(s);
 	return true;
 }
@@ -135,6 +192,7 @@ int weft_spinner_park(const char *what, const void *on, _Atomic uint64_t *parks,
 	int err;
 
 	weft_fetch_add_relaxed(parks, 1u);
+	weft_self()->wait_end = END_OTHER;
 	before = weft_wait_begin(what, on);
 	err = weft_park(deadline_ns);
 	weft_wait_done();

@@ -36,6 +36,8 @@
 struct spinner {
 	enum weft_wait policy;
 	bool alone;      /* one CPU: the peer cannot run while we do */
+	bool learns;     /* how it ends tells how the next one begins */
+	uint32_t first;  /* yields before the pauses, left */
 	uint32_t gap;    /* pauses before the next poll */
 	uint32_t pauses; /* left of the budget */
 	uint32_t yields; /* left */
