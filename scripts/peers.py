@@ -54,7 +54,10 @@ def parse_arguments(argv):
         help="only cells whose name matches, such as '^4:4 cap 64|one CPU'")
     add("--chans", type=names, metavar="NAME,...", default=[],
         help="only these channels, ours and peers")
-    add("--slice-timeout", type=number_in(1, 86400), metavar="S", default=15,
+    add("--placement", choices=peers.PLACEMENTS, default=peers.APART,
+        help="apart: each thread is kept on one CPU; free: the system puts them (default: "
+        "%(default)s); goroutines are where Go's runtime puts them")
+    add("--slice-timeout", type=number_in(1, 86400), metavar="S", default=8,
         help="a run that takes longer is HUNG (default: %(default)s)")
     add("--list", action="store_true",
         help="print channels, cells and the estimated time, measure nothing")
@@ -107,7 +110,7 @@ def measure(run, info, cells, budget, fleet, options, interrupt):
     run.append(info)
     progress = Progress(sys.stderr, sum(cell.rounds for cell in cells),
                         info["rounds"], plan.estimate(cells), options.quiet, "peers")
-    runner = peers.PeerRunner(fleet, cells, info["seed"], options.slice_timeout,
+    runner = peers.PeerRunner(options.placement, fleet, cells, info["seed"], options.slice_timeout,
                               budget, run.append, progress, interrupt)
     try:
         complete = runner.run()
@@ -134,8 +137,14 @@ def write_results(run, info, records, cells, chosen, missing):
     return found
 
 
-def notes(found, chosen):
-    lines = []
+def placed(placement):
+    return ("threads are %s; goroutines where its runtime puts them" % {
+        peers.APART: "kept on one CPU each, dealt to them in turn",
+        peers.FREE: "where the system puts them"}[placement])
+
+
+def notes(found, chosen, placement):
+    lines = [placed(placement)]
     level = versus.level(found)
     if level is not None:
         lines.append("interval: of the ratio over the rounds, by order statistics, at "
@@ -159,7 +168,8 @@ def markdown(result, found, chosen, missing):
         result["context"])]
     for table in all_tables(found, chosen) + [versus.fairness(found, chosen)]:
         parts += ["**%s**" % tables.escape(table.title), tables.render_markdown(table)]
-    parts.append("\n".join("- " + tables.escape(line) for line in notes(found, chosen)))
+    parts.append("\n".join("- " + tables.escape(line)
+                           for line in notes(found, chosen, result["context"]["placement"])))
     parts.append("\n".join("- %s: %s" % (tables.escape(who.name), tables.escape(
         who.library or "ours")) for who in chosen))
     parts.append("\n".join("- without " + tables.escape(line) for line in missing))
@@ -171,7 +181,7 @@ def report(run, found, info, chosen):
     for table in all_tables(found, chosen):
         for block in tables.narrow(table):
             output.say(tables.render_text(block) + "\n")
-    for line in notes(found, chosen):
+    for line in notes(found, chosen, info["placement"]):
         output.say(line)
     output.say("load before %s, after %s" % (info["load_before"], info["load_after"]))
     output.say("\nresults   %s/ (summary.md, summary.json, samples.jsonl)"
@@ -201,7 +211,7 @@ def compare(options, argv):
     info = context.capture(machine, weft, SimpleNamespace(
         name="peers", text="\n".join(rows) + "\n"), cells, seed,
         shown_argv("scripts/peers.py", argv))
-    info.update(binaries_sha256=fleet.hashes(), peers=[vars(who) for who in chosen])
+    info.update(placement=options.placement, binaries_sha256=fleet.hashes(), peers=[vars(who) for who in chosen])
     with Interrupt(fleet) as interrupt, rundir.RunDir(
             options.results, context.directory_name(info)) as run:
         if not options.quiet:
@@ -218,6 +228,7 @@ def announce(info, cells, seed, missing):
     output.say("%s, seed %d" % (estimate_line(cells), seed))
     output.say("on %s, %s CPUs online, load %s" % (
         info.get("cpu"), info.get("cpus_online"), info["load_before"]))
+    output.say(placed(info["placement"]))
     for line in missing:
         output.say("without " + line)
 

@@ -241,13 +241,13 @@ class Plans(unittest.TestCase):
         return [cell.who.name for cell in runner.left_out]
 
     def test_one_slow_round_leaves_nobody_out(self):
-        self.assertEqual(self.left_out(ring=[9, 100], go=[1, 3], a=[1, 4], b=[1, 3],
-                                       c=[1, 2]), ["c"])
+        self.assertEqual(self.left_out(ring=[9, 100], go=[1, 3], a=[1, 40], b=[10, 30],
+                                       c=[1, 5]), ["c"])
 
     def test_the_best_peer_of_a_kind_stays(self):
         self.assertEqual(self.left_out(ring=[99, 99], go=[1, 1], a=[1, 4], b=[4, 3],
                                        spins=[1, 1]), [])
-        self.assertEqual(self.left_out(ring=[99, 99], go=[1, 1], a=[1, 4], b=[2, 3]),
+        self.assertEqual(self.left_out(ring=[99, 99], go=[1, 1], a=[6, 7], b=[2, 3]),
                          ["b"])
 
     def test_one_that_spins_is_no_measure_for_those_that_wait(self):
@@ -256,7 +256,7 @@ class Plans(unittest.TestCase):
 
     def runner(self, cells, by_turns=True):
         fleet = SimpleNamespace(asleep=0, takes_turns=lambda: by_turns)
-        return peers.PeerRunner(fleet, cells, 5, 1, None, None,
+        return peers.PeerRunner(peers.APART, fleet, cells, 5, 1, None, None,
                                 None, None)
 
     def test_all_of_a_row_run_one_after_the_other_and_take_turns(self):
@@ -307,7 +307,7 @@ class Plans(unittest.TestCase):
 
 class Runs(FakeRuns):
     NS = {"ring": 50, "handoff": 100, "spsc": 400, "go": 100, "kanal": 200,
-          "far": 205, "near": 195, "condvar": 900}
+          "far": 400, "near": 195, "condvar": 900}
     PEERS = {"peer_go": [{"name": "go", "why_not": "", "tasks": "goroutines",
                           "library": "go 1.2", "adapter": ""}],
              "peer_rust": [{"name": "kanal", "library": "kanal 0.1", "adapter": ""}]}
@@ -375,9 +375,25 @@ class Runs(FakeRuns):
                  if line.startswith("run ")}
         self.assertEqual(asked, {
             "run producer_consumer --producers=4 --consumers=1 --cap=64 "
-            "--variant=bare %s --seed=7 --json --latency=0 %s--timeout=15%s" % (
+            "--variant=bare %s --seed=7 --json --latency=0 %s--timeout=8%s" % (
                 how, ours, " --turns" * bool(turns))
-            for how in repetitions for ours in ("", "--cost=0 --placement=free ")})
+            for how in repetitions for ours in (
+                "", "--placement=apart ", "--cost=0 --placement=apart ")})
+
+    def test_threads_are_placed_as_is_asked(self):
+        for words, cells, placed in (((), "^2:2 cap 64", "apart"),
+                                     (("--placement=free",), "^2:2 cap 64", "free"),
+                                     ((), "one CPU, 2:2 cap 64", "free")):
+            with self.subTest(words + (cells,)):
+                (self.dir / "log").unlink(missing_ok=True)
+                done = self.run_peers("--rounds=1", "--cells=" + cells, "--time=30", *words)
+                runs = {re.search("--chan=([a-z]+)", line)[1]: line
+                        for line in (self.dir / "log").read_text().splitlines()
+                        if line.startswith("run ")}
+                self.assertEqual({name: "--placement=%s " % placed in line
+                                  for name, line in runs.items()},
+                                 {name: name != "go" for name in runs})
+        self.assertIn("goroutines where its runtime puts them", done.stdout)
 
     def test_all_of_a_row_have_turns_of_one_length(self):
         cpus = len(os.sched_getaffinity(0))
@@ -411,7 +427,7 @@ class Runs(FakeRuns):
         count = {name: sum("--chan=%s " % name in line for line in runs)
                  for name in ("far", "near", "go", "condvar", "spsc")}
         self.assertEqual(count, {"far": 2, "near": 4, "go": 4, "condvar": 4, "spsc": 4})
-        self.assertRegex(self.text(), r"\| 4\.88\\?~ \|")
+        self.assertRegex(self.text(), r"\| 2\.50\\?~ \|")
         self.assertIn("not run there again", done.stdout)
         self.assertEqual(len(self.read()["context"]["left_out"]), 1)
 

@@ -302,6 +302,14 @@ class MoreRounds(unittest.TestCase):
         self.assertEqual(found.wanted(6), [near, far])
         self.assertTrue(found.another_fits(5))
 
+    def test_the_last_round_says_how_long_the_next_one_takes(self):
+        """The first takes several times as long."""
+        found = self.five_rounds(0, near=0.1)
+        found.begun, found.budget = found.now() - 100, 110
+        for took, fits in ((5, True), (15, False), (None, False)):
+            found.round_took = took
+            self.assertEqual(found.another_fits(5), fits)
+
     def test_what_can_not_be_told_any_more_gets_none(self):
         """Its reference hung."""
         found = self.five_rounds(60, condvar=0.01, wild=0.2)

@@ -52,15 +52,15 @@ PAUSED_CAPS = (1, 64)
 #: Below this a slice is mostly its beginning and its end.
 COMFORTABLE_MS = 100
 
-#: A peer that in its first rounds has not once come near what the fastest of its
-#: row did in each of them will not be the best of it, and is not run there again:
-#: so many rounds, this share.
-TRIALS, NEAR = 2, 0.25
+#: A peer that in its first rounds has not once come near what the best peer of its
+#: kind did in each of them will not be that, and is not run there again: so many
+#: rounds, this share.
+TRIALS, NEAR = 2, 0.6
 #: In so many rows a peer may hang, or crash, before it is not run anywhere any more:
 #: each hang costs the whole of its limit.
 CHANCES = 2
 #: How many stay, by experience; what an estimate goes by.
-STAY = 0.6
+STAY = 0.55
 
 CHANNELS = shape.each(shape.has(
     name=shape.text, why_not=shape.maybe(shape.text), tasks=shape.maybe(shape.text),
@@ -327,14 +327,19 @@ def with_time(cells, time_ms):
     return [replace(cell, time_ms=time_ms) for cell in cells]
 
 
+#: Where tasks run: each kept on one CPU, or where the system puts them.
+APART, FREE = PLACEMENTS = ("apart", "free")
+
+
 class PeerRunner(Runner):
     """Runs what is compared side by side: row by row, in each all participants by turns
     or, where a binary knows none, one after the other, beginning with another one in
     each round, and every other round the other way round. `left_out` has the cells that
     are not run any more."""
 
-    def __init__(self, fleet, *args):
+    def __init__(self, placement, fleet, *args):
         super().__init__(fleet, *args)
+        self.placement = placement
         self.by_turns = fleet.takes_turns()
         self.rates = {}  # of each row's cells, by name: messages per second
         self.left_out = []
@@ -373,19 +378,16 @@ class PeerRunner(Runner):
                 self.left_out.append(cell)
 
     def is_far_behind(self, cell):
-        """Never at a quarter of the fastest that does the same, ours included: one
-        that only spins or has no bounds says nothing of those that wait. The best
-        peer of a kind is what ours are compared with, and stays."""
+        """The best peer of each kind is what ours are compared with, and stays: of those
+        that wait and those that do another thing, with threads and without."""
         row = self.rates.get(cell.row, {})
         if cell.who.side != "peer" or cell.name not in row or cell.name in self.over:
             return False
-        alike = [other for other in self.cells if other.row == cell.row
-                 and other.who.apart == cell.who.apart and other.name in row]
-        rivals = [other for other in alike if other.who.side == "peer"
+        rivals = [other for other in self.cells if other.row == cell.row
+                  and other.who.side == "peer" and other.name in row
+                  and other.who.apart == cell.who.apart
                   and other.who.is_threads == cell.who.is_threads]
-        best = max(max(row[other.name]) for other in rivals)
-        fastest = max(min(row[other.name]) for other in alike)
-        return max(row[cell.name]) < min(best, NEAR * fastest)
+        return max(row[cell.name]) < NEAR * max(min(row[other.name]) for other in rivals)
 
     def parts(self, turn):
         by_row = {}
@@ -405,12 +407,14 @@ class PeerRunner(Runner):
                             cpus_of(cell), cell.time_ms / 1000)
 
     def arguments(self, cell, turn):
-        """The kernels of other languages know neither placement nor idle cost; ours
-        does without."""
+        """The kernels of other languages know no idle cost; ours does without. In Go the
+        runtime says where a goroutine runs, and there is nothing to ask for."""
         args = [arg for arg in super().arguments(cell, turn)
                 if not arg.startswith("--cost=")]
         if cell.who.binary == "weft":
-            args += ["--cost=0", "--placement=free"]
+            args.append("--cost=0")
+        if cell.who.is_threads:
+            args.append("--placement=" + (FREE if cell.row.one_cpu else self.placement))
         return args + ["--timeout=%d" % self.patience]
 
 

@@ -90,6 +90,7 @@ class Runner:
         self.slices = 0
         self.cost = 0.0
         self.rounds_done = 0
+        self.round_took = None  # s of the last round that was not taken from before
         self.begun = self.now() - sum(entry["wall_seconds"] for entry in done)
 
     def run(self):
@@ -97,8 +98,11 @@ class Runner:
         for turn in range(max(cell.rounds for cell in self.cells)):
             if not self.another_fits(turn):
                 break
+            begin = self.now()
             if not self.round(turn, self.parts(turn)):
                 return False
+            if turn > self.last_done:
+                self.round_took = self.now() - begin
             self.rounds_done = turn + 1
             self.round_ends(turn)
         return self.more_rounds()
@@ -210,14 +214,14 @@ class Runner:
         return [[cell] for cell in plan.shuffled(cells, turn, self.seed)]
 
     def another_fits(self, turn):
-        """Whether round `turn` still fits the budget, going by those before.
-
-        The estimate cannot know how slow a machine or a channel is; this can.
+        """Whether round `turn` still fits the budget, going by the last one: the first
+        takes longer, and the estimate cannot know how slow a machine or a channel is.
         """
         if self.budget is None or turn < FEWEST_ROUNDS or turn < self.last_done:
             return True
         elapsed = self.now() - self.begun
-        return elapsed * (turn + 1) / turn <= self.budget
+        took = elapsed / turn if self.round_took is None else self.round_took
+        return elapsed + took <= self.budget
 
     def now(self):
         """Seconds of a clock that stands still while the sweep is stopped."""

@@ -18,8 +18,8 @@ from .tables import Table
 SPINS, UNBOUNDED, FEW = "†", "∞", "~"
 MARKS = {SPINS: "† only spins, which no channel does: it stands apart.",
          UNBOUNDED: "∞ unbounded: no sender ever waits for room; it stands apart.",
-         FEW: "~ of fewer rounds than others: what is below %g times the fastest of its "
-              "row after %d is not run there again, nor is anywhere what has hung or "
+         FEW: "~ of fewer rounds than others: what has not come to %g times the best "
+              "peer of its kind in %d is not run there again, nor is anywhere what has hung or "
               "crashed in %d cells." % (NEAR, TRIALS, CHANCES)}
 
 

@@ -27,6 +27,8 @@ pub const PATTERNS: &[(&str, Pattern)] = &[
 enum Allowed {
     Number(u64, u64),
     Word(&'static str),
+    /// One of several; its place among them.
+    Choice(&'static [&'static str]),
 }
 
 struct Key {
@@ -47,6 +49,14 @@ const fn word(name: &'static str, only: &'static str) -> Key {
     Key {
         name,
         allowed: Allowed::Word(only),
+        default: 0,
+    }
+}
+
+const fn choice(name: &'static str, of: &'static [&'static str]) -> Key {
+    Key {
+        name,
+        allowed: Allowed::Choice(of),
         default: 0,
     }
 }
@@ -123,6 +133,7 @@ static OPTIONS: &[Key] = &[
     number("latency", 0, 0, 0),
     number("timeout", 0, 1, 86_400),
     number("seed", 1, 0, u64::MAX),
+    choice("placement", &["free", "apart"]),
 ];
 
 pub struct Cell {
@@ -156,6 +167,7 @@ pub struct Plan {
     pub time: Duration,
     pub timeout: Option<Duration>,
     pub seed: u64,
+    pub apart: bool, // each driver stays on one CPU
     pub json: bool,
     pub turns: bool,
 }
@@ -266,6 +278,14 @@ fn value_of(key: &Key, text: &str) -> Result<u64, String> {
     match key.allowed {
         Allowed::Word(only) if text == only => Ok(0),
         Allowed::Word(only) => Err(format!("--{}={text}: allowed {only}", key.name)),
+        Allowed::Choice(of) => match of.iter().position(|word| *word == text) {
+            Some(place) => Ok(place as u64),
+            None => Err(format!(
+                "--{}={text}: allowed {}",
+                key.name,
+                names(of.iter().copied())
+            )),
+        },
         Allowed::Number(from, to) => match digits(text) {
             Some(n) if (from..=to).contains(&n) => Ok(n),
             _ if from == to => Err(format!("--{}={text}: allowed {from}", key.name)),
@@ -351,6 +371,7 @@ pub fn parse(args: &[String]) -> Result<Plan, String> {
     };
     let params = keys.iter().map(|key| match key.allowed {
         Allowed::Word(only) => (key.name, Param::Word(only)),
+        Allowed::Choice(of) => (key.name, Param::Word(of[get(key.name) as usize])),
         Allowed::Number(..) => (key.name, Param::Number(get(key.name))),
     });
 
@@ -378,6 +399,7 @@ pub fn parse(args: &[String]) -> Result<Plan, String> {
             .filter(|s| *s > 0)
             .map(Duration::from_secs),
         seed: get("seed"),
+        apart: get("placement") == 1,
         json: words.json,
         turns: words.turns,
     })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use crate::place;
 use crate::tally::Seen;
 
 /// What a thread has to say once it has ended.
@@ -67,8 +68,12 @@ impl Drop for Done {
     }
 }
 
-fn driver_main(shared: Arc<Shared>, driver: Driver) -> Option<Ended> {
+fn driver_main(shared: Arc<Shared>, cpu: Option<usize>, driver: Driver) -> Option<Ended> {
     let shared = Done(shared);
+
+    if !cpu.is_none_or(place::keep_on) {
+        panic!("the system does not let it stay on one CPU");
+    }
 
     shared.0.pass(&shared.0.ready);
     while !shared.0.open.load(Ordering::Acquire) {
@@ -138,15 +143,17 @@ fn open(shared: &Shared, threads: &[JoinHandle<Option<Ended>>]) {
 fn start(
     shared: &Arc<Shared>,
     drivers: Vec<Driver>,
+    cpus: &[usize],
 ) -> Result<Vec<JoinHandle<Option<Ended>>>, String> {
     let n = drivers.len();
     let mut threads = Vec::with_capacity(n);
 
     for (i, driver) in drivers.into_iter().enumerate() {
         let shared_too = shared.clone();
+        let cpu = (!cpus.is_empty()).then(|| cpus[i % cpus.len()]);
         let started = thread::Builder::new()
             .name(format!("driver {i}"))
-            .spawn(move || driver_main(shared_too, driver));
+            .spawn(move || driver_main(shared_too, cpu, driver));
         match started {
             Ok(thread) => threads.push(thread),
             Err(error) => {
@@ -159,8 +166,8 @@ fn start(
     Ok(threads)
 }
 
-/// Runs them all.
-pub fn drive(drivers: Vec<Driver>, limit: Duration) -> End {
+/// Runs them all, each on one of these CPUs; without any, where the system puts it.
+pub fn drive(drivers: Vec<Driver>, cpus: &[usize], limit: Duration) -> End {
     let n = drivers.len();
     let shared = Arc::new(Shared {
         open: AtomicBool::new(false),
@@ -170,7 +177,7 @@ pub fn drive(drivers: Vec<Driver>, limit: Duration) -> End {
         drivers: n,
         main: thread::current(),
     });
-    let threads = match start(&shared, drivers) {
+    let threads = match start(&shared, drivers, cpus) {
         Ok(threads) => threads,
         Err(why) => return End::Failed(why),
     };

@@ -10,6 +10,7 @@ mod chans;
 mod drive;
 mod kernels;
 mod measure;
+mod place;
 mod report;
 mod tally;
 #[cfg(test)]
@@ -21,7 +22,8 @@ use std::process::exit;
 
 const BAD_INPUT: i32 = 2;
 const USAGE: &str = "usage: peer_rust run PATTERN --chan=NAME [--KEY=VALUE ...] [--reps=N] \
-[--time=MS] [--timeout=S] [--seed=N] [--turns] [--json] | peer_rust list peers [--json]";
+[--time=MS] [--timeout=S] [--seed=N] \
+[--placement=free|apart] [--turns] [--json] | peer_rust list peers [--json]";
 
 fn complain(why: &str) -> i32 {
     eprintln!("peer_rust: {why}");

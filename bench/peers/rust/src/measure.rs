@@ -9,6 +9,7 @@ use crate::cell::{Cell, Plan};
 use crate::chans;
 use crate::drive::{drive, Driver, End, Part, Run};
 use crate::kernels;
+use crate::place;
 use crate::tally;
 use crate::work;
 
@@ -106,6 +107,7 @@ struct Measurement<'a> {
     kernel: Kernel,
     out: Outcome,
     ns_per_message: u64,
+    cpus: Vec<usize>, // of the drivers; none: anywhere
 }
 
 impl Measurement<'_> {
@@ -135,7 +137,7 @@ impl Measurement<'_> {
         let cell = &self.plan.cell;
 
         self.out.items = items;
-        let mut run = match drive((self.kernel)(cell, items), self.limit(items)) {
+        let mut run = match drive((self.kernel)(cell, items), &self.cpus, self.limit(items)) {
             End::Hung(why) => return self.conclude(Verdict::Hung, why),
             End::Failed(why) => return self.conclude(Verdict::Failed, why),
             End::Ran(run) => run,
@@ -222,6 +224,7 @@ pub fn measure_with(plan: &Plan, kernel: Kernel) -> Outcome {
             samples: Vec::new(),
         },
         ns_per_message: 0,
+        cpus: if plan.apart { place::allowed() } else { Vec::new() },
     };
 
     if let Some(why) = cell.impossible() {
