@@ -262,16 +262,17 @@ __attribute__((noinline)) static int chan_wait_for(struct weft_chan *c,
                                                    int64_t deadline_ns)
 {
 	struct chan_call call = { c, op, elem };
-	struct awaiting w = { .q = chan_queue(c, op),
-		              .what = op == WEFT_CASE_SEND ? "chan send"
-		                                           : "chan recv",
-		              .look = chan_look,
-		              .pass_on = chan_pass_on,
-		              .relay = true,
-		              .arg = &call,
-		              .policy = c->opts.wait,
-		              .gap = c->gap,
-		              .shared = chan_is_shared(c, op) };
+	struct awaiting w = {
+		.q = chan_queue(c, op),
+		.what = op == WEFT_CASE_SEND ? "chan send" : "chan recv",
+		.look = chan_look,
+		.pass_on = chan_pass_on,
+		.relay = true,
+		.arg = &call,
+		.policy = c->opts.wait,
+		.gap = c->gap,
+		.shared = deadline_ns > WEFT_NOW && chan_is_shared(c, op)
+	};
 	int err;
 
 	err = weft_await(&w, NULL,

@@ -157,13 +157,21 @@ static void a_shared_wait_pauses_once_before_it_yields(void **state)
 	assert_int_equal(shared.yields, lone.yields);
 }
 
+/* Whatever the machine made of the yields before. */
+static void begin_small_wait(struct spinner *s)
+{
+	weft_self()->yields = 256;
+	weft_self()->yield_ban = 0;
+	weft_spinner_init(s, WEFT_WAIT_ADAPTIVE, 1, false, WEFT_FOREVER);
+}
+
 /* One wait at a small buffer, for which the peer comes at the turn of that
  * number. */
 static void wait_ends_at(int turn)
 {
 	struct spinner s;
 
-	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 1, false, WEFT_FOREVER);
+	begin_small_wait(&s);
 	for (int i = 0; i < turn; i++)
 		assert_true(weft_spinner_turn(&s));
 }
@@ -174,7 +182,7 @@ static int turns_to_the_yield(void)
 	struct spinner s;
 	int n = 1;
 
-	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 1, false, WEFT_FOREVER);
+	begin_small_wait(&s);
 	for (; s.pauses; n++)
 		assert_true(weft_spinner_turn(&s));
 	return n;
@@ -184,7 +192,7 @@ static uint32_t first_of_the_next_wait(void)
 {
 	struct spinner s;
 
-	weft_spinner_init(&s, WEFT_WAIT_ADAPTIVE, 1, false, WEFT_FOREVER);
+	begin_small_wait(&s);
 	return s.first;
 }
 
@@ -197,7 +205,6 @@ static void what_comes_with_a_yield_is_yielded_for_first(void **state)
 
 	(void)state;
 	weft_cpus_hold(2);
-	weft_self()->yields = 256;
 	turns = turns_to_the_yield();
 	for (; waits < 20 && !first_of_the_next_wait(); waits++)
 		wait_ends_at(turns);

@@ -35,9 +35,9 @@
  * them or with the first one after them, or in another way. */
 enum wait_end { END_OTHER, END_PAUSES, END_FIRST, END_YIELD };
 
-/* After so many waits in a row that ended with the first yield, all pauses
- * having been in vain, a task takes it that its peer is on its own CPU, and
- * yields so often before it pauses. */
+/* After so many waits that ended with the first yield, all pauses having been
+ * in vain, and none between them that ended in its pauses, a task takes it that
+ * its peer is on its own CPU, and yields so often before it pauses. */
 #define FUTILE 4u
 #define FIRST_YIELDS 2u
 /* Waits that end with those before the pauses are tried again. */
@@ -128,7 +128,7 @@ static void spinner_yield(struct spinner *s)
 		return;
 	t->yields = 0;
 	t->yield_ban = SLOW_YIELD_PARKS;
-	s->yields = 0;
+	s->first = s->yields = 0;
 }
 
 /* What comes of the turn that is about to begin is how the wait ended, so far.
@@ -150,32 +150,29 @@ bool weft_spinner_turn(struct spinner *s)
 {
 	if (s->policy == WEFT_WAIT_PARK || s->deadline_ns <= WEFT_NOW)
 		return false;
-	if (s->first) {
-		s->first--;
-		spinner_ends(s, END_FIRST);
-		spinner_yield(s);
-		return true;
-	}
-	if (s->pauses) {
+	if (!s->first && s->pauses) {
 		spinner_ends(s, END_PAUSES);
 		spinner_pause(s);
 		return true;
 	}
-	if (s->yields == 0 && s->policy == WEFT_WAIT_ADAPTIVE)
+	if (!s->first && s->yields == 0 && s->policy == WEFT_WAIT_ADAPTIVE)
 		return false;
 	if (s->deadline_ns != WEFT_FOREVER && weft_now() >= s->deadline_ns)
 		return false;
-	if (s->yields)
+	spinner_ends(s, s->first ? END_FIRST : end_of_yield());
+	if (s->first)
+		s->first--;
+	else if (s->yields)
 		s->yields--;
-	spinner_ends(s, end_of_yield());
 	spinner_yield(s);
 	return true;
 }
 
-static void spinner_learn(int64_t ns)
+void weft_spinner_slept(int64_t ns)
 {
 	struct weft_task *t = weft_self();
 
+	t->wait_end = END_OTHER;
 	if (t->yield_ban)
 		t->yield_ban--;
 	else if (ns >= SHORT_PARK_NS)
@@ -192,10 +189,9 @@ int weft_spinner_park(const char *what, const void *on, _Atomic uint64_t *parks,
 	int err;
 
 	weft_fetch_add_relaxed(parks, 1u);
-	weft_self()->wait_end = END_OTHER;
 	before = weft_wait_begin(what, on);
 	err = weft_park(deadline_ns);
 	weft_wait_done();
-	spinner_learn(clock_mono() - before);
+	weft_spinner_slept(clock_mono() - before);
 	return err;
 }

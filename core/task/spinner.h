@@ -13,14 +13,19 @@
  * with more stages than CPUs it is the pauses that keep the next stage from
  * running. Whether another task wants this CPU shows in how long a yield
  * takes. So a wait at a deep buffer has four yields, and with company eight
- * more instead of the pauses.
+ * more instead of the pauses; a shared one, where other tasks wait for the
+ *same, keeps one pause before them, so that they do not all go at once.
+ *
+ * At a small buffer a peer on another CPU answers within the pauses, and one on
+ * the same CPU cannot: where the pauses were in vain and the first yield was
+ *not, several times, the next waits have two yields first.
  *
  * A yield that is slow to return went to a task that is not waiting for us and
  * used up a time slice. Then yielding is given up for a while, and a wait goes
  * from its pauses to the park: a parked task gets its CPU back at once when it
  * is woken. docs/adr/0004 has figures.
  *
- *	spinner_init(&s, policy, gap, deadline_ns);
+ *	spinner_init(&s, policy, gap, shared, deadline_ns);
  *	while (!ready && spinner_turn(&s))
  *		ready = look();
  */
@@ -58,6 +63,10 @@ static inline uint32_t spinner_gap(size_t cap)
  * buffer is: see above. */
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
                        bool shared, int64_t deadline_ns);
+
+/* The calling task has slept for so long in another way than
+ * weft_spinner_park(), which says so itself: what the next waits learn from. */
+void weft_spinner_slept(int64_t ns);
 
 /* For a task that has parked and was woken. */
 void weft_spinner_init_woken(struct spinner *s, enum weft_wait policy,

@@ -22,6 +22,7 @@
 #include "base/affinity.h"
 #include "event_loop_testing.h"
 #include "internal.h"
+#include "task/internal.h"
 #include "task/place.h"
 
 /* --- E1 --- */
@@ -304,7 +305,8 @@ static int burst_main(void *arg)
 	return weft_loop_close(s->l);
 }
 
-/* How often the loop's thread slept until all events were handled. */
+/* How often the loop's thread slept until all events were handled; -1 where
+ * another process had the CPU, so that it has given up yields. */
 static int sleeps_main(void *arg)
 {
 	struct weft_loop *l = arg;
@@ -313,7 +315,8 @@ static int sleeps_main(void *arg)
 	CHECK_EQ(getrusage(RUSAGE_THREAD, &before), 0);
 	CHECK_EQ(weft_loop_run(l), 0);
 	CHECK_EQ(getrusage(RUSAGE_THREAD, &after), 0);
-	return (int)(after.ru_nvcsw - before.ru_nvcsw);
+	return weft_self()->yield_ban ? -1
+	                              : (int)(after.ru_nvcsw - before.ru_nvcsw);
 }
 
 static int sleeps_on_one_cpu(void)
@@ -338,7 +341,7 @@ static int sleeps_on_one_cpu(void)
 TEST_ON(WEFT_CLOCK_MONOTONIC, E7_a_loop_does_not_sleep_for_each_event)
 {
 	unsigned cpu[WEFT_CPUS_MAX];
-	int fewest = BURST;
+	int fewest = BURST, told = 0;
 
 	(void)arg;
 	if (!weft_cpu_list("", NULL, cpu))
@@ -347,9 +350,14 @@ TEST_ON(WEFT_CLOCK_MONOTONIC, E7_a_loop_does_not_sleep_for_each_event)
 	for (int i = 0; i < 5 && fewest > BURST / 8; i++) {
 		int sleeps = sleeps_on_one_cpu();
 
-		fewest = sleeps < fewest ? sleeps : fewest;
+		told += sleeps >= 0;
+		if (sleeps >= 0 && sleeps < fewest)
+			fewest = sleeps;
 	}
-	CHECK_LE(fewest, BURST / 8);
+	if (told)
+		CHECK_LE(fewest, BURST / 8);
+	else
+		printf("not tried: another process has the CPU\n");
 	CHECK_EQ(weft_run_spread(NULL, 0), 0);
 	return 0;
 }

@@ -233,7 +233,8 @@ void weft_loop_wake(struct weft_loop *l);
 /* Call those that are ready. How many there were. */
 unsigned weft_loop_poll(struct weft_loop *l);
 
-/* Wait in the kernel. 0 or -errno, not -ETIMEDOUT. */
+/* Look around for a while, and then wait in the kernel. 0 or -errno, not
+ * -ETIMEDOUT. */
 int weft_loop_wait_fd(struct weft_loop *l, int64_t deadline_ns);
 
 #endif

@@ -2,11 +2,12 @@
  * place: on which CPUs the tasks of a cell run, the knob `placement` that every
  * pattern has.
  *
- * free   wherever the system puts them
- * same   all of them on one CPU
- * apart  each on one CPU: they are dealt to those that are allowed, one
- * hardware thread of each core first auto   apart; free where there is one CPU,
- * or where a quota pays for less than the tasks could use
+ *	free   wherever the system puts them
+ *	same   all of them on one CPU
+ *	apart  each on one CPU: they are dealt to those that are allowed, one
+ *	       hardware thread of each core first
+ *	auto   apart; free where there is one CPU, or where a quota pays for
+ *	       less than the tasks could use
  *
  * Where two tasks that wake each other may be on one CPU or on two, a cell has
  * two speeds, and which of them is seen is a matter of luck.
