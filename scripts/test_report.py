@@ -176,6 +176,15 @@ class Words(unittest.TestCase):
         self.assertEqual(self.answer(pc("ring", 50), pc("spsc", 1, payload=1024)).use,
                          "ring")
 
+    def test_what_the_system_places_is_another_row(self):
+        free, kept = pc("ring", 50, placement="free"), pc("ring", 70)
+        for placed, plain in (("free", False), ("apart", True)):
+            run = run_of(kept, pc("ring", 50, placement=placed))
+            self.assertEqual(facts.is_plain(run.cells[1]), plain)
+        found = facts.topologies(run_of(kept, free))
+        self.assertEqual([cells["ring"]["knobs"].get("placement") for cells in found.values()],
+                         [None])
+
     def test_what_is_not_steady_is_counted_and_marked(self):
         run = run_of(pc("ring", 50), pc("handoff", 60))
         for cell in run.cells:

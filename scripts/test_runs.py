@@ -316,6 +316,13 @@ class Comparisons(unittest.TestCase):
         found = compare.compare(*runs, 0.1).changes[0]
         self.assertEqual((found.verdict, found.why), ("undecided", "two modes"))
 
+    def test_what_was_placed_otherwise_is_not_compared(self):
+        runs = [as_run(slices("a", times(f))) for f in (1, 2)]
+        for run, placement in zip(runs, ("free", "apart")):
+            run.cells[0]["placement"] = placement
+        found = compare.compare(*runs, 0.1).changes[0]
+        self.assertEqual((found.verdict, found.why), ("undecided", "placed otherwise"))
+
     def test_verdicts_that_turned_and_cells_of_one_run(self):
         before = [slices("a", times(1)), slices("b", times(1), "FAILED"),
                   slices("c", times(1)), slices("gone", times(1))]

@@ -110,6 +110,8 @@ def change_of(both, runs, threshold):
     value = median(new) / median(old)
     if any(cell.get("modes") for cell in both):
         return Change(name, basis, UNDECIDED, value, why="two modes")
+    if len({cell.get("placement") for cell in both}) > 1:
+        return Change(name, basis, UNDECIDED, value, why="placed otherwise")
     if interval is None:
         return Change(name, basis, UNDECIDED, value, why="too few rounds")
     value, low, high, level = interval

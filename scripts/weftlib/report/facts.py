@@ -115,7 +115,7 @@ def overlap(one, other):
 
 def is_plain(cell):
     """Whether nothing but the topology was chosen."""
-    usual = "apart" if (cell["tasks"] or 0) <= (cell["cpus"] or 0) else "free"
+    usual = "apart" if (cell["cpus"] or 0) > 1 else "free"
     for key, value in cell["knobs"].items():
         if key == "placement" and value == usual:
             continue
