@@ -211,7 +211,8 @@ def compare(options, argv):
     info = context.capture(machine, weft, SimpleNamespace(
         name="peers", text="\n".join(rows) + "\n"), cells, seed,
         shown_argv("scripts/peers.py", argv))
-    info.update(placement=options.placement, binaries_sha256=fleet.hashes(), peers=[vars(who) for who in chosen])
+    info.update(placement=options.placement, binaries_sha256=fleet.hashes(),
+                peers=[vars(who) for who in chosen])
     with Interrupt(fleet) as interrupt, rundir.RunDir(
             options.results, context.directory_name(info)) as run:
         if not options.quiet:

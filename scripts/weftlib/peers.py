@@ -385,6 +385,7 @@ class PeerRunner(Runner):
             return False
         rivals = [other for other in self.cells if other.row == cell.row
                   and other.who.side == "peer" and other.name in row
+                  and other.name not in self.over
                   and other.who.apart == cell.who.apart
                   and other.who.is_threads == cell.who.is_threads]
         return max(row[cell.name]) < NEAR * max(min(row[other.name]) for other in rivals)

@@ -227,6 +227,11 @@ pub fn measure_with(plan: &Plan, kernel: Kernel) -> Outcome {
         cpus: if plan.apart { place::allowed() } else { Vec::new() },
     };
 
+    if plan.apart && m.cpus.is_empty() {
+        let why = "placement=apart: the system does not tell which CPUs there are";
+        m.conclude(Verdict::Failed, why.to_string());
+        return m.out;
+    }
     if let Some(why) = cell.impossible() {
         m.conclude(Verdict::NotApplicable, why);
         return m.out;
