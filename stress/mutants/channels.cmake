@@ -82,6 +82,9 @@ chan_mutant(ring counts_in_32_bits chan/ring.c counters_may_pass_their_end
 chan_mutant(ring forgets_the_size chan/ring.c "every_byte_of_every_size_arrives;elements_of_every_size_arrive_whole"
   "	r->elem_size = config->elem_size;" "	r->elem_size = config->elem_size > 8 ? config->elem_size & ~(size_t)7 : config->elem_size;")
 
+chan_mutant(ring front_tells_nobody chan/ring.c "recv_waits_while_empty;every_element_wakes_a_receiver"
+  "front_done(&c->receivers)" "0")
+
 # --- spsc ---
 
 chan_mutant(spsc send_does_not_ask_for_the_end chan/spsc.c
@@ -108,6 +111,10 @@ chan_mutant(spsc batch_says_one_more chan/spsc.c "a_batch_says_exactly_how_many_
   "	*done = sent;
 " "	*done = sent + (sent < n);
 ")
+
+chan_mutant(spsc front_sends_into_a_full_one chan/spsc.c
+  "send_waits_while_full;every_element_arrives_exactly_once;many_laps_keep_counting"
+  "if (!q->asymmetric || t - q->head_seen == q->cap ||" "if (!q->asymmetric ||")
 
 # --- list ---
 
@@ -155,6 +162,13 @@ chan_mutant(handoff batch_wakes_all_but_one chan/handoff.c "one_batch_wakes_all_
   "		for (size_t i = 0; i < woken; i++)" "		for (size_t i = 1; i < woken; i++)")
 chan_mutant(handoff waits_in_the_wrong_queue chan/handoff.c "recv_waits_while_empty;every_element_wakes_a_receiver"
   "handoff_enqueue(&h->receivers, &w, &c, elem);" "handoff_enqueue(&h->senders, &w, &c, elem);")
+
+chan_mutant(handoff puts_into_a_closed_one chan/handoff.c sends_after_close_fail_and_deliver_nothing
+  "if (h->closed || h->len == h->cap || !list_is_empty(&h->receivers))"
+  "if (h->len == h->cap || !list_is_empty(&h->receivers))")
+chan_mutant(handoff puts_past_a_waiting_receiver chan/handoff.c "recv_waits_while_empty;every_element_wakes_a_receiver"
+  "if (h->closed || h->len == h->cap || !list_is_empty(&h->receivers))"
+  "if (h->closed || h->len == h->cap)")
 
 # --- the front ---
 

@@ -29,19 +29,20 @@ KINDS = """
 """
 #: What cannot be seen in any test but makes it slower.
 MUTANTS = {
-    "fence": ("core/chan/ring.c", "	elem_copy(s->elem, elem, r->elem_size);\n",
-              "	elem_copy(s->elem, elem, r->elem_size);\n"
+    "fence": ("core/chan/ring.c", "	elem_copy(s->elem, elem, elem_size);\n",
+              "	elem_copy(s->elem, elem, elem_size);\n"
               "	__atomic_thread_fence(__ATOMIC_SEQ_CST);\n"),
     "padding": ("core/chan/ring.c", "	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t head;",
                 "	_Atomic uint64_t head;"),
     "broadcast": ("core/chan/condvar.c", "pthread_cond_signal(&q->not_empty);",
                   "pthread_cond_broadcast(&q->not_empty);"),
-    "spin-off": ("core/task/spinner.c", "	s->policy = policy;\n	s->alone",
+    "spin-off": ("core/task/spinner.c", "	s->policy = policy;\n	s->learns",
                  "	s->policy = policy == WEFT_WAIT_ADAPTIVE ? WEFT_WAIT_PARK : policy;\n"
-                 "	s->alone"),
-    "lock-held": ("core/chan/handoff.c", "	handoff_push(h, elem);\n	spin_unlock(&h->lock);\n",
-                  "	handoff_push(h, elem);\n"
-                  "	elem_copy(handoff_slot(h, h->len - 1), elem, h->elem_size);\n"
+                 "	s->learns"),
+    "lock-held": ("core/chan/handoff.c", "	handoff_push(h, elem, elem_size);\n	spin_unlock(&h->lock);\n",
+                  "	handoff_push(h, elem, elem_size);\n"
+                  "	elem_copy(h->buffer + (h->head + h->len - 1) % h->cap * elem_size, elem,\n"
+                  "	          elem_size);\n"
                   "	weft_relax();\n	spin_unlock(&h->lock);\n"),
 }
 #: Cells whose time each of them is in.
