@@ -37,7 +37,7 @@ class Run(unittest.TestCase):
         self.assertEqual((auto["params"]["placement"], auto["placement"]),
                          ("auto", "apart" if auto["cpus"] > 1 else "free"))
         crowd = self.cell("--producers=%d" % (cpus + 1))
-        self.assertEqual(crowd["placement"], "apart" if crowd["cpus"] > 1 else "free")
+        self.assertEqual(crowd["placement"], "apart" if 1 < cpus <= crowd["cpus"] else "free")
 
     def by_turns(self, *told, chan="--chan=ring", reps=3):
         """What it says to each of these words: 'ready' again, or its result."""

@@ -3,7 +3,8 @@
 What must hold: at least 80 % of the cells are steady, and of those that are steady in both
 runs at least 90 % agree within 10 % in their ratio to the reference channel in the same
 rounds. Those that have none have a rate, which also moves by how fast the machine is
-from one run to the next: how many of them agree is said, and nothing follows from it.
+from one run to the next: how many of them agree is said, and nothing follows from it but
+where no cell has a ratio.
 """
 
 from dataclasses import dataclass
