@@ -13,12 +13,12 @@
  * with more stages than CPUs it is the pauses that keep the next stage from
  * running. Whether another task wants this CPU shows in how long a yield
  * takes. So a wait at a deep buffer has four yields, and with company eight
- * more instead of the pauses; a shared one, where other tasks wait for the
- *same, keeps one pause before them, so that they do not all go at once.
+ * more instead of the pauses; a shared one, where other tasks wait for the same
+ * thing, keeps one pause before them, so that they do not all go at once.
  *
  * At a small buffer a peer on another CPU answers within the pauses, and one on
- * the same CPU cannot: where the pauses were in vain and the first yield was
- *not, several times, the next waits have two yields first.
+ * the same CPU cannot: where the pauses were in vain several times, and the
+ * first yield was not, the next waits have two yields first.
  *
  * A yield that is slow to return went to a task that is not waiting for us and
  * used up a time slice. Then yielding is given up for a while, and a wait goes

@@ -324,9 +324,9 @@ static int sleeps_on_one_cpu(void)
 	struct weft_loop *l = make_with(
 	        (struct weft_loop_opts){ .kind = WEFT_LOOP_QUEUE, .cap = 64 });
 	struct heard h = { .n = 0 };
+	struct weft_loop_source *s = source(l, 0, note, &h);
 	struct weft_task *runs = testing_spawn(sleeps_main, l);
-	struct weft_task *sends =
-	        testing_spawn(burst_main, source(l, 0, note, &h));
+	struct weft_task *sends = testing_spawn(burst_main, s);
 	int sleeps = testing_join(runs);
 
 	CHECK_EQ(testing_join(sends), 0);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/barrier.h"
-#include "base/clock.h"
 #include "internal.h"
 #include "task/spinner.h"
 
@@ -88,11 +87,11 @@ int weft_loop_wait_fd(struct weft_loop *l, int64_t deadline_ns)
 	weft_fetch_add_acq_rel(&l->asleep, 1u);
 	weft_barrier_registered();
 	if (!weft_loop_hold_any(l) && !has_news(l)) {
-		int64_t before = clock_mono();
+		int64_t before = weft_now();
 
 		err = weft_wait_fd(l->poll_fd < 0 ? l->wake_fd : l->poll_fd,
 		                   POLLIN, NULL, deadline_ns);
-		weft_spinner_slept(clock_mono() - before);
+		weft_spinner_slept(weft_now() - before);
 		rung = !err;
 	}
 	/* Another task has rung, or is about to: then it rings into the next
