@@ -10,7 +10,7 @@
  * is a third of all instructions of a message (docs/performance.md).
  *
  * What such a form finds in its way (no room, a close, nothing there, another
- * task at the same place) it leaves to the general form, from the start.
+ * task at the same place) it leaves to functions out of line.
  */
 #ifndef WEFT_CHAN_FRONT_H
 #define WEFT_CHAN_FRONT_H

@@ -224,7 +224,8 @@ FRONT_INLINE void ring_read(const struct ring *r, struct slot *s, uint64_t pos,
 	weft_store_release(&s->seq, pos + r->lap); /* pairs with [slot] */
 }
 
-static int ring_send_slow(struct ring *r, const void *elem)
+__attribute__((noinline)) static int ring_send_slow(struct ring *r,
+                                                    const void *elem)
 {
 	uint64_t pos;
 	int err;
@@ -235,7 +236,7 @@ static int ring_send_slow(struct ring *r, const void *elem)
 	return 0;
 }
 
-static int ring_recv_slow(struct ring *r, void *elem)
+__attribute__((noinline)) static int ring_recv_slow(struct ring *r, void *elem)
 {
 	uint64_t pos;
 	int err;

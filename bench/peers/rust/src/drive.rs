@@ -71,10 +71,9 @@ impl Drop for Done {
 fn driver_main(shared: Arc<Shared>, cpu: Option<usize>, driver: Driver) -> Option<Ended> {
     let shared = Done(shared);
 
-    if !cpu.is_none_or(place::keep_on) {
+    if cpu.is_some_and(|cpu| !place::keep_on(cpu)) {
         panic!("the system does not let it stay on one CPU");
     }
-
     shared.0.pass(&shared.0.ready);
     while !shared.0.open.load(Ordering::Acquire) {
         thread::park();

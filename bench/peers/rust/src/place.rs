@@ -3,6 +3,7 @@
 //! first.
 
 use std::fs;
+use std::mem::size_of;
 
 /// The CPUs that the process may use; none where the system does not tell.
 pub fn allowed() -> Vec<usize> {
