@@ -167,6 +167,8 @@ static const struct planted planted[] = {
 	  CONFORM_HUNG },
 	{ BUSY_IS_EMPTY, &faulty_pairing,
 	  "a_task_that_sent_finds_an_element_at_once", CONFORM_FAIL },
+	{ BUSY_IS_EMPTY, &faulty_pairing,
+	  "a_receiver_that_sent_finds_an_element", CONFORM_FAIL },
 	{ BUSY_IS_FULL, &faulty_pairing,
 	  "a_task_that_took_finds_a_space_at_once", CONFORM_FAIL },
 

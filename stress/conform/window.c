@@ -135,6 +135,40 @@ static void a_task_that_sent_finds_an_element_at_once(struct cell *cell)
 	chan_end(r.c);
 }
 
+/* The second actor is the only one that receives. */
+static void send_and_one_finds(struct race *r, unsigned actor)
+{
+	if (actor == 1)
+		send_then_find(r, actor);
+	else
+		r->result[actor] = tag_try_send(r->c, actor + 1);
+}
+
+static void both_did_and_one_is_left(struct race *r)
+{
+	uint32_t tag;
+
+	both_did(r);
+	MUST(tag_try_recv(r->c, &tag), 0);
+	MUST(tag_try_recv(r->c, &tag), -EAGAIN);
+}
+
+/* As a_task_that_sent_finds_an_element_at_once, for a channel with one
+ * receiver: what its own task has sent may be behind what another is sending.
+ */
+static void a_receiver_that_sent_finds_an_element(struct cell *cell)
+{
+	struct race r = { .cell = cell,
+		          .actors = 2,
+		          .c = cell_chan(cell),
+		          .before = the_same_one,
+		          .act = send_and_one_finds,
+		          .after = both_did_and_one_is_left };
+
+	race_in_a_window(&r);
+	chan_end(r.c);
+}
+
 static void take_then_put(struct race *r, unsigned actor)
 {
 	uint32_t tag;
@@ -698,6 +732,12 @@ const struct conform_check conform_window[] = {
 	  .receivers = 2,
 	  .over = OVER_2 | OVER_7 | OVER_64 | OVER_UNBOUNDED | OVER_DRIVERS,
 	  .fn = a_task_that_sent_finds_an_element_at_once },
+	{ .name = "a_receiver_that_sent_finds_an_element",
+	  .scenarios = "12",
+	  .needs = NEEDS_DATA | WEFT_CAN_FIFO | NEEDS_TAGS,
+	  .senders = 2,
+	  .over = OVER_2 | OVER_7 | OVER_64 | OVER_UNBOUNDED | OVER_DRIVERS,
+	  .fn = a_receiver_that_sent_finds_an_element },
 	{ .name = "a_task_that_took_finds_a_space_at_once",
 	  .scenarios = "12",
 	  .needs = NEEDS_DATA | WEFT_CAN_FIFO | WEFT_CAN_LEN | NEEDS_TAGS,
