@@ -1,16 +1,6 @@
 /*
  * ring: a bounded queue for any number of senders and receivers, without a
- * lock: Dmitry Vyukov's ring of sequence-numbered slots, with the lap in the
- * position as in crossbeam's array channel, so that any capacity will do.
- *
- * A position is a lap and an index below the capacity. Laps count in steps of
- * `lap`, a power of two above the capacity, so that index `cap` never occurs
- * and the three values of a slot's sequence number are distinct even when
- * there is one slot only. For the slot of position p, seq is
- *
- *	p          free, and the sender that claims p may write
- *	p + 1      full, and the receiver that claims p may read
- *	p + lap    free again, for the sender of the next lap
+ * lock, over the numbered slots of chan/slots.h: Dmitry Vyukov's.
  *
  * Claiming is a CAS on tail or head, and the linearization point: nothing
  * fails after it. Closing sets the lowest bit of tail, so that a claim and a
@@ -28,14 +18,9 @@
 #include "chan/ahead.h"
 #include "chan/elem.h"
 #include "chan/front.h"
-#include "task/spin.h"
+#include "chan/slots.h"
 
 #define CLOSED UINT64_C(1)
-
-struct slot {
-	_Atomic uint64_t seq;
-	unsigned char elem[];
-};
 
 struct ring {
 	/* Positions, shifted left by one; bit 0 of tail is CLOSED. */
@@ -43,79 +28,37 @@ struct ring {
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t head; /* by receivers */
 
 	/* Constant. */
-	_Alignas(WEFT_CACHE_LINE) uint64_t cap;
-	uint64_t lap;
+	_Alignas(WEFT_CACHE_LINE) struct laps laps;
 	size_t ahead; /* see ahead.h */
+	uint32_t gap; /* see slots_await() */
 	size_t elem_size, slot_size;
 
 	_Alignas(WEFT_CACHE_LINE) unsigned char slots[];
 };
 
-FRONT_INLINE size_t ring_slot_size(size_t elem_size)
+static struct slot *ring_slot(struct ring *r, uint64_t pos)
 {
-	return (sizeof(struct slot) + elem_size + 7) & ~(size_t)7;
-}
-
-static struct slot *ring_slot_at(const struct ring *r, uint64_t pos)
-{
-	return (struct slot *)(void *)(r->slots +
-	                               (pos & (r->lap - 1)) * r->slot_size);
-}
-
-/* The position after pos. */
-static uint64_t ring_next(const struct ring *r, uint64_t pos)
-{
-	uint64_t index = pos & (r->lap - 1);
-
-	return index + 1 < r->cap ? pos + 1 : pos - index + r->lap;
-}
-
-/* The position n <= cap after pos. */
-static uint64_t ring_after(const struct ring *r, uint64_t pos, uint64_t n)
-{
-	uint64_t index = (pos & (r->lap - 1)) + n;
-
-	return index < r->cap ? pos + n : pos + n - r->cap + r->lap;
-}
-
-/* Elements between head and tail. */
-static uint64_t ring_distance(const struct ring *r, uint64_t head,
-                              uint64_t tail)
-{
-	uint64_t laps = (tail / r->lap - head / r->lap) * r->cap;
-
-	return laps + (tail & (r->lap - 1)) - (head & (r->lap - 1));
-}
-
-static uint64_t ring_lap_for(uint64_t cap)
-{
-	uint64_t lap = 2;
-
-	while (lap <= cap)
-		lap *= 2;
-	return lap;
+	return slot_at(r->slots, laps_index(&r->laps, pos), r->slot_size);
 }
 
 static int ring_create(void **state, const struct weft_chan_config *config)
 {
-	size_t slot_size = ring_slot_size(config->elem_size);
+	size_t slot_size = slot_bytes(config->elem_size);
 	struct ring *r;
 	uint64_t pos;
 
 	r = cacheline_alloc(sizeof(*r), config->cap, slot_size);
 	if (!r)
 		return -ENOMEM;
-	r->cap = config->cap;
-	r->lap = ring_lap_for(config->cap);
+	r->laps = laps_of(config->cap);
 	r->ahead = ahead_for(config->cap, slot_size);
+	r->gap = slots_gap(config->cap);
 	r->elem_size = config->elem_size;
 	r->slot_size = slot_size;
-	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): cap is never 0 */
-	pos = config->start / r->cap * r->lap + config->start % r->cap;
+	pos = laps_start(&r->laps, config->start);
 	weft_store_relaxed(&r->tail, pos << 1);
 	weft_store_relaxed(&r->head, pos << 1);
-	for (uint64_t i = 0; i < r->cap; i++, pos = ring_next(r, pos))
-		weft_store_relaxed(&ring_slot_at(r, pos)->seq, pos);
+	slots_free_from(r->slots, &r->laps, slot_size, pos);
 	*state = r;
 	return 0;
 }
@@ -131,21 +74,21 @@ static void ring_destroy(void *state)
  */
 static bool ring_is_full(const struct ring *r, uint64_t pos)
 {
-	return weft_load_acquire(&r->head) >> 1 == pos - r->lap;
+	return weft_load_acquire(&r->head) >> 1 == pos - r->laps.lap;
 }
 
 /* How many slots from pos on have the sequence number that their position
  * asks for, `ahead` being 0 for free and 1 for full; at most n. Only the task
  * that claims them may change them. */
-static uint64_t ring_ready(const struct ring *r, uint64_t pos, uint64_t ahead,
+static uint64_t ring_ready(struct ring *r, uint64_t pos, uint64_t ahead,
                            uint64_t n)
 {
 	uint64_t k = 0;
 
 	/* [slot] acquires what the last user of the slot did with it. */
 	while (k < n &&
-	       weft_load_acquire(&ring_slot_at(r, pos)->seq) == pos + ahead) {
-		pos = ring_next(r, pos);
+	       weft_load_acquire(&ring_slot(r, pos)->seq) == pos + ahead) {
+		pos = laps_next(&r->laps, pos);
 		k++;
 	}
 	return k;
@@ -170,7 +113,8 @@ static uint64_t ring_claim_tail(struct ring *r, uint64_t n, uint64_t *pos,
 		k = ring_ready(r, *pos, 0, n);
 		if (k) {
 			if (weft_cas_weak_acq_rel(&r->tail, &tail,
-			                          ring_after(r, *pos, k) << 1))
+			                          laps_after(&r->laps, *pos, k)
+			                                  << 1))
 				return k;
 			continue;
 		}
@@ -178,7 +122,7 @@ static uint64_t ring_claim_tail(struct ring *r, uint64_t n, uint64_t *pos,
 			*err = -EAGAIN;
 			return 0;
 		}
-		spin_for_peer(&turns);
+		slots_await(&turns, r->gap);
 		tail = weft_load_acquire(&r->tail);
 	}
 }
@@ -196,7 +140,8 @@ static uint64_t ring_claim_head(struct ring *r, uint64_t n, uint64_t *pos,
 		k = ring_ready(r, *pos, 1, n);
 		if (k) {
 			if (weft_cas_weak_acq_rel(&r->head, &head,
-			                          ring_after(r, *pos, k) << 1))
+			                          laps_after(&r->laps, *pos, k)
+			                                  << 1))
 				return k;
 			continue;
 		}
@@ -205,7 +150,7 @@ static uint64_t ring_claim_head(struct ring *r, uint64_t n, uint64_t *pos,
 			*err = tail & CLOSED ? -EPIPE : -EAGAIN;
 			return 0;
 		}
-		spin_for_peer(&turns);
+		slots_await(&turns, r->gap);
 		head = weft_load_acquire(&r->head);
 	}
 }
@@ -221,7 +166,7 @@ FRONT_INLINE void ring_read(const struct ring *r, struct slot *s, uint64_t pos,
                             void *elem, size_t elem_size)
 {
 	elem_copy(elem, s->elem, elem_size);
-	weft_store_release(&s->seq, pos + r->lap); /* pairs with [slot] */
+	weft_store_release(&s->seq, pos + r->laps.lap); /* pairs with [slot] */
 }
 
 __attribute__((noinline)) static int ring_send_slow(struct ring *r,
@@ -232,7 +177,7 @@ __attribute__((noinline)) static int ring_send_slow(struct ring *r,
 
 	if (!ring_claim_tail(r, 1, &pos, &err))
 		return err;
-	ring_write(ring_slot_at(r, pos), pos, elem, r->elem_size);
+	ring_write(ring_slot(r, pos), pos, elem, r->elem_size);
 	return 0;
 }
 
@@ -243,7 +188,7 @@ __attribute__((noinline)) static int ring_recv_slow(struct ring *r, void *elem)
 
 	if (!ring_claim_head(r, 1, &pos, &err))
 		return err;
-	ring_read(r, ring_slot_at(r, pos), pos, elem, r->elem_size);
+	ring_read(r, ring_slot(r, pos), pos, elem, r->elem_size);
 	return 0;
 }
 
@@ -258,13 +203,14 @@ FRONT_INLINE bool ring_put(struct ring *r, const void *elem, size_t elem_size,
                            size_t slot_size)
 {
 	uint64_t tail = weft_load_acquire(&r->tail), pos = tail >> 1;
-	uint64_t index = pos & (r->lap - 1), next = ring_next(r, pos) << 1;
-	struct slot *s = (void *)(r->slots + index * slot_size);
+	uint64_t index = laps_index(&r->laps, pos),
+	         next = laps_next(&r->laps, pos) << 1;
+	struct slot *s = slot_at(r->slots, index, slot_size);
 
 	if (tail & CLOSED || weft_load_acquire(&s->seq) != pos || /* [slot] */
 	    !weft_cas_acq_rel(&r->tail, &tail, next))
 		return false;
-	ahead_fetch(r->slots, index, r->ahead, r->cap, slot_size);
+	ahead_fetch(r->slots, index, r->ahead, r->laps.cap, slot_size);
 	ring_write(s, pos, elem, elem_size);
 	return true;
 }
@@ -273,8 +219,9 @@ FRONT_INLINE bool ring_take(struct ring *r, void *elem, size_t elem_size,
                             size_t slot_size)
 {
 	uint64_t head = weft_load_acquire(&r->head), pos = head >> 1;
-	uint64_t index = pos & (r->lap - 1), next = ring_next(r, pos) << 1;
-	struct slot *s = (void *)(r->slots + index * slot_size);
+	uint64_t index = laps_index(&r->laps, pos),
+	         next = laps_next(&r->laps, pos) << 1;
+	struct slot *s = slot_at(r->slots, index, slot_size);
 
 	if (weft_load_acquire(&s->seq) != pos + 1 || /* [slot] */
 	    !weft_cas_acq_rel(&r->head, &head, next))
@@ -320,14 +267,14 @@ ring_front_recv_slow(struct weft_chan *c, void *elem, int64_t deadline_ns)
 static int ring_front_send(struct weft_chan *c, const void *elem,
                            int64_t deadline_ns)
 {
-	return ring_put(c->state, elem, FRONT_ELEM, ring_slot_size(FRONT_ELEM))
+	return ring_put(c->state, elem, FRONT_ELEM, slot_bytes(FRONT_ELEM))
 	               ? front_done(&c->receivers)
 	               : ring_front_send_slow(c, elem, deadline_ns);
 }
 
 static int ring_front_recv(struct weft_chan *c, void *elem, int64_t deadline_ns)
 {
-	return ring_take(c->state, elem, FRONT_ELEM, ring_slot_size(FRONT_ELEM))
+	return ring_take(c->state, elem, FRONT_ELEM, slot_bytes(FRONT_ELEM))
 	               ? front_done(&c->senders)
 	               : ring_front_recv_slow(c, elem, deadline_ns);
 }
@@ -343,9 +290,10 @@ static int ring_try_send_many(void *state, const void *elems, size_t n,
 	uint64_t pos;
 	int err = 0;
 
-	*done = ring_claim_tail(r, n < r->cap ? n : r->cap, &pos, &err);
-	for (size_t i = 0; i < *done; i++, pos = ring_next(r, pos))
-		ring_write(ring_slot_at(r, pos), pos, from + i * r->elem_size,
+	*done = ring_claim_tail(r, n < r->laps.cap ? n : r->laps.cap, &pos,
+	                        &err);
+	for (size_t i = 0; i < *done; i++, pos = laps_next(&r->laps, pos))
+		ring_write(ring_slot(r, pos), pos, from + i * r->elem_size,
 		           r->elem_size);
 	return err;
 }
@@ -357,9 +305,10 @@ static int ring_try_recv_many(void *state, void *elems, size_t n, size_t *done)
 	uint64_t pos;
 	int err = 0;
 
-	*done = ring_claim_head(r, n < r->cap ? n : r->cap, &pos, &err);
-	for (size_t i = 0; i < *done; i++, pos = ring_next(r, pos))
-		ring_read(r, ring_slot_at(r, pos), pos, to + i * r->elem_size,
+	*done = ring_claim_head(r, n < r->laps.cap ? n : r->laps.cap, &pos,
+	                        &err);
+	for (size_t i = 0; i < *done; i++, pos = laps_next(&r->laps, pos))
+		ring_read(r, ring_slot(r, pos), pos, to + i * r->elem_size,
 		          r->elem_size);
 	return err;
 }
@@ -381,8 +330,8 @@ static size_t ring_len(const void *state)
 		tail = weft_load_acquire(&r->tail);
 		head = weft_load_acquire(&r->head);
 	} while (weft_load_acquire(&r->tail) != tail);
-	n = ring_distance(r, head >> 1, tail >> 1);
-	return n < r->cap ? n : r->cap;
+	n = laps_distance(&r->laps, head >> 1, tail >> 1);
+	return n < r->laps.cap ? n : r->laps.cap;
 }
 
 /*
@@ -399,7 +348,7 @@ static bool ring_poll(void *state, char dir, uint64_t *pos)
 		tail = weft_load_acquire(&r->tail);
 		head = weft_load_acquire(&r->head);
 		*pos = head | (tail & CLOSED);
-		return tail & CLOSED || head >> 1 != (tail >> 1) - r->lap;
+		return tail & CLOSED || head >> 1 != (tail >> 1) - r->laps.lap;
 	}
 	head = weft_load_acquire(&r->head);
 	tail = weft_load_acquire(&r->tail);

@@ -64,11 +64,8 @@ chan_mutant(ring empty_without_a_look chan/ring.c a_task_that_sent_finds_an_elem
   "if (tail >> 1 == *pos) {" "if (tail >> 1 == tail >> 1) {" --percent=1000)
 chan_mutant(ring one_lap_for_one_slot chan/ring.c
   "try_calls_say_empty_and_full_without_waiting;many_laps_keep_counting"
-  "	uint64_t lap = 2;
-
-	while (lap <= cap)" "	uint64_t lap = 1;
-
-	while (lap < cap)")
+  "r->laps = laps_of(config->cap);" "r->laps = laps_of(config->cap);
+	r->laps.lap >>= config->cap == 1;")
 chan_mutant(ring close_hides_what_is_claimed chan/ring.c
   "close_waits_for_what_is_being_sent;close_under_load_loses_nothing"
   "if (tail >> 1 == *pos) {" "if (tail >> 1 == *pos || tail & CLOSED) {")
@@ -78,7 +75,7 @@ chan_mutant(ring poll_says_the_length chan/ring.c
 " "	*pos = (tail >> 1) - (head >> 1);
 ")
 chan_mutant(ring counts_in_32_bits chan/ring.c counters_may_pass_their_end
-  "weft_store_release(&s->seq, pos + r->lap);" "weft_store_release(&s->seq, (uint32_t)(pos + r->lap));")
+  "weft_store_release(&s->seq, pos + r->laps.lap);" "weft_store_release(&s->seq, (uint32_t)(pos + r->laps.lap));")
 chan_mutant(ring forgets_the_size chan/ring.c "every_byte_of_every_size_arrives;elements_of_every_size_arrive_whole"
   "	r->elem_size = config->elem_size;" "	r->elem_size = config->elem_size > 8 ? config->elem_size & ~(size_t)7 : config->elem_size;")
 
@@ -203,7 +200,7 @@ chan_mutant(ring batch_sends_one_twice chan/chan.c "a_batch_larger_than_the_chan
 order_mutant(ring publish chan/ring.c
   "weft_store_release(&s->seq, pos + 1);" "weft_store_relaxed(&s->seq, pos + 1);")
 order_mutant(ring take chan/ring.c
-  "weft_store_release(&s->seq, pos + r->lap);" "weft_store_relaxed(&s->seq, pos + r->lap);")
+  "weft_store_release(&s->seq, pos + r->laps.lap);" "weft_store_relaxed(&s->seq, pos + r->laps.lap);")
 order_mutant(ring close chan/ring.c
   "weft_fetch_or_acq_rel(&r->tail, CLOSED)" "atomic_fetch_or_explicit(&r->tail, CLOSED, memory_order_relaxed)")
 order_mutant(spsc publish chan/spsc.c
