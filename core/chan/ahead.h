@@ -33,14 +33,30 @@ static inline size_t ahead_for(size_t cap, size_t slot_size)
 	return cap / 64 < line ? line : 2 * line;
 }
 
-/* A sender is at slots[index] of `cap`, index < cap. */
-static inline void ahead_fetch(const unsigned char *slots, size_t index,
-                               size_t ahead, size_t cap, size_t slot_size)
+static inline const unsigned char *ahead_of(const unsigned char *slots,
+                                            size_t index, size_t ahead,
+                                            size_t cap, size_t slot_size)
 {
 	index += ahead;
 	if (index >= cap)
 		index -= cap;
-	__builtin_prefetch(slots + index * slot_size, 1);
+	return slots + index * slot_size;
+}
+
+/* A sender is at slots[index] of `cap`, index < cap; receivers have written to
+ * the slots that it comes to. */
+static inline void ahead_fetch(const unsigned char *slots, size_t index,
+                               size_t ahead, size_t cap, size_t slot_size)
+{
+	__builtin_prefetch(ahead_of(slots, index, ahead, cap, slot_size), 1);
+}
+
+/* The same where they only read. Then the line is in this CPU's cache, too, and
+ * what takes time is to have it alone. */
+static inline void ahead_own(const unsigned char *slots, size_t index,
+                             size_t ahead, size_t cap, size_t slot_size)
+{
+	weft_prefetch_own(ahead_of(slots, index, ahead, cap, slot_size));
 }
 
 #endif

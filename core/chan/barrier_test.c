@@ -163,18 +163,19 @@ static void play(struct game *g)
 /* It parks before the sandbox is there, and again and again after that. */
 static int plays(void *arg)
 {
-	static const char *const names[] = { "ring", "list", "spsc" };
-	struct weft_task *t[3];
-	struct game g[3];
+	static const char *const names[] = { "ring", "mpsc", "list", "spsc" };
+	enum { N = sizeof(names) / sizeof(*names) };
+	struct weft_task *t[N];
+	struct game g[N];
 
 	need_asymmetry();
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < N; i++) {
 		g[i] = (struct game){ chan(names[i]), chan(names[i]) };
 		t[i] = testing_spawn(replies, &g[i]);
 	}
 	play(&g[0]);
 	sandbox(*(enum refuse *)arg);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < N; i++) {
 		play(&g[i]);
 		CHECK_EQ(weft_chan_close(g[i].there), 0);
 		CHECK_EQ(testing_join(t[i]), -EPIPE);

@@ -24,7 +24,8 @@ INSTALL = "install it with scripts/setup.sh (a sweep can do without: --no-plot)"
 STYLES = {
     "condvar": ("#000000", 7), "handoff": ("#0072b2", 5), "ring": ("#d55e00", 9),
     "spsc": ("#009e73", 11), "list": ("#cc79a7", 13), "pipe": ("#e69f00", 4),
-    "socketpair": ("#56b4e9", 6), "null": ("#999999", 8), "faa": ("#666666", 10),
+    "socketpair": ("#56b4e9", 6), "mpsc": ("#5e3c99", 15),
+    "null": ("#999999", 8), "faa": ("#666666", 10),
 }
 #: For channels this list does not know, chosen by the name.
 OTHERS = [("#882255", 15), ("#999933", 12), ("#332288", 14), ("#44aa99", 2),

@@ -19,7 +19,7 @@ from .runner import Runner, takes_turns
 
 #: Those of our channels that are to be as fast as anybody's, and one that is
 #: shown for scale.
-OURS = ("ring", "handoff", "spsc")
+OURS = ("ring", "handoff", "mpsc", "spsc")
 SCALE = ("condvar",)
 #: What is compared without a channel, and what of ours stands for it: any would do.
 COMPONENTS = ("semaphore", "singleflight")

@@ -284,7 +284,7 @@ static const struct scenario {
  * than is promised, so there is no race for the sanitizer to see. */
 static bool orders_by_len(const struct weft_chan_impl *impl)
 {
-	static const char *const names[] = { "handoff", "list", "ring",
+	static const char *const names[] = { "handoff", "list", "mpsc", "ring",
 		                             "spsc" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)

@@ -82,6 +82,33 @@ chan_mutant(ring forgets_the_size chan/ring.c "every_byte_of_every_size_arrives;
 chan_mutant(ring front_tells_nobody chan/ring.c "recv_waits_while_empty;every_element_wakes_a_receiver"
   "front_done(&c->receivers)" "0")
 
+# --- mpsc ---
+
+chan_mutant(mpsc sends_into_a_closed_one chan/mpsc.c sends_after_close_fail_and_deliver_nothing
+  "	if (tail & CLOSED ||
+	    !mpsc_is_below" "	if (!mpsc_is_below")
+chan_mutant(mpsc goes_past_the_limit chan/mpsc.c
+  "try_calls_say_empty_and_full_without_waiting;send_waits_while_full;every_element_arrives_exactly_once"
+  "!mpsc_is_below(tail, weft_load_acquire(&q->limit)) || /* [limit] */" "")
+chan_mutant(mpsc limit_of_a_stale_tail chan/mpsc.c
+  "try_calls_say_empty_and_full_without_waiting;send_waits_while_full;every_element_arrives_exactly_once"
+  "weft_load_acquire(&q->head) + q->laps.lap;" "pos + q->laps.lap;")
+chan_mutant(mpsc empty_without_a_look chan/mpsc.c a_receiver_that_sent_finds_an_element
+  "		if (tail >> 1 == head) {" "		if (tail >> 1 == tail >> 1) {" --percent=1000)
+chan_mutant(mpsc close_hides_what_is_claimed chan/mpsc.c
+  "close_waits_for_what_is_being_sent;close_under_load_loses_nothing"
+  "		if (tail >> 1 == head) {" "		if (tail >> 1 == head || tail & CLOSED) {")
+chan_mutant(mpsc gives_back_before_it_reads chan/mpsc.c
+  "every_element_arrives_exactly_once;batches_lose_and_double_nothing;elements_of_every_size_arrive_whole;many_laps_keep_counting"
+  "	elem_copy(elem, s->elem, elem_size);
+	weft_store_release(&q->head, laps_next(&q->laps, head)); /* [head] */" "	weft_store_release(&q->head, laps_next(&q->laps, head));
+	elem_copy(elem, s->elem, elem_size);")
+chan_mutant(mpsc batch_gives_nothing_back chan/mpsc.c
+  "batches_lose_and_double_nothing;one_batch_taken_wakes_all_that_fit;a_batch_larger_than_the_channel_goes_through"
+  "	weft_store_release(&q->head, head); /* [head] */" "	(void)head;")
+chan_mutant(mpsc front_tells_nobody chan/mpsc.c "recv_waits_while_empty;every_element_wakes_a_receiver"
+  "front_done(&c->receivers)" "0")
+
 # --- spsc ---
 
 chan_mutant(spsc send_does_not_ask_for_the_end chan/spsc.c
@@ -203,6 +230,14 @@ order_mutant(ring take chan/ring.c
   "weft_store_release(&s->seq, pos + r->laps.lap);" "weft_store_relaxed(&s->seq, pos + r->laps.lap);")
 order_mutant(ring close chan/ring.c
   "weft_fetch_or_acq_rel(&r->tail, CLOSED)" "atomic_fetch_or_explicit(&r->tail, CLOSED, memory_order_relaxed)")
+order_mutant(mpsc publish chan/mpsc.c
+  "weft_store_release(&s->seq, pos + 1); /* [slot] */" "weft_store_relaxed(&s->seq, pos + 1);")
+order_mutant(mpsc take chan/mpsc.c
+  "weft_store_release(&q->head, laps_next(&q->laps, head)); /* [head] */" "weft_store_relaxed(&q->head, laps_next(&q->laps, head));")
+order_mutant(mpsc limit chan/mpsc.c
+  "weft_store_release(&q->limit, limit << 1);" "weft_store_relaxed(&q->limit, limit << 1);")
+order_mutant(mpsc close chan/mpsc.c
+  "weft_fetch_or_acq_rel(&q->tail, CLOSED)" "atomic_fetch_or_explicit(&q->tail, CLOSED, memory_order_relaxed)")
 order_mutant(spsc publish chan/spsc.c
   "weft_store_release(&q->tail, (t + n) << 1); /* [tail] */" "weft_store_relaxed(&q->tail, (t + n) << 1);")
 order_mutant(spsc take chan/spsc.c

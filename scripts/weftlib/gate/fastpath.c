@@ -130,6 +130,7 @@ PATHS_OF(condvar)
 PATHS_OF(handoff)
 PATHS_OF(list)
 PATHS_OF(ring)
+PATHS_OF(mpsc)
 PATHS_OF(spsc)
 
 PATH(select_handoff)
@@ -193,6 +194,7 @@ static const struct path {
 	ROWS_OF(handoff),
 	ROWS_OF(list),
 	ROWS_OF(ring),
+	ROWS_OF(mpsc),
 	ROWS_OF(spsc),
 	ROW(select_handoff, "handoff"),
 	ROW(select_ring, "ring"),
@@ -204,6 +206,7 @@ static const struct path twos[] = {
 	{ "there_and_back_handoff", "handoff", there_and_back },
 	{ "there_and_back_list", "list", there_and_back },
 	{ "there_and_back_ring", "ring", there_and_back },
+	{ "there_and_back_mpsc", "mpsc", there_and_back },
 	{ "there_and_back_spsc", "spsc", there_and_back },
 };
 
