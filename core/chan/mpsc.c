@@ -211,13 +211,17 @@ static int mpsc_try_send_many(void *state, const void *elems, size_t n,
  */
 static void mpsc_scan(struct mpsc *q, uint64_t head)
 {
+	uint64_t index = laps_index(&q->laps, head), k = 0;
+	uint64_t n = q->laps.cap - index; /* and no further in this lap */
+
+	n = n < q->scan ? n : q->scan;
 	/* [slot] acquires what the sender wrote. */
-	for (uint32_t i = 0;
-	     i < q->scan &&
-	     weft_load_acquire(&mpsc_slot(q, head)->seq) == head + 1;
-	     i++)
-		head = laps_next(&q->laps, head);
-	q->full = head;
+	while (k < n &&
+	       weft_load_acquire(
+	               &slot_at(q->slots, index + k, q->slot_size)->seq) ==
+	               head + k + 1)
+		k++;
+	q->full = laps_after(&q->laps, head, k);
 }
 
 /* Whether there is a full slot at `head`; *err says why not. */
