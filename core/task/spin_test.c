@@ -176,16 +176,24 @@ static void wait_ends_at(int turn)
 		assert_true(weft_spinner_turn(&s));
 }
 
-/* The turns of a wait until it yields after its pauses. */
-static int turns_to_the_yield(void)
+/* The same, when it first yields. */
+static void wait_ends_with_a_yield(void)
 {
 	struct spinner s;
-	int n = 1;
 
 	begin_small_wait(&s);
-	for (; s.pauses; n++)
+	while (!s.first && s.pauses)
 		assert_true(weft_spinner_turn(&s));
-	return n;
+	assert_true(weft_spinner_turn(&s));
+}
+
+/* How long the next wait stays at its pauses. */
+static uint32_t pauses_of_the_next_wait(void)
+{
+	struct spinner s;
+
+	begin_small_wait(&s);
+	return s.pauses;
 }
 
 static uint32_t first_of_the_next_wait(void)
@@ -201,17 +209,22 @@ static uint32_t first_of_the_next_wait(void)
  * so. */
 static void what_comes_with_a_yield_is_yielded_for_first(void **state)
 {
-	int waits = 0, probes = 0, turns;
+	int waits = 0, probes = 0;
+	uint32_t pauses;
 
 	(void)state;
 	weft_cpus_hold(2);
-	turns = turns_to_the_yield();
+	pauses = pauses_of_the_next_wait();
 	for (; waits < 20 && !first_of_the_next_wait(); waits++)
-		wait_ends_at(turns);
+		wait_ends_with_a_yield();
 	assert_in_range(waits, 2, 8);
 	for (int i = 0; i < 100; i++) {
-		probes += !first_of_the_next_wait();
-		wait_ends_at(first_of_the_next_wait() ? 1 : turns);
+		if (!first_of_the_next_wait()) {
+			probes++;
+			assert_in_range(pauses_of_the_next_wait(), 1,
+			                pauses / 4);
+		}
+		wait_ends_with_a_yield();
 	}
 	assert_in_range(probes, 2, 12);
 	/* It has gone to another CPU, and comes during the pauses. */
@@ -220,6 +233,7 @@ static void what_comes_with_a_yield_is_yielded_for_first(void **state)
 	wait_ends_at(3);
 	for (int i = 0; i < 50; i++) {
 		assert_int_equal(first_of_the_next_wait(), 0);
+		assert_int_equal(pauses_of_the_next_wait(), pauses);
 		wait_ends_at(3);
 	}
 	weft_self()->yields = 0;

@@ -40,8 +40,10 @@ enum wait_end { END_OTHER, END_PAUSES, END_FIRST, END_YIELD };
  * its peer is on its own CPU, and yields so often before it pauses. */
 #define FUTILE 4u
 #define FIRST_YIELDS 2u
-/* Waits that end with those before the pauses are tried again. */
+/* Waits that end with those before the pauses are tried again, */
 #define FIRST_WAITS 16u
+/* and how many of them: a peer that runs on another CPU by now is quicker. */
+#define TRIAL_PAUSES 32u
 
 /* Yields that a wait at a small buffer begins with, by how those before it
  * ended. */
@@ -76,6 +78,8 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 		            !me->yield_ban;
 		if (s->learns)
 			s->first = spinner_first(me);
+		if (me->futile >= FUTILE - 1 && s->pauses > TRIAL_PAUSES)
+			s->pauses = TRIAL_PAUSES;
 		return;
 	}
 	if (me->yield_ban) {
