@@ -5,6 +5,10 @@
 #include "task/internal.h"
 
 #define BACKOFF_MAX 64u
+/* Further looks, at that distance, of a task that lost a time slice by a yield
+ * not long ago: seven looks may all come at a moment when somebody has the
+ * lock, and it would lose another one for nothing. */
+#define PATIENCE 16u
 
 #define PAUSES 64u
 
@@ -35,8 +39,9 @@ void weft_relent(unsigned turn)
 
 void weft_spin_lock_slow(struct spin *l)
 {
+	const struct weft_task *me = weft_self_or_null();
 	unsigned pauses = weft_cpus() > 1 ? 1 : BACKOFF_MAX + 1;
-	unsigned turns = 0;
+	unsigned patience = me && me->yield_ban ? PATIENCE : 0, turns = 0;
 	uint32_t open = 0;
 
 	for (;;) {
@@ -51,6 +56,9 @@ void weft_spin_lock_slow(struct spin *l)
 		}
 		for (unsigned i = 0; i < pauses; i++)
 			weft_relax();
-		pauses *= 2;
+		if (pauses == BACKOFF_MAX && patience)
+			patience--;
+		else
+			pauses *= 2;
 	}
 }
