@@ -3,6 +3,7 @@
 #include <weft/task.h>
 
 #include "task/internal.h"
+#include "task/spinner.h"
 
 #define BACKOFF_MAX 64u
 /* Further looks, at that distance, of a task that lost a time slice by a yield
@@ -22,7 +23,7 @@
 static void let_run(unsigned n)
 {
 	if (n < YIELDS) {
-		weft_yield();
+		weft_yield_timed(weft_self_or_null());
 		return;
 	}
 	n -= YIELDS;

@@ -114,25 +114,31 @@ static void spinner_pause(struct spinner *s)
 		s->gap *= 2;
 }
 
-/* Yield, and learn: whether somebody else ran meanwhile; and to yield no more
- * for a while when that cost a time slice. */
-static void spinner_yield(struct spinner *s)
+int64_t weft_yield_timed(struct weft_task *t)
 {
 	int64_t ns = -clock_mono();
-	struct weft_task *t;
 
 	weft_yield();
 	ns += clock_mono();
-	t = weft_self();
+	if (t && ns >= SLOW_YIELD_NS) {
+		t->yields = 0;
+		t->yield_ban = SLOW_YIELD_PARKS;
+	}
+	return ns;
+}
+
+/* Yield, and learn whether somebody else ran meanwhile. */
+static void spinner_yield(struct spinner *s)
+{
+	struct weft_task *t = weft_self();
+	int64_t ns = weft_yield_timed(t);
+
 	if (ns >= LONE_YIELD_NS)
 		t->company = LONE_YIELDS;
 	else if (t->company)
 		t->company--;
-	if (ns < SLOW_YIELD_NS)
-		return;
-	t->yields = 0;
-	t->yield_ban = SLOW_YIELD_PARKS;
-	s->first = s->yields = 0;
+	if (ns >= SLOW_YIELD_NS)
+		s->first = s->yields = 0;
 }
 
 /* What comes of the turn that is about to begin is how the wait ended, so far.

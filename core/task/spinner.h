@@ -38,6 +38,8 @@
 
 #include <weft/chan.h>
 
+struct weft_task;
+
 struct spinner {
 	enum weft_wait policy;
 	bool alone;      /* one CPU: the peer cannot run while we do */
@@ -63,6 +65,10 @@ static inline uint32_t spinner_gap(size_t cap)
  * buffer is: see above. */
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
                        bool shared, int64_t deadline_ns);
+
+/* weft_yield(), after which t, the calling task or NULL, yields no more for a
+ * while if that cost a time slice. Returns how long it took, in ns. */
+int64_t weft_yield_timed(struct weft_task *t);
 
 /* The calling task has slept for so long in another way than
  * weft_spinner_park(), which says so itself: what the next waits learn from. */
