@@ -109,7 +109,7 @@ static struct waiter *handoff_claim_first(struct list *queue, bool *parked)
 static struct weft_task *handoff_finish(struct waiter *w, int result,
                                         bool parked)
 {
-	w->result = result;
+	w->result = (int16_t)result;
 	return weft_claim_complete(w, parked);
 }
 
@@ -196,13 +196,44 @@ static int handoff_await(struct handoff *h, enum weft_case_op op,
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
-/* Link a wait. The caller holds the lock. */
-static void handoff_enqueue(struct list *queue, struct waiter *w,
-                            struct claim *c, void *elem)
+/*
+ * A wait, on the stack of the task that waits. All that the peer which
+ * completes it has to touch is on one line, a short element included; else it
+ * would have to fetch several from the other CPU, one after the other.
+ */
+struct rendezvous {
+	_Alignas(WEFT_CACHE_LINE) struct waiter w;
+	struct claim claim;
+	_Alignas(8) unsigned char elem[8];
+};
+
+_Static_assert(sizeof(struct rendezvous) == WEFT_CACHE_LINE,
+               "a line of its own");
+
+/* Wait for a peer. The caller holds the lock, which this releases. A send only
+ * reads *elem. */
+static int handoff_meet(struct handoff *h, enum weft_case_op op, void *elem,
+                        int64_t deadline_ns)
 {
-	claim_init(c);
-	*w = (struct waiter){ .task = weft_self(), .claim = c, .elem = elem };
-	list_push(queue, &w->link);
+	bool is_send = op == WEFT_CASE_SEND;
+	struct rendezvous r;
+	bool is_short = h->elem_size <= sizeof(r.elem);
+	int err;
+
+	claim_init(&r.claim);
+	r.w = (struct waiter){ .task = weft_self(),
+		               .claim = &r.claim,
+		               .elem = is_short ? r.elem : elem };
+	if (is_send && is_short)
+		elem_copy(r.elem, elem, h->elem_size);
+	list_push(is_send ? &h->senders : &h->receivers, &r.w.link);
+	spin_unlock(&h->lock);
+	err = handoff_await(h, op, &r.w,
+	                    is_send ? "handoff send" : "handoff recv",
+	                    deadline_ns);
+	if (!is_send && is_short && !err)
+		elem_copy(elem, r.elem, h->elem_size);
+	return err;
 }
 
 /* What a send does beyond putting its element into a buffer where nobody waits
@@ -211,18 +242,12 @@ __attribute__((noinline)) static int
 handoff_send_slow(struct handoff *h, const void *elem, int64_t deadline_ns)
 {
 	struct weft_task *wake = NULL;
-	struct waiter w;
-	struct claim c;
 	int err;
 
 	err = handoff_send_now(h, elem, &wake);
-	if (err == -EAGAIN && deadline_ns > WEFT_NOW) {
-		/* The completer only reads a sender's element. */
-		handoff_enqueue(&h->senders, &w, &c, (void *)(uintptr_t)elem);
-		spin_unlock(&h->lock);
-		return handoff_await(h, WEFT_CASE_SEND, &w, "handoff send",
-		                     deadline_ns);
-	}
+	if (err == -EAGAIN && deadline_ns > WEFT_NOW)
+		return handoff_meet(h, WEFT_CASE_SEND, (void *)(uintptr_t)elem,
+		                    deadline_ns);
 	spin_unlock(&h->lock);
 	handoff_wake_up(h, wake);
 	return err == -EAGAIN ? -ETIMEDOUT : err;
@@ -232,17 +257,11 @@ __attribute__((noinline)) static int
 handoff_recv_slow(struct handoff *h, void *elem, int64_t deadline_ns)
 {
 	struct weft_task *wake = NULL;
-	struct waiter w;
-	struct claim c;
 	int err;
 
 	err = handoff_recv_now(h, elem, &wake);
-	if (err == -EAGAIN && deadline_ns > WEFT_NOW) {
-		handoff_enqueue(&h->receivers, &w, &c, elem);
-		spin_unlock(&h->lock);
-		return handoff_await(h, WEFT_CASE_RECV, &w, "handoff recv",
-		                     deadline_ns);
-	}
+	if (err == -EAGAIN && deadline_ns > WEFT_NOW)
+		return handoff_meet(h, WEFT_CASE_RECV, elem, deadline_ns);
 	spin_unlock(&h->lock);
 	handoff_wake_up(h, wake);
 	return err == -EAGAIN ? -ETIMEDOUT : err;

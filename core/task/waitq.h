@@ -50,16 +50,18 @@ struct claim; /* task/claim.h */
 struct waiter {
 	struct list link; /* guarded by the queue's lock */
 	struct weft_task *task;
-	/* Written under the queue's lock; then it is not linked. */
-	_Atomic bool notified;
-	bool relays; /* guarded by it; see waitq_relay() */
-	bool owes;   /* its task's: what it was told of may be for others */
 
 	/* Completing queues only. */
 	struct claim *claim;
-	uint32_t which; /* the case to report */
 	void *elem;     /* where the value goes to or comes from */
-	int result;     /* written by the completer, under its claim */
+	uint16_t which; /* the case to report */
+	int16_t result; /* written by the completer, under its claim */
+
+	/* Notifying ones. Written under the queue's lock; then it is not
+	 * linked. */
+	_Atomic bool notified;
+	bool relays; /* guarded by it; see waitq_relay() */
+	bool owes;   /* its task's: what it was told of may be for others */
 };
 
 struct waitq {

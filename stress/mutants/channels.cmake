@@ -169,9 +169,7 @@ chan_mutant(list link_wipes_out_close chan/list.c
 chan_mutant(handoff takes_from_senders_after_close chan/handoff.c a_closed_channel_takes_nothing_from_waiting_senders
   "	w = h->closed ? NULL : handoff_claim_first(&h->senders, &parked);" "	w = handoff_claim_first(&h->senders, &parked);")
 chan_mutant(handoff serves_the_last_first chan/handoff.c the_first_to_wait_is_the_first_to_meet
-  "	*w = (struct waiter){ .task = weft_self(), .claim = c, .elem = elem };
-	list_push(" "	*w = (struct waiter){ .task = weft_self(), .claim = c, .elem = elem };
-	list_push_front(")
+  "list_push(is_send ?" "list_push_front(is_send ?")
 chan_mutant(handoff close_wakes_one chan/handoff.c "close_wakes_every_waiting_receiver;close_wakes_every_waiting_sender"
   "	} while (w);
 }
@@ -185,7 +183,7 @@ chan_mutant(handoff wakes_nobody chan/handoff.c "recv_waits_while_empty;send_wai
 chan_mutant(handoff batch_wakes_all_but_one chan/handoff.c "one_batch_wakes_all_that_it_serves;one_batch_taken_wakes_all_that_fit"
   "		for (size_t i = 0; i < woken; i++)" "		for (size_t i = 1; i < woken; i++)")
 chan_mutant(handoff waits_in_the_wrong_queue chan/handoff.c "recv_waits_while_empty;every_element_wakes_a_receiver"
-  "handoff_enqueue(&h->receivers, &w, &c, elem);" "handoff_enqueue(&h->senders, &w, &c, elem);")
+  "list_push(is_send ?" "list_push(&h->senders ?")
 
 chan_mutant(handoff puts_into_a_closed_one chan/handoff.c sends_after_close_fail_and_deliver_nothing
   "if (h->closed || h->len == h->cap || !list_is_empty(&h->receivers))"
