@@ -4,12 +4,12 @@
 static const struct kernel_case verified[] = {
 	/* Those that can select; pipe and socketpair as a queue, too. */
 	{ .knobs = "variant=select producers=3 sources=5 cap=1",
-	  .channels = 5 },
-	{ .knobs = "variant=select producers=1 sources=3 cap=3 wait=park",
-	  .channels = 5 },
-	{ .knobs = "variant=queue producers=3 sources=5 cap=2 payload=64",
 	  .channels = 6 },
-	{ .knobs = "variant=queue producers=1 cap=1 wait=spin", .channels = 7 },
+	{ .knobs = "variant=select producers=1 sources=3 cap=3 wait=park",
+	  .channels = 6 },
+	{ .knobs = "variant=queue producers=3 sources=5 cap=2 payload=64",
+	  .channels = 7 },
+	{ .knobs = "variant=queue producers=1 cap=1 wait=spin", .channels = 8 },
 	{ .knobs = "variant=* sources=16 priorities=8 batch=1 timers=20" },
 	{ .knobs = "variant=* producers=5 sources=2 work=100 batch=4096" },
 	{ .knobs = "variant=select cap=0 producers=3", .over = "handoff" },

@@ -1,19 +1,19 @@
 /* What the tests of all kernels have to know of the generator. */
 #include "testing/kernel_cases.h"
 
-/* condvar, handoff, pipe, ring, socketpair, spsc; what is not ahead of its own
- * accord, over list as well. */
+/* condvar, handoff, mpsc, pipe, ring, socketpair, spsc; what is not ahead of
+ * its own accord, over list as well. */
 static const struct kernel_case verified[] = {
-	{ .knobs = "variant=push cap=1", .channels = 6 },
-	{ .knobs = "variant=push cap=16 batch=5 depth=3", .channels = 6 },
-	{ .knobs = "variant=push payload=64 work=200", .channels = 6 },
-	{ .knobs = "variant=pull cap=1", .channels = 7 },
-	{ .knobs = "variant=pull cap=16 batch=16", .channels = 7 },
-	{ .knobs = "variant=pull cap=2 batch=7 payload=1024", .channels = 7 },
-	{ .knobs = "variant=staged cap=1 depth=5", .channels = 6 },
-	{ .knobs = "variant=staged cap=8 batch=4 depth=2", .channels = 6 },
-	{ .knobs = "variant=inline depth=10", .channels = 7 },
-	{ .knobs = "variant=push depth=0 wait=park", .channels = 6 },
+	{ .knobs = "variant=push cap=1", .channels = 7 },
+	{ .knobs = "variant=push cap=16 batch=5 depth=3", .channels = 7 },
+	{ .knobs = "variant=push payload=64 work=200", .channels = 7 },
+	{ .knobs = "variant=pull cap=1", .channels = 8 },
+	{ .knobs = "variant=pull cap=16 batch=16", .channels = 8 },
+	{ .knobs = "variant=pull cap=2 batch=7 payload=1024", .channels = 8 },
+	{ .knobs = "variant=staged cap=1 depth=5", .channels = 7 },
+	{ .knobs = "variant=staged cap=8 batch=4 depth=2", .channels = 7 },
+	{ .knobs = "variant=inline depth=10", .channels = 8 },
+	{ .knobs = "variant=push depth=0 wait=park", .channels = 7 },
 	{ .knobs = "variant=* cap=0 batch=1|6|11|16 depth=2",
 	  .over = "handoff" },
 	/* A daisy chain. */

@@ -2,20 +2,20 @@
 #include "testing/kernel_cases.h"
 
 static const struct kernel_case verified[] = {
-	{ .knobs = "variant=recv writers=1 cap=1", .channels = 5 },
-	{ .knobs = "variant=recv writers=8 cap=2 payload=64", .channels = 5 },
-	{ .knobs = "variant=recv cap=3 work=100 wait=park", .channels = 5 },
-	{ .knobs = "variant=send writers=3 cap=1 payload=4096", .channels = 5 },
-	{ .knobs = "variant=send writers=1 cap=64", .channels = 5 },
-	{ .knobs = "variant=both writers=1 cap=1", .channels = 5 },
-	{ .knobs = "variant=both writers=4 cap=2", .channels = 5 },
-	{ .knobs = "variant=mixed writers=2 cap=1", .channels = 5 },
-	{ .knobs = "variant=mixed writers=8 cap=5 wait=spin", .channels = 5 },
-	{ .knobs = "variant=bare writers=3 cap=1", .channels = 5 },
+	{ .knobs = "variant=recv writers=1 cap=1", .channels = 6 },
+	{ .knobs = "variant=recv writers=8 cap=2 payload=64", .channels = 6 },
+	{ .knobs = "variant=recv cap=3 work=100 wait=park", .channels = 6 },
+	{ .knobs = "variant=send writers=3 cap=1 payload=4096", .channels = 6 },
+	{ .knobs = "variant=send writers=1 cap=64", .channels = 6 },
+	{ .knobs = "variant=both writers=1 cap=1", .channels = 6 },
+	{ .knobs = "variant=both writers=4 cap=2", .channels = 6 },
+	{ .knobs = "variant=mixed writers=2 cap=1", .channels = 6 },
+	{ .knobs = "variant=mixed writers=8 cap=5 wait=spin", .channels = 6 },
+	{ .knobs = "variant=bare writers=3 cap=1", .channels = 6 },
 	{ .knobs = "variant=plain writers=3 cap=1",
-	  .channels = 6 }, /* not spsc */
-	{ .knobs = "variant=plain writers=1 cap=64", .channels = 7 },
-	{ .knobs = "variant=forward writers=3 cap=2", .channels = 6 },
+	  .channels = 7 }, /* not spsc */
+	{ .knobs = "variant=plain writers=1 cap=64", .channels = 8 },
+	{ .knobs = "variant=forward writers=3 cap=2", .channels = 7 },
 	{ .knobs = "variant=recv cap=0 writers=8", .over = "handoff" },
 	{ .knobs = "variant=send cap=0 writers=3", .over = "handoff" },
 	{ .knobs = "variant=both cap=0 writers=1|3", .over = "handoff" },
