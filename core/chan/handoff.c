@@ -2,11 +2,12 @@
  * handoff: one lock, FIFO waiters, and values that go from stack to stack.
  *
  * After Go's chan (runtime/chan.go since 1.6): a sender that finds a receiver
- * waiting copies straight into that receiver's variable and completes its
- * wait; a receiver that finds the buffer full takes the oldest element and
- * moves the longest waiting sender's value into the space. So a waiter never
- * has to look again, nobody overtakes it, and capacity 0 is the same code
- * with a buffer of nothing.
+ * waiting copies straight to where that receiver waits for it (an element of up
+ * to 8 bytes into the record of the wait, a longer one into the receiver's
+ * variable) and completes its wait; a receiver that finds the buffer full takes
+ * the oldest element and moves the longest waiting sender's value into the
+ * space. So a waiter never has to look again, nobody overtakes it, and capacity
+ * 0 is the same code with a buffer of nothing.
  *
  * Invariants, under the lock: receivers wait only while the buffer is empty
  * and no sender waits; senders wait only while the buffer is full; after close

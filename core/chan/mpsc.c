@@ -97,28 +97,40 @@ FRONT_INLINE bool mpsc_is_below(uint64_t tail, uint64_t limit)
 	return (int64_t)(limit - tail) > 0;
 }
 
-/*
- * Positions from pos on that have room. 0: it was full at the instant when tail
- * was read as `pos`, for head was there then, if it is a lap behind now.
- */
-static uint64_t mpsc_room(struct mpsc *q, uint64_t pos)
+/* Positions from pos on and below limit. More than there are at all when tail
+ * has moved on and head is past `pos`; then the CAS of tail fails. */
+static uint64_t mpsc_below(const struct mpsc *q, uint64_t pos, uint64_t limit)
 {
-	/* [head] acquires that the receiver is done with the slots, and
-	 * [limit] hands that on. */
-	uint64_t limit = weft_load_acquire(&q->head) + q->laps.lap;
-
-	weft_store_release(&q->limit, limit << 1);
-	/* A tail that has moved on since may have been overtaken by head. */
 	return mpsc_is_below(pos << 1, limit << 1)
 	               ? laps_distance(&q->laps, pos, limit)
 	               : 0;
+}
+
+/*
+ * Positions from pos on that have room, all of them if there are fewer than n.
+ * 0: it was full at the instant when tail was read as `pos`, for head was there
+ * then, if it is a lap behind now.
+ */
+static uint64_t mpsc_room(struct mpsc *q, uint64_t pos, uint64_t n)
+{
+	/* [head] acquires that the receiver is done with the slots, and
+	 * [limit] hands that on. */
+	uint64_t limit = weft_load_acquire(&q->limit) >> 1;
+	uint64_t room = mpsc_below(q, pos, limit);
+
+	if (room >= n)
+		return room;
+	limit = weft_load_acquire(&q->head) + q->laps.lap;
+	weft_store_release(&q->limit, limit << 1);
+	return mpsc_below(q, pos, limit);
 }
 
 /* Claim up to n positions. Returns how many, from *pos on; 0 with *err when
  * there is none. */
 static uint64_t mpsc_claim(struct mpsc *q, uint64_t n, uint64_t *pos, int *err)
 {
-	uint64_t tail = weft_load_relaxed(&q->tail), k;
+	/* Not after head, which is looked at next: see mpsc_room(). */
+	uint64_t tail = weft_load_acquire(&q->tail), k;
 
 	do {
 		if (tail & CLOSED) {
@@ -126,7 +138,7 @@ static uint64_t mpsc_claim(struct mpsc *q, uint64_t n, uint64_t *pos, int *err)
 			return 0;
 		}
 		*pos = tail >> 1;
-		k = mpsc_room(q, *pos);
+		k = mpsc_room(q, *pos, n);
 		if (k == 0) {
 			*err = -EAGAIN;
 			return 0;
@@ -224,8 +236,9 @@ static void mpsc_scan(struct mpsc *q, uint64_t head)
 	q->full = laps_after(&q->laps, head, k);
 }
 
-/* Whether there is a full slot at `head`; *err says why not. */
-static bool mpsc_is_filled(struct mpsc *q, uint64_t head, int *err)
+/* Wait for the slot at `head` if it is claimed. Whether it is full then; *err
+ * says why not. */
+static bool mpsc_await_full(struct mpsc *q, uint64_t head, int *err)
 {
 	unsigned turns = 0;
 	uint64_t tail;
@@ -257,7 +270,7 @@ __attribute__((noinline)) static int mpsc_recv_slow(struct mpsc *q, void *elem)
 	uint64_t head = weft_load_relaxed(&q->head);
 	int err;
 
-	if (!mpsc_is_filled(q, head, &err))
+	if (!mpsc_await_full(q, head, &err))
 		return err;
 	mpsc_read(q, mpsc_slot(q, head), head, elem, q->elem_size);
 	return 0;
@@ -293,7 +306,7 @@ static int mpsc_try_recv_many(void *state, void *elems, size_t n, size_t *done)
 	int err = 0;
 
 	*done = 0;
-	if (n && !mpsc_is_filled(q, head, &err))
+	if (n && !mpsc_await_full(q, head, &err))
 		return err;
 	while (*done < n && q->full != head) {
 		elem_copy(to + *done * q->elem_size, mpsc_slot(q, head)->elem,

@@ -11,6 +11,8 @@
  *	p          free, and the sender that claims p may write
  *	p + 1      full, and the receiver that claims p may read
  *	p + lap    free again, for the sender of the next lap
+ *
+ * mpsc tells by its indices what is free, so its slots are p + 1 or not.
  */
 #ifndef WEFT_CHAN_SLOTS_H
 #define WEFT_CHAN_SLOTS_H
@@ -20,6 +22,7 @@
 
 #include <weft/atomic.h>
 
+#include "task/internal.h"
 #include "task/spin.h"
 
 struct slot {
@@ -101,18 +104,18 @@ static inline void slots_free_from(unsigned char *slots, const struct laps *l,
 }
 
 /*
- * Pauses before a task looks again at a slot that its peer has claimed and not
- * yet left, a few instructions later.
+ * Pauses before the second look at a slot that a peer has claimed and not yet
+ * left, a few instructions later.
  *
  * The two are at the same place then, and a task that looks at once is there
  * again for the next element: each one takes the line of its slot back and
- * forth. After the gap many are ready, further than that: in a buffer of 64 a
- * longer one would let the peer come to its other end. docs/performance.md has
- * the figures. None where each element is waited for.
+ * forth. After the gap there are many. A longer one would let the peer come to
+ * the other end of the buffer, and in one of fewer than 8 slots every pause
+ * costs: docs/performance.md has the figures.
  */
 static inline uint32_t slots_gap(size_t cap)
 {
-	size_t gap = cap / 8 * 5;
+	size_t gap = weft_cpus() < 2 ? 0 : cap / 8 * 5;
 
 	return gap < 200 ? (uint32_t)gap : 200;
 }

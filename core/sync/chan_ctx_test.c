@@ -249,7 +249,8 @@ TEST(a_cancel_at_any_moment_loses_and_doubles_nothing)
 	} kind[] = {
 		{ "handoff", 0, 3 }, { "handoff", 2, 3 }, { "ring", 1, 3 },
 		{ "ring", 8, 3 },    { "list", 1, 3 },    { "condvar", 2, 3 },
-		{ "spsc", 1, 1 },    { "spsc", 8, 1 },
+		{ "mpsc", 1, 1 },    { "mpsc", 8, 1 },    { "spsc", 1, 1 },
+		{ "spsc", 8, 1 },
 	};
 
 	for (int i = 0; i < (TESTING_SLOW ? 4 : 20); i++)

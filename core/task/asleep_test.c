@@ -101,7 +101,7 @@ static int waits_for_each_other(void *impl)
 
 static void two_that_wait_for_each_other_over_any_channel(void **state)
 {
-	static const char *const impls[] = { "handoff", "ring", "spsc",
+	static const char *const impls[] = { "handoff", "ring", "mpsc", "spsc",
 		                             "list" };
 
 	(void)state;
@@ -607,9 +607,10 @@ static void *passes_tokens_on_foreign(void *arg)
 
 static struct weft_chan *chan_at_random(bool blocking)
 {
-	static const char *const impls[] = { "handoff",   "ring", "spsc",
-		                             "list",      "pipe", "condvar",
-		                             "socketpair" };
+	/* What blocks in the kernel stands last. */
+	static const char *const impls[] = { "handoff", "ring",      "mpsc",
+		                             "spsc",    "list",      "pipe",
+		                             "condvar", "socketpair" };
 	struct weft_chan_opts opts = { .wait = weft_rand() % 2
 		                                       ? WEFT_WAIT_PARK
 		                                       : WEFT_WAIT_ADAPTIVE };
@@ -617,7 +618,7 @@ static struct weft_chan *chan_at_random(bool blocking)
 
 	CHECK_EQ(weft_chan_new(&c,
 	                       weft_chan_impl_find(
-	                               impls[weft_rand() % (blocking ? 7 : 4)]),
+	                               impls[weft_rand() % (blocking ? 8 : 5)]),
 	                       TOKENS + 1, sizeof(int), &opts),
 	         0);
 	return c;

@@ -55,7 +55,7 @@ struct weft_task {
 	uint32_t asleep;
 	struct rng rng;
 	uint32_t yields;    /* rounds before a park: see spinner.h */
-	uint32_t yield_ban; /* parks until yielding is tried again */
+	uint32_t yield_ban; /* parks until waits yield again */
 	uint32_t company;   /* not 0: others want this CPU, as yields tell */
 	/* Of waits at small buffers, for spinner.c: how the last one ended, and
 	 * how many in a row found their pauses to be in vain. */

@@ -7,8 +7,8 @@
 
 #define BACKOFF_MAX 64u
 /* Further looks, at that distance, of a task that lost a time slice by a yield
- * not long ago: seven looks may all come at a moment when somebody has the
- * lock, and it would lose another one for nothing. */
+ * and has not parked often since: seven looks may all come at a moment when
+ * somebody has the lock, and it would lose another one for nothing. */
 #define PATIENCE 16u
 
 #define PAUSES 64u
@@ -23,7 +23,8 @@
 static void let_run(unsigned n)
 {
 	if (n < YIELDS) {
-		weft_yield_timed(weft_self_or_null());
+		/* With one CPU those that compute are our own tasks. */
+		weft_yield_timed(weft_cpus() > 1 ? weft_self_or_null() : NULL);
 		return;
 	}
 	n -= YIELDS;

@@ -2,7 +2,8 @@
  * spin: a lock around a few dozen instructions that never park.
  *
  * Test-and-test-and-set with exponential back-off up to 64 pauses, then
- * yields, so that a holder that lost its CPU gets it back, then sleeps: a yield
+ * yields (later in a task that has lost a time slice so: docs/adr/0004, 4), so
+ * that a holder that lost its CPU gets it back, then sleeps: a yield
  * gives nothing to a holder of a lower priority (docs/adr/0010). The release is
  * a plain store: half the price of a mutex pair.
  */

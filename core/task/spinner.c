@@ -40,10 +40,11 @@ enum wait_end { END_OTHER, END_PAUSES, END_FIRST, END_YIELD };
  * its peer is on its own CPU, and yields so often before it pauses. */
 #define FUTILE 4u
 #define FIRST_YIELDS 2u
-/* Waits that end with those before the pauses are tried again, */
+/* Waits that end with those before the pauses are tried again. */
 #define FIRST_WAITS 16u
-/* and how many of them: a peer that runs on another CPU by now is quicker. */
-#define TRIAL_PAUSES 32u
+/* So many there are then, and in all waits of such a task: a peer that runs on
+ * another CPU by now is quicker. */
+#define FEW_PAUSES 32u
 
 /* Yields that a wait at a small buffer begins with, by how those before it
  * ended. */
@@ -74,12 +75,13 @@ void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
 	s->yields = s->alone ? !me->yield_ban : me->yields;
 	s->deadline_ns = deadline_ns;
 	if (gap < DEEP_GAP) {
-		s->learns = policy == WEFT_WAIT_ADAPTIVE && !s->alone &&
-		            !me->yield_ban;
+		if (policy != WEFT_WAIT_ADAPTIVE || s->alone)
+			return;
+		if (me->futile >= FUTILE)
+			s->pauses = FEW_PAUSES;
+		s->learns = !me->yield_ban;
 		if (s->learns)
 			s->first = spinner_first(me);
-		if (me->futile >= FUTILE - 1 && s->pauses > TRIAL_PAUSES)
-			s->pauses = TRIAL_PAUSES;
 		return;
 	}
 	if (me->yield_ban) {

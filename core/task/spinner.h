@@ -66,8 +66,8 @@ static inline uint32_t spinner_gap(size_t cap)
 void weft_spinner_init(struct spinner *s, enum weft_wait policy, uint32_t gap,
                        bool shared, int64_t deadline_ns);
 
-/* weft_yield(), after which t, the calling task or NULL, yields no more for a
- * while if that cost a time slice. Returns how long it took, in ns. */
+/* weft_yield(). If that cost a time slice, the next waits of t, the calling
+ * task or NULL, do without yields. Returns how long it took, in ns. */
 int64_t weft_yield_timed(struct weft_task *t);
 
 /* The calling task has slept for so long in another way than

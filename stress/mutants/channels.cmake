@@ -90,7 +90,7 @@ chan_mutant(mpsc sends_into_a_closed_one chan/mpsc.c sends_after_close_fail_and_
 chan_mutant(mpsc goes_past_the_limit chan/mpsc.c
   "try_calls_say_empty_and_full_without_waiting;send_waits_while_full;every_element_arrives_exactly_once"
   "!mpsc_is_below(tail, weft_load_acquire(&q->limit)) || /* [limit] */" "")
-chan_mutant(mpsc limit_of_a_stale_tail chan/mpsc.c
+chan_mutant(mpsc limit_without_head chan/mpsc.c
   "try_calls_say_empty_and_full_without_waiting;send_waits_while_full;every_element_arrives_exactly_once"
   "weft_load_acquire(&q->head) + q->laps.lap;" "pos + q->laps.lap;")
 chan_mutant(mpsc empty_without_a_look chan/mpsc.c a_receiver_that_sent_finds_an_element
@@ -106,6 +106,15 @@ chan_mutant(mpsc gives_back_before_it_reads chan/mpsc.c
 chan_mutant(mpsc batch_gives_nothing_back chan/mpsc.c
   "batches_lose_and_double_nothing;one_batch_taken_wakes_all_that_fit;a_batch_larger_than_the_channel_goes_through"
   "	weft_store_release(&q->head, head); /* [head] */" "	(void)head;")
+chan_mutant(mpsc poll_says_the_length chan/mpsc.c
+  "poll_tells_what_a_try_would_find;poll_positions_only_grow"
+  "	*pos = tail;
+" "	*pos = (tail >> 1) - head;
+")
+chan_mutant(mpsc counts_in_32_bits chan/mpsc.c counters_may_pass_their_end
+  "weft_store_release(&s->seq, pos + 1);" "weft_store_release(&s->seq, (uint32_t)(pos + 1));")
+chan_mutant(mpsc forgets_the_size chan/mpsc.c "every_byte_of_every_size_arrives;elements_of_every_size_arrive_whole"
+  "	q->elem_size = config->elem_size;" "	q->elem_size = config->elem_size > 8 ? config->elem_size & ~(size_t)7 : config->elem_size;")
 chan_mutant(mpsc front_tells_nobody chan/mpsc.c "recv_waits_while_empty;every_element_wakes_a_receiver"
   "front_done(&c->receivers)" "0")
 
@@ -183,7 +192,7 @@ chan_mutant(handoff wakes_nobody chan/handoff.c "recv_waits_while_empty;send_wai
 chan_mutant(handoff batch_wakes_all_but_one chan/handoff.c "one_batch_wakes_all_that_it_serves;one_batch_taken_wakes_all_that_fit"
   "		for (size_t i = 0; i < woken; i++)" "		for (size_t i = 1; i < woken; i++)")
 chan_mutant(handoff waits_in_the_wrong_queue chan/handoff.c "recv_waits_while_empty;every_element_wakes_a_receiver"
-  "list_push(is_send ?" "list_push(&h->senders ?")
+  "list_push(is_send ? &h->senders : &h->receivers," "list_push(&h->senders,")
 
 chan_mutant(handoff puts_into_a_closed_one chan/handoff.c sends_after_close_fail_and_deliver_nothing
   "if (h->closed || h->len == h->cap || !list_is_empty(&h->receivers))"

@@ -212,12 +212,12 @@ static inline void weft_pause(void)
  * Asks for the cache line at p, which the caller is about to write to, before
  * it does; it may be one that is here already, shared with other CPUs. A hint:
  * p need not be valid. On x86 a compiler that is to serve all CPUs asks for a
- * line to read only; those without the instruction take it for a no-op.
+ * line to read only. CPUs without the instruction take it for a no-op.
  */
 static inline void weft_prefetch_own(const void *p)
 {
 #if defined(__x86_64__)
-	__asm__ __volatile__("prefetchw (%0)" : : "r"(p));
+	__asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)p));
 #else
 	__builtin_prefetch(p, 1);
 #endif
