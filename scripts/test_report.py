@@ -219,6 +219,14 @@ class Charts(unittest.TestCase):
         for name in ("serial", "shared", "ordered"):
             self.assertIn("variant " + name, text)
 
+    def test_a_row_title_does_not_run_into_the_key(self):
+        keys, group = ("cap", "placement", charts.SHAPE), [{"tasks": 2, "oversubscribed": 1}]
+        for place, named in ("same", False), ("auto", True):
+            title = charts.row_title(keys, (64, place, "N:N"), group)
+            self.assertEqual(charts.SHAPE in title, named)
+            self.assertIn("N:N, 2 tasks*", title)
+            self.assertLessEqual(len(title), charts.ROW_TITLE_MOST)
+
     def test_one_point_is_no_picture(self):
         self.assertIsNone(self.chart(slices("fan", "ring", 10, variant="serial")))
         self.assertIsNotNone(self.chart(slices("fan", "ring", 10, variant="serial"),

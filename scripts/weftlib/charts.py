@@ -35,6 +35,8 @@ TWO_DECADES = 100
 FEWEST_CAPS = 3  # of a curve over capacities
 PANEL_H = 230
 #: Of a panel with rows: a line of text, and one for each of its points.
+#: Characters of a row's title that fit over a panel.
+ROW_TITLE_MOST = 48
 ROW_TEXT, ROW_POINT, ROWS_PER_PANEL = 20, 10, 14
 DASHED, DOTTED = 2, 3
 FAIR = 0.995  # Jain's index above which there is nothing to see
@@ -492,8 +494,10 @@ def telling(keys, values, groups):
 def row_title(keys, values, group):
     """The row's knobs, and how many tasks it has."""
     crowded = MARK * bool(group[0].get("oversubscribed"))
-    return ", ".join(part for part in (
+    title = ", ".join(part for part in (
         panel_title(keys, values), counted_tasks(group[0]) + crowded) if part)
+    # A longer one would run into the key; N:N says the same without its name.
+    return title if len(title) <= ROW_TITLE_MOST else title.replace(SHAPE + " ", "")
 
 
 def failed_words(group, cells):
