@@ -302,8 +302,10 @@ static bool applies(const struct scenario *s, const struct weft_chan_impl *impl)
 		return false;
 	if ((s->flags & SELECTS) && !(impl->can & WEFT_CAN_SELECT))
 		return false;
+	/* Both tasks send and receive. */
 	if (s->first == s->second || s->first == hold_one)
-		if (impl->max_senders == 1 || !(impl->can & WEFT_CAN_BOUNDED))
+		if (impl->max_senders == 1 || impl->max_receivers == 1 ||
+		    !(impl->can & WEFT_CAN_BOUNDED))
 			return false;
 	return !(s->flags & TOKENS) || (impl->can & WEFT_CAN_LEN);
 }
