@@ -310,7 +310,7 @@ static int handoff_recv(void *state, void *elem, int64_t deadline_ns)
 	               : handoff_recv_slow(h, elem, deadline_ns);
 }
 
-/* --- the front: it tells nobody, for all wait in the lists above --- */
+/* --- the front --- */
 
 __attribute__((noinline)) static int
 handoff_front_send_slow(struct weft_chan *c, const void *elem,
@@ -337,7 +337,7 @@ static int handoff_front_send(struct weft_chan *c, const void *elem,
 	if (!spin_try_lock(&h->lock))
 		return weft_chan_send_any(c, elem, deadline_ns);
 	return handoff_put(h, elem, FRONT_ELEM)
-	               ? 0
+	               ? front_done(&c->receivers)
 	               : handoff_front_send_slow(c, elem, deadline_ns);
 }
 
@@ -349,7 +349,7 @@ static int handoff_front_recv(struct weft_chan *c, void *elem,
 	if (!spin_try_lock(&h->lock))
 		return weft_chan_recv_any(c, elem, deadline_ns);
 	return handoff_take(h, elem, FRONT_ELEM)
-	               ? 0
+	               ? front_done(&c->senders)
 	               : handoff_front_recv_slow(c, elem, deadline_ns);
 }
 
