@@ -34,9 +34,9 @@ LOADS = ("arrivals", "utilization")
 TWO_DECADES = 100
 FEWEST_CAPS = 3  # of a curve over capacities
 PANEL_H = 230
-#: Of a panel with rows: a line of text, and one for each of its points.
 #: Characters of a row's title that fit over a panel.
 ROW_TITLE_MOST = 48
+#: Of a panel with rows: a line of text, and one for each of its points.
 ROW_TEXT, ROW_POINT, ROWS_PER_PANEL = 20, 10, 14
 DASHED, DOTTED = 2, 3
 FAIR = 0.995  # Jain's index above which there is nothing to see
