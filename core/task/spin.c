@@ -39,11 +39,18 @@ void weft_relent(unsigned turn)
 		let_run(turn - PAUSES);
 }
 
-void weft_spin_lock_slow(struct spin *l)
+/* The further looks of the calling task. */
+static unsigned patience(void)
 {
 	const struct weft_task *me = weft_self_or_null();
+
+	return me && me->yield_ban ? PATIENCE : 0;
+}
+
+void weft_spin_lock_slow(struct spin *l)
+{
 	unsigned pauses = weft_cpus() > 1 ? 1 : BACKOFF_MAX + 1;
-	unsigned patience = me && me->yield_ban ? PATIENCE : 0, turns = 0;
+	unsigned looks = 0, turns = 0;
 	uint32_t open = 0;
 
 	for (;;) {
@@ -58,9 +65,7 @@ void weft_spin_lock_slow(struct spin *l)
 		}
 		for (unsigned i = 0; i < pauses; i++)
 			weft_relax();
-		if (pauses == BACKOFF_MAX && patience)
-			patience--;
-		else
+		if (pauses < BACKOFF_MAX || looks++ >= patience())
 			pauses *= 2;
 	}
 }
