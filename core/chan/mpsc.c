@@ -10,9 +10,8 @@
  * does so by a store: a receive has no read-modify-write.
  *
  * The CAS is the linearization point of a send, the store to head that of a
- * receive. Closing sets the lowest bit of tail, so that a claim and a close
- * exclude each other at no cost. A slot that is claimed and not yet published
- * holds up the receiver, which waits for that sender.
+ * receive. A slot that is claimed and not yet published holds up the receiver,
+ * which waits for that sender.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,17 +22,14 @@
 #include "chan/front.h"
 #include "chan/slots.h"
 
-#define CLOSED UINT64_C(1)
-
 struct mpsc {
-	/* The senders' line. Both are positions, shifted left by one; bit 0 of
-	 * tail is CLOSED. Below limit all positions have room. It may go back
-	 * when two senders note what they saw in another order: then the next
-	 * one looks again. */
+	/* The senders' line. limit is shifted as tail is. Below it all
+	 * positions have room. It may go back when two senders note what they
+	 * saw in another order: then the next one looks again. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t tail;
 	_Atomic uint64_t limit;
 
-	/* The receiver's line: positions. Below `full` all slots are. */
+	/* The receiver's line. Below position `full` all slots are. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t head;
 	uint64_t full;
 
@@ -360,42 +356,21 @@ static int mpsc_close(void *state)
 {
 	struct mpsc *q = state;
 
-	return weft_fetch_or_acq_rel(&q->tail, CLOSED) & CLOSED ? -EPIPE : 0;
+	return slots_close(&q->tail);
 }
 
 static size_t mpsc_len(const void *state)
 {
 	struct mpsc *q = (struct mpsc *)(uintptr_t)state;
-	uint64_t tail, head;
 
-	/* A pair that was true at one instant: tail did not move. */
-	do {
-		tail = weft_load_acquire(&q->tail);
-		head = weft_load_acquire(&q->head);
-	} while (weft_load_acquire(&q->tail) != tail);
-	return laps_distance(&q->laps, head, tail >> 1);
+	return slots_len(&q->laps, &q->tail, &q->head);
 }
 
-/*
- * A send waits while head is a lap behind tail, a receive while they are equal,
- * and only the other one moving can end that; so its position will do. The one
- * that may move first is read first: when the two still fit, it did not move.
- */
 static bool mpsc_poll(void *state, char dir, uint64_t *pos)
 {
 	struct mpsc *q = state;
-	uint64_t tail, head;
 
-	if (dir == 's') {
-		tail = weft_load_acquire(&q->tail);
-		head = weft_load_acquire(&q->head);
-		*pos = head << 1 | (tail & CLOSED);
-		return tail & CLOSED || head != (tail >> 1) - q->laps.lap;
-	}
-	head = weft_load_acquire(&q->head);
-	tail = weft_load_acquire(&q->tail);
-	*pos = tail;
-	return tail & CLOSED || tail >> 1 != head;
+	return slots_poll(&q->laps, &q->tail, &q->head, dir, pos);
 }
 
 const struct weft_chan_impl weft_chan_impl_mpsc = {

@@ -3,8 +3,7 @@
  * lock, over the numbered slots of chan/slots.h: Dmitry Vyukov's.
  *
  * Claiming is a CAS on tail or head, and the linearization point: nothing
- * fails after it. Closing sets the lowest bit of tail, so that a claim and a
- * close exclude each other at no cost.
+ * fails after it.
  *
  * A slot that is claimed and not yet published holds up the next call that
  * comes to it, which waits for that peer, a few instructions away unless it
@@ -20,10 +19,8 @@
 #include "chan/front.h"
 #include "chan/slots.h"
 
-#define CLOSED UINT64_C(1)
-
 struct ring {
-	/* Positions, shifted left by one; bit 0 of tail is CLOSED. */
+	/* See slots.h. */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t tail; /* CAS by senders */
 	_Alignas(WEFT_CACHE_LINE) _Atomic uint64_t head; /* by receivers */
 
@@ -57,7 +54,7 @@ static int ring_create(void **state, const struct weft_chan_config *config)
 	r->slot_size = slot_size;
 	pos = laps_start(&r->laps, config->start);
 	weft_store_relaxed(&r->tail, pos << 1);
-	weft_store_relaxed(&r->head, pos << 1);
+	weft_store_relaxed(&r->head, pos);
 	slots_free_from(r->slots, &r->laps, slot_size, pos);
 	*state = r;
 	return 0;
@@ -74,7 +71,7 @@ static void ring_destroy(void *state)
  */
 static bool ring_is_full(const struct ring *r, uint64_t pos)
 {
-	return weft_load_acquire(&r->head) >> 1 == pos - r->laps.lap;
+	return weft_load_acquire(&r->head) == pos - r->laps.lap;
 }
 
 /* How many slots from pos on have the sequence number that their position
@@ -130,18 +127,17 @@ static uint64_t ring_claim_tail(struct ring *r, uint64_t n, uint64_t *pos,
 static uint64_t ring_claim_head(struct ring *r, uint64_t n, uint64_t *pos,
                                 int *err)
 {
-	uint64_t head = weft_load_acquire(&r->head), tail;
+	uint64_t tail;
 	unsigned turns = 0;
 
+	*pos = weft_load_acquire(&r->head);
 	for (;;) {
-		uint64_t k;
+		uint64_t k = ring_ready(r, *pos, 1, n);
 
-		*pos = head >> 1;
-		k = ring_ready(r, *pos, 1, n);
 		if (k) {
-			if (weft_cas_weak_acq_rel(&r->head, &head,
-			                          laps_after(&r->laps, *pos, k)
-			                                  << 1))
+			if (weft_cas_weak_acq_rel(
+			            &r->head, pos,
+			            laps_after(&r->laps, *pos, k)))
 				return k;
 			continue;
 		}
@@ -151,7 +147,7 @@ static uint64_t ring_claim_head(struct ring *r, uint64_t n, uint64_t *pos,
 			return 0;
 		}
 		slots_await(&turns, r->gap);
-		head = weft_load_acquire(&r->head);
+		*pos = weft_load_acquire(&r->head);
 	}
 }
 
@@ -197,6 +193,10 @@ __attribute__((noinline)) static int ring_recv_slow(struct ring *r, void *elem)
  * claims it at the same time. Anything else, a close among it, takes the
  * general way from the start; the CAS has not changed anything then.
  *
+ * Where it goes next is worked out before the look at the slot, so that nothing
+ * but the CAS stands between the two: behind it, that is a tenth of what moves
+ * at capacity 1024.
+ *
  * The sizes are the ring's, which a caller may know without a look.
  */
 FRONT_INLINE bool ring_put(struct ring *r, const void *elem, size_t elem_size,
@@ -218,9 +218,9 @@ FRONT_INLINE bool ring_put(struct ring *r, const void *elem, size_t elem_size,
 FRONT_INLINE bool ring_take(struct ring *r, void *elem, size_t elem_size,
                             size_t slot_size)
 {
-	uint64_t head = weft_load_acquire(&r->head), pos = head >> 1;
+	uint64_t pos = weft_load_acquire(&r->head), head = pos;
 	uint64_t index = laps_index(&r->laps, pos),
-	         next = laps_next(&r->laps, pos) << 1;
+	         next = laps_next(&r->laps, pos);
 	struct slot *s = slot_at(r->slots, index, slot_size);
 
 	if (weft_load_acquire(&s->seq) != pos + 1 || /* [slot] */
@@ -317,43 +317,21 @@ static int ring_close(void *state)
 {
 	struct ring *r = state;
 
-	return weft_fetch_or_acq_rel(&r->tail, CLOSED) & CLOSED ? -EPIPE : 0;
+	return slots_close(&r->tail);
 }
 
 static size_t ring_len(const void *state)
 {
 	struct ring *r = (struct ring *)(uintptr_t)state;
-	uint64_t tail, head, n;
 
-	/* A pair that was true at one instant: tail did not move. */
-	do {
-		tail = weft_load_acquire(&r->tail);
-		head = weft_load_acquire(&r->head);
-	} while (weft_load_acquire(&r->tail) != tail);
-	n = laps_distance(&r->laps, head >> 1, tail >> 1);
-	return n < r->laps.cap ? n : r->laps.cap;
+	return slots_len(&r->laps, &r->tail, &r->head);
 }
 
-/*
- * A send waits while head is a lap behind tail, a receive while they are equal,
- * and only the other one moving can end that; so its position will do. The one
- * that may move first is read first: when the two still fit, it did not move.
- */
 static bool ring_poll(void *state, char dir, uint64_t *pos)
 {
 	struct ring *r = state;
-	uint64_t tail, head;
 
-	if (dir == 's') {
-		tail = weft_load_acquire(&r->tail);
-		head = weft_load_acquire(&r->head);
-		*pos = head | (tail & CLOSED);
-		return tail & CLOSED || head >> 1 != (tail >> 1) - r->laps.lap;
-	}
-	head = weft_load_acquire(&r->head);
-	tail = weft_load_acquire(&r->tail);
-	*pos = tail;
-	return tail & CLOSED || tail >> 1 != head >> 1;
+	return slots_poll(&r->laps, &r->tail, &r->head, dir, pos);
 }
 
 const struct weft_chan_impl weft_chan_impl_ring = {

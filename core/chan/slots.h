@@ -17,6 +17,8 @@
 #ifndef WEFT_CHAN_SLOTS_H
 #define WEFT_CHAN_SLOTS_H
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -101,6 +103,54 @@ static inline void slots_free_from(unsigned char *slots, const struct laps *l,
 		weft_store_relaxed(
 		        &slot_at(slots, laps_index(l, pos), slot_size)->seq,
 		        pos);
+}
+
+/*
+ * The ends. head is a position; tail is one shifted left by one, and its lowest
+ * bit is CLOSED, so that a claim and a close exclude each other at no cost.
+ */
+#define CLOSED UINT64_C(1)
+
+/* 0 or -EPIPE. */
+static inline int slots_close(_Atomic uint64_t *tail)
+{
+	return weft_fetch_or_acq_rel(tail, CLOSED) & CLOSED ? -EPIPE : 0;
+}
+
+static inline size_t slots_len(const struct laps *l, _Atomic uint64_t *tail,
+                               _Atomic uint64_t *head)
+{
+	uint64_t t, h, n;
+
+	/* A pair that was true at one instant: tail did not move. */
+	do {
+		t = weft_load_acquire(tail);
+		h = weft_load_acquire(head);
+	} while (weft_load_acquire(tail) != t);
+	n = laps_distance(l, h, t >> 1);
+	return n < l->cap ? n : l->cap;
+}
+
+/*
+ * A send waits while head is a lap behind tail, a receive while they are equal,
+ * and only the other one moving can end that; so its position will do. The one
+ * that may move first is read first: when the two still fit, it did not move.
+ */
+static inline bool slots_poll(const struct laps *l, _Atomic uint64_t *tail,
+                              _Atomic uint64_t *head, char dir, uint64_t *pos)
+{
+	uint64_t t, h;
+
+	if (dir == 's') {
+		t = weft_load_acquire(tail);
+		h = weft_load_acquire(head);
+		*pos = h << 1 | (t & CLOSED);
+		return t & CLOSED || h != (t >> 1) - l->lap;
+	}
+	h = weft_load_acquire(head);
+	t = weft_load_acquire(tail);
+	*pos = t;
+	return t & CLOSED || t >> 1 != h;
 }
 
 /*

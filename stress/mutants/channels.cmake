@@ -71,9 +71,10 @@ chan_mutant(ring close_hides_what_is_claimed chan/ring.c
   "if (tail >> 1 == *pos) {" "if (tail >> 1 == *pos || tail & CLOSED) {")
 chan_mutant(ring poll_says_the_length chan/ring.c
   "poll_tells_what_a_try_would_find;poll_positions_only_grow"
-  "	*pos = tail;
-" "	*pos = (tail >> 1) - (head >> 1);
-")
+  "	return slots_poll(&r->laps, &r->tail, &r->head, dir, pos);" "	bool ready = slots_poll(&r->laps, &r->tail, &r->head, dir, pos);
+
+	*pos = dir == 's' ? *pos : ring_len(state);
+	return ready;")
 chan_mutant(ring counts_in_32_bits chan/ring.c counters_may_pass_their_end
   "weft_store_release(&s->seq, pos + r->laps.lap);" "weft_store_release(&s->seq, (uint32_t)(pos + r->laps.lap));")
 chan_mutant(ring forgets_the_size chan/ring.c "every_byte_of_every_size_arrives;elements_of_every_size_arrive_whole"
@@ -108,9 +109,10 @@ chan_mutant(mpsc batch_gives_nothing_back chan/mpsc.c
   "	weft_store_release(&q->head, head); /* [head] */" "	(void)head;")
 chan_mutant(mpsc poll_says_the_length chan/mpsc.c
   "poll_tells_what_a_try_would_find;poll_positions_only_grow"
-  "	*pos = tail;
-" "	*pos = (tail >> 1) - head;
-")
+  "	return slots_poll(&q->laps, &q->tail, &q->head, dir, pos);" "	bool ready = slots_poll(&q->laps, &q->tail, &q->head, dir, pos);
+
+	*pos = dir == 's' ? *pos : mpsc_len(state);
+	return ready;")
 chan_mutant(mpsc counts_in_32_bits chan/mpsc.c counters_may_pass_their_end
   "weft_store_release(&s->seq, pos + 1);" "weft_store_release(&s->seq, (uint32_t)(pos + 1));")
 chan_mutant(mpsc forgets_the_size chan/mpsc.c "every_byte_of_every_size_arrives;elements_of_every_size_arrive_whole"
@@ -236,7 +238,7 @@ order_mutant(ring publish chan/ring.c
 order_mutant(ring take chan/ring.c
   "weft_store_release(&s->seq, pos + r->laps.lap);" "weft_store_relaxed(&s->seq, pos + r->laps.lap);")
 order_mutant(ring close chan/ring.c
-  "weft_fetch_or_acq_rel(&r->tail, CLOSED)" "atomic_fetch_or_explicit(&r->tail, CLOSED, memory_order_relaxed)")
+  "slots_close(&r->tail)" "(atomic_fetch_or_explicit(&r->tail, CLOSED, memory_order_relaxed) & CLOSED ? -EPIPE : 0)")
 order_mutant(mpsc publish chan/mpsc.c
   "weft_store_release(&s->seq, pos + 1); /* [slot] */" "weft_store_relaxed(&s->seq, pos + 1);")
 order_mutant(mpsc take chan/mpsc.c
@@ -244,7 +246,7 @@ order_mutant(mpsc take chan/mpsc.c
 order_mutant(mpsc limit chan/mpsc.c
   "weft_store_release(&q->limit, limit << 1);" "weft_store_relaxed(&q->limit, limit << 1);")
 order_mutant(mpsc close chan/mpsc.c
-  "weft_fetch_or_acq_rel(&q->tail, CLOSED)" "atomic_fetch_or_explicit(&q->tail, CLOSED, memory_order_relaxed)")
+  "slots_close(&q->tail)" "(atomic_fetch_or_explicit(&q->tail, CLOSED, memory_order_relaxed) & CLOSED ? -EPIPE : 0)")
 order_mutant(spsc publish chan/spsc.c
   "weft_store_release(&q->tail, (t + n) << 1); /* [tail] */" "weft_store_relaxed(&q->tail, (t + n) << 1);")
 order_mutant(spsc take chan/spsc.c
