@@ -106,7 +106,8 @@ static int turn(struct weft_loop *l, int64_t deadline_ns)
 			return 0;
 		if (expired && l->live)
 			return -ETIMEDOUT;
-		if (l->live)
+		/* An event that has had no turn: the end came meanwhile. */
+		if (l->live && !weft_load_relaxed(&l->held_of))
 			err = wait(l, deadline_ns);
 	} while (!err);
 	return err;
