@@ -137,8 +137,9 @@ class Processes(unittest.TestCase):
 class Learning(unittest.TestCase):
     """What the first slice of a cell says of the later ones."""
 
-    def arguments(self, ms=50, knobs=(), **entry):
-        """What the second slice is asked, after a first one that lasted so long."""
+    def arguments(self, ms=50, knobs=(), turns_ms=(), **entry):
+        """What the next slice is asked, after a first one that lasted so long, and
+        perhaps one whose turns did."""
         cell = Plans().cell(50, knobs=knobs)
         found = runner.Runner(unittest.mock.Mock(asleep=0), [cell], 7, 60, None, None,
                               unittest.mock.Mock(), None)
@@ -146,8 +147,17 @@ class Learning(unittest.TestCase):
         found.keep(cell, {"verdict": "VERIFIED", "round": 0, "tasks": 2, "cpus": 2,
                           "params": {"items": 3000},
                           "samples": [{"ns": int(ms * 1e6), "messages": 3000}], **entry}, 0)
-        return dict(word[2:].partition("=")[::2] for word in found.arguments(cell, 1)
-                    if word.startswith("--"))
+        asked = self.options(found.arguments(cell, 1))
+        if turns_ms:
+            messages = int(asked["items"])
+            found.keep(cell, {"verdict": "VERIFIED", "round": 1, "params": {"items": messages},
+                              "samples": [{"ns": int(each * 1e6), "messages": messages}
+                                          for each in turns_ms]}, 1)
+            asked = self.options(found.arguments(cell, 2))
+        return asked
+
+    def options(self, args):
+        return dict(word[2:].partition("=")[::2] for word in args if word.startswith("--"))
 
     def check(self, asked, **wanted):
         self.assertEqual({key: asked.get(key.replace("_", "-")) for key in wanted}, wanted)
@@ -159,6 +169,19 @@ class Learning(unittest.TestCase):
         for ms in (12, 200):
             self.check(self.arguments(ms), items="3000", reps="10")
         self.check(self.arguments(knobs=(("items", "70"),)), items="70")
+
+    def test_turns_that_are_too_short_or_long_are_corrected_once(self):
+        self.check(self.arguments(turns_ms=(5, 5, 5)), items="300", reps="10")
+        self.check(self.arguments(turns_ms=(2, 2.5, 9)), items="600", reps="10")
+        self.check(self.arguments(turns_ms=(10, 10, 2)), items="150", reps="10")
+        self.check(self.arguments(tasks=8, turns_ms=(20, 20)), items="1875", reps="2")
+
+    def test_a_correction_has_its_limits(self):
+        self.check(self.arguments(turns_ms=(0.1, 0.1)), items="900")
+        self.check(self.arguments(turns_ms=(500, 500)), items="100")
+        # No more than the whole slice had.
+        self.check(self.arguments(tasks=8, turns_ms=(5, 5)), items="3000")
+        self.check(self.arguments(12, turns_ms=(2, 2)), items="3000")  # not divided
 
     def test_what_was_rejected_teaches_as_much(self):
         aside = {"why": "x", "samples": [{"ns": 50_000_000, "messages": 3000}]}

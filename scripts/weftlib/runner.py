@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from . import Refused, figures, plan, turns, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
 from .plan import FEWEST_ROUNDS, slice_limit, slice_seconds
+from .stats import median
 from .steady import KNOWN, STEADY
 from .watch import reject
 
@@ -83,6 +84,7 @@ class Runner:
         self.last_done = max((turn for _, turn in self.done), default=-1)
         self.items = {}  # cell name: the work its first slice chose
         self.divisible = set()  # cells whose turns each do a part of that
+        self.turn_items = {}  # cell name: that part, as its first turns have it
         self.crowds = {}  # cell name: tasks for each CPU, as its first slice has it
         self.told = {}  # cell name: what its slices say of its speed
         self.guesses = {}  # (cell name, how well): (slices seen, rounds it still takes)
@@ -323,8 +325,8 @@ class Runner:
         args += ["--%s=%s" % knob for knob in cell.knobs]
         count, each_ms = self.repetitions(cell)
         if cell.name in self.items:
-            parts = count if cell.name in self.divisible else 1
-            args.append("--items=%d" % max(1, self.items[cell.name] // parts))
+            args.append("--items=%d" % self.turn_items.get(
+                cell.name, self.part_of_items(cell, count)))
         args += ["--time=%d" % each_ms, "--reps=%d" % count,
                  "--seed=%d" % self.seed, "--json"]
         if not self.asks_latency(cell, turn):
@@ -339,6 +341,9 @@ class Runner:
         if cell.warms_up:
             args.append("--warmup=%d" % cell.time_ms)
         return args
+
+    def part_of_items(self, cell, parts):
+        return max(1, self.items[cell.name] // (parts if cell.name in self.divisible else 1))
 
     def keep(self, cell, entry, turn):
         """Learns from a slice what the cell's later ones need."""
@@ -363,6 +368,7 @@ class Runner:
         it took about as long as it should, a part of that takes a part of the time; what
         is as much as the pattern wants is not divided."""
         if cell.name in self.crowds:
+            self.learn_turns(cell, entry)
             return
         self.crowds[cell.name] = plan.tasks_for_each_cpu(entry.get("tasks"), entry.get("cpus"))
         items = (entry.get("params") or {}).get("items")
@@ -373,6 +379,22 @@ class Runner:
                 for sample in figures.usable_samples(figures.as_measured(entry))]
         if took and 1 / ABOUT < took[0] / cell.time_ms < ABOUT:
             self.divisible.add(cell.name)
+
+    def learn_turns(self, cell, entry):
+        """From the first slice by turns, rejected or not: how many items take as long as
+        a turn should. The first slice had one repetition, and where tasks wait for a CPU
+        that may be three times as slow as the next. Never more than a whole slice had,
+        which may be all that the pattern takes."""
+        if cell.name in self.turn_items or cell.name not in self.divisible:
+            return
+        count, each_ms = self.repetitions(cell)
+        items = self.part_of_items(cell, count)
+        took = [sample["ns"] / sample["messages"]
+                for sample in figures.usable_samples(figures.as_measured(entry))]
+        if count > 1 and took:
+            wanted = each_ms * 1e6 / median(took)
+            self.turn_items[cell.name] = round(
+                max(items / ABOUT, min(wanted, items * ABOUT, self.items[cell.name])))
 
 
 def takes_turns(weft, words=("run", "--help")):
