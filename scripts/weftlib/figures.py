@@ -54,9 +54,11 @@ def messages(slice_):
 
 def ratio(slice_, reference):
     """How many times as fast it was as the reference in the same round, or None. What
-    was measured by turns is compared turn by turn."""
+    was measured by turns is compared turn by turn, unless one of them had so few that
+    most of what is known of the other would have no part in it."""
     ours, theirs = times(slice_), times(reference)
-    if slice_.get("group") and slice_["group"] == reference.get("group"):
+    few, many = sorted((len(ours), len(theirs)))
+    if slice_.get("group") and slice_["group"] == reference.get("group") and 2 * few >= many:
         pairs = [their / our for our, their in zip(ours, theirs) if our and their]
         return median(pairs) if pairs else None
     our, their = figure(slice_), figure(reference)
