@@ -362,9 +362,11 @@ class Runs(FakeRuns):
         count, each = plan.turns(peers.PeerCell("p", "c", (), 30, 2, 0, "s", row=row),
                                  row.crowd())
         whole = "--time=30 --reps=1"
-        for turns, later in (("turns", "--time=%d --reps=%d" % (each, count)), ("", whole)):
+        for turns, all_of_it in (
+                ("turns", {"--time=10 --reps=1", "--time=%d --reps=%d" % (each, count)}),
+                ("", {whole})):
             with self.subTest(turns):
-                self.check_what_is_asked(turns, {whole, later})
+                self.check_what_is_asked(turns, all_of_it)
 
     def check_what_is_asked(self, turns, repetitions):
         (self.dir / "log").unlink(missing_ok=True)

@@ -162,13 +162,18 @@ class Learning(unittest.TestCase):
     def check(self, asked, **wanted):
         self.assertEqual({key: asked.get(key.replace("_", "-")) for key in wanted}, wanted)
 
-    def test_a_turn_has_a_part_of_the_items(self):
+    def test_a_turn_has_what_takes_as_long(self):
         self.check(self.arguments(), items="300", reps="10", time="5")
+        self.check(self.arguments(12), items="1250", reps="10", time="5")
 
-    def test_as_many_as_the_pattern_wants_are_not_divided(self):
-        for ms in (12, 200):
-            self.check(self.arguments(ms), items="3000", reps="10")
+    def test_as_many_as_the_pattern_wants_are_not_changed(self):
+        for ms in (12, 50):
+            self.check(self.arguments(ms, searched=False), items="3000", reps="10")
         self.check(self.arguments(knobs=(("items", "70"),)), items="70")
+
+    def test_what_took_far_too_little_or_much_is_not_divided(self):
+        for ms in (3, 200):
+            self.check(self.arguments(ms), items="3000", reps="10")
 
     def test_turns_that_are_too_short_or_long_are_corrected_once(self):
         self.check(self.arguments(turns_ms=(5, 5, 5)), items="300", reps="10")
@@ -181,7 +186,7 @@ class Learning(unittest.TestCase):
         self.check(self.arguments(turns_ms=(500, 500)), items="100")
         # No more than the whole slice had.
         self.check(self.arguments(tasks=8, turns_ms=(5, 5)), items="3000")
-        self.check(self.arguments(12, turns_ms=(2, 2)), items="3000")  # not divided
+        self.check(self.arguments(3, turns_ms=(2, 2)), items="3000")  # not divided
 
     def test_what_was_rejected_teaches_as_much(self):
         aside = {"why": "x", "samples": [{"ns": 50_000_000, "messages": 3000}]}
@@ -195,6 +200,29 @@ class Learning(unittest.TestCase):
     def test_work_is_the_same_in_all_processes(self):
         self.check(self.arguments(), work_rate=None)
         self.check(self.arguments(rate=812), work_rate="812")
+
+
+class FirstSlice(unittest.TestCase):
+    def asked(self, by_turns=True, **more):
+        cell = Plans().cell(**{"time_ms": 100, **more})
+        found = runner.Runner(unittest.mock.Mock(asleep=0), [cell], 7, 60, None, None,
+                              unittest.mock.Mock(), None)
+        found.by_turns = by_turns
+        return [word for word in found.arguments(cell, 0)
+                if word.startswith(("--time=", "--latency"))]
+
+    def test_it_is_shorter(self):
+        self.assertEqual(self.asked(), ["--time=25", "--latency=0"])
+        self.assertEqual(self.asked(time_ms=20), ["--time=10", "--latency=0"])
+        self.assertEqual(self.asked(time_ms=5), ["--time=5", "--latency=0"])
+
+    def test_its_latency_is_not(self):
+        self.assertEqual(self.asked(latency=1), ["--time=25", "--latency-time=100"])
+        self.assertEqual(self.asked(latency=1, latency_ms=16),
+                         ["--time=25", "--latency-time=16"])
+
+    def test_without_turns_it_is_as_the_others(self):
+        self.assertEqual(self.asked(False), ["--time=100", "--latency=0"])
 
 
 class Plans(unittest.TestCase):
@@ -391,7 +419,7 @@ class Runs(FakeRuns):
         # So long a slice that it is not over before ten turns of the fake.
         self.sweep("time=9000\n" + self.TEXT, channels="condvar,alpha")
         words = (self.dir / "turns").read_text().split("\n")[:-1]
-        # The first slice of a cell is whole.
+        # The first slice of a cell is one repetition.
         self.assertEqual([word.split()[1] for word in words[:4]], ["0", "0", "end", "end"])
         chans, told = zip(*(word.split() for word in words[4:]))
         self.assertEqual(told, (*(str(turn // 2) for turn in range(20)), "end", "end"))
@@ -399,7 +427,7 @@ class Runs(FakeRuns):
         self.assertEqual({frozenset(pair) for pair in pairs},
                          {frozenset(("condvar", "alpha"))})
         self.assertEqual(pairs.count(("condvar", "alpha")), 5)
-        for call, how in zip(self.calls(), 2 * ["--time=9000 --reps=1 "]
+        for call, how in zip(self.calls(), 2 * ["--time=2250 --reps=1 "]
                              + 2 * ["--time=900 --reps=10 "]):
             self.assertRegex(call, how + ".*--turns")
         records = self.records()

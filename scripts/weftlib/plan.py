@@ -15,6 +15,9 @@ WARMUP = 0.4
 #: their time slices. And what a turn costs beside its repetition.
 MOST_TURNS, TURN_MS = 10, 5
 TURN_SECONDS = 0.0008
+#: What finds the number of items takes several times as long as its slice, of which a
+#: part will do: it is told by how long that took.
+FIRST_PART = 4
 #: Of the budget, what is kept for more rounds of cells that are not steady.
 RESERVE = 0.4
 #: Repetitions run a little longer than asked; this much was seen.
@@ -43,7 +46,7 @@ def slice_seconds(cell, turn):
     another repetition; one for latency is as long as the slice, if it has no length of
     its own.
     """
-    count, each_ms = turns(cell) if turn else (1, cell.time_ms)
+    count, each_ms = turns(cell) if turn else (1, first_ms(cell))
     repetitions = count + WARMUP * cell.warms_up + (turn == 0)
     ms = repetitions * each_ms + cell.measures_latency(turn) * latency_ms(cell)
     return SLICE_SECONDS + count * TURN_SECONDS + STRETCH * ms / 1000.0
@@ -55,6 +58,12 @@ def turns(cell, crowd=1):
     most = min(MOST_TURNS, cell.time_ms // (TURN_MS * crowd))
     count = max(1, most) if cell.by_turns else 1
     return count, cell.time_ms // count
+
+
+def first_ms(cell):
+    """How long its first slice is."""
+    return (min(cell.time_ms, max(COMFORTABLE_MS, cell.time_ms // FIRST_PART))
+            if cell.by_turns else cell.time_ms)
 
 
 def tasks_for_each_cpu(tasks, cpus):

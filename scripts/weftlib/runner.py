@@ -82,7 +82,7 @@ class Runner:
         self.owed = set()  # cells whose latency was rejected, and not measured since
         self.done = {(entry["cell"], entry["round"]): entry for entry in done}
         self.last_done = max((turn for _, turn in self.done), default=-1)
-        self.items = {}  # cell name: the work its first slice chose
+        self.items = {}  # cell name: how many a slice has, by its first one
         self.divisible = set()  # cells whose turns each do a part of that
         self.turn_items = {}  # cell name: that part, as its first turns have it
         self.crowds = {}  # cell name: tasks for each CPU, as its first slice has it
@@ -312,10 +312,12 @@ class Runner:
         return self.weft.run(args, limit)
 
     def repetitions(self, cell):
-        """(how many, how many ms each is). The first slice is whole: it tells how many
-        items it takes, and how many tasks there are."""
-        if not self.by_turns or cell.name not in self.crowds:
+        """(how many, how many ms each is). The first slice is one, and short: it tells
+        how many items it takes, and how many tasks there are."""
+        if not self.by_turns:
             return 1, cell.time_ms
+        if cell.name not in self.crowds:
+            return 1, plan.first_ms(cell)
         return plan.turns(cell, self.crowds[cell.name])
 
     def arguments(self, cell, turn):
@@ -332,7 +334,8 @@ class Runner:
         if not self.asks_latency(cell, turn):
             args.append("--latency=0")
         else:
-            latency_ms = plan.latency_ms(cell) if count > 1 else cell.latency_ms
+            latency_ms = (cell.latency_ms if each_ms == cell.time_ms
+                          else plan.latency_ms(cell))
             args += ["--latency-%s=%d" % option for option in (
                 ("time", latency_ms), ("items", cell.latency_items)) if option[1]]
         args.append("--cost=%d" % (turn == 0))
@@ -365,8 +368,8 @@ class Runner:
 
     def learn(self, cell, entry):
         """From the first slice, rejected or not: what it did, and with how many tasks. If
-        it took about as long as it should, a part of that takes a part of the time; what
-        is as much as the pattern wants is not divided."""
+        it took about as long as it should, more or less of that takes more or less time.
+        What is as much as the pattern wants is not changed."""
         if cell.name in self.crowds:
             self.learn_turns(cell, entry)
             return
@@ -377,8 +380,11 @@ class Runner:
         self.items[cell.name] = items
         took = [sample["ns"] / 1e6
                 for sample in figures.usable_samples(figures.as_measured(entry))]
-        if took and 1 / ABOUT < took[0] / cell.time_ms < ABOUT:
+        if (entry.get("searched") is not False and took
+                and plan.first_ms(cell) / ABOUT < took[0] < cell.time_ms * ABOUT):
             self.divisible.add(cell.name)
+            if self.by_turns:
+                self.items[cell.name] = max(1, round(items * cell.time_ms / took[0]))
 
     def learn_turns(self, cell, entry):
         """From the first slice by turns, rejected or not: how many items take as long as
