@@ -32,7 +32,7 @@ interrupted, what was measured is kept in a folder whose name ends in .partial
 """
 #: Of all rounds together, in seconds; what is written takes a few more.
 BUDGET = 540
-ROUNDS, TIME_MS = 7, 250
+ROUNDS, TIME_MS = 15, 250
 
 
 def parse_arguments(argv):
