@@ -236,7 +236,7 @@ def announce(info, cells, seed, missing):
 
 def agree(runs):
     """Whether enough of our cells are as fast in one run as in the other."""
-    ratios = versus.agreement(*(summary.read(run) for run in runs))
+    machine, ratios = versus.agreement(*(summary.read(run) for run in runs))
     if not ratios:
         raise Problem("--agree %s %s: they have no cell of %s in common"
                       % (*runs, ", ".join(peers.OURS)))
@@ -244,6 +244,8 @@ def agree(runs):
     share = 1 - len(apart) / len(ratios)
     for ratio, name in apart:
         output.say("%.2f times  %s" % (ratio, name))
+    output.say("the machine was %.2f times as fast in the second run, which is taken out"
+               % machine)
     output.say("%d of our %d cells are within %.0f %%: %.0f %%, of which at least %.0f %% "
                "are wanted" % (len(ratios) - len(apart), len(ratios),
                                100 * (peers.WITHIN - 1), 100 * share,

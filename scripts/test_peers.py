@@ -495,9 +495,9 @@ class Runs(FakeRuns):
     def test_two_runs_agree_or_say_where_they_do_not(self):
         runs = [self.dir / "one", self.dir / "two"]
         rates = ([("ring", "a", 100.0), ("ring", "b", 100.0), ("go", "c", 1.0),
-                  ("ring", "paused", 1.0)],
+                  ("go", "d", 5.0), ("go", "e", 6.0), ("ring", "paused", 1.0)],
                  [("ring", "a", 114.0), ("ring", "b", 87.0), ("go", "c", 9.0),
-                  ("ring", "paused", 1.0)])
+                  ("go", "d", 5.0), ("go", "e", 6.0), ("ring", "paused", 9.0)])
         for run, cells in zip(runs, rates):
             run.mkdir()
             (run / "summary.json").write_text(json.dumps({
@@ -514,16 +514,20 @@ class Runs(FakeRuns):
         (runs[1] / "summary.json").write_text((runs[1] / "summary.json").read_text()
                                               .replace("87.0", "86.0"))
         found = self.run_peers("--agree", *map(str, runs), status=1)
-        self.assertRegex(found.stdout, r"\A1\.16 times  b\n1 of our 2 .*50 %")
+        self.assertRegex(found.stdout, r"\A1\.16 times  b\nthe machine was 1\.00 times .*\n"
+                         r"1 of our 2 .*50 %")
         self.assertIn("no run", self.refusal("--agree", str(runs[0]), "/nowhere"))
 
     def test_two_runs_agree_in_what_does_not_depend_on_the_machine(self):
-        def told(rate, ratio):
-            return {"cells": [{"name": "a", "chan": "ring", "knobs": {},
-                               "messages_per_second": {"median": rate},
-                               "ratio": ratio and {"median": ratio}}]}
-        self.assertEqual(versus.agreement(told(10, 3), told(30, 3)), [(1, "a")])
-        self.assertEqual(versus.agreement(told(10, 3), told(30, None)), [(3, "a")])
+        def told(**rates):
+            return {"cells": [{"name": name, "chan": "ring" if name < "c" else "go",
+                               "knobs": {}, "messages_per_second": {"median": rate}}
+                              for name, rate in rates.items()]}
+        # Peers tell how fast it is as well; what only one run has tells nothing.
+        machine, found = versus.agreement(told(a=10, b=10, c=10, d=10, x=1),
+                                          told(a=20, b=50, c=20, d=20, y=1))
+        self.assertEqual((machine, found), (2, [(2.5, "b"), (1, "a")]))
+        self.assertEqual(versus.agreement(told(a=1), told(b=1)), (1, []))
 
     def test_one_cpu_is_compared_with_one_cpu(self):
         def record(chan, ns, **cpu):

@@ -266,28 +266,27 @@ def level(found):
 
 
 def agreement(first, second):
-    """[(how many times as fast the faster run is, the cell's name)] of our cells that
-    both summaries have figures of, the largest first. What is compared is the ratio to
-    the reference channel in the same rounds, where both have it: how fast the machine is
-    differs from run to run."""
-    told = [{cell["name"]: dict(agreement_figures(cell)) for cell in summary["cells"]
-             if cell["chan"] in OURS and "pause" not in cell["knobs"]}
-            for summary in (first, second)]
-    both = []
-    for name, one in told[0].items():
-        other = told[1].get(name, {})
-        kind = next((kind for kind in one if kind in other), None)
-        if kind:
-            pair = one[kind], other[kind]
-            both.append((max(pair) / min(pair), name))
-    return sorted(both, reverse=True)
+    """(how many times as fast the machine was in the second run, [(how many times as fast
+    the faster run is, the cell's name)] of our cells that both summaries have figures of,
+    the largest first). The machine is what all cells have in common, peers' included:
+    the median of what each changed by; without that a cell of ours is compared."""
+    later = {name: rate_ for name, rate_, _ in comparable(second)}
+    changes = {name: (later[name] / rate_, is_one_of_ours)
+               for name, rate_, is_one_of_ours in comparable(first) if name in later}
+    if not changes:
+        return 1.0, []
+    machine = median([change for change, _ in changes.values()])
+    return machine, sorted(
+        ((max(change / machine, machine / change), name)
+         for name, (change, is_one_of_ours) in changes.items() if is_one_of_ours),
+        reverse=True)
 
 
-def agreement_figures(cell):
-    """(kind, value) of what two runs may be compared by, the better one first."""
-    for kind in ("ratio", "messages_per_second"):
-        if cell.get(kind):
-            yield kind, cell[kind]["median"]
+def comparable(summary):
+    """(name, messages per second, whether it is of ours) of each cell with a rate."""
+    return [(cell["name"], cell["messages_per_second"]["median"], cell["chan"] in OURS)
+            for cell in summary["cells"]
+            if cell.get("messages_per_second") and "pause" not in cell["knobs"]]
 
 
 def as_data(found):
