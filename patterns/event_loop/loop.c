@@ -1,5 +1,6 @@
 /* The loop: its turns, the task that runs it, and how it ends. */
 #include "base/cacheline.h"
+#include "base/check.h"
 #include "common/ends.h"
 #include "internal.h"
 
@@ -67,6 +68,7 @@ static int wait(struct weft_loop *l, int64_t deadline_ns)
 	int64_t since = weft_now(), until;
 	int err;
 
+	CHECK(!weft_load_relaxed(&l->held_of)); /* it would be overwritten */
 	until = weft_loop_earlier(deadline_ns, weft_loop_timers_next(l));
 	count_add(&l->n.waits, 1);
 	err = weft_loop_is_queue(l) ? weft_loop_wait_fd(l, until)
@@ -104,10 +106,12 @@ static int turn(struct weft_loop *l, int64_t deadline_ns)
 		expired = deadline_ns <= l->now_ns;
 		if (work(l))
 			return 0;
+		/* Only an end that has come meanwhile leaves it there. */
+		if (weft_load_relaxed(&l->held_of))
+			continue;
 		if (expired && l->live)
 			return -ETIMEDOUT;
-		/* An event that has had no turn: the end came meanwhile. */
-		if (l->live && !weft_load_relaxed(&l->held_of))
+		if (l->live)
 			err = wait(l, deadline_ns);
 	} while (!err);
 	return err;
