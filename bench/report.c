@@ -269,7 +269,7 @@ void report_json(const struct result *r, FILE *to)
 	json_string(&j, "chan", r->plan->chan->name);
 	json_peer(&j, r);
 	json_params(&j, r);
-	json_bool(&j, "searched", r->searched);
+	json_bool(&j, "items_searched", r->items_searched);
 	if (r->cap == SIZE_MAX)
 		json_null(&j, "actual_cap");
 	else

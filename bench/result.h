@@ -71,7 +71,7 @@ struct result {
 	char why[RESULT_WHY_BYTES]; /* "" when there is nothing to explain */
 
 	uint64_t items; /* messages per measured run; 0 before that is known */
-	bool searched;  /* for as many as take the time that is asked for */
+	bool items_searched; /* by the run; false: given, or the pattern's */
 	unsigned tasks, cpus, consumers;
 	enum placement placement; /* what the knob came to */
 	size_t cap;    /* of each channel as made; SIZE_MAX when unbounded */

@@ -528,7 +528,7 @@ void runner_measure(const struct plan *plan, struct result *out,
 	out->cpus = place_cpus(&plan->params);
 	if (!items && plan->pattern->items)
 		items = plan->pattern->items(&plan->params);
-	out->searched = !items;
+	out->items_searched = !items;
 	if (!items) {
 		items = calibrate(&m);
 		if (items)

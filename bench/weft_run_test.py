@@ -39,6 +39,14 @@ class Run(unittest.TestCase):
         crowd = self.cell("--producers=%d" % (cpus + 1))
         self.assertEqual(crowd["placement"], "apart" if 1 < cpus <= crowd["cpus"] else "free")
 
+    def test_it_says_whether_it_looked_for_the_number_of_items(self):
+        for searched, words in ((True, ["producer_consumer"]),
+                                (False, ["producer_consumer", "--items=100"]),
+                                (False, ["mapreduce"])):  # all of its input
+            answer = weft("run", *words, "--json", *SHORT)
+            self.assertEqual(answer.status, 0, answer.err)
+            self.assertIs(strict(answer.out)["items_searched"], searched)
+
     def by_turns(self, *told, chan="--chan=ring", reps=3):
         """What it says to each of these words: 'ready' again, or its result."""
         with subprocess.Popen(

@@ -363,7 +363,7 @@ class Runs(FakeRuns):
                                  row.crowd())
         whole = "--time=30 --reps=1"
         for turns, all_of_it in (
-                ("turns", {"--time=10 --reps=1", "--time=%d --reps=%d" % (each, count)}),
+                ("turns", {"--time=7 --reps=1", "--time=%d --reps=%d" % (each, count)}),
                 ("", {whole})):
             with self.subTest(turns):
                 self.check_what_is_asked(turns, all_of_it)

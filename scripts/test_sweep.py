@@ -73,6 +73,13 @@ class SweepFiles(unittest.TestCase):
     def test_star_takes_the_knobs_own_list(self):
         self.assertEqual(len(build("pattern=pipeline chan=alpha workers=*")), 3)
 
+    def test_no_repetition_has_more_items_than_the_knob_allows(self):
+        self.assertEqual(build("pattern=pipeline chan=alpha cap=1")[0].most_items, 1 << 25)
+        knobs = [{"name": "items", "min": 0, "max": 70}]
+        found, = cells.build(sweepfile.parse("pattern=p chan=a", "s"),
+                             [{"name": "p", "knobs": knobs}], [{"name": "a"}])
+        self.assertEqual(found.most_items, 70)
+
     def test_line_settings_and_overrides(self):
         text = "time=9\npattern=pipeline chan=alpha cap=1 time=60 rounds=3"
         self.assertEqual((build(text)[0].time_ms, build(text)[0].rounds), (60, 3))

@@ -137,15 +137,15 @@ class Processes(unittest.TestCase):
 class Learning(unittest.TestCase):
     """What the first slice of a cell says of the later ones."""
 
-    def arguments(self, ms=50, knobs=(), turns_ms=(), **entry):
+    def arguments(self, ms=50, knobs=(), turns_ms=(), most=1 << 25, **entry):
         """What the next slice is asked, after a first one that lasted so long, and
         perhaps one whose turns did."""
-        cell = Plans().cell(50, knobs=knobs)
+        cell = Plans().cell(50, knobs=knobs, most_items=most)
         found = runner.Runner(unittest.mock.Mock(asleep=0), [cell], 7, 60, None, None,
                               unittest.mock.Mock(), None)
         found.by_turns, found.work_rate = True, entry.pop("rate", None)
         found.keep(cell, {"verdict": "VERIFIED", "round": 0, "tasks": 2, "cpus": 2,
-                          "params": {"items": 3000},
+                          "params": {"items": 3000}, "items_searched": True,
                           "samples": [{"ns": int(ms * 1e6), "messages": 3000}], **entry}, 0)
         asked = self.options(found.arguments(cell, 1))
         if turns_ms:
@@ -168,7 +168,9 @@ class Learning(unittest.TestCase):
 
     def test_as_many_as_the_pattern_wants_are_not_changed(self):
         for ms in (12, 50):
-            self.check(self.arguments(ms, searched=False), items="3000", reps="10")
+            for searched in (False, None):  # older ones do not say
+                self.check(self.arguments(ms, items_searched=searched), items="3000",
+                           reps="10")
         self.check(self.arguments(knobs=(("items", "70"),)), items="70")
 
     def test_what_took_far_too_little_or_much_is_not_divided(self):
@@ -184,9 +186,34 @@ class Learning(unittest.TestCase):
     def test_a_correction_has_its_limits(self):
         self.check(self.arguments(turns_ms=(0.1, 0.1)), items="900")
         self.check(self.arguments(turns_ms=(500, 500)), items="100")
-        # No more than the whole slice had.
-        self.check(self.arguments(tasks=8, turns_ms=(5, 5)), items="3000")
         self.check(self.arguments(3, turns_ms=(2, 2)), items="3000")  # not divided
+
+    def test_a_single_turn_is_corrected_too(self):
+        self.check(self.arguments(tasks=32, turns_ms=(17,)), items="8824", reps="1")
+
+    def test_no_repetition_has_more_than_it_may(self):
+        self.check(self.arguments(tasks=32, most=2000), items="2000", reps="1")
+        self.check(self.arguments(tasks=32, turns_ms=(17,), most=5000), items="5000")
+        self.check(self.arguments(turns_ms=(5, 5), most=200), items="200")
+
+    def test_what_is_resumed_goes_on_as_it_would_have(self):
+        cell = Plans().cell(50)
+        entries = [{"cell": cell.name, "verdict": "VERIFIED", "round": turn, "tasks": 8,
+                    "cpus": 2, "params": {"items": items}, "items_searched": not turn,
+                    "samples": [{"ns": int(ms * 1e6), "messages": items}], "wall_seconds": 0}
+                   for turn, items, ms in ((0, 3000, 20), (1, 3750, 10))]
+        asked = []
+        for kept, done in ((entries, ()), ((), entries)):
+            found = runner.Runner(unittest.mock.Mock(asleep=0), [cell], 7, 60, None, None,
+                                  unittest.mock.Mock(), None, done)
+            found.by_turns = True
+            for turn, entry in enumerate(kept):
+                found.keep(cell, entry, turn)
+            for turn in range(2 if done else 0):
+                self.assertTrue(found.take_done(cell, turn))
+            asked.append(self.options(found.arguments(cell, 2)))
+        self.assertEqual(asked[0], asked[1])
+        self.check(asked[0], items="9375", reps="2")
 
     def test_what_was_rejected_teaches_as_much(self):
         aside = {"why": "x", "samples": [{"ns": 50_000_000, "messages": 3000}]}
@@ -213,13 +240,19 @@ class FirstSlice(unittest.TestCase):
 
     def test_it_is_shorter(self):
         self.assertEqual(self.asked(), ["--time=25", "--latency=0"])
-        self.assertEqual(self.asked(time_ms=20), ["--time=10", "--latency=0"])
-        self.assertEqual(self.asked(time_ms=5), ["--time=5", "--latency=0"])
+        self.assertEqual(self.asked(time_ms=16), ["--time=5", "--latency=0"])
+        self.assertEqual(self.asked(time_ms=4), ["--time=4", "--latency=0"])
 
     def test_its_latency_is_not(self):
         self.assertEqual(self.asked(latency=1), ["--time=25", "--latency-time=100"])
         self.assertEqual(self.asked(latency=1, latency_ms=16),
                          ["--time=25", "--latency-time=16"])
+
+    def test_its_estimate_has_the_search_in_it(self):
+        cell = Plans().cell(100)
+        first, second = (plan.slice_seconds(cell, turn) for turn in (0, 1))
+        self.assertEqual(round(first, 3), round(0.020 + 0.0008 + 1.15 * 4.4 * 0.025, 3))
+        self.assertEqual(round(second, 3), round(0.020 + 10 * 0.0008 + 1.15 * 10.4 * 0.010, 3))
 
     def test_without_turns_it_is_as_the_others(self):
         self.assertEqual(self.asked(False), ["--time=100", "--latency=0"])
@@ -283,7 +316,7 @@ class Figures(unittest.TestCase):
             found = self.summary(record(0, ours, "g"),
                                  record(0, theirs, group, chan="condvar"))
             self.assertEqual(found["ring"]["ratio"]["median"], ratio)
-        # Those that both had; but of much the larger part, all of either.
+        # Turns that both had; medians, where one had fewer than half of the other's.
         for more, ratio in ((3, 2), (4, 3 / 5)):
             found = self.summary(record(0, ours + [5] * more, "g"),
                                  record(0, theirs, "g", chan="condvar"))

@@ -243,7 +243,7 @@ class AdviseRunner(Runner):
         super().__init__(weft, *args)
         self.candidates = {one.name: one for one in candidates}
         self.decided = False
-        self.round_begun = self.now()
+        self.round_begun, self.longest = self.now(), 0.0
 
     def arguments(self, cell, turn):
         """What a channel costs beside its runs is not asked."""
@@ -251,11 +251,13 @@ class AdviseRunner(Runner):
         return args if "--cost=0" in args else args + ["--cost=0"]
 
     def another_fits(self, turn):
-        """Unlike a sweep, it ends in time even if that leaves few rounds. None takes
-        longer than the one before."""
+        """Unlike a sweep, it ends in time even if that leaves few rounds. Which of them
+        measure latency, and what their turns are corrected by, makes some longer than
+        others."""
         now = self.now()
-        last, self.round_begun = now - self.round_begun, now
-        return not self.decided and now + last - self.begun <= self.budget
+        self.longest = max(self.longest, now - self.round_begun)
+        self.round_begun = now
+        return not self.decided and now + self.longest - self.begun <= self.budget
 
     def keep(self, cell, entry, turn):
         super().keep(cell, entry, turn)

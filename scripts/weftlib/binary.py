@@ -32,7 +32,7 @@ SAMPLES = shape.each(shape.has(
 RESULT_FIELDS = dict(
     chan=shape.maybe(shape.text), why=shape.maybe(shape.text),
     params=shape.maybe(shape.all_values(shape.knob)), tasks=shape.maybe(shape.count),
-    cpus=shape.maybe(shape.count), searched=shape.maybe(shape.flag),
+    cpus=shape.maybe(shape.count), items_searched=shape.maybe(shape.flag),
     samples=shape.maybe(SAMPLES),
     placement=shape.maybe(shape.text), round=shape.maybe(shape.count),
     disturbed=shape.maybe(shape.has(why=shape.text, foreign=shape.number,

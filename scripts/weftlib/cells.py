@@ -19,6 +19,8 @@ COMMON = ("variant", "items", "payload", "work", "batch", "wait", "placement",
 
 #: The channel that the others' speed is told against.
 REFERENCE = "condvar"
+#: No repetition has more items, whatever the knob allows (PLAN_ITEMS_MAX in bench/plan.h).
+MOST_ITEMS = 1 << 25
 
 #: Knobs that multiply the work on one item.
 MULTIPLIERS = ("stages", "slow")
@@ -46,6 +48,7 @@ class Cell:
     rank: int = 0  #: the higher, the sooner a budget leaves it out
     latency_ms: int = 0  #: how long a repetition for latency is; 0: as the others
     latency_items: int = 0  #: and how many messages it has at least, if it can
+    most_items: int = MOST_ITEMS  #: that a repetition may have
 
     #: Whether its slices begin with runs that only warm up.
     warms_up = True
@@ -111,7 +114,8 @@ def build(sweep, patterns, channels, loaded=(), override=None, cpus=None):
                                 where, files[chan], work(known[pattern], knobs),
                                 settings["most"] or 0, settings["rank"],
                                 settings["latency_time"] or 0,
-                                settings["latency_items"] or 0)
+                                settings["latency_items"] or 0,
+                                most_items(known[pattern]))
                     # With so many CPUs two lists may meet.
                     if scaled != line.knobs and cell.name in first:
                         continue
@@ -145,6 +149,10 @@ def most_of(keys, pattern):
     limits = [spec["max"] for spec in pattern.get("knobs") or [] if spec["name"] in keys
               and isinstance(spec.get("max"), int)]
     return min(limits, default=None)
+
+
+def most_items(pattern):
+    return min(MOST_ITEMS, most_of(("items",), pattern) or MOST_ITEMS)
 
 
 def times(text, cpus):

@@ -15,8 +15,8 @@ WARMUP = 0.4
 #: their time slices. And what a turn costs beside its repetition.
 MOST_TURNS, TURN_MS = 10, 5
 TURN_SECONDS = 0.0008
-#: What finds the number of items takes several times as long as its slice, of which a
-#: part will do: it is told by how long that took.
+#: The first slice only looks for the number of items, which takes SEARCHES repetitions,
+#: so it is this much shorter; the number is scaled up.
 FIRST_PART = 4
 #: Of the budget, what is kept for more rounds of cells that are not steady.
 RESERVE = 0.4
@@ -42,12 +42,12 @@ DEFAULT_UTILIZATION = 50
 def slice_seconds(cell, turn):
     """The estimated wall time of one slice.
 
-    A cell's first slice looks for the number of items too, which costs about
-    another repetition; one for latency is as long as the slice, if it has no length of
-    its own.
+    A cell's first slice is short and looks for the number of items; a repetition for
+    latency is as long as a slice, if it has no length of its own.
     """
     count, each_ms = turns(cell) if turn else (1, first_ms(cell))
-    repetitions = count + WARMUP * cell.warms_up + (turn == 0)
+    repetitions = SEARCHES if turn == 0 else count
+    repetitions += WARMUP * cell.warms_up
     ms = repetitions * each_ms + cell.measures_latency(turn) * latency_ms(cell)
     return SLICE_SECONDS + count * TURN_SECONDS + STRETCH * ms / 1000.0
 
@@ -62,7 +62,7 @@ def turns(cell, crowd=1):
 
 def first_ms(cell):
     """How long its first slice is."""
-    return (min(cell.time_ms, max(COMFORTABLE_MS, cell.time_ms // FIRST_PART))
+    return (min(cell.time_ms, max(TURN_MS, cell.time_ms // FIRST_PART))
             if cell.by_turns else cell.time_ms)
 
 

@@ -15,7 +15,8 @@ RECORD = shape.has(round=shape.count, wall_seconds=shape.number)
 def digest(cells):
     """Says whether two runs measure the same, and in the same way."""
     text = dumps([[cell.name, cell.time_ms, cell.rounds, cell.most, cell.latency,
-                   cell.latency_ms, cell.latency_items, *plan.turns(cell)]
+                   cell.latency_ms, cell.latency_items, plan.first_ms(cell),
+                   *plan.turns(cell)]
                   for cell in cells])
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -13,8 +13,8 @@ from .stats import median
 from .steady import KNOWN, STEADY
 from .watch import reject
 
-#: A slice that lasts so many times as long as it should, or as short, was not made to last
-#: that long.
+#: A first slice that is so many times as short as it should be, or as long as the others
+#: should, was not made to last that long; and the first turns correct by no more.
 ABOUT = 3.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -82,9 +82,9 @@ class Runner:
         self.owed = set()  # cells whose latency was rejected, and not measured since
         self.done = {(entry["cell"], entry["round"]): entry for entry in done}
         self.last_done = max((turn for _, turn in self.done), default=-1)
-        self.items = {}  # cell name: how many a slice has, by its first one
+        self.items = {}  # cell name: how many a whole slice would have, by the first
         self.divisible = set()  # cells whose turns each do a part of that
-        self.turn_items = {}  # cell name: that part, as its first turns have it
+        self.turn_items = {}  # cell name: that part, corrected by the first turns
         self.crowds = {}  # cell name: tasks for each CPU, as its first slice has it
         self.told = {}  # cell name: what its slices say of its speed
         self.guesses = {}  # (cell name, how well): (slices seen, rounds it still takes)
@@ -312,8 +312,8 @@ class Runner:
         return self.weft.run(args, limit)
 
     def repetitions(self, cell):
-        """(how many, how many ms each is). The first slice is one, and short: it tells
-        how many items it takes, and how many tasks there are."""
+        """(how many, how many ms each is). The first slice has one of plan.first_ms(): it
+        tells how many items it takes, and how many tasks there are."""
         if not self.by_turns:
             return 1, cell.time_ms
         if cell.name not in self.crowds:
@@ -346,7 +346,9 @@ class Runner:
         return args
 
     def part_of_items(self, cell, parts):
-        return max(1, self.items[cell.name] // (parts if cell.name in self.divisible else 1))
+        if cell.name not in self.divisible:
+            return self.items[cell.name]
+        return allowed(self.items[cell.name] // parts, cell)
 
     def keep(self, cell, entry, turn):
         """Learns from a slice what the cell's later ones need."""
@@ -369,7 +371,7 @@ class Runner:
     def learn(self, cell, entry):
         """From the first slice, rejected or not: what it did, and with how many tasks. If
         it took about as long as it should, more or less of that takes more or less time.
-        What is as much as the pattern wants is not changed."""
+        What was not searched for (it is given, or as much as the pattern wants) stays."""
         if cell.name in self.crowds:
             self.learn_turns(cell, entry)
             return
@@ -380,27 +382,30 @@ class Runner:
         self.items[cell.name] = items
         took = [sample["ns"] / 1e6
                 for sample in figures.usable_samples(figures.as_measured(entry))]
-        if (entry.get("searched") is not False and took
+        if (self.by_turns and entry.get("items_searched") and took
                 and plan.first_ms(cell) / ABOUT < took[0] < cell.time_ms * ABOUT):
             self.divisible.add(cell.name)
-            if self.by_turns:
-                self.items[cell.name] = max(1, round(items * cell.time_ms / took[0]))
+            self.items[cell.name] = round(items * cell.time_ms / took[0])
 
     def learn_turns(self, cell, entry):
         """From the first slice by turns, rejected or not: how many items take as long as
         a turn should. The first slice had one repetition, and where tasks wait for a CPU
-        that may be three times as slow as the next. Never more than a whole slice had,
-        which may be all that the pattern takes."""
+        that may be three times as slow as the next."""
         if cell.name in self.turn_items or cell.name not in self.divisible:
             return
         count, each_ms = self.repetitions(cell)
         items = self.part_of_items(cell, count)
         took = [sample["ns"] / sample["messages"]
                 for sample in figures.usable_samples(figures.as_measured(entry))]
-        if count > 1 and took:
+        if took:
             wanted = each_ms * 1e6 / median(took)
-            self.turn_items[cell.name] = round(
-                max(items / ABOUT, min(wanted, items * ABOUT, self.items[cell.name])))
+            self.turn_items[cell.name] = allowed(
+                max(items / ABOUT, min(wanted, items * ABOUT)), cell)
+
+
+def allowed(items, cell):
+    """As near to that as the cell may have."""
+    return max(1, min(round(items), cell.most_items))
 
 
 def takes_turns(weft, words=("run", "--help")):

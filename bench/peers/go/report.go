@@ -152,6 +152,7 @@ func (o *outcome) json(p *plan) fields {
 		{"chan", p.chan_.name},
 		{"peer", fields{{"library", p.chan_.version()}, {"adapter", p.chan_.adapter}}},
 		{"params", p.params(o.items)},
+		{"items_searched", p.items == 0},
 		{"actual_cap", p.cap},
 		{"tasks", p.tasks()},
 		{"cpus", o.cpus},

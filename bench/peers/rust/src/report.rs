@@ -162,6 +162,7 @@ pub fn result_json(plan: &Plan, out: &Outcome) -> String {
         ("chan", text(cell.chan.name)),
         ("peer", peer_json(cell.chan)),
         ("params", params_json(plan, out.items)),
+        ("items_searched", (plan.items == 0).to_string()),
         ("actual_cap", cell.cap.to_string()),
         ("tasks", cell.tasks().to_string()),
         ("cpus", out.cpus.to_string()),
