@@ -5,6 +5,7 @@ both widths, light and dark.
 """
 
 import base64
+import fcntl
 import itertools
 import json
 import os
@@ -37,18 +38,23 @@ class Browser:
         self.deadline = time.monotonic() + LIMIT_SECONDS
         command_read, self.out = os.pipe()
         self.input, answer_write = os.pipe()
-        # The browser reads commands from descriptor 3 and answers on 4.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (command_read, answer_write)]
+
+        def place():
+            """The browser reads commands from descriptor 3 and answers on 4."""
+            os.dup2(ends[0], 3)
+            os.dup2(ends[1], 4)
+
         self.child = subprocess.Popen(
-            ["sh", "-c", 'exec "$@" 3<&%d 4>&%d' % (command_read, answer_write), "sh",
-             path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            [path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
              "--disable-dev-shm-usage", "--disable-background-networking",
              "--disable-extensions", "--remote-debugging-pipe",
              "--user-data-dir=" + self.profile, "about:blank"],
-            pass_fds=(command_read, answer_write), stdin=subprocess.DEVNULL,
+            preexec_fn=place, pass_fds=(3, 4), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={**os.environ, "HOME": self.profile})
-        os.close(command_read)
-        os.close(answer_write)
+        for end in (command_read, answer_write, *ends):
+            os.close(end)
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.ask("Target.attachToTarget", targetId=target,
                                 flatten=True)["sessionId"]
@@ -133,6 +139,8 @@ class Browser:
 
 
 def main():
+    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
+        sys.exit("usage: chromium.py PAGE.html DIR")
     page, folder = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
     with Browser(find()) as browser:

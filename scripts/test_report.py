@@ -111,6 +111,21 @@ class Words(unittest.TestCase):
         self.assertEqual((found.use, found.rivals), ("ring", ["handoff"]))
         self.assertNotIn("fastest", text)
 
+    def test_one_round_or_two_tell_nothing(self):
+        for rounds in (1, 2):
+            text = self.text(pc("ring", 50, rounds=rounds), pc("handoff", 100, rounds=9))
+            self.assertIn("Nobody can tell ring from handoff, because they have fewer than 3 "
+                          "rounds (1 place).", text)
+        self.assertIn("ring is the fastest", self.text(
+            pc("ring", 50, rounds=3), pc("handoff", 100, rounds=3)))
+
+    def test_a_latency_of_a_queue_that_grew_is_marked(self):
+        slow = pc("ring", 50)
+        for entry in slow:
+            entry["latency_ns"]["kept_up"] = False
+        self.assertIn("at 50 % load, more than came through)", " ".join(
+            self.answer(slow).costs))
+
     def test_a_hair_beyond_the_interval_is_told(self):
         self.assertNotIn("nobody", self.text(pc("ring", 100), pc("handoff", 104)))
 

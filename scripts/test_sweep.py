@@ -1040,8 +1040,8 @@ class Runs(FakeRuns):
                    channels="alpha")
         text = (self.run_folder() / "summary.md").read_text()
         self.assertIn("Latency (closed-loop round trip), µs", text)
-        self.assertIn("Latency (open-loop sojourn at load 0.5 of each cell's "
-                      "own throughput), µs", text)
+        self.assertIn("Latency (open-loop sojourn at load 0.5 of what each cell does "
+                      "with every message timed), µs", text)
         labels = {row["name"].split("/")[0]: row.get("label")
                   for row in self.read("benchmark.json")["benchmarks"]
                   if row["run_type"] == "aggregate"}
@@ -1076,8 +1076,8 @@ class Runs(FakeRuns):
         self.sweep("rounds=3\npattern=pipeline cap=0 arrivals=poisson "
                    "utilization=50,95", channels="alpha")
         text = (self.run_folder() / "summary.md").read_text()
-        self.assertIn("load 0.95 of each cell's own throughput, poisson arrivals",
-                      text)
+        self.assertIn("load 0.95 of what each cell does with every message timed, "
+                      "poisson arrivals", text)
         self.assertEqual([cell["knobs"] for cell in self.read("summary.json")["cells"]],
                          [{"cap": 0, "arrivals": "poisson", "utilization": load}
                           for load in (50, 95)])

@@ -128,14 +128,15 @@ def is_saturated(cell):
 def latency_kinds(cells):
     """What was timed, said once per kind: `open-loop sojourn at load 0.5`.
 
-    The load is a share of what that very cell can do: a slow channel is asked
-    for less than a fast one.
+    The load is a share of what that very cell can do while both sides read the clock for
+    each message, which a fast channel's throughput is several times: a slow channel is
+    asked for less than a fast one.
     """
     kinds = []
     for found in (cell["latency_ns"] for cell in cells if cell["latency_ns"]):
         kind = found.get("kind") or "latency"
         if found.get("load") is not None:
-            kind += " at load %g of each cell's own throughput" % found["load"]
+            kind += " at load %g of what each cell does with every message timed" % found["load"]
         if found.get("arrivals") not in (None, "fixed"):
             kind += ", %s arrivals" % found["arrivals"]
         if kind not in kinds:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from ..stats import three_digits
 from ..tables import escape
-from .facts import (BASELINE, interval, is_bad, is_channel, is_measured, overlap, rate,
-                    relative, topologies)
+from .facts import (BASELINE, FEW, are_few, interval, is_bad, is_channel, is_measured,
+                    overlap, rate, relative, topologies)
 
 RENDEZVOUS = 0
 
@@ -122,16 +122,21 @@ def verdict(use, places):
         parts.append("%s is the fastest in %d of %s" % (
             use, len(alone), counted(len(places))))
     if len(level) == len(places):
-        parts.append("nobody can tell %s from %s, because their intervals overlap (%s)" % (
-            use, listed(rivals(use, level), "or"), counted(len(places))))
+        parts.append("nobody can tell %s from %s, because %s (%s)" % (
+            use, listed(rivals(use, level), "or"), why_level(level), counted(len(places))))
     elif level:
-        parts.append("in %d of %s nobody can tell %s from %s, because their intervals "
-                     "overlap" % (len(level), counted(len(places)), use,
-                                  listed(rivals(use, level), "or")))
+        parts.append("in %d of %s nobody can tell %s from %s, because %s" % (
+            len(level), counted(len(places)), use, listed(rivals(use, level), "or"),
+            why_level(level)))
     parts += ["at %s %s is faster" % (one.title, listed(names_of(one.level), "or"))
               for one in places if use not in names_of(one.level)]
     text = "; ".join(parts)
     return text[:1].upper() + text[1:] + "." if not alone else text + "."
+
+
+def why_level(places):
+    return ("they have fewer than %d rounds" % FEW
+            if any(are_few(*one.level) for one in places) else "their intervals overlap")
 
 
 def counted(number):
@@ -230,7 +235,8 @@ def latency_words(cell):
     return ["latency: %s at p50, %s at p99 (%s%s)" % (
         time_text(found["p50"]), time_text(found["p99"]),
         found.get("kind") or "latency",
-        " at %.0f %% load" % (100 * load) if load is not None else "")]
+        " at %.0f %% load%s" % (100 * load, "" if found.get("kept_up") is not False else
+                                ", more than came through") if load is not None else "")]
 
 
 def time_text(ns):
