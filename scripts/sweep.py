@@ -180,8 +180,10 @@ def report(result, run, pictures):
         if name.endswith(".png"):
             output.say("picture   %s/%s" % (folder, name))
     if result["context"]["partial"]:
-        output.say("PARTIAL   interrupted in round %d of %d" % (
-            result["context"]["rounds_done"] + 1, result["context"]["rounds"]))
+        done, rounds = (result["context"][key] for key in ("rounds_done", "rounds"))
+        place = "%d of %d" % (done + 1, rounds) if done < rounds else done + 1
+        output.say("PARTIAL   interrupted in round %s; --resume measures what is missing"
+                   % place)
     bad = tables.bad_cells(result)
     for line in bad[:BAD_SHOWN]:
         output.say("FAIL      " + line)
