@@ -23,6 +23,7 @@
 #include <weft/chan_impl.h>
 #include <weft/time.h>
 
+#include "base/check.h"
 #include "stress/conform/faulty.h"
 #include "stress/conform/suite.h"
 #include "stress/conform/verdict.h"
@@ -114,17 +115,25 @@ static void a_crashing_channel_does_not_pass_unseen(void **state)
 	assert_int_not_equal(verdict, CONFORM_PASS);
 }
 
-/* Its output stays open until its status has been taken. */
+/* Its output stays open until its status has been taken: by a child of its own,
+ * which ends with it until it has said that it does not want to. */
 static int leaves_a_child_behind(void *arg)
 {
 	const int *taken = arg;
+	int stays[2];
 	char word;
 
+	CHECK_EQ(pipe(stays), 0);
 	if (fork() == 0) {
 		prctl(PR_SET_PDEATHSIG, 0);
 		close(taken[1]);
+		close(stays[0]);
+		close(stays[1]);
 		_exit(read(taken[0], &word, 1) != 1);
 	}
+	close(stays[1]);
+	CHECK_EQ(read(stays[0], &word, 1), 0); /* closed by both */
+	close(stays[0]);
 	return 0;
 }
 
