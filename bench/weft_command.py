@@ -28,8 +28,8 @@ SHORT = ["--reps=1", "--time=1", "--latency=0", "--timeout=%d" % (PATIENCE // 2)
 
 #: The keys of the object that `weft run --json` prints, in their order.
 FIELDS = [
-    "schema", "pattern", "chan", "peer", "params", "items_searched", "actual_cap", "tasks", "cpus",
-    "oversubscribed", "placement", "verdict", "why", "messages_per_second",
+    "schema", "pattern", "chan", "peer", "params", "items_searched", "actual_cap",
+    "tasks", "cpus", "oversubscribed", "placement", "verdict", "why", "messages_per_second",
     "ns_per_message", "samples", "warmup", "latency_ns", "cpu_seconds",
     "voluntary_switches", "involuntary_switches", "peak_rss_bytes",
     "harness_ns_per_message", "bytes_per_channel", "idle_cpu_share",

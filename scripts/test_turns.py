@@ -134,6 +134,14 @@ class Processes(unittest.TestCase):
         self.assertFalse(wants(2, 0.100))
 
 
+def runner_of(cell, by_turns=True, done=()):
+    """One of that cell, which starts nothing."""
+    found = runner.Runner(unittest.mock.Mock(asleep=0), [cell], 7, 60, None, None,
+                          unittest.mock.Mock(), None, done)
+    found.by_turns = by_turns
+    return found
+
+
 class Learning(unittest.TestCase):
     """What the first slice of a cell says of the later ones."""
 
@@ -141,9 +149,8 @@ class Learning(unittest.TestCase):
         """What the next slice is asked, after a first one that lasted so long, and
         perhaps one whose turns did."""
         cell = Plans().cell(50, knobs=knobs, most_items=most)
-        found = runner.Runner(unittest.mock.Mock(asleep=0), [cell], 7, 60, None, None,
-                              unittest.mock.Mock(), None)
-        found.by_turns, found.work_rate = True, entry.pop("rate", None)
+        found = runner_of(cell)
+        found.work_rate = entry.pop("rate", None)
         found.keep(cell, {"verdict": "VERIFIED", "round": 0, "tasks": 2, "cpus": 2,
                           "params": {"items": 3000}, "items_searched": True,
                           "samples": [{"ns": int(ms * 1e6), "messages": 3000}], **entry}, 0)
@@ -204,9 +211,7 @@ class Learning(unittest.TestCase):
                    for turn, items, ms in ((0, 3000, 20), (1, 3750, 10))]
         asked = []
         for kept, done in ((entries, ()), ((), entries)):
-            found = runner.Runner(unittest.mock.Mock(asleep=0), [cell], 7, 60, None, None,
-                                  unittest.mock.Mock(), None, done)
-            found.by_turns = True
+            found = runner_of(cell, done=done)
             for turn, entry in enumerate(kept):
                 found.keep(cell, entry, turn)
             for turn in range(2 if done else 0):
@@ -232,10 +237,7 @@ class Learning(unittest.TestCase):
 class FirstSlice(unittest.TestCase):
     def asked(self, by_turns=True, **more):
         cell = Plans().cell(**{"time_ms": 100, **more})
-        found = runner.Runner(unittest.mock.Mock(asleep=0), [cell], 7, 60, None, None,
-                              unittest.mock.Mock(), None)
-        found.by_turns = by_turns
-        return [word for word in found.arguments(cell, 0)
+        return [word for word in runner_of(cell, by_turns).arguments(cell, 0)
                 if word.startswith(("--time=", "--latency"))]
 
     def test_it_is_shorter(self):

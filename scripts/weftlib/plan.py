@@ -45,8 +45,11 @@ def slice_seconds(cell, turn):
     A cell's first slice is short and looks for the number of items; a repetition for
     latency is as long as a slice, if it has no length of its own.
     """
-    count, each_ms = turns(cell) if turn else (1, first_ms(cell))
-    repetitions = SEARCHES if turn == 0 else count
+    if turn:
+        count, each_ms = turns(cell)
+        repetitions = count
+    else:
+        count, each_ms, repetitions = 1, first_ms(cell), SEARCHES
     repetitions += WARMUP * cell.warms_up
     ms = repetitions * each_ms + cell.measures_latency(turn) * latency_ms(cell)
     return SLICE_SECONDS + count * TURN_SECONDS + STRETCH * ms / 1000.0

@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from . import Refused, figures, plan, turns, whole
 from .binary import MEASURED, BAD, STDERR_LINES, judge, last_lines
 from .plan import FEWEST_ROUNDS, slice_limit, slice_seconds
-from .stats import median
 from .steady import KNOWN, STEADY
 from .watch import reject
 
@@ -395,10 +394,9 @@ class Runner:
             return
         count, each_ms = self.repetitions(cell)
         items = self.part_of_items(cell, count)
-        took = [sample["ns"] / sample["messages"]
-                for sample in figures.usable_samples(figures.as_measured(entry))]
+        took = figures.figure(figures.as_measured(entry))
         if took:
-            wanted = each_ms * 1e6 / median(took)
+            wanted = each_ms * 1e6 / took
             self.turn_items[cell.name] = allowed(
                 max(items / ABOUT, min(wanted, items * ABOUT)), cell)
 

@@ -4,7 +4,7 @@ by how much, where nobody can tell, and what it costs."""
 from dataclasses import dataclass, field
 
 from ..stats import three_digits
-from ..tables import escape
+from ..tables import escape, is_saturated
 from .facts import (BASELINE, FEW, are_few, interval, is_bad, is_channel, is_measured,
                     overlap, rate, relative, topologies)
 
@@ -231,12 +231,12 @@ def latency_words(cell):
     found = cell["latency_ns"]
     if not found or found.get("p99") is None or found.get("p50") is None:
         return []
-    load = found.get("load")
-    return ["latency: %s at p50, %s at p99 (%s%s)" % (
-        time_text(found["p50"]), time_text(found["p99"]),
-        found.get("kind") or "latency",
-        " at %.0f %% load%s" % (100 * load, "" if found.get("kept_up") is not False else
-                                ", more than came through") if load is not None else "")]
+    kind, load = found.get("kind") or "latency", found.get("load")
+    if load is not None:
+        kind += " at %.0f %% load" % (100 * load)
+        kind += ", more than came through" * is_saturated(cell)
+    return ["latency: %s at p50, %s at p99 (%s)" % (
+        time_text(found["p50"]), time_text(found["p99"]), kind)]
 
 
 def time_text(ns):
