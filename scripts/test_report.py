@@ -7,6 +7,7 @@
 import gzip
 import html.parser
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
 import chromium  # noqa: E402
-from weftlib import charts, summary as summaries, tables  # noqa: E402
+from weftlib import Problem, charts, files, summary as summaries, tables  # noqa: E402
 from weftlib.report import facts, heat, page, pictures, words  # noqa: E402
 
 CONTEXT = {"schema": 1, "partial": False, "cpu": "Fake CPU 9000", "cpus_online": 2,
@@ -84,6 +85,38 @@ def everything():
     cells += [slices("fan", "ring", ns, variant=variant) for variant, ns in (
         ("serial", 10), ("shared", 30), ("ordered", 50))]
     return run_of(*cells)
+
+
+class Saving(unittest.TestCase):
+    """What --out may name."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name, "out")
+
+    def test_what_is_no_file_is_written_to_and_stays(self):
+        os.mkfifo(self.path)
+        reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        files.save(self.path, "text")
+        self.assertEqual(os.read(reader, 9), b"text")
+        self.assertTrue(self.path.is_fifo())
+
+    def test_a_link_stays_one(self):
+        target = self.path.with_name("target")
+        self.path.symlink_to(target)
+        for text in ("new", "newer"):
+            files.save(self.path, text)
+            self.assertTrue(self.path.is_symlink())
+            self.assertEqual(target.read_text(), text)
+
+    def test_nothing_is_left_where_it_fails(self):
+        self.path.mkdir()
+        for path in (self.path, self.path / "no" / "such"):
+            with self.assertRaisesRegex(Problem, "cannot write '%s': " % path):
+                files.save(path, "text")
+        self.assertEqual(list(self.path.parent.rglob("*")), [self.path])
 
 
 class Words(unittest.TestCase):

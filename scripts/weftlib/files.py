@@ -57,22 +57,30 @@ def make_folder(path):
 
 def save(path, data):
     """Writes a whole file, which is on the disk before it has its name; when that
-    fails, what was there before is still there, and nothing else."""
-    path = str(path)
+    fails, what was there before is still there, and nothing else. A device or a pipe
+    is written to: root could put a file in its place. Behind a link is what it leads to.
+    """
+    data = data if isinstance(data, bytes) else utf8(data)
+    with written_to(path):
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as file:
+                file.write(data)
+        else:
+            replace(os.path.realpath(path), data)
+
+
+def replace(path, data):
     temporary = os.path.join(os.path.dirname(path),
                              ".%s.tmp" % os.path.basename(path))
     try:
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data if isinstance(data, bytes) else utf8(data))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            remove(temporary)
-            raise
-    except OSError as error:
-        raise cannot_write(path, error)
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        remove(temporary)
+        raise
 
 
 def remove(path):
